@@ -1,0 +1,131 @@
+"""The one place that touches scikit-learn's private validation helpers.
+
+Everything else imports from here, so that a change in scikit-learn is met once.
+"""
+
+import difflib
+
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Hidden,
+    Interval,
+    InvalidParameterError,
+    Options,
+    StrOptions,
+    validate_parameter_constraints,
+)
+from sklearn.utils.validation import (
+    _check_sample_weight as check_sample_weight,
+)
+from sklearn.utils.validation import (
+    check_is_fitted,
+    validate_data,
+)
+
+__all__ = [
+    "HasMethods",
+    "Hidden",
+    "Interval",
+    "InvalidParameterError",
+    "Options",
+    "StrOptions",
+    "check_choice",
+    "check_is_fitted",
+    "check_sample_weight",
+    "did_you_mean",
+    "resolve",
+    "validate_data",
+    "validate_params",
+]
+
+
+def did_you_mean(value, allowed):
+    """Return ``" Did you mean 'x'?"`` for the nearest name, or ``""``."""
+    if not isinstance(value, str):
+        return ""
+    near = difflib.get_close_matches(value.lower(), [str(a) for a in allowed], n=1, cutoff=0.5)
+    return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def check_choice(name, value, allowed):
+    """Return `value` if it is one of `allowed`, else raise with the nearest name.
+
+    Parameters
+    ----------
+    name : str
+        The parameter's name, for the message.
+    value : object
+    allowed : iterable of str
+
+    Raises
+    ------
+    ValueError
+        Names the parameter, the value, what is allowed and the nearest valid name.
+    """
+    allowed = sorted(allowed)
+    if isinstance(value, str) and value in allowed:
+        return value
+    raise ValueError(
+        f"{name}={value!r} is unknown; allowed: {', '.join(map(repr, allowed))}."
+        f"{did_you_mean(value, allowed)}"
+    )
+
+
+def resolve(name, value, registry, base):
+    """Turn a string into a new object with its defaults; pass an object through.
+
+    Parameters
+    ----------
+    name : str
+        The parameter's name, for messages.
+    value : str or object
+        A key of `registry`, or an instance of `base`.
+    registry : dict of str to callable
+    base : type
+
+    Returns
+    -------
+    object
+        An instance of `base`.
+    """
+    if isinstance(value, str):
+        return registry[check_choice(name, value, registry)]()
+    if isinstance(value, base):
+        return value
+    hint = (
+        f" Pass an instance: {value.__name__}()."
+        if isinstance(value, type) and issubclass(value, base)
+        else ""
+    )
+    raise TypeError(
+        f"{name} must be one of {', '.join(map(repr, sorted(registry)))} or an instance of "
+        f"{base.__name__}; got {value!r} of type {type(value).__name__}.{hint}"
+    )
+
+
+def validate_params(estimator):
+    """Check an estimator's parameters against its ``_parameter_constraints``.
+
+    Like scikit-learn's own check, with the nearest valid name where a string is wrong.
+
+    Raises
+    ------
+    ValueError
+        (scikit-learn's ``InvalidParameterError``, also a :class:`TypeError`.)
+    """
+    params = estimator.get_params(deep=False)
+    constraints = estimator._parameter_constraints
+    try:
+        validate_parameter_constraints(constraints, params, type(estimator).__name__)
+    except InvalidParameterError as error:
+        for name, value in params.items():
+            names = _option_names(constraints.get(name, ()))
+            if isinstance(value, str) and names and value not in names:
+                raise InvalidParameterError(f"{error}{did_you_mean(value, names)}") from None
+        raise
+
+
+def _option_names(constraint):
+    if not isinstance(constraint, list | tuple):
+        return []
+    return [option for item in constraint if isinstance(item, StrOptions) for option in item.options]

@@ -1,0 +1,69 @@
+"""Errors and warnings that users see.
+
+Errors are :class:`ValueError` where the input is at fault and :class:`RuntimeError`
+where the work itself failed, so that code that knows scikit-learn catches them as it
+always did.
+"""
+
+__all__ = [
+    "AlreadyForgottenError",
+    "BackendError",
+    "CircuitError",
+    "MemberRecordError",
+    "NotATrainingSampleError",
+    "ResolutionWarning",
+    "ThreatModelWarning",
+    "UnlearningError",
+    "UnlearningWarning",
+]
+
+
+class CircuitError(ValueError):
+    """A circuit, or an instruction in it, cannot be turned into a program."""
+
+
+class BackendError(RuntimeError):
+    """A backend failed to evaluate a circuit."""
+
+
+class MemberRecordError(ValueError):
+    """A request needs information that the member record does not hold."""
+
+
+class NotATrainingSampleError(ValueError):
+    """Rows of a deletion request were never trained on.
+
+    Parameters
+    ----------
+    message : str
+        What the user reads.
+    rows : sequence of int, default=()
+        Positions, in the request, of the rows that were not found.
+    """
+
+    def __init__(self, message, rows=()):
+        super().__init__(message)
+        self.rows = tuple(int(row) for row in rows)
+
+    def __reduce__(self):
+        return type(self), (self.args[0], self.rows)
+
+
+class AlreadyForgottenError(NotATrainingSampleError):
+    """Rows of a deletion request were trained on once and are forgotten already."""
+
+
+class UnlearningError(RuntimeError):
+    """An unlearning strategy failed; the estimator is as it was before."""
+
+
+class UnlearningWarning(UserWarning):
+    """A deletion request was honoured, with something that its sender must know."""
+
+
+class ResolutionWarning(UserWarning):
+    """A rate was asked for that the sample is too small to resolve."""
+
+
+class ThreatModelWarning(UserWarning):
+    """An attack result is weaker, or stronger, than its threat model suggests."""
