@@ -51,10 +51,14 @@ def imports_of(path):
             for alias in node.names:
                 yield alias.name, id(node) in top
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            yield node.module, id(node) in top
+            module = node.module or ""
+            if node.level:
+                package = ("skqmu", *path.relative_to(PACKAGE).parts[:-1])
+                base = package[: len(package) - node.level + 1]
+                module = ".".join((*base, module)).rstrip(".")
+            yield module, id(node) in top
             for alias in node.names:
-                yield f"{node.module}.{alias.name}", id(node) in top
+                yield f"{module}.{alias.name}", id(node) in top
 
 
 def room_files(room):
