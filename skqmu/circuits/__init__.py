@@ -1,0 +1,15 @@
+"""Encodings and ansaetze as qiskit circuits, and the compiler that lowers any circuit."""
+
+from ._ansatze import ansatze, entangled_pairs, entanglements
+from ._build import QNNCircuit, build_circuit
+from ._encodings import AmplitudeGate, encodings
+
+__all__ = [
+    "AmplitudeGate",
+    "QNNCircuit",
+    "ansatze",
+    "build_circuit",
+    "encodings",
+    "entangled_pairs",
+    "entanglements",
+]

@@ -1,0 +1,101 @@
+"""What every backend is: a value that compiles circuits into executables."""
+
+from abc import ABC, abstractmethod
+from contextlib import nullcontext
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+__all__ = ["BaseBackend", "Executable"]
+
+
+class BaseBackend(ABC, BaseEstimator):
+    """Base class of backends.
+
+    A backend is a value: parameters only, no live handle, so that ``clone``, ``get_params``,
+    ``pickle`` and joblib work by construction.
+
+    Attributes
+    ----------
+    exact : bool
+        Whether expectation values carry no sampling noise.
+    sampled : bool
+        ``not exact``.
+    """
+
+    exact = True
+
+    @property
+    def sampled(self):
+        """Whether results carry sampling noise."""
+        return not self.exact
+
+    @abstractmethod
+    def compile(self, circuit, observables, *, inputs, weights):
+        """Return an :class:`Executable`.
+
+        Parameters
+        ----------
+        circuit : qiskit.QuantumCircuit
+        observables : list of qiskit.quantum_info.SparsePauliOp
+        inputs, weights : ParameterVector or list of Parameter
+            Members that the circuit does not use are allowed.
+
+        Raises
+        ------
+        CircuitError
+            When the circuit cannot be lowered, or has a parameter in neither list.
+        """
+
+    def limit_threads(self):
+        """Return a context manager to hold during a fit; this one does nothing."""
+        return nullcontext()
+
+
+class Executable(ABC):
+    """A compiled circuit with observables.
+
+    Attributes
+    ----------
+    n_qubits, n_inputs, n_weights, n_outputs : int
+    weight_periods : ndarray of shape (n_weights,)
+        Period of the expectation values in each weight; inf where there is none.
+    """
+
+    @abstractmethod
+    def forward(self, inputs, weights):
+        """Return ``(values, tape)``; `values` of shape (B, n_outputs)."""
+
+    @abstractmethod
+    def backward(self, tape, cotangent, per_sample=False, need_inputs=True, need_weights=True):
+        """Return ``(d_inputs, d_weights)`` of ``sum(cotangent * values)``."""
+
+    def expectations(self, inputs, weights):
+        """Return expectation values, shape (B, n_outputs)."""
+        return self.forward(inputs, weights)[0]
+
+    def vjp(self, inputs, weights, cotangent, per_sample=False):
+        """Return ``(d_inputs, d_weights)`` of ``sum(cotangent * expectations)``."""
+        _, tape = self.forward(inputs, weights)
+        return self.backward(tape, cotangent, per_sample=per_sample)
+
+    def _checked(self, inputs, weights):
+        """Return float64 arrays of the right widths.
+
+        Raises
+        ------
+        ValueError
+            For a wrong width or numbers that are not finite.
+        """
+        inputs = np.asarray(inputs, dtype=np.float64)
+        weights = np.asarray(weights, dtype=np.float64)
+        if inputs.ndim < 2 or inputs.shape[-1] != self.n_inputs:
+            raise ValueError(
+                f"inputs must have shape (n_samples, {self.n_inputs}); got {inputs.shape}."
+            )
+        if weights.ndim < 1 or weights.shape[-1] != self.n_weights:
+            raise ValueError(f"weights must have shape ({self.n_weights},); got {weights.shape}.")
+        for name, array in (("inputs", inputs), ("weights", weights)):
+            if not np.isfinite(array).all():
+                raise ValueError(f"{name} hold NaN or infinity; remove or impute them first.")
+        return inputs, weights

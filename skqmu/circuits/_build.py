@@ -1,0 +1,189 @@
+"""Put an encoding and an ansatz together into one circuit with named parameters."""
+
+from numbers import Integral
+from typing import NamedTuple
+
+from qiskit.circuit import Parameter, ParameterVector, QuantumCircuit
+
+from .._validation import check_choice
+from ..exceptions import CircuitError
+from ._ansatze import ansatze, entanglements, named_ansatz
+from ._encodings import encoding_circuit, encodings
+
+__all__ = ["QNNCircuit", "build_circuit"]
+
+
+class QNNCircuit(NamedTuple):
+    """A circuit and the roles of its parameters.
+
+    Attributes
+    ----------
+    circuit : qiskit.QuantumCircuit
+    inputs : list of qiskit.circuit.Parameter
+        Feature ``i`` of a record is the value of ``inputs[i]``.
+    weights : list of qiskit.circuit.Parameter
+        Trainable parameters; for the named ansaetze ordered by layer, qubit, axis.
+    """
+
+    circuit: QuantumCircuit
+    inputs: list
+    weights: list
+
+
+def build_circuit(
+    encoding,
+    ansatz,
+    *,
+    n_features,
+    n_qubits,
+    n_layers=1,
+    entanglement="ring",
+    reuploading=False,
+):
+    """Build the circuit of a quantum neural network.
+
+    Parameters
+    ----------
+    encoding : {"angle", "angle_xyz", "iqp", "amplitude"} or QuantumCircuit
+        How features enter. A circuit's parameters are the features, in the order of
+        ``circuit.parameters``.
+
+        - ``"angle"``: one rotation a feature, on RY, then RX, RY, ... for the features
+          beyond `n_qubits`.
+        - ``"angle_xyz"``: RX, RY, RZ of the same feature.
+        - ``"iqp"``: the ZZ feature map, twice (Havlicek et al. 2019).
+        - ``"amplitude"``: the normalised features are the amplitudes (at most
+          ``2 ** n_qubits`` of them; the rest are 0).
+    ansatz : {"strong", "rotations_cz", "real_amplitudes", "efficient_su2"} or QuantumCircuit
+        Trainable layers.
+
+        - ``"strong"``: U(theta, phi, lambda) on each qubit, then CX.
+        - ``"rotations_cz"``: RX, RY, RZ on each qubit, then CZ.
+        - ``"real_amplitudes"``: RY, then CX; and RY once more at the end.
+        - ``"efficient_su2"``: RY, RZ, then CX; and RY, RZ once more at the end.
+
+        A circuit is repeated `n_layers` times, each time with weights of its own. Its
+        parameters that are also in the encoding circuit are features, not weights.
+    n_features : int
+        Width of a record. Feature ``i`` acts on qubit ``i % n_qubits``; with fewer
+        features than qubits, qubit ``q`` gets feature ``q % n_features``.
+    n_qubits : int
+    n_layers : int, default=1
+    entanglement : {"none", "linear", "ring", "full"}, default="ring"
+        Which pairs a named ansatz entangles.
+    reuploading : bool, default=False
+        Repeat the encoding before every layer.
+
+    Returns
+    -------
+    QNNCircuit
+        ``(circuit, inputs, weights)``.
+
+    Raises
+    ------
+    ValueError
+        An unknown name (with the nearest valid one).
+    CircuitError
+        A width that does not fit, or a circuit of the user's that cannot serve.
+
+    Examples
+    --------
+    >>> from skqmu.circuits import build_circuit
+    >>> qnn = build_circuit("angle", "strong", n_features=4, n_qubits=4, n_layers=2)
+    >>> qnn.circuit.num_qubits, len(qnn.inputs), len(qnn.weights)
+    (4, 4, 24)
+    >>> build_circuit("angel", "strong", n_features=4, n_qubits=4)
+    Traceback (most recent call last):
+        ...
+    ValueError: encoding='angel' is unknown; allowed: 'amplitude', ... Did you mean 'angle'?
+    """
+    for name, value in (("n_features", n_features), ("n_qubits", n_qubits), ("n_layers", n_layers)):
+        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
+            raise CircuitError(f"{name}={value!r} must be an integer >= 1.")
+    check_choice("entanglement", entanglement, entanglements())
+
+    if isinstance(encoding, QuantumCircuit):
+        encoder, inputs = _user_encoding(encoding, n_features, n_qubits)
+    else:
+        check_choice("encoding", encoding, encodings())
+        if encoding == "amplitude" and reuploading:
+            raise CircuitError(
+                "encoding='amplitude' prepares a state and cannot be repeated; use "
+                "reuploading=False, or an angle encoding."
+            )
+        encoder, inputs = encoding_circuit(encoding, n_features, n_qubits)
+
+    if isinstance(ansatz, QuantumCircuit):
+        layers, weights = _user_ansatz(ansatz, inputs, n_qubits, n_layers)
+    else:
+        family = named_ansatz(check_choice("ansatz", ansatz, ansatze()))
+        weights = family.weights(n_qubits, n_layers)
+        layers = family.layers(n_qubits, n_layers, entanglement, weights)
+
+    clash = {p.name for p in inputs} & {p.name for p in weights}
+    if clash:
+        raise CircuitError(
+            f"encoding and ansatz both name a parameter {min(clash)!r}; rename it in your circuit "
+            "(the named encodings use x[i], the named ansaetze w[i])."
+        )
+    circuit = QuantumCircuit(n_qubits)
+    for layer, block in enumerate(layers):
+        if layer == 0 or reuploading:
+            circuit.compose(encoder, inplace=True)
+        circuit.compose(block, inplace=True)
+    return QNNCircuit(circuit, inputs, weights)
+
+
+def _user_encoding(circuit, n_features, n_qubits):
+    _check_width("encoding", circuit, n_qubits)
+    inputs = list(circuit.parameters)
+    if len(inputs) != n_features:
+        raise CircuitError(
+            f"the encoding circuit has {len(inputs)} parameters and the data {n_features} "
+            "features; it needs one parameter a feature."
+        )
+    return circuit, inputs
+
+
+def _user_ansatz(circuit, inputs, n_qubits, n_layers):
+    """Repeat the user's circuit with fresh weights, keeping shared features shared."""
+    _check_width("ansatz", circuit, n_qubits)
+    own = [p for p in circuit.parameters if p not in set(inputs)]
+    if n_layers == 1:
+        return [circuit], own
+    fresh = ParameterVector("w", len(own) * n_layers)
+    layers = [
+        circuit.assign_parameters(
+            dict(zip(own, fresh[layer * len(own) : (layer + 1) * len(own)], strict=True))
+        )
+        for layer in range(n_layers)
+    ]
+    return layers, list(fresh)
+
+
+def _check_width(role, circuit, n_qubits):
+    if circuit.num_qubits != n_qubits:
+        raise CircuitError(
+            f"the {role} circuit has {circuit.num_qubits} qubits and n_qubits={n_qubits}; "
+            "they must be equal."
+        )
+
+
+def parameter_list(name, parameters):
+    """Return a list of distinct parameters from a vector, a list or None.
+
+    Raises
+    ------
+    CircuitError
+        When a member is no Parameter or appears twice.
+    """
+    parameters = [] if parameters is None else list(parameters)
+    for parameter in parameters:
+        if not isinstance(parameter, Parameter):
+            raise CircuitError(
+                f"{name} must hold qiskit Parameters; got {parameter!r} of type "
+                f"{type(parameter).__name__}."
+            )
+    if len(set(parameters)) != len(parameters):
+        raise CircuitError(f"{name} holds a parameter twice.")
+    return parameters
