@@ -12,7 +12,9 @@ __all__ = [
     "MemberRecordError",
     "NotATrainingSampleError",
     "ResolutionWarning",
+    "ShadowFitError",
     "ThreatModelWarning",
+    "TrainingDivergedError",
     "UnlearningError",
     "UnlearningWarning",
 ]
@@ -61,9 +63,17 @@ class UnlearningWarning(UserWarning):
     """A deletion request was honoured, with something that its sender must know."""
 
 
+class ShadowFitError(RuntimeError):
+    """A shadow model of an attack could not be trained."""
+
+
 class ResolutionWarning(UserWarning):
     """A rate was asked for that the sample is too small to resolve."""
 
 
 class ThreatModelWarning(UserWarning):
     """An attack result is weaker, or stronger, than its threat model suggests."""
+
+
+class TrainingDivergedError(RuntimeError):
+    """The loss or its gradient is no longer finite."""

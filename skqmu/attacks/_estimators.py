@@ -1,0 +1,188 @@
+"""What an attacker may learn of a classifier without importing it: unwrap, seed, inspect."""
+
+import numbers
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from skqmu._validation import check_choice
+from skqmu.exceptions import MemberRecordError
+
+__all__ = [
+    "check_target",
+    "entropy_from",
+    "known_members",
+    "layers",
+    "settings_of",
+    "shadow_template",
+    "shots_of",
+    "unwrap",
+    "with_seed",
+]
+
+
+def unwrap(estimator):
+    """Take the :class:`~sklearn.frozen.FrozenEstimator` off, however often it was put on."""
+    while isinstance(estimator, FrozenEstimator):
+        estimator = estimator.estimator
+    return estimator
+
+
+def layers(estimator):
+    """Yield the estimator, what it wraps, what that wraps, ...: fitted parts first."""
+    while estimator is not None:
+        yield estimator
+        if isinstance(estimator, FrozenEstimator):
+            estimator = estimator.estimator
+        elif isinstance(estimator, Pipeline):
+            estimator = estimator.steps[-1][1]
+        else:
+            inner = (getattr(estimator, name, None) for name in ("best_estimator_", "estimator_"))
+            estimator = next((model for model in inner if hasattr(model, "predict")), None)
+
+
+def check_target(target):
+    """Raise unless `target` is a fitted single-output classifier.
+
+    Raises
+    ------
+    TypeError
+        It is a class, or not a classifier.
+    NotFittedError
+        It is not fitted; attacks never fit their target.
+    """
+    if isinstance(target, type):
+        raise TypeError(
+            f"target={target.__name__} is a class; pass a fitted classifier, for example "
+            f"{target.__name__}(...).fit(X, y)."
+        )
+    inner = unwrap(target)
+    if not (is_classifier(inner) or hasattr(inner, "predict_proba")):
+        raise TypeError(
+            f"target must be a fitted classifier; got {inner!r} of type {type(inner).__name__}."
+        )
+    try:
+        check_is_fitted(inner)
+        classes = inner.classes_
+    except (NotFittedError, AttributeError):
+        raise NotFittedError(
+            f"target={type(inner).__name__} is not fitted. An attack never fits its target: "
+            "fit it first, then pass it."
+        ) from None
+    if isinstance(classes, list):
+        raise TypeError(
+            f"target={type(inner).__name__} predicts {len(classes)} outputs; membership "
+            "attacks need a single-output classifier."
+        )
+    return np.asarray(classes)
+
+
+def shadow_template(estimator):
+    """Return an unfitted copy whose every classifier will be fitted anew.
+
+    A frozen classifier survives :func:`~sklearn.base.clone` with what it learned, and a
+    shadow made of it would have been trained on the target's members. Frozen transformers
+    stay: they are public preprocessing.
+    """
+    template = clone(unwrap(estimator))
+    while True:
+        frozen = {
+            name: clone(unwrap(value))
+            for name, value in template.get_params(deep=True).items()
+            if isinstance(value, FrozenEstimator) and is_classifier(unwrap(value))
+        }
+        if not frozen:
+            return template
+        template.set_params(**frozen)
+
+
+def with_seed(estimator, seed_sequence):
+    """Set every ``random_state`` among the (nested) parameters from one seed, in place."""
+    names = sorted(
+        name
+        for name in estimator.get_params(deep=True)
+        if name == "random_state" or name.endswith("__random_state")
+    )
+    if names:
+        seeds = np.random.default_rng(seed_sequence).integers(2**31 - 1, size=len(names))
+        estimator.set_params(**dict(zip(names, map(int, seeds), strict=True)))
+    return estimator
+
+
+def entropy_from(random_state):
+    """Return one integer of entropy; ``None`` never touches NumPy's global generator.
+
+    Parameters
+    ----------
+    random_state : None, int, SeedSequence, RandomState or Generator
+    """
+    if random_state is None:
+        return np.random.SeedSequence().entropy
+    if isinstance(random_state, numbers.Integral):
+        if random_state < 0:
+            raise ValueError(f"random_state={random_state} must not be negative.")
+        return int(random_state)
+    if isinstance(random_state, np.random.SeedSequence):
+        words = random_state.generate_state(4)
+        return int.from_bytes(words.tobytes(), "little")
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**63 - 1))
+    raise TypeError(
+        f"random_state={random_state!r} must be None, an int, a SeedSequence, a RandomState "
+        "or a Generator."
+    )
+
+
+def shots_of(estimator):
+    """Return the shots of the classifier's backend, ``None`` when exact or not known."""
+    for layer in layers(estimator):
+        for name in ("backend_", "backend"):
+            shots = getattr(getattr(layer, name, None), "shots", None)
+            if isinstance(shots, numbers.Integral):
+                return int(shots)
+    return None
+
+
+def settings_of(estimator):
+    """Return the estimator's repr on one line, for the threat model."""
+    return " ".join(repr(estimator).split())
+
+
+def known_members(target, X, y):
+    """Ask the target's member record which rows it is trained on now.
+
+    Returns
+    -------
+    ndarray of bool of shape (n,), or None
+        ``None`` when the target keeps no record.
+    """
+    target = unwrap(target)
+    if isinstance(target, Pipeline):
+        final = unwrap(target.steps[-1][1])
+        if not hasattr(final, "is_member"):
+            return None
+        X = target[:-1].transform(X) if len(target.steps) > 1 else X
+        target = final
+    if not hasattr(target, "is_member"):
+        return None
+    try:
+        return np.asarray(target.is_member(X, y), dtype=bool)
+    except MemberRecordError:
+        return None
+
+
+def check_query_method(model, query):
+    """Raise unless `model` answers the kind of query that the attack makes."""
+    query = check_choice("query", query, ("proba", "label"))
+    method = {"proba": "predict_proba", "label": "predict"}[query]
+    if not hasattr(model, method):
+        raise TypeError(
+            f"{type(unwrap(model)).__name__} has no {method}, which this attack queries. Wrap "
+            "it in CalibratedClassifierCV, or use LabelOnlyAttack, which needs predict only."
+        )

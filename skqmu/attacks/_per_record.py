@@ -1,0 +1,132 @@
+"""Attacks that compare a record's signal with what shadows say of this very record."""
+
+from abc import abstractmethod
+
+import numpy as np
+
+from skqmu.attacks._base import ShadowAttack
+from skqmu.attacks._guards import warn_if_pool_differs
+from skqmu.attacks._outputs import align_columns
+from skqmu.attacks._pool import take
+from skqmu.attacks._store import ShadowOutputs
+
+__all__ = ["PerRecordAttack", "masked_median", "masked_moments"]
+
+
+class PerRecordAttack(ShadowAttack):
+    """Base class of LiRA and RMIA: reduce shadow outputs to statistics of each record.
+
+    A subclass turns probabilities into a signal (:meth:`_observe`), the signals of all
+    shadows into statistics of each record (:meth:`_summarise`), and a signal with its
+    statistics into a score (:meth:`_compare`). Only the statistics are kept, so memory
+    does not depend on the number of shadows. Records of the pool have shadows inside and
+    outside; for all others every shadow is outside, and they get the offline score.
+    """
+
+    @abstractmethod
+    def _observe(self, proba, y):
+        """Return the signal, shape (..., n), of probabilities of shape (..., n, C)."""
+
+    @abstractmethod
+    def _summarise(self, signals, inside):
+        """Return statistics, arrays of shape (n,), of signals (n_shadows, n).
+
+        `inside` (n_shadows, n) says which shadows were trained on which record.
+        """
+
+    def _join(self, statistics):
+        """Return what is known of the whole pool together (pooled variances)."""
+        return {}
+
+    @abstractmethod
+    def _compare(self, signal, statistics, whole, population):
+        """Return scores of shape (n,)."""
+
+    def _population(self, signal, statistics, whole):
+        """Return what the signals of the pool say of the model under attack."""
+        return None
+
+    # -- pool -----------------------------------------------------------------------------
+
+    def _signals(self, pool, outputs, y):
+        """Yield rows and the shadows' signals on them, shape (n_shadows, n_rows)."""
+        for rows, block in outputs.blocks():
+            aligned = align_columns(
+                block.reshape(-1, block.shape[-1]), pool.classes_, self.target_classes_
+            ).reshape(*block.shape[:-1], -1)
+            yield rows, self._observe(aligned, y[rows])
+
+    def _reduce(self, pool, outputs, y, inside, without=None):
+        keep = np.ones(pool.n_shadows, dtype=bool)
+        if without is not None:
+            keep[without] = False
+        parts = [
+            self._summarise(signals[keep], inside[:, rows][keep])
+            for rows, signals in self._signals(pool, outputs, y)
+        ]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def _learn(self, pool, y):
+        statistics = self._reduce(pool, pool.outputs(), y, pool.members_)
+        self.statistics_ = statistics
+        self._whole = self._join(statistics)
+        self._pool_y = y
+        self._pool_population = self._population(
+            self._observe(self._ask(pool.X_), y), statistics, self._whole
+        )
+
+    def _shadow_scores(self, pool, y, shadows):
+        for s in shadows:
+            statistics = self._reduce(pool, pool.outputs(), y, pool.members_, without=s)
+            whole = self._join(statistics)
+            proba = align_columns(pool.outputs().one(s), pool.classes_, self.target_classes_)
+            signal = self._observe(proba, y)
+            population = self._population(signal, statistics, whole)
+            yield self._compare(signal, statistics, whole, population)
+
+    # -- target ---------------------------------------------------------------------------
+
+    def _score(self, X, y, labels):
+        pool = self.shadow_pool_
+        signal = self._observe(self._ask(X), y)
+        at = pool.locate(X, labels)
+        scores = np.empty(signal.shape)
+        known = at >= 0
+        if known.any():
+            statistics = {name: values[at[known]] for name, values in self.statistics_.items()}
+            scores[known] = self._compare(
+                signal[known], statistics, self._whole, self._pool_population
+            )
+        if not known.all():
+            outputs = self._query_shadows(take(X, np.flatnonzero(~known)))
+            outside = np.zeros(outputs.shape[:2], dtype=bool)
+            statistics = self._reduce(pool, outputs, y[~known], outside)
+            scores[~known] = self._compare(
+                signal[~known], statistics, self._whole, self._pool_population
+            )
+        return scores
+
+    def _query_shadows(self, X) -> ShadowOutputs:
+        return self.shadow_pool_.query(X)
+
+    def _check_fairness(self, X, labels, membership):
+        warn_if_pool_differs(self.shadow_pool_.locate(X, labels) >= 0, membership)
+
+
+def masked_median(values, mask):
+    """Return the median over axis 0 of the entries where `mask`; NaN where there is none."""
+    count = mask.sum(axis=0)
+    ordered = np.sort(np.where(mask, values, np.inf), axis=0)
+    low = np.maximum(count - 1, 0) // 2
+    high = np.minimum(count // 2, values.shape[0] - 1)
+    columns = np.arange(values.shape[1])
+    median = (ordered[low, columns] + ordered[high, columns]) / 2
+    return np.where(count > 0, median, np.nan)
+
+
+def masked_moments(values, mask):
+    """Return mean, sum of squared deviations and number, over axis 0 where `mask`."""
+    count = mask.sum(axis=0)
+    mean = np.where(mask, values, 0.0).sum(axis=0) / np.maximum(count, 1)
+    squares = (np.where(mask, values - mean, 0.0) ** 2).sum(axis=0)
+    return np.where(count > 0, mean, np.nan), squares, count

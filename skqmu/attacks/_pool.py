@@ -1,0 +1,384 @@
+"""The shadows of one audit: trained once, on balanced halves of a pool, shared by attacks."""
+
+import pickle
+from functools import partial
+
+import joblib
+import numpy as np
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+
+from skqmu._validation import check_is_fitted
+from skqmu.attacks._estimators import entropy_from, settings_of, shadow_template, with_seed
+from skqmu.attacks._membership import balanced_membership
+from skqmu.attacks._outputs import query_proba
+from skqmu.attacks._parallel import run_jobs
+from skqmu.attacks._records import RecordIndex, check_records
+from skqmu.attacks._store import BLOCK_BYTES, ShadowOutputs, ShadowStore, cache_directory
+from skqmu.exceptions import ShadowFitError
+
+try:
+    import cloudpickle
+except ImportError:  # joblib below 1.6 brings its own copy
+    from joblib.externals import cloudpickle
+
+__all__ = ["ShadowPool", "check_count", "check_mask", "take"]
+
+
+def take(X, rows):
+    """Return some rows of an array, a sparse matrix or a data frame."""
+    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+
+
+class ShadowPool(MetaEstimatorMixin, BaseEstimator):
+    """Shadow models: clones trained on random halves of a pool of records.
+
+    Every record is in exactly half of the shadows, shadows ``2k`` and ``2k + 1`` split the
+    pool between them, classes are halved evenly, copies of a record stay together. Each
+    shadow has its own seed, spawned from `random_state`, so its numbers depend neither on
+    `n_jobs` nor on the joblib backend, and the first shadows of a larger pool are those of
+    a smaller one.
+
+    Models and outputs are kept on disk (a private temporary folder, or `memory`) and read
+    when needed: the parent's memory does not grow with `n_shadows`. Predict-only copies
+    (``release()``) are kept where the estimator offers them.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Cloned; a frozen or fitted one is unwrapped and never touched.
+    n_shadows : int, default=64
+        Even, at least 2.
+    n_queries : int, default=1
+        Queries averaged for each record, for sampled models.
+    unlearn : callable or None, default=None
+        ``unlearn(model, X_forget, y_forget)``, used by :meth:`fit` with ``forget=``;
+        returns the unlearned model or changes it in place. ``None`` calls the model's own
+        ``unlearn``.
+    memory : None, str, path-like or joblib.Memory, default=None
+        Where shadows are kept between runs. The cache holds models of your records: treat
+        it like the data. Reused only with an integer `random_state`.
+    n_jobs : int or None, default=None
+        Shadows trained at once; ``None`` honours :class:`joblib.parallel_config`.
+    random_state : None, int, SeedSequence, RandomState or Generator, default=None
+    verbose : int, default=0
+        1 prints progress to the error stream, 2 a line for each shadow.
+
+    Attributes
+    ----------
+    members_ : ndarray of shape (n_shadows, n_pool), bool
+        Who each shadow was trained on.
+    forgotten_ : ndarray of shape (n_shadows, n_pool), bool, or None
+        Who each shadow was made to forget.
+    classes_ : ndarray
+        Labels of the pool; the order of the columns of all outputs.
+    X_, y_ : the pool
+    n_trained_ : int
+        Shadows that this fit trained; the others came from `memory`.
+
+    Raises
+    ------
+    ShadowFitError
+        A shadow could not be trained; the message says on what.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from skqmu.attacks import ShadowPool
+    >>> X, y = load_wine(return_X_y=True)
+    >>> pool = ShadowPool(DecisionTreeClassifier(), n_shadows=4, random_state=0).fit(X, y)
+    >>> pool.members_.sum(axis=1)
+    array([89, 89, 89, 89])
+    >>> pool.outputs().shape
+    (4, 178, 3)
+    """
+
+    def __init__(
+        self,
+        estimator,
+        *,
+        n_shadows=64,
+        n_queries=1,
+        unlearn=None,
+        memory=None,
+        n_jobs=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.estimator = estimator
+        self.n_shadows = n_shadows
+        self.n_queries = n_queries
+        self.unlearn = unlearn
+        self.memory = memory
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X, y, *, forget=None):
+        """Train the shadows.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame of shape (n_pool, n_features)
+        y : array-like of shape (n_pool,)
+        forget : array-like of shape (n_pool,), bool, or None, default=None
+            Candidates for forgetting: each shadow unlearns those that it was trained on.
+
+        Returns
+        -------
+        self
+        """
+        check_count("n_shadows", self.n_shadows, 2)
+        check_count("n_queries", self.n_queries, 1)
+        if self.n_shadows % 2:
+            raise ValueError(
+                f"n_shadows={self.n_shadows} must be even: every record is in exactly half of "
+                "the shadows."
+            )
+        template = shadow_template(self.estimator)
+        X, y = check_records(X, y, template)
+        forget = None if forget is None else check_mask("forget", forget, y.shape[0])
+        index = RecordIndex(X, y)
+        if index.n_groups < 2:
+            raise ValueError(
+                f"the pool holds {index.n_groups} distinct record(s); shadows are trained on "
+                "halves of it, so it needs 2 at least (dozens to be of use)."
+            )
+        if forget is not None:
+            # forgetting a record forgets its copies
+            forget = np.bincount(index.groups, weights=forget)[index.groups] > 0
+        entropy = entropy_from(self.random_state)
+        # children are spawned one by one so that a longer list starts with a shorter one
+        membership_seed, *seeds = np.random.SeedSequence(entropy).spawn(1 + self.n_shadows)
+        classes, columns = np.unique(y, return_inverse=True)
+        strata = columns if forget is None else 2 * columns + forget
+        members = balanced_membership(
+            index.groups,
+            strata,
+            self.n_shadows,
+            np.random.default_rng(membership_seed),
+        )
+
+        def digest():
+            # everything that a shadow's numbers depend on, except how many there are
+            key = (_versions(), type(template).__qualname__, template, self.unlearn)
+            return joblib.hash((key, X, y, forget, self.n_queries, entropy))
+
+        store = ShadowStore(cache_directory(self.memory, digest))
+        missing = [i for i in range(self.n_shadows) if i not in store]
+        jobs = (
+            (
+                _Shadow(i, template, self.unlearn, seeds[i], classes, self.n_queries),
+                X,
+                y,
+                np.flatnonzero(members[i]),
+                None if forget is None else np.flatnonzero(members[i] & forget),
+            )
+            for i in missing
+        )
+        run = partial(run_jobs, n_jobs=self.n_jobs, verbose=self.verbose, label="shadows")
+        for i, model, outputs in run(_train, jobs, len(missing)):
+            store.write(i, model, outputs)
+
+        self.X_, self.y_, self.classes_ = X, y, classes
+        self.members_ = members
+        self.forgotten_ = None if forget is None else members & forget
+        self.n_trained_ = len(missing)
+        self.settings_ = settings_of(template)
+        self._index, self._store, self._entropy = index, store, entropy
+        return self
+
+    # -- reading ------------------------------------------------------------------------
+
+    def outputs(self, *, before=False):
+        """Return the shadows' probabilities on the pool, shape (n_shadows, n_pool, C).
+
+        Parameters
+        ----------
+        before : bool, default=False
+            Those before unlearning (pools fitted with ``forget=`` only).
+
+        Returns
+        -------
+        ShadowOutputs
+            Read block by block: ``one(i)``, ``rows(rows)``, ``blocks()``, ``shape``.
+        """
+        check_is_fitted(self)
+        if not self.has_proba():
+            raise TypeError(
+                f"shadows of {self.settings_} have no predict_proba; attacks that see labels "
+                "only (LabelOnlyAttack) can use this pool."
+            )
+        if before and self.forgotten_ is None:
+            raise ValueError("before=True needs a pool fitted with forget=.")
+        return self._store.outputs("before" if before else "after", self.n_shadows)
+
+    def has_proba(self):
+        """Whether the shadows answer with probabilities."""
+        check_is_fitted(self)
+        return hasattr(self.model(0), "predict_proba")
+
+    def model(self, index):
+        """Return one shadow, loaded anew."""
+        check_is_fitted(self)
+        return pickle.loads(self._store.model(index))
+
+    def locate(self, X, y):
+        """Return the position of each record in the pool, -1 where it is not in it."""
+        check_is_fitted(self)
+        return self._index.locate(X, y)
+
+    def copies(self):
+        """Return for each record of the pool a number that its copies share."""
+        check_is_fitted(self)
+        return self._index.groups
+
+    def query(self, X, *, n_queries=None, params=None):
+        """Ask every shadow about any rows.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame of shape (n, n_features)
+        n_queries : int or None, default=None
+            ``None`` is the pool's own.
+        params : dict or None, default=None
+            Parameters set on each fitted shadow before it is asked, such as
+            ``{"backend__shots": 64}``: the same weights on another backend.
+
+        Returns
+        -------
+        ShadowOutputs of shape (n_shadows, n, C)
+        """
+        n_queries = self.n_queries if n_queries is None else n_queries
+        return self.map(_Query(self.classes_, n_queries, params), X)
+
+    def map(self, function, *args):
+        """Apply ``function(model, *args)``, which returns an array, to every shadow.
+
+        Parameters
+        ----------
+        function : callable
+        *args : object
+            Passed on, the same for every shadow.
+
+        Returns
+        -------
+        ShadowOutputs
+        """
+        check_is_fitted(self)
+        results, spill = [None] * self.n_shadows, None
+        jobs = ((i, function, self._store.model(i), args) for i in range(self.n_shadows))
+        for i, array in run_jobs(
+            _apply, jobs, self.n_shadows, n_jobs=self.n_jobs, verbose=self.verbose, label="queries"
+        ):
+            if spill is None and array.nbytes * self.n_shadows > BLOCK_BYTES:
+                spill = ShadowStore()
+            if spill is None:
+                results[i] = array
+            else:
+                spill.write(i, b"", {"after": array})
+        return ShadowOutputs(results) if spill is None else spill.outputs("after", self.n_shadows)
+
+    def clear(self):
+        """Delete the shadows from disk, also from `memory`; the pool is unfitted after it."""
+        check_is_fitted(self)
+        self._store.clear()
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
+        del self._store, self._index
+
+
+class _Shadow:
+    """What one shadow is made from, apart from the data that all share."""
+
+    def __init__(self, index, template, unlearn, seed, classes, n_queries):
+        self.index, self.template, self.unlearn = index, template, unlearn
+        self.seed, self.classes, self.n_queries = seed, classes, n_queries
+
+    def outputs(self, model, X):
+        return query_proba(model, X, self.classes, self.n_queries)
+
+
+def _train(shadow, X, y, rows, forget):
+    """Train one shadow, in a worker; return its number, pickle and outputs on the pool."""
+    model = with_seed(clone(shadow.template), shadow.seed)
+    outputs = {}
+    try:
+        model.fit(take(X, rows), y[rows])
+        proba = hasattr(model, "predict_proba")
+        if forget is not None:
+            if proba:
+                outputs["before"] = shadow.outputs(model, X)
+            if forget.size:
+                model = _unlearn(shadow.unlearn, model, take(X, forget), y[forget])
+        if proba:
+            outputs["after"] = shadow.outputs(model, X)
+    except Exception as error:
+        seen = np.unique(y[rows])
+        single = (
+            f" Its half of the pool holds the single class {seen[0]!r}: the pool needs two "
+            "distinct records of two classes at least."
+            if seen.size == 1 and shadow.classes.size > 1
+            else ""
+        )
+        raise ShadowFitError(
+            f"shadow {shadow.index} ({settings_of(shadow.template)}, {rows.size} records, "
+            f"{seen.size} of {shadow.classes.size} classes) failed with "
+            f"{type(error).__name__}: {error}.{single}"
+        ) from error
+    if hasattr(model, "release"):
+        model = model.release()
+    # cloudpickle: a class defined in the user's script is known to the worker by value only
+    return shadow.index, cloudpickle.dumps(model), outputs
+
+
+def _unlearn(unlearn, model, X, y):
+    if unlearn is not None:
+        result = unlearn(model, X, y)
+        return model if result is None else result
+    if hasattr(model, "unlearn"):
+        return model.unlearn(X, y)
+    if hasattr(model, "steps") and hasattr(model.steps[-1][1], "unlearn"):
+        model.steps[-1][1].unlearn(model[:-1].transform(X), y)
+        return model
+    raise TypeError(
+        f"{type(model).__name__} has no unlearn(X_forget, y_forget); pass "
+        "unlearn=callable(model, X_forget, y_forget)."
+    )
+
+
+class _Query:
+    def __init__(self, classes, n_queries, params):
+        self.classes, self.n_queries, self.params = classes, n_queries, params
+
+    def __call__(self, model, X):
+        if self.params:
+            model.set_params(**self.params)
+        return query_proba(model, X, self.classes, self.n_queries)
+
+
+def _apply(index, function, model, args):
+    return index, np.asarray(function(pickle.loads(model), *args))
+
+
+def _versions():
+    import sklearn
+
+    from skqmu import __version__
+
+    return __version__, sklearn.__version__, np.__version__
+
+
+def check_count(name, value, least):
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name}={value!r} must be an integer of at least {least}.")
+
+
+def check_mask(name, mask, n):
+    mask = np.asarray(mask)
+    if mask.dtype != bool or mask.shape != (n,):
+        raise ValueError(
+            f"{name} must be a boolean mask of shape ({n},), one value a record of the pool; "
+            f"got dtype {mask.dtype}, shape {mask.shape}."
+        )
+    return mask

@@ -1,0 +1,178 @@
+"""Which record is which: rows with their labels, checked, hashed and found again."""
+
+import hashlib
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import get_tags
+from sklearn.utils.validation import _num_samples, check_array, column_or_1d
+
+__all__ = ["RecordIndex", "check_labels", "check_records", "check_rows", "record_keys"]
+
+
+def check_rows(X, model, *, name="X"):
+    """Check rows against what a fitted classifier takes, and leave their container alone.
+
+    Data frames stay data frames (a column transformer in a pipeline needs the names), text
+    stays text, sparse matrices become CSR; everything else becomes a 2-D array.
+
+    Parameters
+    ----------
+    X : array-like, sparse matrix or data frame of shape (n, n_features)
+    model : fitted classifier
+    name : str, default="X"
+
+    Returns
+    -------
+    The rows, ready for `model` and for row indexing.
+
+    Raises
+    ------
+    ValueError
+        NaN or infinity that the classifier does not take, wrong number of columns, no rows.
+    """
+    tags = get_tags(model).input_tags
+    if tags.pairwise:
+        raise ValueError(
+            f"{type(model).__name__} takes a precomputed kernel or distance matrix; attacks "
+            "need rows that they can take subsets of. Pass an estimator that computes the "
+            "kernel itself."
+        )
+    if hasattr(X, "iloc"):
+        if _num_samples(X) == 0:
+            raise ValueError(f"{name} has no rows.")
+        known = getattr(model, "feature_names_in_", None)
+        if known is not None and list(known) != list(X.columns):
+            raise ValueError(
+                f"{name} has columns {list(X.columns)[:8]}, the target was fitted on "
+                f"{list(known)[:8]}; pass the same columns in the same order."
+            )
+        numeric = X.select_dtypes(include="number")
+        if numeric.shape[1] == X.shape[1]:
+            check_array(numeric, ensure_all_finite=_finite(tags), input_name=name)
+    elif _is_text(X):
+        X = np.asarray(X, dtype=object)
+    else:
+        X = check_array(
+            X,
+            accept_sparse="csr",
+            dtype="numeric",
+            ensure_all_finite=_finite(tags),
+            input_name=name,
+        )
+    width = getattr(model, "n_features_in_", None)
+    if width is not None and getattr(X, "ndim", 1) == 2 and X.shape[1] != width:
+        raise ValueError(
+            f"{name} has {X.shape[1]} features, but {type(model).__name__} was fitted on "
+            f"{width} features."
+        )
+    return X
+
+
+def _finite(input_tags):
+    return "allow-nan" if input_tags.allow_nan else True
+
+
+def _is_text(X):
+    if sparse.issparse(X):
+        return False
+    X = np.asarray(X) if not hasattr(X, "dtype") else X
+    return X.ndim == 1 and X.dtype.kind in "OUS"
+
+
+def check_labels(y, n, *, name="y"):
+    """Return labels as a 1-D array of length `n`, or say what is wrong with them."""
+    if y is None:
+        raise ValueError(
+            f"{name} is missing: a membership attack scores records, a row with its label."
+        )
+    y = column_or_1d(y, warn=False)
+    if y.shape[0] != n:
+        raise ValueError(f"{name} has {y.shape[0]} labels for {n} rows.")
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        raise ValueError(f"{name} holds NaN or infinity.")
+    return y
+
+
+def check_records(X, y, model, *, suffix=""):
+    """Return checked rows and labels; see :func:`check_rows` and :func:`check_labels`."""
+    X = check_rows(X, model, name=f"X{suffix}")
+    return X, check_labels(y, _num_samples(X), name=f"y{suffix}")
+
+
+def record_keys(X, y):
+    """Return one 16-byte key a record; equal keys mean equal rows and equal labels.
+
+    Numbers are compared as float64, so 1, 1.0 and True are one value, and so are 0.0 and
+    -0.0; everything else by its ``str``.
+    """
+    labels = [_label_bytes(label) for label in np.asarray(y).tolist()]
+    return [
+        hashlib.blake2b(row + b"|" + label, digest_size=16).digest()
+        for row, label in zip(_row_bytes(X), labels, strict=True)
+    ]
+
+
+def _label_bytes(label):
+    number = isinstance(label, bool | int | float)
+    return (f"n{float(label)!r}" if number else f"s{label}").encode()
+
+
+def _row_bytes(X):
+    if sparse.issparse(X):
+        X = sparse.csr_matrix(X, dtype=np.float64, copy=True)
+        X.sum_duplicates()
+        X.eliminate_zeros()
+        for start, stop in zip(X.indptr[:-1], X.indptr[1:], strict=True):
+            columns = X.indices[start:stop].astype(np.int64)
+            yield columns.tobytes() + X.data[start:stop].tobytes()
+        return
+    values = np.asarray(X)
+    if values.dtype.kind in "biuf":
+        # + 0.0 turns -0.0 into 0.0, the one case where equal numbers have unequal bytes
+        values = np.ascontiguousarray(values, dtype=np.float64) + 0.0
+        for row in values:
+            yield row.tobytes()
+        return
+    for row in values.reshape(len(values), -1).tolist():
+        yield "\x1f".join(_plain(value) for value in row).encode()
+
+
+def _plain(value):
+    try:
+        return repr(float(value) + 0.0)
+    except (TypeError, ValueError):
+        return str(value)
+
+
+class RecordIndex:
+    """Find records of a pool: groups of equal records, and positions of given ones.
+
+    Parameters
+    ----------
+    X : rows of shape (n, n_features)
+    y : array-like of shape (n,)
+
+    Attributes
+    ----------
+    groups : ndarray of shape (n,)
+        Equal numbers for equal records. Copies of a record go into a shadow together: with
+        one copy in and one out, "out" would be a lie.
+    n_groups : int
+    """
+
+    def __init__(self, X, y):
+        first, groups = {}, []
+        for position, key in enumerate(record_keys(X, y)):
+            if key not in first:
+                first[key] = (len(first), position)
+            groups.append(first[key][0])
+        self._position = {key: position for key, (_, position) in first.items()}
+        self.groups = np.asarray(groups, dtype=np.int64)
+        self.n_groups = len(first)
+
+    def locate(self, X, y):
+        """Return the position of each record in the pool, -1 where it is not in it."""
+        return np.asarray(
+            [self._position.get(key, -1) for key in record_keys(X, y)], dtype=np.int64
+        )

@@ -1,0 +1,151 @@
+"""Shadows live on disk: the parent's memory must not grow with their number."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+
+import joblib
+import numpy as np
+
+__all__ = ["ShadowOutputs", "ShadowStore", "cache_directory"]
+
+# records are reduced block by block so that one block over all shadows stays below this
+BLOCK_BYTES = 16 * 2**20
+
+
+def cache_directory(memory, digest):
+    """Return the folder of one pool inside a user's cache, or None without a cache.
+
+    Parameters
+    ----------
+    memory : None, str, path-like or joblib.Memory
+    digest : callable without arguments, returning str
+        Called only when there is a cache; 32 hexadecimal digits, the shape of joblib's own
+        entries, so that ``Memory.clear`` and ``Memory.reduce_size`` treat pools alike.
+    """
+    if memory is None:
+        return None
+    if not isinstance(memory, joblib.Memory):
+        if not isinstance(memory, str | os.PathLike):
+            raise TypeError(
+                f"memory={memory!r} must be None, a folder, or a joblib.Memory; got "
+                f"{type(memory).__name__}."
+            )
+        memory = joblib.Memory(os.fspath(memory), verbose=0)
+    if memory.store_backend is None:
+        return None
+    return Path(memory.store_backend.location) / "skqmu-shadows" / digest()
+
+
+def _remove(directory, pid):
+    # a forked worker inherits the finalizer, but not the right to delete its parent's files
+    if os.getpid() == pid:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+class ShadowStore:
+    """Pickled models and outputs of numbered shadows in one folder.
+
+    Parameters
+    ----------
+    directory : path-like or None, default=None
+        ``None`` makes a private temporary folder that is removed with this object.
+    """
+
+    def __init__(self, directory=None):
+        self.persistent = directory is not None
+        if self.persistent:
+            self.directory = Path(directory)
+            self.directory.mkdir(parents=True, exist_ok=True)
+        else:
+            self._make_temporary()
+
+    def _make_temporary(self):
+        self.directory = Path(tempfile.mkdtemp(prefix="skqmu-shadows-"))
+        weakref.finalize(self, _remove, self.directory, os.getpid())
+
+    def _path(self, index, kind):
+        return self.directory / f"{index:06d}.{kind}"
+
+    def __contains__(self, index):
+        return self._path(index, "model").exists()
+
+    def write(self, index, model, outputs):
+        """Keep one shadow: its pickle and a dict of arrays. The pickle marks it complete."""
+        for name, array in outputs.items():
+            self._replace(self._path(index, f"{name}.npy"), lambda f, a=array: np.save(f, a))
+        self._replace(self._path(index, "model"), lambda f: f.write(model))
+
+    def _replace(self, path, write):
+        # two processes may fill one cache: never let a half-written file be read
+        handle, temporary = tempfile.mkstemp(dir=self.directory)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                write(file)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+
+    def model(self, index):
+        """Return the pickle of one shadow."""
+        return self._path(index, "model").read_bytes()
+
+    def outputs(self, name, n_shadows):
+        """Return one kind of output of the first `n_shadows`, read when asked for."""
+        return ShadowOutputs([self._path(i, f"{name}.npy") for i in range(n_shadows)], self)
+
+    def clear(self):
+        """Delete the files."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __getstate__(self):
+        # a pickle must stand on its own: the folder may be gone, or on another machine
+        files = {path.name: path.read_bytes() for path in sorted(self.directory.glob("0*"))}
+        return {"files": files}
+
+    def __setstate__(self, state):
+        self.persistent = False
+        self._make_temporary()
+        for name, content in state["files"].items():
+            (self.directory / name).write_bytes(content)
+
+
+class ShadowOutputs:
+    """Outputs of all shadows on the same rows, shape (n_shadows, n, ...), read in blocks.
+
+    Parameters
+    ----------
+    arrays : list of path or ndarray
+    keep : object
+        Kept alive as long as these files are needed.
+    """
+
+    def __init__(self, arrays, keep=None):
+        self._arrays, self._keep = arrays, keep
+        first = self._open(0)
+        self.shape = (len(arrays), *first.shape)
+
+    def _open(self, index):
+        array = self._arrays[index]
+        return array if isinstance(array, np.ndarray) else np.load(array, mmap_mode="r")
+
+    def one(self, index):
+        """Return the outputs of one shadow, shape (n, ...)."""
+        return np.array(self._open(index))
+
+    def rows(self, rows):
+        """Return the outputs of all shadows on some rows, shape (n_shadows, len(rows), ...)."""
+        return np.stack([self._open(i)[rows] for i in range(self.shape[0])])
+
+    def blocks(self):
+        """Yield ``(rows, outputs)``: slices of rows with all shadows' outputs on them."""
+        per_row = 8 * self.shape[0] * int(np.prod(self.shape[2:], initial=1))
+        step = max(1, BLOCK_BYTES // per_row)
+        for start in range(0, self.shape[1], step):
+            rows = slice(start, min(start + step, self.shape[1]))
+            yield rows, self.rows(rows)
