@@ -3,6 +3,7 @@
 from ._ansatze import ansatze, entangled_pairs, entanglements
 from ._build import QNNCircuit, build_circuit
 from ._encodings import AmplitudeGate, encodings
+from ._observables import z_observables
 
 __all__ = [
     "AmplitudeGate",
@@ -12,4 +13,5 @@ __all__ = [
     "encodings",
     "entangled_pairs",
     "entanglements",
+    "z_observables",
 ]

@@ -1,0 +1,31 @@
+"""The one training loop, its solvers, its objectives and its hooks."""
+
+from ._hooks import (
+    Checkpoint,
+    EarlyStopping,
+    EpochPrinter,
+    Progress,
+    SklearnCallbacks,
+    Tolerance,
+)
+from ._loop import Hook, Point, TrainingRun, train
+from ._objective import Objective, Records
+from ._solvers import SGD, Adam, Solver
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "Checkpoint",
+    "EarlyStopping",
+    "EpochPrinter",
+    "Hook",
+    "Objective",
+    "Point",
+    "Progress",
+    "Records",
+    "SklearnCallbacks",
+    "Solver",
+    "Tolerance",
+    "TrainingRun",
+    "train",
+]

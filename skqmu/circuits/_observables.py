@@ -1,0 +1,29 @@
+"""Observables that readouts need."""
+
+from qiskit.quantum_info import SparsePauliOp
+
+__all__ = ["z_observables"]
+
+
+def z_observables(n_qubits):
+    """Z on each qubit: what a linear head reads.
+
+    Parameters
+    ----------
+    n_qubits : int
+
+    Returns
+    -------
+    list of qiskit.quantum_info.SparsePauliOp
+        Entry ``q`` acts on qubit ``q``.
+
+    Examples
+    --------
+    >>> from skqmu.circuits import z_observables
+    >>> [str(z.paulis[0]) for z in z_observables(2)]
+    ['IZ', 'ZI']
+    """
+    return [
+        SparsePauliOp.from_sparse_list([("Z", [q], 1.0)], num_qubits=n_qubits)
+        for q in range(n_qubits)
+    ]

@@ -1,0 +1,541 @@
+"""What every classifier of skqmu shares: fit, predict, forget, release."""
+
+from abc import ABC, abstractmethod
+from contextlib import contextmanager
+from numbers import Integral, Real
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+
+from .._callbacks import CallbackSupportMixin, callback_context, with_callbacks
+from .._validation import (
+    Interval,
+    StrOptions,
+    check_is_fitted,
+    check_sample_weight,
+    validate_data,
+    validate_params,
+)
+from ..backends import BACKENDS, BaseBackend, resolve_backend
+from ..exceptions import MemberRecordError
+from ..network import log_softmax, softmax
+from ..training import Point, SklearnCallbacks
+from ..unlearning import UnlearningStrategy, resolve_strategy
+from ._deletion import carry_out
+from ._fitting import FitData, make_records, make_run, run_loop, validation_rows
+from ._members import MemberRecord
+
+__all__ = ["BaseUnlearningClassifier"]
+
+# Networks live outside the estimators: they hold compiled circuits, which are neither
+# state that `predict` may change nor anything to pickle.
+_NETWORKS = WeakKeyDictionary()
+
+
+class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
+    """Base of the classifiers that hold a circuit and can forget.
+
+    Subclasses say how the network is built (`_structure_for`, `_build_network`); training,
+    prediction, the member record and deletion requests are here.
+    """
+
+    _parameter_constraints = {
+        "backend": [StrOptions(set(BACKENDS)), BaseBackend],
+        "solver": [StrOptions({"adam", "sgd"})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "warm_start": ["boolean"],
+        "unlearning": [str, UnlearningStrategy],
+        "store_data": [StrOptions({"rows", "fingerprints", "none"})],
+        "checkpoint": [str, Path, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    # ------------------------------------------------------------- what subclasses say
+
+    @abstractmethod
+    def _structure_for(self, n_features):
+        """Everything the network's shape depends on but the classes, as a plain dict.
+
+        Kept as fitted state, so that a parameter set after `fit` takes effect at the next
+        `fit`, as everywhere in scikit-learn. The backend alone may change in between.
+        """
+
+    @abstractmethod
+    def _build_network(self, structure, n_features, n_classes, backend):
+        """Network of that structure on that backend."""
+
+    # ------------------------------------------------------------------------- fitting
+
+    @with_callbacks
+    def fit(self, X, y, sample_weight=None, *, classes=None, fingerprint_key=None):
+        """Train on `X`, `y` and remember, as `store_data` says, who was trained on.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            Labels of any type.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Rows of zero weight are dropped: they are no members.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that the model shall know, where `y` may lack some.
+        fingerprint_key : bytes, default=None
+            For ``store_data="fingerprints"``: at least 16 random bytes, which the
+            estimator uses and does not keep.
+
+        Returns
+        -------
+        self : object
+            Fitted. After Ctrl-C the estimator is fitted with the last step that was taken,
+            and the interrupt goes on its way.
+
+        Raises
+        ------
+        ValueError
+            Bad parameters or data; the estimator is as it was before.
+        TrainingDivergedError
+            Likewise.
+        """
+        with _all_or_nothing(self):
+            validate_params(self)
+            self._check_members_can_be_kept(fingerprint_key)
+            resuming = self.warm_start and hasattr(self, "params_")
+            data = self._validated(
+                X, y, sample_weight, classes, fixed=self.classes_ if resuming else None
+            )
+            run = self._fit(data, fingerprint_key, resuming, given=(X, y, sample_weight))
+        if not run.finished:
+            raise KeyboardInterrupt
+        return self
+
+    def _fit(self, data, fingerprint_key, resuming, given):
+        start, record = None, None
+        if resuming:
+            start = Point(self.params_, moments=self._moments)
+            record = self._members
+            seed = np.random.SeedSequence(self._seed, spawn_key=(self._n_fits,))
+            self._n_fits += 1
+        else:
+            self._seed = self._draw_seed()
+            self._n_fits = 1
+            self._structure = self._structure_for(self.n_features_in_)
+            self.unlearning_log_ = []
+            seed = np.random.SeedSequence(self._seed)
+        context = callback_context(self, self.max_iter)
+        run, held_out = self._trained(data, seed, start=start, context=context, given=given)
+        members = self._record_of(data, held_out, fingerprint_key)
+        self._adopt(run, members if record is None else record.extended(
+            members, key=fingerprint_key, X=data.X
+        ))  # fmt: skip
+        return run
+
+    def _trained(self, data, seed, *, start=None, context=None, given=None):
+        """Run the loop on validated data; returns the run and the validation mask."""
+        network = self._network(data.n_classes)
+        records = make_records(data, self.class_weight, self.classes_)
+        held_out, valid = np.zeros(len(data), dtype=bool), None
+        if self.early_stopping:
+            held_out = validation_rows(data.labels, self.validation_fraction, seed)
+            records, valid = records[~held_out], records[held_out]
+        run = make_run(self, network, records, seed, start=start)
+        hooks = []
+        if context is not None:
+            described = _described(given)
+            context.call_on_fit_task_begin(estimator=self, **described)
+            hooks.append(SklearnCallbacks(self, context, described, self._reconstruction))
+        try:
+            with self._backend().limit_threads():
+                run_loop(
+                    self,
+                    run,
+                    valid,
+                    extra_hooks=hooks,
+                    checkpoint=self.checkpoint if start is None and given is not None else None,
+                )
+        except KeyboardInterrupt:
+            if given is None or (run.epoch == 0 and run.point.step == 0):
+                raise
+        if context is not None:
+            context.call_on_fit_task_end(
+                estimator=self,
+                reconstruction_attributes=lambda: self._reconstruction(run.params),
+                **described,
+            )
+        return run, held_out
+
+    def partial_fit(self, X, y, classes=None, sample_weight=None, *, fingerprint_key=None):
+        """Take one pass over `X`, `y`, going on from where the model is.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        classes : array-like of shape (n_classes,), default=None
+            All classes; needed at the first call.
+        sample_weight : array-like of shape (n_samples,), default=None
+        fingerprint_key : bytes, default=None
+            As for `fit`.
+
+        Returns
+        -------
+        self : object
+            Rows that come again with the same label count once in the member record.
+        """
+        with _all_or_nothing(self):
+            validate_params(self)
+            self._check_members_can_be_kept(fingerprint_key)
+            first = not hasattr(self, "params_")
+            if first and classes is None:
+                raise ValueError(
+                    "classes must be passed at the first call of partial_fit: the list of all "
+                    "classes that will ever come."
+                )
+            if not first and classes is not None:
+                if not np.array_equal(np.unique(classes), self.classes_):
+                    raise ValueError(
+                        f"classes={classes!r} is not the list of the first call, {self.classes_}."
+                    )
+            data = self._validated(
+                X, y, sample_weight, classes, fixed=None if first else self.classes_
+            )
+            if first:
+                self._seed = self._draw_seed()
+                self._n_fits = 0
+                self._structure = self._structure_for(self.n_features_in_)
+                self.unlearning_log_ = []
+                self.history_ = []
+            seed = np.random.SeedSequence(
+                self._seed, spawn_key=(self._n_fits,) if self._n_fits else ()
+            )
+            self._n_fits += 1
+            network = self._network(data.n_classes)
+            records = make_records(data, self.class_weight, self.classes_)
+            start = None if first else Point(self.params_, moments=self._moments)
+            run = make_run(self, network, records, seed, start=start, max_iter=1)
+            with self._backend().limit_threads():
+                run_loop(self, run, title="partial_fit")
+            run.history[:] = [
+                *self.history_,
+                *({**row, "epoch": len(self.history_) + 1} for row in run.history),
+            ]
+            members = self._record_of(data, None, fingerprint_key)
+            self._adopt(run, members if first else self._members.extended(
+                members, key=fingerprint_key, X=data.X
+            ))  # fmt: skip
+        return self
+
+    def _draw_seed(self):
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+    def _check_members_can_be_kept(self, fingerprint_key):
+        if self.checkpoint is not None and not isinstance(self.random_state, Integral):
+            raise ValueError(
+                f"checkpoint={str(self.checkpoint)!r} needs an integer random_state (got "
+                f"{self.random_state!r}): a run is resumed by making the same draws again."
+            )
+        if fingerprint_key is not None and self.store_data != "fingerprints":
+            raise ValueError(
+                f'fingerprint_key= belongs to store_data="fingerprints"; this classifier has '
+                f"store_data={self.store_data!r}."
+            )
+
+    def _validated(self, X, y, sample_weight, classes, *, fixed):
+        """Arrays of one fit; sets `classes_`, and `n_features_in_` on a fresh one."""
+        X, y = validate_data(self, X, y, dtype=np.float64, reset=fixed is None)
+        check_classification_targets(y)
+        weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        known = np.unique(y if classes is None else np.asarray(classes))
+        known = known if fixed is None else fixed
+        unknown = np.setdiff1d(y, known)
+        if len(unknown):
+            raise ValueError(
+                f"y holds classes {unknown.tolist()} that are not in "
+                f"{'classes' if fixed is None else 'classes_'}={known.tolist()}."
+            )
+        self.classes_ = known
+        rows = np.flatnonzero(weights)
+        return FitData(
+            X=X[rows],
+            labels=np.searchsorted(known, y[rows]),
+            weights=weights[rows],
+            n_classes=len(known),
+            positions=rows,
+            n_given=len(X),
+        )
+
+    def _record_of(self, data, held_out, fingerprint_key):
+        return MemberRecord.of(
+            self.store_data,
+            data.X,
+            data.labels,
+            data.weights,
+            positions=data.positions,
+            n_seen=data.n_given,
+            held_out=held_out,
+            key=fingerprint_key,
+        )
+
+    def _adopt(self, run, members):
+        """Make a run's end the estimator's state."""
+        self.params_ = run.params
+        self._moments = run.point.moments
+        self._members = members
+        self.history_ = run.history
+        self.loss_curve_ = [row["loss"] for row in run.history]
+        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else np.nan
+        self.n_iter_ = len(run.history)
+        self.stop_reason_ = run.stop_reason
+
+    def _reconstruction(self, params):
+        """Attributes of the estimator as if `fit` ended with `params` (for callbacks)."""
+        return {
+            "params_": params,
+            "classes_": self.classes_,
+            "n_features_in_": self.n_features_in_,
+            "_structure": self._structure,
+        }
+
+    # ---------------------------------------------------------------------- prediction
+
+    def _backend(self):
+        return resolve_backend(self.backend)
+
+    def _network(self, n_classes=None):
+        """The network for the fitted structure and the current backend, built once."""
+        backend = self._backend()
+        n_classes = len(self.classes_) if n_classes is None else n_classes
+        key = (id(self._structure), n_classes, type(backend), repr(backend.get_params()))
+        known = _NETWORKS.get(self)
+        if known is None or known[0] != key:
+            network = self._build_network(self._structure, self.n_features_in_, n_classes, backend)
+            # The structure itself is kept, so that its id cannot be given to another.
+            known = _NETWORKS[self] = (key, network, self._structure)
+        return known[1]
+
+    def _logits(self, X):
+        check_is_fitted(self, "params_")
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        with self._backend().limit_threads():
+            return self._network().forward(self.params_, X)[0]
+
+    def predict_proba(self, X):
+        """Probabilities of the classes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Columns in the order of `classes_`.
+        """
+        return softmax(self._logits(X), axis=1)
+
+    def predict_log_proba(self, X):
+        """Logarithms of `predict_proba`, exact where a probability underflows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        return log_softmax(self._logits(X), axis=1)
+
+    def predict(self, X):
+        """Most probable class of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        columns = self._logits(X).argmax(axis=1)
+        return self.classes_[columns]
+
+    # ---------------------------------------------------------------------- forgetting
+
+    def unlearn(
+        self,
+        X_forget=None,
+        y_forget=None,
+        *,
+        index=None,
+        X_retain=None,
+        y_retain=None,
+        X_reference=None,
+        y_reference=None,
+        strategy=None,
+        fingerprint_key=None,
+    ):
+        """Honour a deletion request.
+
+        Name the rows by `X_forget` (every copy of each is forgotten; `y_forget` restricts
+        the copies by label) or by `index` (positions in the data given to `fit`).
+
+        Parameters
+        ----------
+        X_forget : array-like of shape (k, n_features), default=None
+        y_forget : array-like of shape (k,), default=None
+        index : array-like of int, or of bool over the `fit` data, default=None
+        X_retain : array-like of shape (m, n_features), default=None
+            The rows that stay, where the classifier does not store them.
+        y_retain : array-like of shape (m,), default=None
+        X_reference : array-like, default=None
+            Rows that were never trained on, for stop rules; default: `fit`'s validation
+            part, if there is one.
+        y_reference : array-like, default=None
+        strategy : str or UnlearningStrategy, default=None
+            For this request; None: the parameter `unlearning`.
+        fingerprint_key : bytes, default=None
+            The key given to `fit`, with ``store_data="fingerprints"``.
+
+        Returns
+        -------
+        self : object
+            `unlearning_log_` has a new entry; `classes_` keeps a forgotten class.
+
+        Raises
+        ------
+        NotATrainingSampleError
+            Rows that were never trained on; their positions are in its ``rows``.
+        AlreadyForgottenError
+            Rows that were forgotten before.
+        MemberRecordError, ValueError
+            The request cannot be honoured with what is stored and passed.
+
+        Notes
+        -----
+        Nothing changes unless all of it succeeds. A strategy that diverges or is
+        interrupted leaves everything as it was but for an entry in the log.
+        """
+        check_is_fitted(self, "params_")
+        validate_params(self)
+        chosen = resolve_strategy(
+            self.unlearning if strategy is None else strategy,
+            "unlearning" if strategy is None else "strategy",
+        )
+        carry_out(
+            self,
+            chosen,
+            forget=(X_forget, y_forget, index),
+            retain=(X_retain, y_retain),
+            reference=(X_reference, y_reference),
+            fingerprint_key=fingerprint_key,
+        )
+        return self
+
+    def is_member(self, X, y=None, *, fingerprint_key=None):
+        """Which rows the model was trained on and has not forgotten.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), default=None
+            Count a row only if it was trained on with this label.
+        fingerprint_key : bytes, default=None
+            As for `unlearn`.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_samples,)
+
+        Raises
+        ------
+        MemberRecordError
+            No record is kept.
+        """
+        check_is_fitted(self, "params_")
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        matches = self._member_record().match(X, fingerprint_key)
+        if y is None:
+            return np.array([len(entries) > 0 for entries in matches], dtype=bool)
+        labels = self._encoded(y, len(X), "y")
+        found = zip(matches, labels, strict=True)
+        return np.array(
+            [(self._members.labels[e] == label).any() for e, label in found], dtype=bool
+        )
+
+    def release(self):
+        """A copy that only predicts: what one deploys.
+
+        Returns
+        -------
+        estimator
+            Without member record, optimizer state, history or log. It cannot `unlearn`.
+        """
+        check_is_fitted(self, "params_")
+        copy = type(self)(**self.get_params(deep=False))
+        kept = ("params_", "classes_", "n_features_in_", "feature_names_in_", "_structure")
+        for name in kept:
+            if hasattr(self, name):
+                setattr(copy, name, getattr(self, name))
+        copy.checkpoint = None
+        return copy
+
+    def _member_record(self):
+        record = getattr(self, "_members", None)
+        if record is None:
+            raise MemberRecordError(
+                "this is a released copy: it predicts and holds no member record. Send the request "
+                "to the estimator that release() was called on."
+            )
+        record.require("this")
+        return record
+
+    def _encoded(self, y, n_rows, name):
+        """Class indices of labels that must be known and as many as the rows."""
+        y = np.asarray(y)
+        if y.shape != (n_rows,):
+            raise ValueError(f"{name} has shape {y.shape}; expected ({n_rows},), one label a row.")
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(
+                f"{name} holds labels {unknown.tolist()} that are not in "
+                f"classes_={self.classes_.tolist()}."
+            )
+        return np.searchsorted(self.classes_, y)
+
+
+@contextmanager
+def _all_or_nothing(estimator):
+    """Restore the estimator's attributes if anything goes wrong (they are never mutated)."""
+    before = dict(vars(estimator))
+    try:
+        yield
+    except BaseException:
+        # `with_callbacks` cleans up what it set, and must find it.
+        kept = {k: v for k, v in vars(estimator).items() if k.startswith(("_callback", "_skl"))}
+        vars(estimator).clear()
+        vars(estimator).update({**before, **kept})
+        raise
+
+
+def _described(given):
+    X, y, sample_weight = given
+    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+    return {"X": X, "y": y, "metadata": metadata}

@@ -1,0 +1,97 @@
+"""Which stored rows a request means, when the last bits of a row may differ.
+
+A transformer upstream gives one row different last bits than the same row among many
+(BLAS picks another kernel), so rows are compared within a tolerance, not by their bytes.
+"""
+
+import numpy as np
+
+__all__ = ["RTOL", "column_scale", "match_rows", "row_digests"]
+
+RTOL = 1e-9
+# Rows are hashed on a grid of this many binary digits (about 9 decimal ones).
+_GRID_BITS = 30
+
+
+def column_scale(X):
+    """Typical magnitude of each column as a power of two, shape (n_features,).
+
+    A component that happens to be near 0 in one row still carries rounding errors of its
+    column's usual size; the median keeps one outlier from widening the tolerance. Only its
+    power of two is kept: a median is some row's own value, and rows are to be forgotten.
+    """
+    if not len(X):
+        return np.zeros(X.shape[1])
+    mantissa, exponent = np.frexp(np.median(np.abs(X), axis=0))
+    return np.where(mantissa > 0, np.ldexp(0.5, exponent), 0.0)
+
+
+def match_rows(X_request, X_stored, scale, rtol=RTOL):
+    """Stored rows that equal each requested row within `rtol`.
+
+    Parameters
+    ----------
+    X_request : ndarray of shape (k, n_features)
+    X_stored : ndarray of shape (n, n_features)
+    scale : ndarray of shape (n_features,)
+        From `column_scale` of the stored rows.
+
+    Returns
+    -------
+    list of ndarray
+        For each requested row the positions of all its copies, nearest first; empty
+        where there is none.
+    """
+    k, n = len(X_request), len(X_stored)
+    matches = [np.zeros(0, dtype=int)] * k
+    if n == 0 or k == 0:
+        return matches
+    # Sorting by one column (that with the most distinct values) leaves few candidates.
+    column = int(np.argmax([len(np.unique(values)) for values in X_stored.T]))
+    order = np.argsort(X_stored[:, column], kind="stable")
+    key = X_stored[order, column]
+    width = 2 * rtol * np.maximum(np.abs(X_request[:, column]), scale[column])
+    first = np.searchsorted(key, X_request[:, column] - width, side="left")
+    last = np.searchsorted(key, X_request[:, column] + width, side="right")
+    for i in range(k):
+        candidates = order[first[i] : last[i]]
+        difference = np.abs(X_stored[candidates] - X_request[i])
+        size = np.maximum(np.abs(X_stored[candidates]), np.maximum(np.abs(X_request[i]), scale))
+        near = (difference <= rtol * size).all(axis=1)
+        distance = difference[near].max(axis=1, initial=0.0)
+        matches[i] = candidates[near][np.argsort(distance, kind="stable")]
+    return matches
+
+
+def row_digests(X, scale, keyed_hash):
+    """Two digests a row, on two grids shifted by half a step.
+
+    A difference in the last bits can carry a value across the border of one grid, not of
+    both: two rows are taken for equal if either digest agrees.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, n_features)
+    scale : ndarray of shape (n_features,)
+    keyed_hash : callable
+        From bytes to bytes.
+
+    Returns
+    -------
+    list of (bytes, bytes)
+    """
+    mantissa, exponent = np.frexp(X)
+    # Values below their column's usual size are put on that size's grid.
+    floor = np.frexp(np.where(scale > 0, scale, 1.0))[1]
+    small = exponent < floor
+    mantissa = np.where(small, np.ldexp(X, -floor), mantissa)
+    exponent = np.where(small, floor, exponent)
+    steps = mantissa * 2.0**_GRID_BITS
+    grids = [
+        np.concatenate([np.floor(steps + shift), exponent], axis=1).astype(np.int64)
+        for shift in (0.25, 0.75)
+    ]
+    return [
+        tuple(keyed_hash(bytes([which]) + grid[i].tobytes()) for which, grid in enumerate(grids))
+        for i in range(len(X))
+    ]

@@ -1,0 +1,291 @@
+"""The member record: which rows a classifier was trained on, and which it forgot."""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..exceptions import AlreadyForgottenError, MemberRecordError, NotATrainingSampleError
+from ._matching import column_scale, match_rows, row_digests
+
+__all__ = ["MemberRecord"]
+
+# Forgotten rows are remembered, within this process only, by a hash under a key that is
+# never written anywhere: asking twice gets a precise answer, a pickle gives nothing away.
+_PROCESS_KEY = secrets.token_bytes(32)
+
+
+def _keyed_hash(key):
+    return lambda data: hmac.new(key, data, hashlib.blake2b).digest()[:16]
+
+
+def _check_key(key):
+    if not isinstance(key, bytes | bytearray) or len(key) < 16:
+        raise MemberRecordError(
+            'store_data="fingerprints" needs fingerprint_key, at least 16 random bytes that you '
+            "keep outside the estimator (secrets.token_bytes(32)); "
+            f"got {'nothing' if key is None else f'a {type(key).__name__} of another kind'}."
+        )
+    return bytes(key)
+
+
+@dataclass(frozen=True)
+class MemberRecord:
+    """Immutable; every change returns a new record, so that a failure changes nothing.
+
+    Attributes
+    ----------
+    mode : {"rows", "fingerprints", "none"}
+    X : ndarray of shape (n, n_features) or None
+        The rows, in mode ``"rows"``.
+    digests : list of (bytes, bytes) or None
+        The rows' keyed hashes, in mode ``"fingerprints"``.
+    labels : ndarray of shape (n,)
+        Index of each row's class.
+    weights : ndarray of shape (n,)
+    positions : ndarray of shape (n,)
+        Place of each row in the data given to `fit`.
+    held_out : ndarray of bool of shape (n,)
+        Rows that only chose the epoch (the validation part), not the gradient.
+    n_seen : int
+        Rows ever given, forgotten ones included: where the next positions start.
+    tombstones : frozenset of bytes
+        Hashes of forgotten rows under the process key; not pickled.
+    forgotten : frozenset of int
+        Positions of forgotten rows.
+    """
+
+    mode: str
+    X: np.ndarray | None
+    digests: list | None
+    labels: np.ndarray
+    weights: np.ndarray
+    positions: np.ndarray
+    held_out: np.ndarray
+    scale: np.ndarray
+    n_seen: int
+    tombstones: frozenset = frozenset()
+    forgotten: frozenset = frozenset()
+
+    @classmethod
+    def of(cls, mode, X, labels, weights, *, positions, n_seen, held_out=None, key=None):
+        """Record of the rows of one `fit`."""
+        scale = column_scale(X)
+        digests = None
+        if mode == "fingerprints":
+            digests = row_digests(X, scale, _keyed_hash(_check_key(key)))
+        if mode == "none":
+            positions, labels, weights = (np.zeros(0, dtype=int),) * 3
+            held_out = None
+        return cls(
+            mode=mode,
+            X=X.copy() if mode == "rows" else None,
+            digests=digests,
+            labels=labels.copy(),
+            weights=weights.copy(),
+            positions=np.asarray(positions, dtype=int),
+            held_out=np.zeros(len(labels), dtype=bool) if held_out is None else held_out,
+            scale=scale,
+            n_seen=n_seen,
+        )
+
+    def __getstate__(self):
+        return {**vars(self), "tombstones": frozenset()}
+
+    def __len__(self):
+        return len(self.labels)
+
+    def require(self, purpose):
+        """Raise unless rows can be recognised."""
+        if self.mode == "none":
+            raise MemberRecordError(
+                f"{purpose} needs a member record, and this classifier was fitted with "
+                'store_data="none"; fit with store_data="rows" or "fingerprints".'
+            )
+
+    def match(self, X, key=None):
+        """For each row of `X` the record's entries that equal it (list of int arrays)."""
+        self.require("recognising rows")
+        if self.mode == "rows":
+            return match_rows(X, self.X, self.scale)
+        by_digest = {}
+        for i, pair in enumerate(self.digests):
+            for digest in pair:
+                by_digest.setdefault(digest, []).append(i)
+        found = []
+        for pair in row_digests(X, self.scale, _keyed_hash(_check_key(key))):
+            entries = {i for digest in pair for i in by_digest.get(digest, ())}
+            found.append(np.array(sorted(entries), dtype=int))
+        return found
+
+    def find(self, X, labels=None, key=None):
+        """Entries that a request by rows means: every copy of every row.
+
+        Parameters
+        ----------
+        X : ndarray of shape (k, n_features)
+        labels : ndarray of shape (k,) or None
+            Restricts the copies to those with this label.
+
+        Returns
+        -------
+        ndarray of int, sorted, without repetition
+
+        Raises
+        ------
+        AlreadyForgottenError, NotATrainingSampleError
+        """
+        matches = self.match(X, key)
+        unknown, wrong_label = [], []
+        for i, entries in enumerate(matches):
+            if len(entries) and labels is not None:
+                matches[i] = entries[self.labels[entries] == labels[i]]
+                if not len(matches[i]):
+                    wrong_label.append(i)
+            elif not len(entries):
+                unknown.append(i)
+        if unknown:
+            self._refuse(X, unknown)
+        if wrong_label:
+            raise NotATrainingSampleError(
+                f"{len(wrong_label)} of {len(X)} rows were trained on with another label than "
+                f"y_forget gives (rows {_few(wrong_label)}); correct y_forget or leave it out.",
+                wrong_label,
+            )
+        return np.unique(np.concatenate(matches))
+
+    def _refuse(self, X, unknown):
+        digests = row_digests(X[unknown], self.scale, _keyed_hash(_PROCESS_KEY))
+        gone = [i for i, pair in zip(unknown, digests, strict=True) if self.tombstones & set(pair)]
+        if len(gone) == len(unknown):
+            raise AlreadyForgottenError(
+                f"{len(gone)} of {len(X)} rows are already forgotten (rows {_few(gone)}); "
+                "leave them out of the request.",
+                gone,
+            )
+        hint = (
+            " (or are already forgotten: forgotten rows leave no trace in a saved model)"
+            if self.forgotten and not gone
+            else ""
+        )
+        already = f"; {len(gone)} of them are already forgotten" if gone else ""
+        raise NotATrainingSampleError(
+            f"{len(unknown)} of {len(X)} rows were never trained on{hint}: rows {_few(unknown)}"
+            f"{already}. Rows are compared after every upstream step: pass them through the same "
+            "fitted pipeline (skqmu.unlearn does), or use index=.",
+            unknown,
+        )
+
+    def locate(self, index):
+        """Entries at the given positions of the original `fit` data.
+
+        Parameters
+        ----------
+        index : array-like of int, or boolean mask over the `fit` data
+        """
+        self.require("index=")
+        index = np.asarray(index)
+        if index.dtype == bool:
+            if index.shape != (self.n_seen,):
+                raise ValueError(
+                    f"index= is a boolean mask of shape {index.shape}; fit saw {self.n_seen} rows."
+                )
+            index = np.flatnonzero(index)
+        if index.ndim != 1 or (index.size and not np.issubdtype(index.dtype, np.integer)):
+            raise ValueError(
+                "index= must be a 1-d sequence of integer positions in the fit data, or a boolean "
+                "mask."
+            )
+        index = np.unique(index.astype(int))
+        outside = index[(index < 0) | (index >= self.n_seen)]
+        if len(outside):
+            raise NotATrainingSampleError(
+                f"index= holds {len(outside)} positions outside 0..{self.n_seen - 1}: "
+                f"{_few(outside)}.",
+                outside,
+            )
+        entries = np.searchsorted(self.positions, index)
+        found = entries < len(self)
+        found[found] = self.positions[entries[found]] == index[found]
+        gone = [int(i) for i in index[~found] if int(i) in self.forgotten]
+        if gone:
+            raise AlreadyForgottenError(
+                f"positions {_few(gone)} are already forgotten; leave them out of the request.",
+                gone,
+            )
+        if not found.all():
+            never = index[~found]
+            raise NotATrainingSampleError(
+                f"positions {_few(never)} had zero weight and were never trained on.", never
+            )
+        return entries
+
+    def without(self, entries, X=None):
+        """Record after the given entries are forgotten.
+
+        Parameters
+        ----------
+        entries : ndarray of int
+        X : ndarray of shape (k, n_features) or None
+            The request's rows, for a record that holds none itself.
+        """
+        keep = np.ones(len(self), dtype=bool)
+        keep[entries] = False
+        tombstones = set(self.tombstones)
+        X = self.X[entries] if self.mode == "rows" else X
+        if X is not None:
+            digests = row_digests(X, self.scale, _keyed_hash(_PROCESS_KEY))
+            tombstones.update(digest for pair in digests for digest in pair)
+        return replace(
+            self,
+            X=self.X[keep] if self.X is not None else None,
+            digests=[d for d, k in zip(self.digests, keep, strict=True) if k]
+            if self.digests is not None
+            else None,
+            labels=self.labels[keep],
+            weights=self.weights[keep],
+            positions=self.positions[keep],
+            held_out=self.held_out[keep],
+            tombstones=frozenset(tombstones),
+            forgotten=self.forgotten | {int(i) for i in self.positions[entries]},
+        )
+
+    def extended(self, other, key=None, X=None):
+        """This record plus the rows of `other` that it does not hold yet.
+
+        For `partial_fit` and `warm_start`, where a row may come again each epoch and
+        counts once.
+
+        Parameters
+        ----------
+        other : MemberRecord
+            Positions counted from 0.
+        X : ndarray
+            The rows of `other` (fingerprints cannot be compared without them).
+        """
+        if self.mode == "none":
+            return replace(self, n_seen=self.n_seen + other.n_seen)
+        new = np.ones(len(other), dtype=bool)
+        for i, entries in enumerate(self.match(X, key)):
+            new[i] = not (self.labels[entries] == other.labels[i]).any()
+        digests = None
+        if self.mode == "fingerprints":
+            # On this record's grid: digests depend on the scale.
+            digests = self.digests + row_digests(X[new], self.scale, _keyed_hash(_check_key(key)))
+        return replace(
+            self,
+            X=np.concatenate([self.X, other.X[new]]) if self.mode == "rows" else None,
+            digests=digests,
+            labels=np.concatenate([self.labels, other.labels[new]]),
+            weights=np.concatenate([self.weights, other.weights[new]]),
+            positions=np.concatenate([self.positions, self.n_seen + other.positions[new]]),
+            held_out=np.concatenate([self.held_out, other.held_out[new]]),
+            n_seen=self.n_seen + other.n_seen,
+        )
+
+
+def _few(rows, n=5):
+    rows = [int(row) for row in rows]
+    return ", ".join(map(str, rows[:n])) + (", ..." if len(rows) > n else "")

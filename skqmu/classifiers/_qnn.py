@@ -1,0 +1,233 @@
+"""`QNNClassifier`: a variational quantum circuit with a linear head."""
+
+from numbers import Integral
+
+from .._validation import HasMethods, Interval, StrOptions, check_is_fitted
+from ..circuits import ansatze, build_circuit, encodings, entanglements, z_observables
+from ..network import Dense, Network, QuantumLayer
+from ._base import BaseUnlearningClassifier
+
+__all__ = ["QNNClassifier"]
+
+_CIRCUIT = HasMethods(["compose", "assign_parameters"])
+# Qubits that n_qubits=None takes at least and at most.
+_FEWEST, _MOST = 2, 8
+
+
+class QNNClassifier(BaseUnlearningClassifier):
+    """Quantum neural network classifier that can forget.
+
+    The features of a record enter a circuit as rotation angles, trainable layers follow,
+    and a softmax over a linear head reads the expectation value <Z> of every qubit.
+
+    Parameters
+    ----------
+    encoding : {"angle", "angle_xyz", "iqp", "amplitude"} or QuantumCircuit, default="angle"
+        How features enter; angles are the feature values in radians, so scale the
+        features first. See :func:`skqmu.circuits.build_circuit`.
+    ansatz : {"strong", "rotations_cz", "real_amplitudes", "efficient_su2"} or \
+QuantumCircuit, default="strong"
+        Trainable layers.
+    n_qubits : int or None, default=None
+        None: as many as features, at least 2 and at most 8 (with ``"amplitude"``: as few
+        as hold the features; with a circuit: its own). Features fold onto fewer qubits:
+        feature ``i`` acts on qubit ``i % n_qubits``.
+    n_layers : int, default=3
+    entanglement : {"none", "linear", "ring", "full"}, default="ring"
+    reuploading : bool, default=False
+        Repeat the encoding before every layer (Perez-Salinas et al. 2020).
+    backend : {"statevector"} or Backend, default="statevector"
+        Where circuits run. It alone may be changed after `fit`: the same weights predict
+        on any backend.
+    solver : {"adam", "sgd"}, default="adam"
+    learning_rate_init : float, default=0.05
+    batch_size : int or "auto", default="auto"
+        ``"auto"``: min(200, n_samples).
+    max_iter : int, default=150
+        Epochs at most.
+    alpha : float, default=0.0
+        Strength of the L2 penalty on the head's kernel, divided by the number of rows as
+        in `MLPClassifier`. Circuit weights are angles and are not penalised.
+    tol : float, default=1e-4
+    n_iter_no_change : int, default=10
+        Training ends when the loss (with `early_stopping`: the validation loss) has not
+        improved by `tol` for so many epochs.
+    early_stopping : bool, default=False
+        Hold a part of the data out, and keep the epoch with the lowest loss on it.
+    validation_fraction : float, default=0.1
+    momentum : float, default=0.9
+        For ``solver="sgd"``.
+    nesterovs_momentum : bool, default=True
+    beta_1 : float, default=0.9
+        For ``solver="adam"``.
+    beta_2 : float, default=0.999
+    epsilon : float, default=1e-8
+    class_weight : dict, "balanced" or None, default=None
+    warm_start : bool, default=False
+        Let `fit` go on from the last parameters. Rows of earlier fits stay members.
+    unlearning : str or UnlearningStrategy, default="retrain"
+        What `unlearn` does: exact by default, approximate by choice.
+    store_data : {"rows", "fingerprints", "none"}, default="rows"
+        What is remembered of the training rows. ``"rows"``: the rows, so that
+        ``unlearn(X_forget)`` is all that a request needs. ``"fingerprints"``: keyed hashes
+        and labels; requests are still checked, retained rows must be passed. ``"none"``:
+        nothing; requests cannot be checked.
+    checkpoint : path-like or None, default=None
+        File that `fit` writes after each epoch and on interruption, and resumes from.
+        Needs an integer `random_state`. It is deleted by `unlearn`.
+    random_state : int, RandomState instance or None, default=None
+    verbose : int, default=0
+        1: a progress bar; 2: a line an epoch.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Keeps a class whose rows are all forgotten.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Where `X` has string column names.
+    n_qubits_ : int
+    params_ : ndarray of shape (n_parameters,)
+        Circuit weights, then the head's kernel and bias.
+    history_ : list of dict
+        One row an epoch: ``epoch``, ``loss``, ``gradient_norm``, ``seconds``, and with
+        early stopping ``valid_loss`` and ``valid_score``.
+    loss_curve_ : list of float
+    loss_ : float
+    n_iter_ : int
+    stop_reason_ : str
+    unlearning_log_ : list of dict
+        One entry a deletion request: ``strategy``, ``params``, ``kind``, ``status``,
+        counts, ``seconds``, ``cost`` (rows, circuits, shots), ``before``, ``after``,
+        ``certificate`` (or None), ``notes``, ``beyond_reach``.
+
+    See Also
+    --------
+    skqmu.unlearning : The strategies.
+    sklearn.neural_network.MLPClassifier : The classical twin.
+
+    Notes
+    -----
+    Deviations from `MLPClassifier`: early stopping watches the validation loss, not the
+    accuracy (which saturates on small parts and keeps an early model); weights of a batch
+    are relative to the mean weight of the training set.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.preprocessing import scale
+    >>> from skqmu import QNNClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> X = scale(X)
+    >>> clf = QNNClassifier(max_iter=20, random_state=0).fit(X, y)
+    >>> clf.predict_proba(X[:2]).shape
+    (2, 3)
+    >>> clf = clf.unlearn(X[:3])
+    >>> clf.unlearning_log_[-1]["strategy"], clf.is_member(X[:4]).tolist()
+    ('Retrain', [False, False, False, True])
+    """
+
+    _parameter_constraints = {
+        **BaseUnlearningClassifier._parameter_constraints,
+        "encoding": [StrOptions(set(encodings())), _CIRCUIT],
+        "ansatz": [StrOptions(set(ansatze())), _CIRCUIT],
+        "n_qubits": [Interval(Integral, 1, None, closed="left"), None],
+        "n_layers": [Interval(Integral, 1, None, closed="left")],
+        "entanglement": [StrOptions(set(entanglements()))],
+        "reuploading": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        encoding="angle",
+        *,
+        ansatz="strong",
+        n_qubits=None,
+        n_layers=3,
+        entanglement="ring",
+        reuploading=False,
+        backend="statevector",
+        solver="adam",
+        learning_rate_init=0.05,
+        batch_size="auto",
+        max_iter=150,
+        alpha=0.0,
+        tol=1e-4,
+        n_iter_no_change=10,
+        early_stopping=False,
+        validation_fraction=0.1,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        class_weight=None,
+        warm_start=False,
+        unlearning="retrain",
+        store_data="rows",
+        checkpoint=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.encoding = encoding
+        self.ansatz = ansatz
+        self.n_qubits = n_qubits
+        self.n_layers = n_layers
+        self.entanglement = entanglement
+        self.reuploading = reuploading
+        self.backend = backend
+        self.solver = solver
+        self.learning_rate_init = learning_rate_init
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.alpha = alpha
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.unlearning = unlearning
+        self.store_data = store_data
+        self.checkpoint = checkpoint
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _structure_for(self, n_features):
+        return {
+            "encoding": self.encoding,
+            "ansatz": self.ansatz,
+            "n_qubits": self._n_qubits_for(n_features),
+            "n_layers": self.n_layers,
+            "entanglement": self.entanglement,
+            "reuploading": self.reuploading,
+        }
+
+    def _n_qubits_for(self, n_features):
+        if self.n_qubits is not None:
+            return self.n_qubits
+        for circuit in (self.encoding, self.ansatz):
+            if not isinstance(circuit, str):
+                return circuit.num_qubits
+        if self.encoding == "amplitude":
+            return max(_FEWEST, (n_features - 1).bit_length())
+        return min(max(_FEWEST, n_features), _MOST)
+
+    def _build_network(self, structure, n_features, n_classes, backend):
+        qnn = build_circuit(n_features=n_features, **structure)
+        n_qubits = structure["n_qubits"]
+        executable = backend.compile(
+            qnn.circuit, z_observables(n_qubits), inputs=qnn.inputs, weights=qnn.weights
+        )
+        return Network([QuantumLayer(executable), Dense("head", n_qubits, n_classes)])
+
+    @property
+    def n_qubits_(self):
+        """Qubits of the fitted circuit."""
+        check_is_fitted(self, "params_")
+        return self._structure["n_qubits"]

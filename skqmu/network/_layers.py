@@ -1,0 +1,136 @@
+"""Layers: pure functions of (their slice of the flat vector, a batch of inputs).
+
+A layer keeps no parameters and no gradients of its own. `forward` returns what
+`backward` needs as a tape, so that one layer object serves any number of models.
+"""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+__all__ = ["Dense", "Layer", "QuantumLayer"]
+
+
+class Layer(ABC):
+    """What the network asks of a layer.
+
+    Attributes
+    ----------
+    name : str
+        Name of the layer's group in the flat vector.
+    n_parameters : int
+    """
+
+    name = ""
+    n_parameters = 0
+
+    def initial(self, rng):
+        """Draw initial parameters, shape (n_parameters,)."""
+        return np.zeros(self.n_parameters)
+
+    @abstractmethod
+    def forward(self, params, inputs):
+        """Return ``(outputs, tape)`` for `inputs` of shape (B, n_inputs)."""
+
+    @abstractmethod
+    def backward(self, params, tape, d_outputs, *, per_sample, need_inputs):
+        """Return ``(d_params, d_inputs)``.
+
+        `d_params` has shape (n_parameters,), or (B, n_parameters) with `per_sample`;
+        `d_inputs` is None unless `need_inputs`.
+        """
+
+    def period(self):
+        """Period of each parameter, shape (n_parameters,); inf where it has none."""
+        return np.full(self.n_parameters, np.inf)
+
+    def decayed(self):
+        """Mask of the parameters that weight decay applies to, shape (n_parameters,)."""
+        return np.zeros(self.n_parameters, dtype=bool)
+
+
+class Dense(Layer):
+    """Affine map ``inputs @ kernel + bias``; the group is the kernel, then the bias.
+
+    Parameters
+    ----------
+    name : str
+    n_inputs, n_outputs : int
+
+    Notes
+    -----
+    Initial kernels are uniform in +-sqrt(6 / (n_inputs + n_outputs)) and biases 0
+    (Glorot & Bengio 2010, eq. 16).
+    """
+
+    def __init__(self, name, n_inputs, n_outputs):
+        self.name = name
+        self.n_inputs = n_inputs
+        self.n_outputs = n_outputs
+        self.n_parameters = n_inputs * n_outputs + n_outputs
+
+    def _split(self, params):
+        n_kernel = self.n_inputs * self.n_outputs
+        return params[:n_kernel].reshape(self.n_inputs, self.n_outputs), params[n_kernel:]
+
+    def initial(self, rng):
+        bound = np.sqrt(6.0 / (self.n_inputs + self.n_outputs))
+        kernel = rng.uniform(-bound, bound, self.n_inputs * self.n_outputs)
+        return np.concatenate([kernel, np.zeros(self.n_outputs)])
+
+    def forward(self, params, inputs):
+        kernel, bias = self._split(params)
+        return inputs @ kernel + bias, inputs
+
+    def backward(self, params, tape, d_outputs, *, per_sample, need_inputs):
+        inputs = tape
+        if per_sample:
+            d_kernel = inputs[:, :, None] * d_outputs[:, None, :]
+            d_params = np.concatenate([d_kernel.reshape(len(inputs), -1), d_outputs], axis=1)
+        else:
+            d_params = np.concatenate([(inputs.T @ d_outputs).ravel(), d_outputs.sum(axis=0)])
+        d_inputs = d_outputs @ self._split(params)[0].T if need_inputs else None
+        return d_params, d_inputs
+
+    def decayed(self):
+        mask = np.ones(self.n_parameters, dtype=bool)
+        mask[self.n_inputs * self.n_outputs :] = False
+        return mask
+
+
+class QuantumLayer(Layer):
+    """Expectation values of a compiled circuit.
+
+    Parameters
+    ----------
+    executable : skqmu.backends executable
+        What ``backend.compile(circuit, observables, inputs=..., weights=...)`` returned.
+    name : str, default="quantum"
+
+    Notes
+    -----
+    Initial angles are normal with variance 1 / (number of rotations a qubit sees), the
+    scale at which the gradient of a layered circuit does not vanish with depth
+    (Zhang et al. 2022, arXiv 2203.09376, Theorem 4.1, up to its constant).
+    """
+
+    def __init__(self, executable, name="quantum"):
+        self.executable = executable
+        self.name = name
+        self.n_parameters = executable.n_weights
+
+    def initial(self, rng):
+        per_qubit = max(1.0, self.n_parameters / self.executable.n_qubits)
+        return rng.normal(0.0, 1.0 / np.sqrt(per_qubit), self.n_parameters)
+
+    def forward(self, params, inputs):
+        return self.executable.forward(inputs, params)
+
+    def backward(self, params, tape, d_outputs, *, per_sample, need_inputs):
+        d_inputs, d_params = self.executable.backward(
+            tape, d_outputs, per_sample=per_sample, need_inputs=need_inputs
+        )
+        return d_params, d_inputs
+
+    def period(self):
+        return np.asarray(self.executable.weight_periods, dtype=float)

@@ -1,0 +1,52 @@
+"""Softmax cross-entropy with soft targets, and its derivative by the logits."""
+
+import numpy as np
+from scipy.special import log_softmax, softmax
+
+__all__ = ["cross_entropy", "cross_entropy_gradient", "entropy", "log_softmax", "softmax"]
+
+
+def cross_entropy(logits, targets):
+    """Cross-entropy of each record.
+
+    Parameters
+    ----------
+    logits : ndarray of shape (B, C)
+    targets : ndarray of shape (B, C)
+        Soft targets; rows sum to 1.
+
+    Returns
+    -------
+    ndarray of shape (B,)
+        In nats.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.network import cross_entropy
+    >>> cross_entropy(np.zeros((1, 2)), np.array([[1.0, 0.0]])).round(4)
+    array([0.6931])
+    """
+    return -(targets * log_softmax(logits, axis=1)).sum(axis=1)
+
+
+def cross_entropy_gradient(logits, targets, weights):
+    """Derivative of ``sum_i weights_i CE(targets_i, p_i)`` by the logits.
+
+    Parameters
+    ----------
+    logits, targets : ndarray of shape (B, C)
+    weights : ndarray of shape (B,)
+        Negative weights ascend.
+
+    Returns
+    -------
+    ndarray of shape (B, C)
+    """
+    return weights[:, None] * (softmax(logits, axis=1) - targets)
+
+
+def entropy(logits):
+    """Entropy of each record's prediction in nats, shape (B,)."""
+    log_p = log_softmax(logits, axis=1)
+    return -(np.exp(log_p) * log_p).sum(axis=1)

@@ -1,0 +1,148 @@
+"""A network: layers in a row, as a function of ONE flat parameter vector."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ._layers import QuantumLayer
+from ._parameters import ParameterLayout
+
+__all__ = ["Meter", "Network"]
+
+
+@dataclass
+class Meter:
+    """What was spent: rows forward, rows backward, circuits run and shots drawn."""
+
+    forward_rows: int = 0
+    gradient_rows: int = 0
+    circuits: int = 0
+    shots: int = 0
+
+    def since(self, earlier):
+        """Difference to an earlier `copy()` of this meter, as a dict."""
+        return {name: getattr(self, name) - getattr(earlier, name) for name in vars(self)}
+
+    def copy(self):
+        """Snapshot to compare with later."""
+        return Meter(**vars(self))
+
+
+@dataclass
+class Network:
+    """Layers in a row.
+
+    Parameters
+    ----------
+    layers : list of Layer
+        From input to output; the last one gives the logits.
+
+    Attributes
+    ----------
+    layout : ParameterLayout
+        Named groups of the flat vector, one a layer that has parameters.
+    meter : Meter
+        Rows, circuits and shots spent through this object since it was made.
+    """
+
+    layers: list
+    layout: ParameterLayout = field(init=False)
+    meter: Meter = field(init=False, default_factory=Meter)
+
+    def __post_init__(self):
+        self.layout = ParameterLayout(
+            [(layer.name, layer.n_parameters) for layer in self.layers if layer.n_parameters]
+        )
+
+    def initial(self, rng):
+        """Draw a flat vector of initial parameters, shape (layout.size,)."""
+        return np.concatenate([np.zeros(0), *(layer.initial(rng) for layer in self.layers)])
+
+    def _of(self, layer, params):
+        part = self.layout.slices.get(layer.name)
+        return params[part] if part is not None else params[:0]
+
+    def _per_layer(self, method):
+        parts = [np.asarray(getattr(layer, method)()) for layer in self.layers]
+        return np.concatenate(parts) if parts else np.zeros(0)
+
+    @property
+    def periods(self):
+        """Period of each parameter (inf: none), shape (layout.size,)."""
+        return self._per_layer("period")
+
+    @property
+    def decayed(self):
+        """Mask of the parameters under weight decay, shape (layout.size,)."""
+        return self._per_layer("decayed")
+
+    def forward(self, params, X):
+        """Logits and tape.
+
+        Parameters
+        ----------
+        params : ndarray of shape (layout.size,)
+        X : ndarray of shape (B, n_features)
+
+        Returns
+        -------
+        logits : ndarray of shape (B, n_outputs)
+        tape : object
+            For `backward`.
+        """
+        tape = []
+        values = X
+        for layer in self.layers:
+            values, entry = layer.forward(self._of(layer, params), values)
+            tape.append(entry)
+        self._spend(len(X), gradient=False)
+        return values, (params, tape)
+
+    def backward(self, tape, d_logits, *, per_sample=False, need_inputs=False):
+        """Vector-Jacobian product.
+
+        Parameters
+        ----------
+        tape : object
+            From `forward`.
+        d_logits : ndarray of shape (B, n_outputs)
+            Derivative of the objective by each record's logits.
+        per_sample : bool, default=False
+            Keep the parameters' gradient of each record apart.
+        need_inputs : bool, default=False
+
+        Returns
+        -------
+        d_params : ndarray of shape (layout.size,) or (B, layout.size)
+        d_inputs : ndarray of shape (B, n_features) or None
+        """
+        params, entries = tape
+        first_with_parameters = next(
+            (i for i, layer in enumerate(self.layers) if layer.n_parameters), len(self.layers)
+        )
+        pieces = []
+        d_values = d_logits
+        for i in reversed(range(len(self.layers))):
+            if d_values is None:
+                break
+            layer = self.layers[i]
+            d_layer, d_values = layer.backward(
+                self._of(layer, params),
+                entries[i],
+                d_values,
+                per_sample=per_sample,
+                need_inputs=need_inputs or i > first_with_parameters,
+            )
+            if layer.n_parameters:
+                pieces.append(d_layer)
+        self._spend(len(d_logits), gradient=True)
+        return np.concatenate(pieces[::-1], axis=-1), d_values if need_inputs else None
+
+    def _spend(self, n_rows, *, gradient):
+        if gradient:
+            self.meter.gradient_rows += n_rows
+            return
+        self.meter.forward_rows += n_rows
+        for layer in self.layers:
+            if isinstance(layer, QuantumLayer):
+                self.meter.circuits += n_rows

@@ -1,0 +1,213 @@
+"""The ONE training loop: fits, strategies, fine-tuning, relearning, shadow models."""
+
+import time
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ..exceptions import TrainingDivergedError
+from ._objective import epoch_batches
+
+__all__ = ["Hook", "Point", "TrainingRun", "train"]
+
+
+class Hook:
+    """Something that watches the loop, and may end it by returning True.
+
+    `state` names the attributes that a resumed run must find again.
+    """
+
+    state = ()
+
+    def begin(self, run):
+        """Before the first step; True ends the run at once."""
+        return False
+
+    def after_step(self, run):
+        """After each step."""
+        return False
+
+    def after_epoch(self, run):
+        """After each epoch; `run.history` has its row."""
+        return False
+
+    def end(self, run):
+        """After the last step, also when the run was interrupted."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a run stands. Replaced whole, so that an interrupt finds the old or the new."""
+
+    params: np.ndarray
+    previous: np.ndarray | None = None
+    moments: object = None
+    epoch: int = 0
+    step: int = 0
+    loss: float = 0.0
+    gradient_norm: float = 0.0
+    rows: int = 0
+    seconds: float = 0.0
+
+
+@dataclass
+class TrainingRun:
+    """All that the loop knows; hooks read it, and may `move` it.
+
+    Attributes
+    ----------
+    network : Network
+    objective : Objective
+    solver : Solver
+    point : Point
+        Parameters, the solver's moments, epochs finished, steps taken within the current
+        one, and sums over these steps.
+    seed : numpy.random.SeedSequence
+        Batch orders and noise are functions of (seed, epoch, step), which is what makes
+        a run resumable without a generator's state.
+    max_iter, batch_size : int
+    history : list of dict
+        One row an epoch: ``epoch``, ``loss``, ``gradient_norm``, ``seconds``, and what
+        hooks add.
+    stop_reason : str
+        ``"max_iter"``, or what the hook that ended the run said.
+    finished : bool
+        Whether the run came to its end (it was neither interrupted nor did it fail).
+    """
+
+    network: object
+    objective: object
+    solver: object
+    point: Point
+    seed: np.random.SeedSequence
+    max_iter: int
+    batch_size: int
+    history: list = field(default_factory=list)
+    stop_reason: str = "max_iter"
+    finished: bool = False
+
+    @property
+    def params(self):
+        """Current parameters, shape (n_parameters,)."""
+        return self.point.params
+
+    @property
+    def epoch(self):
+        """Epochs finished."""
+        return self.point.epoch
+
+    def move(self, params):
+        """Put other parameters in place (the best epoch's, a stop rule's)."""
+        self.point = replace(self.point, params=params)
+
+    def generator(self, *key):
+        """Generator of its own for (`epoch`, `key`), the same after a resume."""
+        spawn_key = (*self.seed.spawn_key, self.epoch, *key)
+        return np.random.default_rng(np.random.SeedSequence(self.seed.entropy, spawn_key=spawn_key))
+
+    def evaluate(self, batches):
+        """Loss and gradient of one step's batches at `params`, without moving."""
+        loss, gradients = 0.0, {}
+        for name, rows in batches:
+            batch = self.objective.streams[name][rows]
+            logits, tape = self.network.forward(
+                self.params, self.objective.inputs(name, batch, self)
+            )
+            values, d_logits = self.objective.loss(name, logits, batch)
+            loss += float(values.sum()) / len(batch)
+            gradients[name], _ = self.network.backward(tape, d_logits / len(batch))
+        gradient = self.objective.combine(gradients, self)
+        penalty, d_penalty = self.objective.penalty(self)
+        gradient = gradient + d_penalty
+        if self.objective.trainable is not None:
+            gradient = np.where(self.objective.trainable, gradient, 0.0)
+        return loss + penalty, gradient
+
+
+def train(run, hooks=()):
+    """Run the loop until `max_iter` epochs or until a hook ends it.
+
+    Parameters
+    ----------
+    run : TrainingRun
+        Where to start; a run whose point has an epoch or a step above 0 is resumed there.
+    hooks : sequence of Hook
+
+    Returns
+    -------
+    TrainingRun
+        The same object, advanced.
+
+    Raises
+    ------
+    TrainingDivergedError
+        The loss or the gradient is not finite; `run.point` is that before the step.
+    """
+    run.finished = False
+    try:
+        if not _any_ends([hook.begin(run) for hook in hooks]):
+            while run.epoch < run.max_iter and not _epoch(run, hooks):
+                pass
+        run.finished = True
+    finally:
+        for hook in hooks:
+            hook.end(run)
+    return run
+
+
+def _any_ends(answers):
+    """Whether a hook ends the run; a list, so that every hook has been asked."""
+    return any(answers)
+
+
+def _epoch(run, hooks):
+    steps = epoch_batches(run.objective, run.epoch, run.batch_size, run.generator())
+    for number, batches in enumerate(steps):
+        if number < run.point.step:
+            continue  # taken before a resume
+        _step(run, batches, number)
+        if _any_ends([hook.after_step(run) for hook in hooks]):
+            _close_epoch(run)
+            return True
+    _close_epoch(run)
+    return _any_ends([hook.after_epoch(run) for hook in hooks])
+
+
+def _step(run, batches, number):
+    started = time.perf_counter()
+    loss, gradient = run.evaluate(batches)
+    norm = float(np.linalg.norm(gradient))
+    if not np.isfinite(loss + norm):
+        raise TrainingDivergedError(
+            f"the {'loss' if not np.isfinite(loss) else 'gradient'} became non-finite in epoch "
+            f"{run.epoch + 1}, step {number + 1}; lower learning_rate_init or scale the "
+            "features (angles of a few radians are what circuits expect)."
+        )
+    here = run.point
+    params, moments = run.solver.step(here.params, gradient, here.moments)
+    if run.objective.trainable is not None:
+        params = np.where(run.objective.trainable, params, here.params)
+    n_rows = len(batches[0][1])
+    run.point = Point(
+        params=params,
+        previous=here.params,
+        moments=moments,
+        epoch=here.epoch,
+        step=number + 1,
+        loss=here.loss + loss * n_rows,
+        gradient_norm=here.gradient_norm + norm * n_rows,
+        rows=here.rows + n_rows,
+        seconds=here.seconds + time.perf_counter() - started,
+    )
+
+
+def _close_epoch(run):
+    here = run.point
+    row = {
+        "epoch": here.epoch + 1,
+        "loss": here.loss / max(here.rows, 1),
+        "gradient_norm": here.gradient_norm / max(here.rows, 1),
+        "seconds": here.seconds,
+    }
+    run.history[here.epoch :] = [row]
+    run.point = Point(here.params, here.previous, here.moments, epoch=here.epoch + 1)

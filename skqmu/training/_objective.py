@@ -1,0 +1,113 @@
+"""What one step of the loop optimises: streams of records, and how they combine."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..network import cross_entropy, cross_entropy_gradient
+
+__all__ = ["Objective", "Records"]
+
+
+@dataclass(frozen=True)
+class Records:
+    """Rows with a soft target and a weight each.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n, n_features)
+    targets : ndarray of shape (n, C)
+        Soft targets, rows sum to 1.
+    weights : ndarray of shape (n,)
+        Scaled by the estimator so that they average 1 over the training set.
+    """
+
+    X: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, rows):
+        return Records(self.X[rows], self.targets[rows], self.weights[rows])
+
+    @property
+    def labels(self):
+        """Index of each record's class, shape (n,)."""
+        return self.targets.argmax(axis=1)
+
+    def replace(self, *, targets=None, weights=None):
+        """Copy with other targets or weights."""
+        return Records(
+            self.X,
+            self.targets if targets is None else targets,
+            self.weights if weights is None else weights,
+        )
+
+
+class Objective:
+    """Minimise the mean weighted cross-entropy of every stream, summed.
+
+    Subclasses override only what differs: a mechanism is mostly a choice of targets
+    and weights (here, in the records), or of one of the methods below.
+
+    Parameters
+    ----------
+    streams : dict of str to Records
+        Gradients are kept apart by stream until `combine`.
+    decay : float, default=0.0
+        Coefficient of ``decay / 2 |kernels|^2`` over the network's decayed parameters.
+    trainable : ndarray of bool or None, default=None
+        Parameters that move; None: all.
+    """
+
+    def __init__(self, streams, *, decay=0.0, trainable=None):
+        self.streams = streams
+        self.decay = decay
+        self.trainable = trainable
+
+    def phases(self, epoch):
+        """Tuples of stream names whose batches share a step, one pass after another."""
+        return [tuple(self.streams)]
+
+    def inputs(self, stream, batch, run):
+        """Inputs that the network sees for a batch (adversarial streams change them)."""
+        return batch.X
+
+    def loss(self, stream, logits, batch):
+        """Loss of each record, shape (B,), and its derivative by the logits, (B, C)."""
+        values = batch.weights * cross_entropy(logits, batch.targets)
+        return values, cross_entropy_gradient(logits, batch.targets, batch.weights)
+
+    def combine(self, gradients, run):
+        """One gradient from those of the streams."""
+        return sum(gradients.values())
+
+    def penalty(self, run):
+        """Value and gradient of what depends on the parameters alone."""
+        if not self.decay:
+            return 0.0, 0.0
+        kernels = run.network.decayed * run.params
+        return 0.5 * self.decay * float(kernels @ kernels), self.decay * kernels
+
+
+def epoch_batches(objective, epoch, batch_size, rng):
+    """Batches of one epoch, as lists of (stream, rows), one list a step.
+
+    A phase takes as many steps as its longest stream has batches; shorter streams are
+    gone through again in a new order.
+    """
+    for phase in objective.phases(epoch):
+        sizes = {name: len(objective.streams[name]) for name in phase}
+        n_steps = max(-(-size // batch_size) for size in sizes.values())
+        orders = {name: _passes(size, batch_size, rng) for name, size in sizes.items()}
+        for _ in range(n_steps):
+            yield [(name, next(order)) for name, order in orders.items()]
+
+
+def _passes(size, batch_size, rng):
+    while True:
+        order = rng.permutation(size)
+        for start in range(0, size, batch_size):
+            yield order[start : start + batch_size]

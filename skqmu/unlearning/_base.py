@@ -1,0 +1,222 @@
+"""What a strategy is, what it is given, and what it gives back."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from .._validation import Interval, StrOptions, validate_params
+from ..training import SGD, Adam, Hook, Point, Records, TrainingRun, train
+from ._stop import StopRule
+
+__all__ = ["LoopStrategy", "Outcome", "UnlearningRequest", "UnlearningStrategy"]
+
+
+@dataclass(frozen=True)
+class UnlearningRequest:
+    """A deletion request as a strategy sees it.
+
+    Attributes
+    ----------
+    network : Network
+    params : ndarray of shape (n_parameters,)
+        The trained parameters; never changed in place.
+    forget : Records
+        Rows to forget that the parameters were trained on.
+    retain : Records or None
+        Rows that stay; None when the classifier keeps none and none were passed.
+    reference : Records or None
+        Rows that were not trained on: the validation part, or ``X_reference``.
+    removed_classes : ndarray of int
+        Classes of which no row stays.
+    seed : numpy.random.SeedSequence
+        Of this request alone.
+    learning_rate_init, batch_size : float, int
+        The classifier's own.
+    solver : callable
+        From a learning rate to the classifier's kind of solver, fresh.
+    refit : callable
+        From a `numpy.random.SeedSequence` or None (the fit's own) to the parameters of a
+        fit on the retained rows with the class list fixed, and its history.
+    """
+
+    network: object
+    params: np.ndarray
+    forget: Records
+    retain: Records | None
+    reference: Records | None
+    removed_classes: np.ndarray
+    seed: np.random.SeedSequence
+    learning_rate_init: float
+    batch_size: int
+    solver: Callable
+    refit: Callable
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a strategy did.
+
+    Attributes
+    ----------
+    params : ndarray of shape (n_parameters,)
+    stop_reason : str
+    n_epochs, n_steps : int
+    history : list of dict
+    certificate : object or None
+        What the result is proven to satisfy; None: nothing is.
+    notes : list of str
+        What the sender of the request must know; logged.
+    """
+
+    params: np.ndarray
+    stop_reason: str
+    n_epochs: int = 0
+    n_steps: int = 0
+    history: list = field(default_factory=list)
+    certificate: object = None
+    notes: list = field(default_factory=list)
+
+
+class UnlearningStrategy(BaseEstimator, ABC):
+    """Base of all mechanisms.
+
+    A concrete strategy states `kind`, `source` and `requires`, and what it does in
+    `unlearn`. Strategies are values: `get_params`, `clone`, pickle and grid search work.
+
+    Attributes
+    ----------
+    kind : {"exact", "certified", "approximate"}
+        What the mechanism may claim. Only an exact or certified one gives a certificate.
+    source : str
+        The paper.
+    """
+
+    kind = "approximate"
+    source = ""
+    _parameter_constraints = {}
+
+    @property
+    def requires(self):
+        """Data that the strategy, as parametrised, cannot do without (frozenset of str)."""
+        return frozenset({"forget"})
+
+    @abstractmethod
+    def unlearn(self, request):
+        """Return an `Outcome` for an `UnlearningRequest`; change nothing in place."""
+
+    def validate(self):
+        """Check the parameters; called before anything is touched."""
+        validate_params(self)
+
+
+class LoopStrategy(UnlearningStrategy):
+    """A mechanism that the shared training loop carries out.
+
+    Subclasses give `objective`; the loop, the solver, the stop rule and the book-keeping
+    are here.
+
+    Parameters
+    ----------
+    learning_rate_init : float or None, default=None
+        None: the classifier's own.
+    max_iter : int
+        Epochs at most; an epoch is one pass over the longest stream of records.
+    batch_size : int or None, default=None
+        None: the classifier's own.
+    solver : {"adam", "sgd"} or None, default=None
+        None: the classifier's own; its moments start afresh.
+    """
+
+    _parameter_constraints = {
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither"), None],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "solver": [StrOptions({"adam", "sgd"}), None],
+    }
+
+    def __init__(self, *, learning_rate_init=None, max_iter=50, batch_size=None, solver=None):
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.solver = solver
+
+    @abstractmethod
+    def objective(self, request):
+        """The `Objective` that the loop optimises."""
+
+    def hooks(self, request):
+        """Hooks of the loop, a list; ascents return their stop rule."""
+        return []
+
+    def _solver(self, request):
+        rate = self.learning_rate_init or request.learning_rate_init
+        if self.solver is None:
+            return request.solver(rate)
+        return Adam(rate) if self.solver == "adam" else SGD(rate)
+
+    def unlearn(self, request):
+        hooks = self.hooks(request)
+        counter = _Steps()
+        run = train(
+            TrainingRun(
+                network=request.network,
+                objective=self.objective(request),
+                solver=self._solver(request),
+                point=Point(request.params),
+                seed=request.seed,
+                max_iter=self.max_iter,
+                batch_size=self.batch_size or request.batch_size,
+            ),
+            [counter, *hooks],
+        )
+        return Outcome(
+            params=run.params,
+            stop_reason=run.stop_reason,
+            n_epochs=run.epoch,
+            n_steps=counter.n,
+            history=run.history,
+            notes=[note for hook in hooks for note in getattr(hook, "notes", ())],
+        )
+
+
+class Ascent(LoopStrategy):
+    """A loop strategy that raises the forget loss, and must know when to stop.
+
+    Parameters
+    ----------
+    stop : {"auto"} or None, default="auto"
+        ``"auto"``: end where unseen records stand (see `StopRule`); None: run for
+        `max_iter` epochs, as published.
+    """
+
+    _parameter_constraints = {
+        **LoopStrategy._parameter_constraints,
+        "stop": [StrOptions({"auto"}), None],
+    }
+
+    def __init__(
+        self, *, learning_rate_init=None, max_iter=50, batch_size=None, solver=None, stop="auto"
+    ):
+        super().__init__(
+            learning_rate_init=learning_rate_init,
+            max_iter=max_iter,
+            batch_size=batch_size,
+            solver=solver,
+        )
+        self.stop = stop
+
+    def hooks(self, request):
+        return [StopRule(request)] if self.stop == "auto" else []
+
+
+class _Steps(Hook):
+    def __init__(self):
+        self.n = 0
+
+    def after_step(self, run):
+        self.n += 1
+        return False

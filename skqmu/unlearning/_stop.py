@@ -1,0 +1,143 @@
+"""The stop rule of every ascent: forget as much as an unseen record is unknown, no more."""
+
+import warnings
+
+import numpy as np
+from scipy.special import softmax
+
+from ..exceptions import UnlearningWarning
+from ..network import cross_entropy
+from ..training import Hook
+
+__all__ = ["StopRule"]
+
+# Retained rows that a class removal is compared with at most.
+_MAX_COMPARED = 1000
+# Halvings of the last step: the end lies within 1/1000 of a step of the target.
+_BISECTIONS = 10
+
+
+class StopRule(Hook):
+    """End an ascent where the forgotten rows look like rows that were never seen.
+
+    A forget loss above what unseen records have separates the forgotten rows again, so
+    forgetting too much is itself a leak. Two cases, row by row:
+
+    - other rows of the class stay: the mean loss on the forgotten rows must reach the
+      mean loss on held-out records of the same classes, weighted by class as the forgotten
+      rows are; that of the current model or that of the model before the request, whichever
+      is lower (an ascent that harms held-out records too would chase the first for ever);
+    - no row of the class stays: the mean probability of the class on its forgotten rows
+      must fall to its mean probability on retained rows.
+
+    A model that does not memorise meets the first at step 0. The step that crosses the
+    target is shortened by bisection, so that a coarse step size cannot overshoot.
+
+    Parameters
+    ----------
+    request : UnlearningRequest
+
+    Attributes
+    ----------
+    notes : list of str
+        What could not be compared, for the log.
+    """
+
+    def __init__(self, request):
+        self.network = request.network
+        self.notes = []
+        self.parts = []
+        removed = np.isin(request.forget.labels, request.removed_classes)
+        if removed.any():
+            self._add_removed_classes(request, request.forget[removed])
+        if not removed.all():
+            self._add_subset(request, request.forget[~removed])
+
+    def _add_subset(self, request, forget):
+        reference = request.reference
+        shared = np.zeros(0, dtype=int)
+        if reference is not None and len(reference):
+            shared = np.intersect1d(forget.labels, reference.labels)
+        if not len(shared):
+            self._warn(
+                "the stop rule has no held-out records of the forgotten rows' classes and the "
+                "ascent runs for max_iter epochs: it may forget too little or too much. Pass "
+                "X_reference and y_reference (rows never trained on), or fit with "
+                "early_stopping=True."
+            )
+            return
+        forget = forget[np.isin(forget.labels, shared)]
+        reference = reference[np.isin(reference.labels, shared)]
+        share = _class_shares(forget.labels, reference.labels)
+        before = share @ self._loss(request.params, reference)
+
+        def missing(params):
+            unseen = min(before, share @ self._loss(params, reference))
+            return unseen - self._loss(params, forget).mean()
+
+        self.parts.append(missing)
+
+    def _add_removed_classes(self, request, forget):
+        if request.retain is None or not len(request.retain):
+            self._warn(
+                "the stop rule has no retained rows to compare a removed class with and the "
+                "ascent runs for max_iter epochs. Pass X_retain and y_retain."
+            )
+            return
+        rng = np.random.default_rng(request.seed)
+        n_compared = min(_MAX_COMPARED, len(request.retain))
+        rows = np.sort(rng.choice(len(request.retain), n_compared, replace=False))
+        retain, columns = request.retain[rows], forget.labels
+
+        def missing(params):
+            own = self._proba(params, forget)[np.arange(len(forget)), columns].mean()
+            level = self._proba(params, retain).mean(axis=0)[columns].mean()
+            return own - level
+
+        self.parts.append(missing)
+
+    def _warn(self, message):
+        self.notes.append(message)
+        warnings.warn(message, UnlearningWarning, stacklevel=2)
+
+    def _logits(self, params, records):
+        return self.network.forward(params, records.X)[0]
+
+    def _loss(self, params, records):
+        return cross_entropy(self._logits(params, records), records.targets)
+
+    def _proba(self, params, records):
+        return softmax(self._logits(params, records), axis=1)
+
+    def _reached(self, params):
+        return all(missing(params) <= 0 for missing in self.parts)
+
+    def begin(self, run):
+        if not self.parts or not self._reached(run.params):
+            return False
+        run.stop_reason = "stop rule: the forgotten rows already look unseen at step 0"
+        return True
+
+    def after_step(self, run):
+        if not self.parts or not self._reached(run.params):
+            return False
+        before, after = run.point.previous, run.params
+        low, high = 0.0, 1.0
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            if self._reached(before + middle * (after - before)):
+                high = middle
+            else:
+                low = middle
+        run.move(before + high * (after - before))
+        run.stop_reason = "stop rule: the forgotten rows look unseen"
+        return True
+
+
+def _class_shares(wanted, available):
+    """Weights over `available` records whose class mix is that of `wanted`."""
+    shares = np.zeros(len(available))
+    for label in np.unique(wanted):
+        mine = available == label
+        shares[mine] = (wanted == label).mean() / mine.sum()
+    return shares
