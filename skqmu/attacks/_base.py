@@ -15,7 +15,7 @@ from skqmu.attacks._estimators import (
     shots_of,
     unwrap,
 )
-from skqmu.attacks._guards import check_evaluation
+from skqmu.attacks._guards import check_evaluation, n_requests, warn_if_stale
 from skqmu.attacks._outputs import encode_labels, query_labels, query_proba
 from skqmu.attacks._pool import ShadowPool, check_count
 from skqmu.attacks._records import check_records
@@ -66,6 +66,7 @@ class Attack(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _finish_fit(self, labels, **facts):
         """State the threat model."""
+        self._n_forgotten = n_requests(self.target)
         _, counts = np.unique(labels, return_counts=True)
         facts = {"query": self.query, "n_queries": self.n_queries, **facts}
         self.threat_model_ = ThreatModel(
@@ -87,7 +88,8 @@ class Attack(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         return query_labels(model, X, self.target_classes_)
 
     def _records(self, X, y):
-        check_is_fitted(self, "threat_model_")
+        check_is_fitted(self)
+        warn_if_stale(self.target, self._n_forgotten)
         X, labels = check_records(X, y, unwrap(self.target))
         return X, encode_labels(labels, self.target_classes_), labels
 
@@ -123,7 +125,8 @@ class Attack(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         ndarray of shape (n, 2)
             Columns as in ``classes_``: non-member, member.
         """
-        p = self._calibration.proba(self.decision_function(X, y))
+        scores = self.decision_function(X, y)
+        p = self._calibration.proba(scores)
         return np.column_stack((1.0 - p, p))
 
     @available_if(_is_calibrated)

@@ -61,10 +61,12 @@ def check_target(target):
             f"{target.__name__}(...).fit(X, y)."
         )
     inner = unwrap(target)
-    if not (is_classifier(inner) or hasattr(inner, "predict_proba")):
+    if not hasattr(inner, "predict"):
         raise TypeError(
             f"target must be a fitted classifier; got {inner!r} of type {type(inner).__name__}."
         )
+    if hasattr(inner, "__sklearn_tags__") and not is_classifier(inner):
+        raise TypeError(f"target={type(inner).__name__} is no classifier.")
     try:
         check_is_fitted(inner)
         classes = inner.classes_

@@ -8,7 +8,14 @@ from scipy.stats import chi2_contingency
 from skqmu.attacks._estimators import known_members, layers
 from skqmu.exceptions import NotATrainingSampleError, ThreatModelWarning
 
-__all__ = ["check_evaluation", "match_classes", "warn_if_pool_differs", "warn_if_unbalanced"]
+__all__ = [
+    "check_evaluation",
+    "match_classes",
+    "n_requests",
+    "warn_if_pool_differs",
+    "warn_if_stale",
+    "warn_if_unbalanced",
+]
 
 
 def check_evaluation(target, X, y, membership):
@@ -55,12 +62,28 @@ def _check_against_record(target, membership, record):
             "records."
         )
     wrong = np.flatnonzero(membership & ~record)
-    has_forgotten = any(len(getattr(part, "unlearning_log_", ())) for part in layers(target))
-    if wrong.size and not has_forgotten:
+    if wrong.size and not n_requests(target):
         raise NotATrainingSampleError(
             f"{wrong.size} of {membership.sum()} records given as members were never trained "
             f"on (first: row {wrong[0]}); pass the rows exactly as they were given to fit.",
             rows=wrong,
+        )
+
+
+def n_requests(target):
+    """Return how many deletion requests the target has honoured, 0 if it keeps no log."""
+    return max(len(getattr(part, "unlearning_log_", ())) for part in layers(target))
+
+
+def warn_if_stale(target, n_before):
+    """Warn when the target has unlearned since the attack was fitted to it."""
+    since = n_requests(target) - n_before
+    if since > 0:
+        warnings.warn(
+            f"the target has honoured {since} deletion request{'s' if since > 1 else ''} since "
+            "this attack was fitted; an attacker would adapt: fit the attack again.",
+            ThreatModelWarning,
+            stacklevel=4,
         )
 
 

@@ -1,11 +1,16 @@
 """Which record is which: rows with their labels, checked, hashed and found again."""
 
 import hashlib
+import numbers
 
 import numpy as np
 from scipy import sparse
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _num_samples, check_array, column_or_1d
+
+from skqmu.attacks._estimators import unwrap
 
 __all__ = ["RecordIndex", "check_labels", "check_records", "check_rows", "record_keys"]
 
@@ -49,7 +54,7 @@ def check_rows(X, model, *, name="X"):
             )
         numeric = X.select_dtypes(include="number")
         if numeric.shape[1] == X.shape[1]:
-            check_array(numeric, ensure_all_finite=_finite(tags), input_name=name)
+            check_array(numeric, ensure_all_finite=_finite(model), input_name=name)
     elif _is_text(X):
         X = np.asarray(X, dtype=object)
     else:
@@ -57,7 +62,7 @@ def check_rows(X, model, *, name="X"):
             X,
             accept_sparse="csr",
             dtype="numeric",
-            ensure_all_finite=_finite(tags),
+            ensure_all_finite=_finite(model),
             input_name=name,
         )
     width = getattr(model, "n_features_in_", None)
@@ -69,8 +74,16 @@ def check_rows(X, model, *, name="X"):
     return X
 
 
-def _finite(input_tags):
-    return "allow-nan" if input_tags.allow_nan else True
+def _finite(model):
+    """Return what check_array is to demand: NaN passes where the model's first step takes it."""
+    model = unwrap(model)
+    if isinstance(model, Pipeline):
+        steps = [step for _, step in model.steps if step not in (None, "passthrough")]
+        # these do not say what their parts take; the fitted target will say it itself
+        if not steps or isinstance(steps[0], ColumnTransformer | FeatureUnion):
+            return "allow-nan"
+        return _finite(steps[0])
+    return "allow-nan" if get_tags(model).input_tags.allow_nan else True
 
 
 def _is_text(X):
@@ -128,7 +141,10 @@ def _row_bytes(X):
             yield columns.tobytes() + X.data[start:stop].tobytes()
         return
     values = np.asarray(X)
-    if values.dtype.kind in "biuf":
+    numeric = values.dtype.kind in "biuf" or (
+        values.dtype.kind == "O" and all(isinstance(v, numbers.Real) for v in values.ravel())
+    )
+    if numeric:
         # + 0.0 turns -0.0 into 0.0, the one case where equal numbers have unequal bytes
         values = np.ascontiguousarray(values, dtype=np.float64) + 0.0
         for row in values:

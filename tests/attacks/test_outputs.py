@@ -1,0 +1,145 @@
+"""Signals: laws that hold for any probabilities, exact zeros and ones included."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.dummy import DummyClassifier
+
+from skqmu.attacks._outputs import (
+    PROBABILITY_EPS,
+    SIGNALS,
+    align_columns,
+    cross_entropy,
+    encode_labels,
+    modified_entropy,
+    query_proba,
+    true_class_logit,
+)
+
+
+@st.composite
+def outputs(draw):
+    n, c = draw(st.integers(1, 6)), draw(st.integers(2, 20))
+    seed = draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    proba = rng.dirichlet(np.full(c, draw(st.sampled_from([0.01, 0.3, 1.0, 30.0]))), size=n)
+    if draw(st.booleans()):
+        proba[0] = np.eye(c)[rng.integers(c)]
+    return proba, rng.integers(c, size=n)
+
+
+@given(outputs())
+@settings(max_examples=60, deadline=None)
+def test_every_signal_is_finite_and_depends_on_its_own_row_only(case):
+    proba, y = case
+    for signal in SIGNALS.values():
+        values = signal(proba, y)
+        assert values.shape == y.shape
+        assert np.isfinite(values).all()
+        one_by_one = [signal(proba[[i]], y[[i]])[0] for i in range(len(y))]
+        np.testing.assert_allclose(values, one_by_one, rtol=1e-12)
+
+
+@given(outputs(), st.randoms(use_true_random=False))
+@settings(max_examples=40, deadline=None)
+def test_signals_do_not_depend_on_the_order_of_the_classes(case, random):
+    proba, y = case
+    order = list(range(proba.shape[1]))
+    random.shuffle(order)
+    renamed = np.argsort(order)[y]
+    for signal in SIGNALS.values():
+        np.testing.assert_allclose(signal(proba[:, order], renamed), signal(proba, y), atol=1e-12)
+
+
+@given(outputs())
+@settings(max_examples=40, deadline=None)
+def test_signals_take_a_leading_axis_of_shadows(case):
+    proba, y = case
+    stacked = np.stack([proba, proba[:, ::-1]])
+    for signal in SIGNALS.values():
+        both = signal(stacked, y)
+        np.testing.assert_allclose(both[0], signal(proba, y), rtol=1e-12)
+        np.testing.assert_allclose(both[1], signal(proba[:, ::-1], y), rtol=1e-12)
+
+
+def test_the_logit_inverts_the_sigmoid_where_1_minus_p_has_lost_its_digits():
+    phi = np.array([-19.0, -3.0, 0.0, 3.0, 19.0])
+    p = 1 / (1 + np.exp(-phi))
+    q = 1 / (1 + np.exp(phi))
+    np.testing.assert_allclose(true_class_logit(np.column_stack((p, q)), np.zeros(5, int)), phi)
+
+
+def test_the_logit_of_exact_zeros_and_ones_is_the_documented_bound():
+    bound = np.log((1 - PROBABILITY_EPS) / PROBABILITY_EPS)
+    proba = np.array([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
+    np.testing.assert_allclose(true_class_logit(proba, np.zeros(3, int)), [bound, -bound, 0])
+
+
+def test_modified_entropy_matches_its_definition_written_out_by_rows():
+    rng = np.random.default_rng(0)
+    proba, y = rng.dirichlet(np.ones(4), size=9), rng.integers(4, size=9)
+    expected = []
+    for p, label in zip(proba, y, strict=True):
+        value = (1 - p[label]) * np.log(p[label])
+        value += sum(p[c] * np.log(1 - p[c]) for c in range(4) if c != label)
+        expected.append(value)
+    np.testing.assert_allclose(modified_entropy(proba, y), expected)
+
+
+def test_modified_entropy_falls_as_the_answer_grows_worse():
+    p = np.linspace(0.999, 0.001, 50)
+    values = modified_entropy(np.column_stack((p, 1 - p)), np.zeros(50, int))
+    assert (np.diff(values) < 0).all()
+
+
+def test_cross_entropy_is_minus_the_logarithm_of_the_true_probability():
+    proba = np.array([[0.25, 0.75], [1.0, 0.0]])
+    np.testing.assert_allclose(cross_entropy(proba, np.array([0, 0])), [np.log(4), 0])
+    assert cross_entropy(proba, np.array([0, 1]))[1] == -np.log(PROBABILITY_EPS)
+
+
+def test_columns_are_aligned_by_label_and_missing_classes_get_zero():
+    aligned = align_columns([[0.1, 0.9]], ["c", "a"], ["a", "b", "c"])
+    np.testing.assert_array_equal(aligned, [[0.9, 0.0, 0.1]])
+
+
+def test_labels_of_mixed_types_are_encoded_and_unknown_ones_named():
+    assert encode_labels(["b", 1], [1, "b"]).tolist() == [1, 0]
+    with pytest.raises(ValueError, match=r"'z'.*known: 1, 'b'"):
+        encode_labels(["z"], np.array([1, "b"], dtype=object))
+
+
+class Broken(DummyClassifier):
+    def predict_proba(self, X):
+        proba = super().predict_proba(X)
+        proba[1, 0] = np.nan
+        return proba
+
+
+def test_probabilities_that_are_none_are_refused():
+    X, y = np.zeros((4, 1)), [0, 1, 0, 1]
+    with pytest.raises(ValueError, match=r"not finite in 1 of 4 rows \(first: row 1"):
+        query_proba(Broken().fit(X, y), X, [0, 1])
+
+
+class Coin(DummyClassifier):
+    """Answers with 0 or 1 at random: a model read out with one shot."""
+
+    def fit(self, X, y):
+        self.rng_ = np.random.default_rng(0)
+        return super().fit(X, y)
+
+    def predict_proba(self, X):
+        p = self.rng_.integers(2, size=len(X)).astype(float)
+        return np.column_stack((p, 1 - p))
+
+
+def test_repeated_queries_of_a_sampled_model_average_its_noise():
+    X, y = np.zeros((2000, 1)), np.arange(2000) % 2
+    coin = Coin().fit(X, y)
+    one = query_proba(coin, X, [0, 1], 1)[:, 0].var()
+    many = query_proba(coin, X, [0, 1], 16)[:, 0].var()
+    # variance 1/4 over 16: a sample variance of 2000 has a relative error of about 3 %
+    assert one == pytest.approx(0.25, rel=0.05)
+    assert many == pytest.approx(0.25 / 16, rel=0.15)
