@@ -1,0 +1,158 @@
+"""Two models on the same rows with the same columns: the one place where they are aligned.
+
+Every comparison of models goes through here.  It takes fitted estimators and ONE `X` and asks
+all of them itself, so rows cannot be in different orders; columns are matched by `classes_`.
+"""
+
+import numpy as np
+from sklearn.exceptions import NotFittedError
+
+__all__ = ["aligned_predictions", "aligned_probabilities", "class_union", "probabilities"]
+
+
+def is_estimator(value):
+    """Whether `value` is something one can ask for predictions."""
+    return hasattr(value, "predict") or hasattr(value, "predict_proba")
+
+
+def classes_of(estimator):
+    """Return ``estimator.classes_``, or say that it is not fitted."""
+    try:
+        return np.asarray(estimator.classes_)
+    except AttributeError:
+        raise NotFittedError(
+            f"{type(estimator).__name__} has no classes_: a fitted classifier is needed."
+        ) from None
+
+
+def class_union(estimators):
+    """Sorted union of the classes that the estimators know."""
+    return np.unique(np.concatenate([classes_of(e) for e in estimators]))
+
+
+def probabilities(estimator, X, classes=None):
+    """Probabilities of `estimator` on `X`, in the columns of `classes`.
+
+    Parameters
+    ----------
+    estimator : fitted classifier with ``predict_proba``
+    X : array-like of shape (n, d)
+    classes : array-like of shape (c,), default=None
+        Columns wanted; a class that the estimator does not know gets probability 0.
+
+    Returns
+    -------
+    ndarray of shape (n, c)
+
+    Raises
+    ------
+    ValueError
+        The estimator knows a class that `classes` does not hold, or returns ``nan``.
+    """
+    own = classes_of(estimator)
+    if not hasattr(estimator, "predict_proba"):
+        raise ValueError(
+            f"{type(estimator).__name__} has no predict_proba; wrap it in "
+            "sklearn.calibration.CalibratedClassifierCV or use a metric of labels only."
+        )
+    raw = np.asarray(estimator.predict_proba(X), dtype=float)
+    if np.isnan(raw).any():
+        raise ValueError(
+            f"{type(estimator).__name__}.predict_proba returned nan on "
+            f"{int(np.isnan(raw).any(axis=1).sum())} row(s)."
+        )
+    if classes is None:
+        return raw
+    classes = np.asarray(classes)
+    unknown = np.setdiff1d(own, classes)
+    if len(unknown):
+        raise ValueError(
+            f"classes {unknown.tolist()} of {type(estimator).__name__} have no column."
+        )
+    aligned = np.zeros((len(raw), len(classes)))
+    aligned[:, np.searchsorted(classes, own)] = raw
+    return aligned
+
+
+def aligned_probabilities(models, X, retained=None):
+    """Probabilities of several models on one `X`, columns matched.
+
+    Parameters
+    ----------
+    models : list
+        Fitted classifiers; or, with ``X=None``, arrays of shape (n, c) whose rows and columns
+        the caller has matched.
+    X : array-like of shape (n, d) or None
+    retained : array-like, default=None
+        Classes to keep (for arrays: column positions); the rest is dropped.
+
+    Returns
+    -------
+    probabilities : list of ndarray, each of shape (n, c)
+    classes : ndarray of shape (c,)
+
+    Raises
+    ------
+    ValueError
+        Estimators without `X`, arrays with `X`, or arrays of different shapes.
+    """
+    if X is None:
+        arrays = _check_arrays(models)
+        classes = np.arange(arrays[0].shape[1])
+    elif all(is_estimator(model) for model in models):
+        classes = class_union(models)
+        arrays = [probabilities(model, X, classes) for model in models]
+    else:
+        raise ValueError(
+            "with X given, every model must be a fitted classifier: a probability array made "
+            "elsewhere may hold the rows in another order. Pass estimators, or arrays only and "
+            "X=None."
+        )
+    if retained is None:
+        return arrays, classes
+    retained = np.unique(np.asarray(retained))
+    missing = np.setdiff1d(retained, classes)
+    if len(missing) or len(retained) == 0:
+        raise ValueError(
+            f"retained={retained.tolist()} must name at least one of the classes "
+            f"{classes.tolist()} and no other."
+        )
+    keep = np.isin(classes, retained)
+    return [array[:, keep] for array in arrays], classes[keep]
+
+
+def _check_arrays(models):
+    if any(is_estimator(model) for model in models):
+        raise ValueError("X is needed to compare estimators: pass the rows to compare them on.")
+    arrays = [np.asarray(model, dtype=float) for model in models]
+    for array in arrays:
+        if array.ndim != 2 or array.shape != arrays[0].shape or array.size == 0:
+            raise ValueError(
+                "probability arrays must all have one shape (n, c) with n, c >= 1; got "
+                f"{[a.shape for a in arrays]}."
+            )
+        if not np.isfinite(array).all() or array.min() < -1e-9:
+            raise ValueError("probability arrays must be finite and not negative.")
+    return arrays
+
+
+def aligned_predictions(models, X):
+    """Predicted labels of several models on one `X` (or of arrays with ``X=None``).
+
+    Returns
+    -------
+    list of ndarray of shape (n,)
+    """
+    if X is None:
+        labels = [np.asarray(model) for model in models]
+        if any(is_estimator(model) for model in models):
+            raise ValueError("X is needed to compare estimators: pass the rows.")
+        if any(x.ndim != 1 or len(x) != len(labels[0]) or len(x) == 0 for x in labels):
+            raise ValueError(
+                "label arrays must be one-dimensional and equally long; got shapes "
+                f"{[x.shape for x in labels]}."
+            )
+        return labels
+    if not all(is_estimator(model) for model in models):
+        raise ValueError("with X given, every model must be a fitted classifier.")
+    return [np.asarray(model.predict(X)) for model in models]
