@@ -23,10 +23,18 @@ from .._validation import (
 from ..backends import BACKENDS, BaseBackend, resolve_backend
 from ..exceptions import MemberRecordError
 from ..network import log_softmax, softmax
-from ..training import Point, SklearnCallbacks
-from ..unlearning import UnlearningStrategy, resolve_strategy
+from ..training import Point, SklearnCallbacks, UpdateLog
+from ..unlearning import UnlearningStrategy, importance_of, resolve_strategy
 from ._deletion import carry_out
-from ._fitting import FitData, make_records, make_run, run_loop, validation_rows
+from ._fitting import (
+    LATER_FITS,
+    FitData,
+    Trained,
+    make_records,
+    make_run,
+    run_loop,
+    validation_rows,
+)
 from ._members import MemberRecord
 
 __all__ = ["BaseUnlearningClassifier"]
@@ -63,6 +71,7 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         "warm_start": ["boolean"],
         "unlearning": [str, UnlearningStrategy],
         "store_data": [StrOptions({"rows", "fingerprints", "none"})],
+        "log_updates": ["boolean"],
         "checkpoint": [str, Path, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -127,40 +136,45 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         return self
 
     def _fit(self, data, fingerprint_key, resuming, given):
-        start, record = None, None
-        if resuming:
-            start = Point(self.params_, moments=self._moments)
-            record = self._members
-            seed = np.random.SeedSequence(self._seed, spawn_key=(self._n_fits,))
-            self._n_fits += 1
-        else:
-            self._seed = self._draw_seed()
-            self._n_fits = 1
-            self._structure = self._structure_for(self.n_features_in_)
-            self.unlearning_log_ = []
-            seed = np.random.SeedSequence(self._seed)
+        start = Point(self.params_, moments=self._moments) if resuming else None
+        if not resuming:
+            self._start_afresh()
+        seed = self._next_seed()
         context = callback_context(self, self.max_iter)
-        run, held_out = self._trained(data, seed, start=start, context=context, given=given)
-        members = self._record_of(data, held_out, fingerprint_key)
-        self._adopt(run, members if record is None else record.extended(
-            members, key=fingerprint_key, X=data.X
-        ))  # fmt: skip
-        return run
+        trained = self._trained(data, seed, start=start, context=context, given=given)
+        self._adopt(trained)
+        self._remember(data, trained, fingerprint_key, extend=resuming)
+        return trained.run
 
-    def _trained(self, data, seed, *, start=None, context=None, given=None):
-        """Run the loop on validated data; returns the run and the validation mask."""
+    def _start_afresh(self):
+        self._seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        self._n_fits = 0
+        self._structure = self._structure_for(self.n_features_in_)
+        self.unlearning_log_ = []
+        self.history_ = []
+
+    def _next_seed(self):
+        """Seed of this call of `fit` or `partial_fit`; the first one is the plain seed."""
+        number = self._n_fits
+        self._n_fits += 1
+        return np.random.SeedSequence(self._seed, spawn_key=(LATER_FITS + number,) * (number > 0))
+
+    def _trained(self, data, seed, *, start=None, context=None, given=None, max_iter=None):
+        """Run the loop on validated data; returns a `Trained`."""
         network = self._network(data.n_classes)
-        records = make_records(data, self.class_weight, self.classes_)
+        records = everyone = make_records(data, self.class_weight, self.classes_)
         held_out, valid = np.zeros(len(data), dtype=bool), None
-        if self.early_stopping:
+        if self.early_stopping and max_iter is None:
             held_out = validation_rows(data.labels, self.validation_fraction, seed)
             records, valid = records[~held_out], records[held_out]
-        run = make_run(self, network, records, seed, start=start)
-        hooks = []
+        run = make_run(self, network, records, seed, start=start, max_iter=max_iter)
+        log = UpdateLog() if self.log_updates else None
+        hooks = [] if log is None else [log]
         if context is not None:
             described = _described(given)
             context.call_on_fit_task_begin(estimator=self, **described)
             hooks.append(SklearnCallbacks(self, context, described, self._reconstruction))
+        may_resume = start is None and given is not None
         try:
             with self._backend().limit_threads():
                 run_loop(
@@ -168,18 +182,62 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
                     run,
                     valid,
                     extra_hooks=hooks,
-                    checkpoint=self.checkpoint if start is None and given is not None else None,
+                    title="fit" if max_iter is None else "partial_fit",
+                    checkpoint=self.checkpoint if may_resume else None,
                 )
+                importances = {
+                    kind: importance_of(network, run.params, records, kind)
+                    for kind in self._importance_kinds_to_keep()
+                }
         except KeyboardInterrupt:
             if given is None or (run.epoch == 0 and run.point.step == 0):
                 raise
+            importances = {}
         if context is not None:
             context.call_on_fit_task_end(
                 estimator=self,
                 reconstruction_attributes=lambda: self._reconstruction(run.params),
                 **described,
             )
-        return run, held_out
+        updates = None
+        if log is not None:
+            rows = np.arange(len(everyone))[~held_out]
+            updates = [(rows[batch], step) for _, batch, step in log.updates]
+        return Trained(run, held_out, updates, importances)
+
+    def _importance_kinds_to_keep(self):
+        """Importances that a later request will need and could not compute any more."""
+        if self.store_data == "rows":
+            return ()
+        strategy = resolve_strategy(self.unlearning, "unlearning")
+        return sorted(strategy.importance_kinds)
+
+    def _remember(self, data, trained, fingerprint_key, *, extend):
+        """Bring the member record and the log of updates up to date."""
+        members = MemberRecord.of(
+            self.store_data,
+            data.X,
+            data.labels,
+            data.weights,
+            positions=data.positions,
+            n_seen=data.n_given,
+            held_out=trained.held_out,
+            key=fingerprint_key,
+        )
+        places = data.positions
+        if extend:
+            members, places = self._members.extended(members, key=fingerprint_key, X=data.X)
+        self._members = members
+        earlier = getattr(self, "_updates", None) if extend else []
+        # A model with steps that were not logged has no log.
+        complete = trained.updates is not None and earlier is not None
+        self._updates = (
+            [*earlier, *((places[rows], step) for rows, step in trained.updates)]
+            if complete
+            else None
+        )
+        # Importances of one part of the data say nothing of the whole.
+        self._importances = {} if extend else trained.importances
 
     def partial_fit(self, X, y, classes=None, sample_weight=None, *, fingerprint_key=None):
         """Take one pass over `X`, `y`, going on from where the model is.
@@ -208,42 +266,26 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
                     "classes must be passed at the first call of partial_fit: the list of all "
                     "classes that will ever come."
                 )
-            if not first and classes is not None:
-                if not np.array_equal(np.unique(classes), self.classes_):
-                    raise ValueError(
-                        f"classes={classes!r} is not the list of the first call, {self.classes_}."
-                    )
+            changed = classes is not None and not first
+            if changed and not np.array_equal(np.unique(classes), self.classes_):
+                raise ValueError(
+                    f"classes={classes!r} is not the list of the first call, {self.classes_}."
+                )
             data = self._validated(
                 X, y, sample_weight, classes, fixed=None if first else self.classes_
             )
             if first:
-                self._seed = self._draw_seed()
-                self._n_fits = 0
-                self._structure = self._structure_for(self.n_features_in_)
-                self.unlearning_log_ = []
-                self.history_ = []
-            seed = np.random.SeedSequence(
-                self._seed, spawn_key=(self._n_fits,) if self._n_fits else ()
-            )
-            self._n_fits += 1
-            network = self._network(data.n_classes)
-            records = make_records(data, self.class_weight, self.classes_)
+                self._start_afresh()
             start = None if first else Point(self.params_, moments=self._moments)
-            run = make_run(self, network, records, seed, start=start, max_iter=1)
-            with self._backend().limit_threads():
-                run_loop(self, run, title="partial_fit")
-            run.history[:] = [
-                *self.history_,
-                *({**row, "epoch": len(self.history_) + 1} for row in run.history),
+            earlier = self.history_
+            trained = self._trained(data, self._next_seed(), start=start, max_iter=1)
+            trained.run.history[:] = [
+                *earlier,
+                *({**row, "epoch": len(earlier) + 1} for row in trained.run.history),
             ]
-            members = self._record_of(data, None, fingerprint_key)
-            self._adopt(run, members if first else self._members.extended(
-                members, key=fingerprint_key, X=data.X
-            ))  # fmt: skip
+            self._adopt(trained)
+            self._remember(data, trained, fingerprint_key, extend=not first)
         return self
-
-    def _draw_seed(self):
-        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
 
     def _check_members_can_be_kept(self, fingerprint_key):
         if self.checkpoint is not None and not isinstance(self.random_state, Integral):
@@ -281,23 +323,11 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             n_given=len(X),
         )
 
-    def _record_of(self, data, held_out, fingerprint_key):
-        return MemberRecord.of(
-            self.store_data,
-            data.X,
-            data.labels,
-            data.weights,
-            positions=data.positions,
-            n_seen=data.n_given,
-            held_out=held_out,
-            key=fingerprint_key,
-        )
-
-    def _adopt(self, run, members):
+    def _adopt(self, trained):
         """Make a run's end the estimator's state."""
+        run = trained.run
         self.params_ = run.params
         self._moments = run.point.moments
-        self._members = members
         self.history_ = run.history
         self.loss_curve_ = [row["loss"] for row in run.history]
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else np.nan

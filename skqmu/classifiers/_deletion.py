@@ -14,14 +14,11 @@ from ..exceptions import (
     UnlearningError,
 )
 from ..network import cross_entropy
-from ..unlearning import Outcome, UnlearningRequest
-from ._fitting import FitData, make_records, make_solver, resolved_batch_size
+from ..unlearning import Outcome, UnlearningRequest, importance_of
+from ._fitting import REQUESTS, FitData, make_records, make_solver, resolved_batch_size
 from ._matching import column_scale, match_rows
 
 __all__ = ["carry_out"]
-
-# Children of a classifier's seed under this key belong to its deletion requests.
-_REQUESTS = 1_000_000
 
 BEYOND_REACH = (
     "copies made before the request (pickles, clones, released models), fitted pipeline steps "
@@ -38,6 +35,7 @@ class _Part:
     weights: np.ndarray
     entries: np.ndarray | None = None
     held_out: np.ndarray | None = None
+    positions: np.ndarray | None = None
 
     def __len__(self):
         return len(self.X)
@@ -79,8 +77,8 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
             ) from error
         raise
 
-    run = refitted.get("run")
-    members, notes = _members_after(estimator, forget, retain, refitted)
+    trained = refitted.get("trained")
+    members, notes = _members_after(estimator, forget, retain, trained)
     entry.update(
         seconds=time.perf_counter() - started,
         cost=request.network.meter.since(spent),
@@ -96,16 +94,19 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
         "params_": outcome.params,
         "_moments": None,
         "_members": members,
+        "_updates": _updates_after(estimator, forget, retain, trained, outcome),
+        "_importances": _importances_after(estimator, request, trained),
         "unlearning_log_": [*estimator.unlearning_log_, entry],
     }
-    if run is not None:
+    if trained is not None:
+        history = trained.run.history
         after.update(
-            history_=run.history,
-            loss_curve_=[row["loss"] for row in run.history],
-            n_iter_=len(run.history),
-            stop_reason_=run.stop_reason,
+            history_=history,
+            loss_curve_=[row["loss"] for row in history],
+            loss_=history[-1]["loss"],
+            n_iter_=len(history),
+            stop_reason_=trained.run.stop_reason,
         )
-        after["loss_"] = after["loss_curve_"][-1]
     vars(estimator).update(after)
 
 
@@ -177,9 +178,7 @@ def _forget_part(estimator, X, y, index, key):
         )
     else:
         X = _rows_of_entries(record, X, entries, key)
-    return _Part(
-        X, record.labels[entries], record.weights[entries], entries, record.held_out[entries]
-    )
+    return _part_of_record(record, entries, X)
 
 
 def _rows_of_entries(record, X, entries, key):
@@ -227,7 +226,12 @@ def _retain_part(estimator, forget, X, y, key):
 
 def _part_of_record(record, entries, X):
     return _Part(
-        X, record.labels[entries], record.weights[entries], entries, record.held_out[entries]
+        X=X,
+        labels=record.labels[entries],
+        weights=record.weights[entries],
+        entries=entries,
+        held_out=record.held_out[entries],
+        positions=record.positions[entries],
     )
 
 
@@ -264,17 +268,25 @@ def _check_data_at_hand(estimator, strategy, retain, reference):
         missing -= {"retain"}
     if reference is not None:
         missing -= {"reference"}
+    if retain is not None or strategy.importance_kinds <= set(estimator._importances):
+        missing -= {"importance"}
+    if estimator._updates is not None:
+        missing -= {"update_log"}
     if not missing:
         return
     ways = {
         "retain": 'pass X_retain and y_retain, or fit with store_data="rows"',
         "reference": "pass X_reference and y_reference (rows never trained on), or fit with "
         "early_stopping=True",
+        "importance": 'pass X_retain and y_retain, fit with store_data="rows", or fit with '
+        "unlearning= this strategy, so that fit measures importances",
+        "update_log": "fit with log_updates=True (a request that changes the parameters in another "
+        "way ends the log)",
     }
     raise MemberRecordError(
         f"{type(strategy).__name__} needs {', '.join(sorted(missing))} data, which "
         f"{type(estimator).__name__}(store_data={estimator.store_data!r}) does not have: "
-        + "; ".join(ways[name] for name in sorted(missing) if name in ways)
+        + "; ".join(ways[name] for name in sorted(missing))
         + "."
     )
 
@@ -296,14 +308,20 @@ def _request(estimator, forget, retain, reference):
     forget_records = _trained(records[: len(forget)], forget)
     retain_records = None if retain is None else _trained(records[len(forget) :], retain)
     number = len(estimator.unlearning_log_)
+    with_record = estimator._members.mode != "none"
     refitted = {}
 
     def refit(seed):
         seed = np.random.SeedSequence(estimator._seed) if seed is None else seed
         data = FitData(retain.X, retain.labels, retain.weights, n_classes)
-        run, held_out = estimator._trained(data, seed)
-        refitted.update(run=run, held_out=held_out)
-        return run
+        refitted["trained"] = estimator._trained(data, seed)
+        return refitted["trained"].run
+
+    def importance(kind):
+        if retain is None:
+            return estimator._importances[kind]
+        seen = np.concatenate([~part.held_out for part in parts]) if with_record else slice(None)
+        return importance_of(estimator._network(), estimator.params_, records[seen], kind)
 
     request = UnlearningRequest(
         network=estimator._network(),
@@ -312,11 +330,13 @@ def _request(estimator, forget, retain, reference):
         retain=retain_records,
         reference=None if reference is None else _plain_records(reference, n_classes),
         removed_classes=_removed_classes(estimator, forget, retain),
-        seed=np.random.SeedSequence(estimator._seed, spawn_key=(_REQUESTS + number,)),
+        seed=np.random.SeedSequence(estimator._seed, spawn_key=(REQUESTS + number,)),
         learning_rate_init=estimator.learning_rate_init,
         batch_size=resolved_batch_size(estimator, len(everything)),
         solver=lambda rate: make_solver(estimator, rate),
         refit=refit,
+        importance=importance,
+        updates=[step for places, step in estimator._updates or () if _shares(places, forget)],
     )
     return request, refitted
 
@@ -357,16 +377,21 @@ def _quality(request, params):
 # -------------------------------------------------------------------------------- after it
 
 
-def _members_after(estimator, forget, retain, refitted):
+def _shares(places, part):
+    """Whether a batch held a row of the part."""
+    return bool(np.isin(places, part.positions).any())
+
+
+def _members_after(estimator, forget, retain, trained):
     """The member record after the request, and what is to be said about it."""
     record = estimator._members
     if record.mode == "none":
         return record, []
-    if not refitted:
+    if trained is None:
         return record.without(forget.entries, X=forget.X), []
     # A refit saw the retained rows and no others.
     gone = np.setdiff1d(np.arange(len(record)), retain.entries)
-    members = replace(record.without(gone, X=forget.X), held_out=refitted["held_out"])
+    members = replace(record.without(gone, X=forget.X), held_out=trained.held_out)
     n_dropped = len(gone) - len(forget)
     if not n_dropped:
         return members, []
@@ -374,6 +399,26 @@ def _members_after(estimator, forget, retain, refitted):
         f"{n_dropped} rows were neither named nor in X_retain: the model was retrained without "
         "them and they are no members any more."
     ]
+
+
+def _updates_after(estimator, forget, retain, trained, outcome):
+    if trained is not None and trained.updates is not None:
+        return [(retain.positions[rows], step) for rows, step in trained.updates]
+    if outcome.log_holds and estimator._updates is not None:
+        return [entry for entry in estimator._updates if not _shares(entry[0], forget)]
+    return None
+
+
+def _importances_after(estimator, request, trained):
+    """What is stored, less the forgotten rows' part; a refit has measured it anew."""
+    if trained is not None:
+        return trained.importances
+    return {
+        kind: everyone.without(importance_of(request.network, request.params, request.forget, kind))
+        if len(request.forget)
+        else everyone
+        for kind, everyone in estimator._importances.items()
+    }
 
 
 def _discard_artefacts(estimator):

@@ -1,7 +1,7 @@
 """From validated arrays to a trained run: weights, validation part, hooks, loop."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
@@ -22,11 +22,24 @@ from ..training import (
     train,
 )
 
-__all__ = ["FitData", "make_records", "make_run", "make_solver", "run_loop", "validation_rows"]
+__all__ = [
+    "LATER_FITS",
+    "REQUESTS",
+    "FitData",
+    "Trained",
+    "make_records",
+    "make_run",
+    "make_solver",
+    "run_loop",
+    "validation_rows",
+]
 
 # Children of a fit's seed: each purpose draws from a stream of its own, so that, say,
 # another initialisation does not change the order of the batches.
 _INITIAL, _ORDER, _SPLIT = range(3)
+# Later calls of fit (warm_start) and partial_fit, and deletion requests, under one seed.
+LATER_FITS = 1_000_000
+REQUESTS = 2_000_000
 
 
 def child_seed(seed, purpose):
@@ -60,6 +73,27 @@ class FitData:
 
     def __len__(self):
         return len(self.X)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a fit leaves behind.
+
+    Attributes
+    ----------
+    run : TrainingRun
+    held_out : ndarray of bool of shape (n,)
+        Rows of the validation part.
+    updates : list of (ndarray of int, ndarray) or None
+        With ``log_updates``: the rows of a step's batch, and the step.
+    importances : dict of str to Importance
+        Where the rows themselves are not kept and the configured strategy compares them.
+    """
+
+    run: TrainingRun
+    held_out: np.ndarray
+    updates: list | None = None
+    importances: dict = field(default_factory=dict)
 
 
 def make_records(data, class_weight, classes):

@@ -264,17 +264,26 @@ class MemberRecord:
             Positions counted from 0.
         X : ndarray
             The rows of `other` (fingerprints cannot be compared without them).
+
+        Returns
+        -------
+        record : MemberRecord
+        places : ndarray of int of shape (len(other),)
+            Position of each row of `other` in it.
         """
         if self.mode == "none":
-            return replace(self, n_seen=self.n_seen + other.n_seen)
+            return replace(self, n_seen=self.n_seen + other.n_seen), other.positions
         new = np.ones(len(other), dtype=bool)
+        places = self.n_seen + other.positions
         for i, entries in enumerate(self.match(X, key)):
-            new[i] = not (self.labels[entries] == other.labels[i]).any()
+            known = entries[self.labels[entries] == other.labels[i]]
+            if len(known):
+                new[i], places[i] = False, self.positions[known[0]]
         digests = None
         if self.mode == "fingerprints":
             # On this record's grid: digests depend on the scale.
             digests = self.digests + row_digests(X[new], self.scale, _keyed_hash(_check_key(key)))
-        return replace(
+        record = replace(
             self,
             X=np.concatenate([self.X, other.X[new]]) if self.mode == "rows" else None,
             digests=digests,
@@ -284,6 +293,7 @@ class MemberRecord:
             held_out=np.concatenate([self.held_out, other.held_out[new]]),
             n_seen=self.n_seen + other.n_seen,
         )
+        return record, places
 
 
 def _few(rows, n=5):

@@ -73,7 +73,8 @@ def unlearn(estimator, X_forget=None, y_forget=None, **request):
     if saw:
         message = (
             f"upstream steps were fitted on the forgotten rows too and still hold what they "
-            f"learned from them: {', '.join(saw)}. Refit the pipeline without the rows to remove that."
+            f"learned from them: {', '.join(saw)}. Refit the pipeline without the rows to remove "
+            "that."
         )
         last.unlearning_log_[-1]["notes"].append(message)
         warnings.warn(message, UnlearningWarning, stacklevel=2)

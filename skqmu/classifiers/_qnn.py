@@ -72,6 +72,9 @@ QuantumCircuit, default="strong"
         ``unlearn(X_forget)`` is all that a request needs. ``"fingerprints"``: keyed hashes
         and labels; requests are still checked, retained rows must be passed. ``"none"``:
         nothing; requests cannot be checked.
+    log_updates : bool, default=False
+        Write down every step and who was in its batch, for the strategy `Amnesiac`.
+        Takes memory of n_parameters numbers a step.
     checkpoint : path-like or None, default=None
         File that `fit` writes after each epoch and on interruption, and resumes from.
         Needs an integer `random_state`. It is deleted by `unlearn`.
@@ -165,6 +168,7 @@ QuantumCircuit, default="strong"
         warm_start=False,
         unlearning="retrain",
         store_data="rows",
+        log_updates=False,
         checkpoint=None,
         random_state=None,
         verbose=0,
@@ -194,6 +198,7 @@ QuantumCircuit, default="strong"
         self.warm_start = warm_start
         self.unlearning = unlearning
         self.store_data = store_data
+        self.log_updates = log_updates
         self.checkpoint = checkpoint
         self.random_state = random_state
         self.verbose = verbose

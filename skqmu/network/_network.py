@@ -71,6 +71,26 @@ class Network:
         """Period of each parameter (inf: none), shape (layout.size,)."""
         return self._per_layer("period")
 
+    def wrapped(self, params):
+        """`params` with every angle brought into +-half its period.
+
+        Zero is then the nearest identity gate, which is what scaling or penalising an
+        angle should pull towards.
+
+        Parameters
+        ----------
+        params : ndarray of shape (layout.size,)
+
+        Returns
+        -------
+        ndarray of shape (layout.size,)
+        """
+        period = self.periods
+        finite = np.isfinite(period)
+        turns = np.zeros_like(params)
+        np.divide(params, period, out=turns, where=finite)
+        return params - np.where(finite, period, 0.0) * np.round(turns)
+
     @property
     def decayed(self):
         """Mask of the parameters under weight decay, shape (layout.size,)."""
@@ -137,6 +157,31 @@ class Network:
                 pieces.append(d_layer)
         self._spend(len(d_logits), gradient=True)
         return np.concatenate(pieces[::-1], axis=-1), d_values if need_inputs else None
+
+    def quantum_information(self, params, X, weights):
+        """Diagonal quantum Fisher information of the circuits' weights.
+
+        Parameters
+        ----------
+        params : ndarray of shape (layout.size,)
+        X : ndarray of shape (n, n_features)
+        weights : ndarray of shape (n,)
+            Of the rows, in the mean.
+
+        Returns
+        -------
+        ndarray of shape (layout.size,)
+            nan where a parameter belongs to no circuit.
+        """
+        information = np.full(self.layout.size, np.nan)
+        values = X
+        for layer in self.layers:
+            mine = self._of(layer, params)
+            if isinstance(layer, QuantumLayer):
+                per_row = layer.executable.quantum_fisher(values, mine)
+                information[self.layout.slices[layer.name]] = weights @ per_row / weights.sum()
+            values, _ = layer.forward(mine, values)
+        return information
 
     def _spend(self, n_rows, *, gradient):
         if gradient:

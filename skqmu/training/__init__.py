@@ -7,6 +7,7 @@ from ._hooks import (
     Progress,
     SklearnCallbacks,
     Tolerance,
+    UpdateLog,
 )
 from ._loop import Hook, Point, TrainingRun, train
 from ._objective import Objective, Records
@@ -27,5 +28,6 @@ __all__ = [
     "Solver",
     "Tolerance",
     "TrainingRun",
+    "UpdateLog",
     "train",
 ]

@@ -19,6 +19,7 @@ __all__ = [
     "Progress",
     "SklearnCallbacks",
     "Tolerance",
+    "UpdateLog",
 ]
 
 
@@ -50,7 +51,7 @@ class EarlyStopping(Hook):
     and the model that is kept then is that of the first epochs.
     """
 
-    state = ("best", "best_params", "waited")
+    state = ("best", "best_params", "best_epoch", "waited")
 
     def __init__(self, records, *, tol, n_iter_no_change):
         self.records = records
@@ -58,6 +59,7 @@ class EarlyStopping(Hook):
         self.n_iter_no_change = n_iter_no_change
         self.best = np.inf
         self.best_params = None
+        self.best_epoch = 0
         self.waited = 0
 
     def after_epoch(self, run):
@@ -68,7 +70,7 @@ class EarlyStopping(Hook):
         run.history[-1].update(valid_loss=loss, valid_score=float(weights @ hits))
         self.waited = 0 if loss < self.best - self.tol else self.waited + 1
         if loss < self.best:
-            self.best, self.best_params = loss, run.params
+            self.best, self.best_params, self.best_epoch = loss, run.params, run.epoch
         if self.waited < self.n_iter_no_change:
             return False
         run.stop_reason = f"validation loss did not improve for {self.waited} epochs"
@@ -78,6 +80,32 @@ class EarlyStopping(Hook):
         # An interrupted run keeps its last step: it may be resumed.
         if run.finished and self.best_params is not None:
             run.move(self.best_params)
+            run.kept_epoch = self.best_epoch
+
+
+class UpdateLog(Hook):
+    """Write down each step and the rows of its batch.
+
+    Attributes
+    ----------
+    updates : list of (int, ndarray of int, ndarray)
+        Epoch, rows of the stream ``"train"`` and change of the parameters, of every step
+        that led to the final parameters.
+    """
+
+    state = ("updates",)
+
+    def __init__(self):
+        self.updates = []
+
+    def after_step(self, run):
+        rows = dict(run.batches)["train"]
+        self.updates.append((run.epoch, rows, run.params - run.point.previous))
+        return False
+
+    def end(self, run):
+        if run.kept_epoch is not None:
+            self.updates = [entry for entry in self.updates if entry[0] < run.kept_epoch]
 
 
 class Progress(Hook):

@@ -69,6 +69,10 @@ class TrainingRun:
     history : list of dict
         One row an epoch: ``epoch``, ``loss``, ``gradient_norm``, ``seconds``, and what
         hooks add.
+    batches : list of (str, ndarray)
+        Stream and rows of each batch of the last step.
+    kept_epoch : int or None
+        The epoch whose parameters a hook went back to; None: the last one.
     stop_reason : str
         ``"max_iter"``, or what the hook that ended the run said.
     finished : bool
@@ -83,6 +87,8 @@ class TrainingRun:
     max_iter: int
     batch_size: int
     history: list = field(default_factory=list)
+    batches: list = field(default_factory=list)
+    kept_epoch: int | None = None
     stop_reason: str = "max_iter"
     finished: bool = False
 
@@ -188,6 +194,7 @@ def _step(run, batches, number):
     if run.objective.trainable is not None:
         params = np.where(run.objective.trainable, params, here.params)
     n_rows = len(batches[0][1])
+    run.batches = batches
     run.point = Point(
         params=params,
         previous=here.params,

@@ -1,19 +1,50 @@
 """Unlearning strategies: small objects that say what the shared loop should optimise."""
 
-from ._ascent import GradientAscent
+from ._adversarial import AdversarialUniform
+from ._amnesiac import Amnesiac
+from ._ascent import FisherForgetting, GradientAscent, NegGradPlus, RelativeGradientAscent
 from ._base import LoopStrategy, Outcome, UnlearningRequest, UnlearningStrategy
+from ._composite import Composite
+from ._dampening import SelectiveDampening
+from ._distill import SCRUB, BadTeacher, DistributionGuided
+from ._finetune import FineTune, LastLayersFineTune, LastLayersRetrain, NoisyFineTune
+from ._importance import Importance, importance_of
 from ._registry import STRATEGIES, resolve_strategy
-from ._relabel import LabelComplement
+from ._relabel import (
+    LabelComplement,
+    RandomLabels,
+    SaliencyUnlearning,
+    SimilarLabelReweighting,
+)
 from ._retrain import Retrain
 
 __all__ = [
+    "SCRUB",
     "STRATEGIES",
+    "AdversarialUniform",
+    "Amnesiac",
+    "BadTeacher",
+    "Composite",
+    "DistributionGuided",
+    "FineTune",
+    "FisherForgetting",
     "GradientAscent",
+    "Importance",
     "LabelComplement",
+    "LastLayersFineTune",
+    "LastLayersRetrain",
     "LoopStrategy",
+    "NegGradPlus",
+    "NoisyFineTune",
     "Outcome",
+    "RandomLabels",
+    "RelativeGradientAscent",
     "Retrain",
+    "SaliencyUnlearning",
+    "SelectiveDampening",
+    "SimilarLabelReweighting",
     "UnlearningRequest",
     "UnlearningStrategy",
+    "importance_of",
     "resolve_strategy",
 ]

@@ -39,8 +39,13 @@ class UnlearningRequest:
     solver : callable
         From a learning rate to the classifier's kind of solver, fresh.
     refit : callable
-        From a `numpy.random.SeedSequence` or None (the fit's own) to the parameters of a
-        fit on the retained rows with the class list fixed, and its history.
+        From a `numpy.random.SeedSequence` or None (the fit's own) to the finished run of a
+        fit on the retained rows with the class list fixed.
+    importance : callable
+        From a kind (``"fisher"``, ``"qfi"``) to the `Importance` of the parameters to all
+        rows that they were trained on, forgotten and retained.
+    updates : list of ndarray
+        Logged steps whose batch held a forgotten row, each of shape (n_parameters,).
     """
 
     network: object
@@ -54,6 +59,8 @@ class UnlearningRequest:
     batch_size: int
     solver: Callable
     refit: Callable
+    importance: Callable
+    updates: list
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,8 @@ class Outcome:
         What the result is proven to satisfy; None: nothing is.
     notes : list of str
         What the sender of the request must know; logged.
+    log_holds : bool
+        Whether what is left of a log of updates still adds up to the parameters.
     """
 
     params: np.ndarray
@@ -79,6 +88,7 @@ class Outcome:
     history: list = field(default_factory=list)
     certificate: object = None
     notes: list = field(default_factory=list)
+    log_holds: bool = False
 
 
 class UnlearningStrategy(BaseEstimator, ABC):
@@ -93,16 +103,27 @@ class UnlearningStrategy(BaseEstimator, ABC):
         What the mechanism may claim. Only an exact or certified one gives a certificate.
     source : str
         The paper.
+    formula : str
+        In one line, for tables.
+    advice : str
+        In one line, for someone who has to choose.
     """
 
     kind = "approximate"
     source = ""
+    formula = ""
+    advice = ""
     _parameter_constraints = {}
 
     @property
     def requires(self):
         """Data that the strategy, as parametrised, cannot do without (frozenset of str)."""
         return frozenset({"forget"})
+
+    @property
+    def importance_kinds(self):
+        """Kinds of importance that the strategy compares (frozenset of str)."""
+        return frozenset()
 
     @abstractmethod
     def unlearn(self, request):
@@ -152,6 +173,10 @@ class LoopStrategy(UnlearningStrategy):
         """Hooks of the loop, a list; ascents return their stop rule."""
         return []
 
+    def start(self, request):
+        """Parameters that the loop starts from, shape (n_parameters,)."""
+        return request.params
+
     def _solver(self, request):
         rate = self.learning_rate_init or request.learning_rate_init
         if self.solver is None:
@@ -166,7 +191,7 @@ class LoopStrategy(UnlearningStrategy):
                 network=request.network,
                 objective=self.objective(request),
                 solver=self._solver(request),
-                point=Point(request.params),
+                point=Point(self.start(request)),
                 seed=request.seed,
                 max_iter=self.max_iter,
                 batch_size=self.batch_size or request.batch_size,

@@ -1,17 +1,45 @@
 """Strategies by name."""
 
 from .._validation import resolve
-from ._ascent import GradientAscent
+from ._adversarial import AdversarialUniform
+from ._amnesiac import Amnesiac
+from ._ascent import FisherForgetting, GradientAscent, NegGradPlus, RelativeGradientAscent
 from ._base import UnlearningStrategy
-from ._relabel import LabelComplement
+from ._composite import Composite
+from ._dampening import SelectiveDampening
+from ._distill import SCRUB, BadTeacher, DistributionGuided
+from ._finetune import FineTune, LastLayersFineTune, LastLayersRetrain, NoisyFineTune
+from ._relabel import (
+    LabelComplement,
+    RandomLabels,
+    SaliencyUnlearning,
+    SimilarLabelReweighting,
+)
 from ._retrain import Retrain
 
 __all__ = ["STRATEGIES", "resolve_strategy"]
 
 STRATEGIES = {
-    "gradient_ascent": GradientAscent,
-    "label_complement": LabelComplement,
     "retrain": Retrain,
+    "gradient_ascent": GradientAscent,
+    "neg_grad_plus": NegGradPlus,
+    "relative_gradient_ascent": RelativeGradientAscent,
+    "fisher_forgetting": FisherForgetting,
+    "selective_dampening": SelectiveDampening,
+    "last_layers_fine_tune": LastLayersFineTune,
+    "last_layers_retrain": LastLayersRetrain,
+    "scrub": SCRUB,
+    "noisy_fine_tune": NoisyFineTune,
+    "similar_label_reweighting": SimilarLabelReweighting,
+    "label_complement": LabelComplement,
+    "adversarial_uniform": AdversarialUniform,
+    "distribution_guided": DistributionGuided,
+    "bad_teacher": BadTeacher,
+    "saliency_unlearning": SaliencyUnlearning,
+    "random_labels": RandomLabels,
+    "fine_tune": FineTune,
+    "amnesiac": Amnesiac,
+    "composite": Composite,
 }
 
 

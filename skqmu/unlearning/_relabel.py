@@ -5,10 +5,13 @@ from numbers import Real
 import numpy as np
 
 from .._validation import Interval
+from ..network import cross_entropy_gradient
 from ..training import Objective
 from ._base import Ascent
 
-__all__ = ["LabelComplement"]
+__all__ = ["LabelComplement", "RandomLabels", "SaliencyUnlearning", "SimilarLabelReweighting"]
+
+_BOTH = frozenset({"forget", "retain"})
 
 
 class LabelComplement(Ascent):
@@ -25,16 +28,18 @@ class LabelComplement(Ascent):
     learning_rate_init : float or None, default=None
         None: the classifier's own.
     max_iter : int, default=25
-        Epochs over the retained rows at most.
+        Epochs at most; an epoch is one pass over the retained rows.
     batch_size : int or None, default=None
+        None: the classifier's own.
     solver : {"adam", "sgd"} or None, default=None
+        None: the classifier's own, with fresh moments.
     stop : {"auto"} or None, default="auto"
-        None: `max_iter` epochs, as published.
+        ``"auto"``: end where unseen records stand; None: `max_iter` epochs, as published.
 
     Notes
     -----
     Source: the HQML study (arXiv 2512.19253), one of its two new strategies. Deviation:
-    the stop rule, off with ``stop=None``.
+    the stop rule.
 
     Examples
     --------
@@ -43,7 +48,10 @@ class LabelComplement(Ascent):
     ['forget', 'retain']
     """
 
+    formula = "min CE(D_r) + beta CE{(x_f, c): c != y_f}"
+    advice = "Good on whole classes; without its stop rule it forgets too much."
     source = "HQML (arXiv 2512.19253)"
+    requires = _BOTH
     _parameter_constraints = {
         **Ascent._parameter_constraints,
         "beta": [Interval(Real, 0, None, closed="neither")],
@@ -68,14 +76,253 @@ class LabelComplement(Ascent):
         )
         self.beta = beta
 
-    @property
-    def requires(self):
-        return frozenset({"forget", "retain"})
+    def objective(self, request):
+        forget = request.forget
+        complement = (1.0 - forget.targets) / max(forget.targets.shape[1] - 1, 1)
+        wrong = forget.replace(targets=complement, weights=self.beta * forget.weights)
+        return Objective({"retain": request.retain, "forget": wrong})
+
+
+class RandomLabels(Ascent):
+    """Train on, with random wrong labels on the forgotten rows.
+
+    Each forgotten row gets one label, drawn once among the wrong ones.
+
+    Parameters
+    ----------
+    learning_rate_init : float or None, default=None
+        None: the classifier's own.
+    max_iter : int, default=15
+        Epochs at most; an epoch is one pass over the retained rows.
+    batch_size : int or None, default=None
+        None: the classifier's own.
+    solver : {"adam", "sgd"} or None, default=None
+        None: the classifier's own, with fresh moments.
+    stop : {"auto"} or None, default="auto"
+        ``"auto"``: end where unseen records stand; None: `max_iter` epochs, as published.
+
+    Notes
+    -----
+    Source: Graves et al. 2021 (arXiv 2010.10981), "unlearning" in their Section 4.
+    Deviation: the stop rule.
+
+    Examples
+    --------
+    >>> from skqmu.unlearning import RandomLabels
+    >>> RandomLabels().max_iter
+    15
+    """
+
+    formula = "min CE(D_r) + CE(D_f with random wrong labels)"
+    advice = "A baseline; confident wrong labels are a leak of their own."
+    source = "Graves et al. 2021 (arXiv 2010.10981)"
+    requires = _BOTH
+
+    def __init__(
+        self,
+        *,
+        learning_rate_init=None,
+        max_iter=15,
+        batch_size=None,
+        solver=None,
+        stop="auto",
+    ):
+        super().__init__(
+            learning_rate_init=learning_rate_init,
+            max_iter=max_iter,
+            batch_size=batch_size,
+            solver=solver,
+            stop=stop,
+        )
 
     def objective(self, request):
-        own = request.forget.targets
-        complement = (1.0 - own) / max(own.shape[1] - 1, 1)
-        wrong = request.forget.replace(
-            targets=complement, weights=self.beta * np.asarray(request.forget.weights)
+        return Objective({"retain": request.retain, "forget": _randomly_labelled(request)})
+
+
+class SaliencyUnlearning(Ascent):
+    """Random labels, through a mask of the parameters that matter to the forgotten rows.
+
+    Only the share `threshold` of the parameters with the largest forget gradient moves
+    (SalUn).
+
+    Parameters
+    ----------
+    threshold : float, default=0.5
+        Share of the parameters that move.
+    learning_rate_init : float or None, default=None
+        None: the classifier's own.
+    max_iter : int, default=15
+        Epochs at most; an epoch is one pass over the retained rows.
+    batch_size : int or None, default=None
+        None: the classifier's own.
+    solver : {"adam", "sgd"} or None, default=None
+        None: the classifier's own, with fresh moments.
+    stop : {"auto"} or None, default="auto"
+        ``"auto"``: end where unseen records stand; None: `max_iter` epochs, as published.
+
+    Notes
+    -----
+    Source: Fan et al. 2024 (arXiv 2310.12508), eq. 2-4: gradient of the forget loss at the
+    trained parameters, median threshold. Deviation: the stop rule.
+
+    Examples
+    --------
+    >>> from skqmu.unlearning import SaliencyUnlearning
+    >>> SaliencyUnlearning(threshold=0.3).threshold
+    0.3
+    """
+
+    formula = "RandomLabels on the parameters with the largest |g_f|"
+    advice = "RandomLabels with less collateral damage."
+    source = "Fan et al. 2024 (arXiv 2310.12508)"
+    requires = _BOTH
+    _parameter_constraints = {
+        **Ascent._parameter_constraints,
+        "threshold": [Interval(Real, 0, 1, closed="right")],
+    }
+
+    def __init__(
+        self,
+        *,
+        threshold=0.5,
+        learning_rate_init=None,
+        max_iter=15,
+        batch_size=None,
+        solver=None,
+        stop="auto",
+    ):
+        super().__init__(
+            learning_rate_init=learning_rate_init,
+            max_iter=max_iter,
+            batch_size=batch_size,
+            solver=solver,
+            stop=stop,
         )
-        return Objective({"retain": request.retain, "forget": wrong})
+        self.threshold = threshold
+
+    def objective(self, request):
+        forget = request.forget
+        logits, tape = request.network.forward(request.params, forget.X)
+        d_logits = cross_entropy_gradient(logits, forget.targets, forget.weights / len(forget))
+        saliency = np.abs(request.network.backward(tape, d_logits)[0])
+        n_moving = max(1, round(self.threshold * len(saliency)))
+        trainable = np.zeros(len(saliency), dtype=bool)
+        trainable[np.argsort(-saliency, kind="stable")[:n_moving]] = True
+        return Objective(
+            {"retain": request.retain, "forget": _randomly_labelled(request)}, trainable=trainable
+        )
+
+
+class SimilarLabelReweighting(Ascent):
+    """Relabel each forgotten row to the most similar class, gradients balanced (Q-MUL).
+
+    Minimises ``CE(D_r) + alpha * w * CE(D_f with similar labels)`` where ``w`` is the ratio
+    of the two gradients' lengths at each step. The class most similar to a class is the one
+    whose mean logits over the data have the largest cosine with its own.
+
+    Parameters
+    ----------
+    alpha : float, default=1.0
+        Weight of the relabelled rows.
+    ascend : bool, default=False
+        The HQML study's sign: climb the similar labels' loss, which contradicts the
+        source [n].
+    learning_rate_init : float or None, default=None
+        None: the classifier's own.
+    max_iter : int, default=15
+        Epochs at most; an epoch is one pass over the retained rows.
+    batch_size : int or None, default=None
+        None: the classifier's own.
+    solver : {"adam", "sgd"} or None, default=None
+        None: the classifier's own, with fresh moments.
+    stop : {"auto"} or None, default="auto"
+        ``"auto"``: end where unseen records stand; None: `max_iter` epochs, as published.
+
+    Notes
+    -----
+    Source: Tong et al. 2025 (arXiv 2503.13917). Deviation: the stop rule. Similarity is
+    measured on the retained and forgotten rows together, before unlearning; a class that is
+    removed altogether is no candidate.
+
+    Examples
+    --------
+    >>> from skqmu.unlearning import SimilarLabelReweighting
+    >>> SimilarLabelReweighting(ascend=True).ascend
+    True
+    """
+
+    formula = "min CE(D_r) + alpha |g_r|/|g_f'| CE(D_f with the most similar label)"
+    advice = "Made for class removal; keep the sign of the source."
+    source = "Tong et al. 2025 (arXiv 2503.13917); HQML (arXiv 2512.19253)"
+    requires = _BOTH
+    _parameter_constraints = {
+        **Ascent._parameter_constraints,
+        "alpha": [Interval(Real, 0, None, closed="neither")],
+        "ascend": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        *,
+        alpha=1.0,
+        ascend=False,
+        learning_rate_init=None,
+        max_iter=15,
+        batch_size=None,
+        solver=None,
+        stop="auto",
+    ):
+        super().__init__(
+            learning_rate_init=learning_rate_init,
+            max_iter=max_iter,
+            batch_size=batch_size,
+            solver=solver,
+            stop=stop,
+        )
+        self.alpha = alpha
+        self.ascend = ascend
+
+    def objective(self, request):
+        similar = _most_similar(request)[request.forget.labels]
+        targets = np.eye(request.forget.targets.shape[1])[similar]
+        streams = {"retain": request.retain, "forget": request.forget.replace(targets=targets)}
+        return _BalancedObjective(streams, -self.alpha if self.ascend else self.alpha)
+
+
+class _BalancedObjective(Objective):
+    def __init__(self, streams, alpha):
+        super().__init__(streams)
+        self.alpha = alpha
+
+    def combine(self, gradients, run):
+        g_r, g_f = gradients["retain"], gradients["forget"]
+        size_f = np.linalg.norm(g_f)
+        ratio = np.linalg.norm(g_r) / size_f if size_f > 0 else 0.0
+        return g_r + self.alpha * ratio * g_f
+
+
+def _most_similar(request):
+    """Index of the class most similar to each class, shape (C,)."""
+    parts = [request.forget, request.retain]
+    logits = np.concatenate([request.network.forward(request.params, part.X)[0] for part in parts])
+    labels = np.concatenate([part.labels for part in parts])
+    n_classes = logits.shape[1]
+    means = np.zeros((n_classes, n_classes))
+    present = np.unique(labels)
+    for label in present:
+        means[label] = logits[labels == label].mean(axis=0)
+    means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), np.finfo(float).tiny)
+    cosine = means @ means.T
+    np.fill_diagonal(cosine, -np.inf)
+    staying = np.setdiff1d(present, request.removed_classes)
+    allowed = np.full(n_classes, -np.inf)
+    allowed[staying] = 0.0
+    return (cosine + allowed).argmax(axis=1)
+
+
+def _randomly_labelled(request):
+    forget = request.forget
+    n_classes = forget.targets.shape[1]
+    rng = np.random.default_rng(request.seed)
+    shift = rng.integers(1, max(n_classes, 2), len(forget))
+    return forget.replace(targets=np.eye(n_classes)[(forget.labels + shift) % n_classes])

@@ -9,7 +9,7 @@ from ..exceptions import UnlearningWarning
 from ..network import cross_entropy
 from ..training import Hook
 
-__all__ = ["StopRule"]
+__all__ = ["StopRule", "class_shares"]
 
 # Retained rows that a class removal is compared with at most.
 _MAX_COMPARED = 1000
@@ -68,7 +68,7 @@ class StopRule(Hook):
             return
         forget = forget[np.isin(forget.labels, shared)]
         reference = reference[np.isin(reference.labels, shared)]
-        share = _class_shares(forget.labels, reference.labels)
+        share = class_shares(forget.labels, reference.labels)
         before = share @ self._loss(request.params, reference)
 
         def missing(params):
@@ -134,7 +134,7 @@ class StopRule(Hook):
         return True
 
 
-def _class_shares(wanted, available):
+def class_shares(wanted, available):
     """Weights over `available` records whose class mix is that of `wanted`."""
     shares = np.zeros(len(available))
     for label in np.unique(wanted):

@@ -1,0 +1,39 @@
+"""Take back the steps that saw the rows."""
+
+import numpy as np
+
+from ._base import Outcome, UnlearningStrategy
+
+__all__ = ["Amnesiac"]
+
+
+class Amnesiac(UnlearningStrategy):
+    """Subtract the logged updates of the batches that held a forgotten row.
+
+    Needs a classifier that was fitted with ``log_updates=True``. The retained rows of those
+    batches lose their steps too: small batches forget precisely, one big batch forgets all.
+
+    Notes
+    -----
+    Source: Graves et al. 2021 (arXiv 2010.10981), Section 5.
+
+    Examples
+    --------
+    >>> from skqmu.unlearning import Amnesiac
+    >>> sorted(Amnesiac().requires)
+    ['forget', 'update_log']
+    """
+
+    formula = "theta -= sum of the updates whose batch held a row of D_f"
+    advice = "Only with small batches, and followed by a repair."
+    source = "Graves et al. 2021 (arXiv 2010.10981)"
+    requires = frozenset({"forget", "update_log"})
+
+    def unlearn(self, request):
+        updates = request.updates
+        taken_back = np.sum(updates, axis=0) if len(updates) else np.zeros_like(request.params)
+        return Outcome(
+            params=request.params - taken_back,
+            stop_reason=f"{len(updates)} logged updates taken back",
+            log_holds=True,
+        )

@@ -1,0 +1,82 @@
+"""Strategies one after another."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ._base import Outcome, UnlearningStrategy
+
+__all__ = ["Composite"]
+
+
+class Composite(UnlearningStrategy):
+    """Several strategies in a row, each from where the last one ended.
+
+    Parameters
+    ----------
+    strategies : list of (str or UnlearningStrategy)
+        For example a dampening and then a repair on the retained rows.
+
+    Notes
+    -----
+    Source: the alternating unlearn/repair schedules of Su et al. 2025 (arXiv 2509.06086).
+    Approximate, whatever its parts are.
+
+    Examples
+    --------
+    >>> from skqmu.unlearning import Composite, FineTune, SelectiveDampening
+    >>> both = Composite([SelectiveDampening(), FineTune(max_iter=3)])
+    >>> sorted(both.requires)
+    ['forget', 'importance', 'retain']
+    """
+
+    formula = "one strategy after another"
+    advice = "Dampen or ascend, then repair."
+    source = "Su et al. 2025 (arXiv 2509.06086)"
+    _parameter_constraints = {"strategies": [list, tuple]}
+
+    def __init__(self, strategies=("selective_dampening", "fine_tune")):
+        self.strategies = strategies
+
+    def _resolved(self):
+        from ._registry import resolve_strategy  # the registry knows this class too
+
+        return [resolve_strategy(s, "strategies") for s in self.strategies]
+
+    @property
+    def requires(self):
+        return frozenset().union(*(s.requires for s in self._resolved()))
+
+    @property
+    def importance_kinds(self):
+        return frozenset().union(*(s.importance_kinds for s in self._resolved()))
+
+    def validate(self):
+        super().validate()
+        parts = self._resolved()
+        if not parts:
+            raise ValueError("strategies is empty; name at least one.")
+        for part in parts:
+            if part.kind != "approximate":
+                raise ValueError(
+                    f"strategies holds {type(part).__name__}, which is {part.kind} by itself and would "
+                    "lose that in a composite; use it alone."
+                )
+
+    def unlearn(self, request):
+        params = request.params
+        outcomes = []
+        for number, part in enumerate(self._resolved()):
+            seed = np.random.SeedSequence(
+                request.seed.entropy, spawn_key=(*request.seed.spawn_key, number)
+            )
+            outcomes.append(part.unlearn(replace(request, params=params, seed=seed)))
+            params = outcomes[-1].params
+        return Outcome(
+            params=params,
+            stop_reason="; ".join(o.stop_reason for o in outcomes),
+            n_epochs=sum(o.n_epochs for o in outcomes),
+            n_steps=sum(o.n_steps for o in outcomes),
+            history=[row for o in outcomes for row in o.history],
+            notes=[note for o in outcomes for note in o.notes],
+        )

@@ -1,0 +1,119 @@
+"""Selective synaptic dampening: shrink what matters to the forgotten rows alone."""
+
+import warnings
+from numbers import Real
+
+import numpy as np
+
+from .._validation import Interval, StrOptions
+from ..exceptions import UnlearningWarning
+from ._base import Outcome, UnlearningStrategy
+from ._importance import importance_of
+
+__all__ = ["SelectiveDampening"]
+
+
+class SelectiveDampening(UnlearningStrategy):
+    """Dampen the parameters that matter more to the forgotten rows than to the others (SSD).
+
+    Where ``F_f,j > alpha * F_ref,j``, multiplies ``theta_j`` by
+    ``min(lam * F_ref,j / F_f,j, 1)``. F is the mean of squared per-sample gradients (the
+    diagonal empirical Fisher information), or for circuit weights the diagonal quantum
+    Fisher information. Angles are wrapped by their period first: they shrink towards the
+    identity gate.
+
+    Parameters
+    ----------
+    alpha : float or "auto", default="auto"
+        Threshold of the ratio F_f / F_ref; ``"auto"``: the `quantile` of the ratios.
+    lam : float, default=1.0
+        Strength of the dampening.
+    reference : {"retain", "all"}, default="retain"
+        What F_f is compared with: ``"all"``, as published, F_D over forgotten and retained
+        rows together; ``"retain"`` (ours), ``F_r = (n F_D - n_f F_f) / (n - n_f)``.
+    importance : {"fisher", "qfi"}, default="fisher"
+        ``"qfi"``: circuit weights by ``4 (<d_j psi|d_j psi> - |<psi|d_j psi>|^2)``, averaged
+        over the rows, with the head by ``"fisher"``; the quantile is taken apart.
+    quantile : float, default=0.9
+        For ``alpha="auto"``.
+
+    Notes
+    -----
+    Source: Foster et al. 2024 (arXiv 2308.07707), eq. 3-5, with ``alpha=10`` and ``lam=1`` on
+    F_D; the Fisher-based mechanism of Su et al. 2025 (arXiv 2509.06086). With per-sample
+    squares F_f / F_D cannot exceed n / n_f, so that a fixed `alpha` from there on can never
+    select anything: it is an error.
+
+    Examples
+    --------
+    >>> from skqmu.unlearning import SelectiveDampening
+    >>> sorted(SelectiveDampening().requires)
+    ['forget', 'importance']
+    """
+
+    formula = "theta_j *= min(lam F_ref,j / F_f,j, 1) where F_f,j > alpha F_ref,j"
+    advice = "No training at all; follow it with a repair: Composite([SelectiveDampening(), ...])."
+    source = "Foster et al. 2024 (arXiv 2308.07707); Su et al. 2025 (arXiv 2509.06086)"
+    requires = frozenset({"forget", "importance"})
+    _parameter_constraints = {
+        "alpha": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "lam": [Interval(Real, 0, None, closed="left")],
+        "reference": [StrOptions({"retain", "all"})],
+        "importance": [StrOptions({"fisher", "qfi"})],
+        "quantile": [Interval(Real, 0, 1, closed="left")],
+    }
+
+    def __init__(
+        self, *, alpha="auto", lam=1.0, reference="retain", importance="fisher", quantile=0.9
+    ):
+        self.alpha = alpha
+        self.lam = lam
+        self.reference = reference
+        self.importance = importance
+        self.quantile = quantile
+
+    @property
+    def importance_kinds(self):
+        return frozenset({self.importance})
+
+    def unlearn(self, request):
+        everyone = request.importance(self.importance)
+        part = importance_of(request.network, request.params, request.forget, self.importance)
+        self._check_threshold(part.weight / everyone.weight)
+        reference = (everyone.without(part) if self.reference == "retain" else everyone).values
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(part.values > 0, part.values / reference, 0.0)
+            factor = np.minimum(self.lam / ratio, 1.0)
+        chosen = ratio > self._thresholds(ratio, request.network.layout)
+        params = request.params.copy()
+        params[chosen] = (factor * request.network.wrapped(params))[chosen]
+        moved = chosen & (factor < 1)
+        notes = [f"{int(moved.sum())} of {len(params)} parameters were dampened."]
+        if not moved.any():
+            notes.append(
+                f"nothing was dampened: the largest ratio is {ratio.max():.3g}; lower alpha or lam."
+            )
+            warnings.warn(notes[-1], UnlearningWarning, stacklevel=2)
+        return Outcome(params=params, stop_reason="dampened once", notes=notes)
+
+    def _check_threshold(self, share):
+        if self.alpha == "auto" or self.reference == "retain":
+            return
+        if self.alpha >= 1 / share:
+            raise ValueError(
+                f"alpha={self.alpha:g} can never select a parameter: with per-sample gradients "
+                f"F_f / F_D is at most n / n_f = {1 / share:.3g} here. Use alpha='auto', a smaller "
+                "alpha, or reference='retain'."
+            )
+
+    def _thresholds(self, ratio, layout):
+        if self.alpha != "auto":
+            return np.full(len(ratio), self.alpha)
+        parts = [slice(None)] if self.importance == "fisher" else layout.slices.values()
+        thresholds = np.empty(len(ratio))
+        for part in parts:
+            # Never below 1: what matters as much to the others is not to be dampened.
+            finite = ratio[part][np.isfinite(ratio[part])]
+            quantile = np.quantile(finite, self.quantile) if len(finite) else 1.0
+            thresholds[part] = max(1.0, quantile)
+        return thresholds

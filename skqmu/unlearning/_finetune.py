@@ -1,0 +1,318 @@
+"""Mechanisms that only go on training on the retained rows."""
+
+from numbers import Integral, Real
+
+import numpy as np
+
+from .._validation import Interval, StrOptions
+from ..training import Objective
+from ._ascent import _climbing
+from ._base import Ascent, LoopStrategy
+
+__all__ = ["FineTune", "LastLayersFineTune", "LastLayersRetrain", "NoisyFineTune"]
+
+_RETAIN = frozenset({"retain"})
+
+
+class FineTune(LoopStrategy):
+    """Train on, on the retained rows alone, and let the others be overwritten.
+
+    Parameters
+    ----------
+    l1 : float, default=0.0
+        Coefficient of an L1 penalty that decays linearly to 0 (l1-sparse unlearning;
+        its paper uses 5e-4 [n]). Angles are wrapped by their period first: the penalty
+        pulls towards the identity gate.
+    learning_rate_init : float or None, default=None
+        None: the classifier's own.
+    max_iter : int, default=15
+        Epochs at most; an epoch is one pass over the retained rows.
+    batch_size : int or None, default=None
+        None: the classifier's own.
+    solver : {"adam", "sgd"} or None, default=None
+        None: the classifier's own, with fresh moments.
+
+    Notes
+    -----
+    Source: fine-tuning as in Golatkar et al. 2020; the sparse variant Jia et al. 2023
+    (arXiv 2304.04934).
+
+    Examples
+    --------
+    >>> from skqmu.unlearning import FineTune
+    >>> FineTune(l1=5e-4).kind
+    'approximate'
+    """
+
+    formula = "min CE(D_r) + l1 (1 - epoch/max_iter) |theta|_1"
+    advice = "Harmless and weak: forgets only what training on would overwrite."
+    source = "Jia et al. 2023 (arXiv 2304.04934)"
+    requires = _RETAIN
+    _parameter_constraints = {
+        **LoopStrategy._parameter_constraints,
+        "l1": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        *,
+        l1=0.0,
+        learning_rate_init=None,
+        max_iter=15,
+        batch_size=None,
+        solver=None,
+    ):
+        super().__init__(
+            learning_rate_init=learning_rate_init,
+            max_iter=max_iter,
+            batch_size=batch_size,
+            solver=solver,
+        )
+        self.l1 = l1
+
+    def objective(self, request):
+        return _SparseObjective({"retain": request.retain}, self.l1)
+
+
+class _SparseObjective(Objective):
+    def __init__(self, streams, l1):
+        super().__init__(streams)
+        self.l1 = l1
+
+    def penalty(self, run):
+        strength = self.l1 * (1 - run.epoch / run.max_iter)
+        wrapped = run.network.wrapped(run.params)
+        return strength * float(np.abs(wrapped).sum()), strength * np.sign(wrapped)
+
+
+class NoisyFineTune(LoopStrategy):
+    """Train on, on the retained rows, with clipped gradients and Gaussian noise.
+
+    Each step uses ``g * min(1, clip / |g|) + N(0, sigma^2)`` in place of the gradient g.
+
+    Parameters
+    ----------
+    clip : float, default=1.0
+        Length that a step's gradient is cut to.
+    sigma : float, default=0.05
+        Standard deviation of the noise on each component.
+    learning_rate_init : float or None, default=None
+        None: the classifier's own.
+    max_iter : int, default=15
+        Epochs at most; an epoch is one pass over the retained rows.
+    batch_size : int or None, default=None
+        None: the classifier's own.
+    solver : {"adam", "sgd"} or None, default=None
+        None: the classifier's own, with fresh moments.
+
+    Notes
+    -----
+    Source: HQML (arXiv 2512.19253), which calls this "certified". It computes no
+    (epsilon, delta), so this class does not use that word.
+
+    Examples
+    --------
+    >>> from skqmu.unlearning import NoisyFineTune
+    >>> NoisyFineTune(sigma=0.1).kind
+    'approximate'
+    """
+
+    formula = "g_r min(1, clip/|g_r|) + N(0, sigma^2)"
+    advice = "Certifies nothing, whatever it is called elsewhere."
+    source = "HQML (arXiv 2512.19253)"
+    requires = _RETAIN
+    _parameter_constraints = {
+        **LoopStrategy._parameter_constraints,
+        "clip": [Interval(Real, 0, None, closed="neither")],
+        "sigma": [Interval(Real, 0, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        *,
+        clip=1.0,
+        sigma=0.05,
+        learning_rate_init=None,
+        max_iter=15,
+        batch_size=None,
+        solver=None,
+    ):
+        super().__init__(
+            learning_rate_init=learning_rate_init,
+            max_iter=max_iter,
+            batch_size=batch_size,
+            solver=solver,
+        )
+        self.clip = clip
+        self.sigma = sigma
+
+    def objective(self, request):
+        return _NoisyObjective({"retain": request.retain}, self.clip, self.sigma)
+
+
+class _NoisyObjective(Objective):
+    def __init__(self, streams, clip, sigma):
+        super().__init__(streams)
+        self.clip = clip
+        self.sigma = sigma
+
+    def combine(self, gradients, run):
+        gradient = gradients["retain"]
+        size = max(np.linalg.norm(gradient), np.finfo(float).tiny)
+        noise = run.generator(run.point.step).normal(0.0, self.sigma, len(gradient))
+        return gradient * min(1.0, self.clip / size) + noise
+
+
+class LastLayersFineTune(Ascent):
+    """Train only the last `k` groups of parameters, on the retained rows (CF-k).
+
+    Parameters
+    ----------
+    k : int, default=1
+        Groups that move, counted from the head; with ``ascend=True`` the groups that do
+        NOT move, counted from the input.
+    ascend : bool, default=False
+        The HQML study's variant: freeze the first `k` groups and climb the forget loss
+        with the others.
+    learning_rate_init : float or None, default=None
+        None: the classifier's own.
+    max_iter : int, default=15
+        Epochs at most; an epoch is one pass over the retained rows.
+    batch_size : int or None, default=None
+        None: the classifier's own.
+    solver : {"adam", "sgd"} or None, default=None
+        None: the classifier's own, with fresh moments.
+    stop : {"auto"} or None, default="auto"
+        ``"auto"``: end where unseen records stand; None: `max_iter` epochs, as published.
+
+    Notes
+    -----
+    Source: Goel et al. 2022 (arXiv 2201.06640); the ascending variant HQML
+    (arXiv 2512.19253), which shares its name with the former and not its idea.
+
+    Examples
+    --------
+    >>> from skqmu.unlearning import LastLayersFineTune
+    >>> sorted(LastLayersFineTune(ascend=True).requires)
+    ['forget']
+    """
+
+    formula = "min CE(D_r) over the last k groups"
+    advice = "Cannot reach what the frozen circuit remembers."
+    source = "Goel et al. 2022 (arXiv 2201.06640); HQML (arXiv 2512.19253)"
+    _parameter_constraints = {
+        **Ascent._parameter_constraints,
+        "k": [Interval(Integral, 1, None, closed="left")],
+        "ascend": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        *,
+        k=1,
+        ascend=False,
+        learning_rate_init=None,
+        max_iter=15,
+        batch_size=None,
+        solver=None,
+        stop="auto",
+    ):
+        super().__init__(
+            learning_rate_init=learning_rate_init,
+            max_iter=max_iter,
+            batch_size=batch_size,
+            solver=solver,
+            stop=stop,
+        )
+        self.k = k
+        self.ascend = ascend
+
+    @property
+    def requires(self):
+        return frozenset({"forget"}) if self.ascend else _RETAIN
+
+    def hooks(self, request):
+        return super().hooks(request) if self.ascend else []
+
+    def objective(self, request):
+        layout = request.network.layout
+        if not self.ascend:
+            trainable = layout.mask(layout.last(self.k))
+            return Objective({"retain": request.retain}, trainable=trainable)
+        names = layout.names[self.k :]
+        if not names:
+            raise ValueError(
+                f"k={self.k} freezes all {len(layout.names)} parameter groups "
+                f"({', '.join(layout.names)}); nothing would move: lower k."
+            )
+        return Objective({"forget": _climbing(request.forget)}, trainable=layout.mask(names))
+
+
+class LastLayersRetrain(LoopStrategy):
+    """Draw the last `k` groups of parameters anew and train on the retained rows (EU-k).
+
+    Parameters
+    ----------
+    k : int, default=1
+        Groups drawn anew, counted from the head.
+    train : {"last", "all"}, default="last"
+        Groups that are trained: only those drawn anew (Goel et al.), or all (HQML).
+    learning_rate_init : float or None, default=None
+        None: the classifier's own.
+    max_iter : int, default=30
+        Epochs at most; an epoch is one pass over the retained rows.
+    batch_size : int or None, default=None
+        None: the classifier's own.
+    solver : {"adam", "sgd"} or None, default=None
+        None: the classifier's own, with fresh moments.
+
+    Notes
+    -----
+    Source: Goel et al. 2022 (arXiv 2201.06640); HQML (arXiv 2512.19253) trains all groups
+    for 25 (Iris: 15) epochs.
+
+    Examples
+    --------
+    >>> from skqmu.unlearning import LastLayersRetrain
+    >>> LastLayersRetrain(train="all").k
+    1
+    """
+
+    formula = "last k groups ~ initial; min CE(D_r)"
+    advice = 'With train="all" often the closest to retraining at a fraction of its cost.'
+    source = "Goel et al. 2022 (arXiv 2201.06640); HQML (arXiv 2512.19253)"
+    requires = _RETAIN
+    _parameter_constraints = {
+        **LoopStrategy._parameter_constraints,
+        "k": [Interval(Integral, 1, None, closed="left")],
+        "train": [StrOptions({"last", "all"})],
+    }
+
+    def __init__(
+        self,
+        *,
+        k=1,
+        train="last",
+        learning_rate_init=None,
+        max_iter=30,
+        batch_size=None,
+        solver=None,
+    ):
+        super().__init__(
+            learning_rate_init=learning_rate_init,
+            max_iter=max_iter,
+            batch_size=batch_size,
+            solver=solver,
+        )
+        self.k = k
+        self.train = train
+
+    def start(self, request):
+        layout = request.network.layout
+        fresh = request.network.initial(np.random.default_rng(request.seed))
+        return np.where(layout.mask(layout.last(self.k)), fresh, request.params)
+
+    def objective(self, request):
+        layout = request.network.layout
+        trainable = layout.mask(layout.last(self.k)) if self.train == "last" else None
+        return Objective({"retain": request.retain}, trainable=trainable)

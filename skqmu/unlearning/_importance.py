@@ -1,0 +1,101 @@
+"""How much each parameter matters to a set of rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..network import cross_entropy_gradient
+
+__all__ = ["Importance", "importance_of", "squared_gradients"]
+
+# Rows whose gradients are held apart at once.
+_CHUNK = 256
+
+
+@dataclass(frozen=True)
+class Importance:
+    """Importances of the parameters to some rows.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_parameters,)
+        Weighted mean over the rows.
+    weight : float
+        Sum of the rows' weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.unlearning import Importance
+    >>> everyone = Importance(np.array([2.0, 1.0]), weight=10.0)
+    >>> everyone.without(Importance(np.array([2.0, 10.0]), weight=1.0)).values
+    array([2., 0.])
+    """
+
+    values: np.ndarray
+    weight: float
+
+    def without(self, part):
+        """Importance to the rows that are left when `part` is taken away.
+
+        ``F_r = (n F_D - n_f F_f) / (n - n_f)``.
+        """
+        left = self.weight - part.weight
+        values = (self.weight * self.values - part.weight * part.values) / left
+        # A difference of close numbers: what is below rounding is not information.
+        return Importance(np.where(values > 1e-12 * self.values, values, 0.0), left)
+
+
+def importance_of(network, params, records, kind="fisher"):
+    """Importance of each parameter to the given rows.
+
+    Parameters
+    ----------
+    network : Network
+    params : ndarray of shape (n_parameters,)
+    records : Records
+    kind : {"fisher", "qfi"}, default="fisher"
+        ``"fisher"``: mean of the squared per-sample gradients of the cross-entropy with the
+        true labels; ``"qfi"``: the same for the head, and the diagonal quantum Fisher
+        information for circuit weights.
+
+    Returns
+    -------
+    Importance
+
+    Examples
+    --------
+    >>> from skqmu.unlearning import SelectiveDampening
+    >>> SelectiveDampening(importance="qfi").importance_kinds
+    frozenset({'qfi'})
+    """
+    values = squared_gradients(network, params, records)
+    if kind == "qfi":
+        information = network.quantum_information(params, records.X, records.weights)
+        values = np.where(np.isnan(information), values, information)
+    return Importance(values, float(records.weights.sum()))
+
+
+def squared_gradients(network, params, records):
+    """Diagonal of the empirical Fisher information.
+
+    Parameters
+    ----------
+    network : Network
+    params : ndarray of shape (n_parameters,)
+    records : Records
+
+    Returns
+    -------
+    ndarray of shape (n_parameters,)
+        Mean, weighted by the records' weights, of the squared PER-SAMPLE gradients of the
+        cross-entropy with the true labels.
+    """
+    total = np.zeros(len(params))
+    for start in range(0, len(records), _CHUNK):
+        batch = records[slice(start, start + _CHUNK)]
+        logits, tape = network.forward(params, batch.X)
+        d_logits = cross_entropy_gradient(logits, batch.targets, np.ones(len(batch)))
+        gradients, _ = network.backward(tape, d_logits, per_sample=True)
+        total += batch.weights @ gradients**2
+    return total / records.weights.sum()
