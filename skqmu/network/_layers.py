@@ -19,6 +19,23 @@ class Layer(ABC):
     name : str
         Name of the layer's group in the flat vector.
     n_parameters : int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.network import Layer
+    >>> class Sine(Layer):
+    ...     def forward(self, params, inputs):
+    ...         return np.sin(inputs), inputs
+    ...
+    ...     def backward(self, params, tape, d_outputs, *, per_sample, need_inputs):
+    ...         shape = (len(tape), 0) if per_sample else 0
+    ...         return np.zeros(shape), d_outputs * np.cos(tape)
+    >>> outputs, tape = Sine().forward(np.zeros(0), np.zeros((1, 2)))
+    >>> Sine().backward(
+    ...     np.zeros(0), tape, np.ones((1, 2)), per_sample=False, need_inputs=True
+    ... )[1]
+    array([[1., 1.]])
     """
 
     name = ""
@@ -61,6 +78,20 @@ class Dense(Layer):
     -----
     Initial kernels are uniform in +-sqrt(6 / (n_inputs + n_outputs)) and biases 0
     (Glorot & Bengio 2010, eq. 16).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.network import Dense
+    >>> layer = Dense("head", n_inputs=2, n_outputs=1)
+    >>> kernel_then_bias = np.array([1.0, 10.0, 0.5])
+    >>> outputs, tape = layer.forward(kernel_then_bias, np.array([[3.0, 4.0]]))
+    >>> outputs
+    array([[43.5]])
+    >>> layer.backward(
+    ...     kernel_then_bias, tape, np.ones((1, 1)), per_sample=False, need_inputs=True
+    ... )
+    (array([3., 4., 1.]), array([[ 1., 10.]]))
     """
 
     def __init__(self, name, n_inputs, n_outputs):
@@ -112,6 +143,24 @@ class QuantumLayer(Layer):
     Initial angles are normal with variance 1 / (number of rotations a qubit sees), the
     scale at which the gradient of a layered circuit does not vanish with depth
     (Zhang et al. 2022, arXiv 2203.09376, Theorem 4.1, up to its constant).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.backends import StatevectorBackend
+    >>> from skqmu.circuits import build_circuit, z_observables
+    >>> from skqmu.network import QuantumLayer
+    >>> qnn = build_circuit("angle", "real_amplitudes", n_features=2, n_qubits=2)
+    >>> layer = QuantumLayer(
+    ...     StatevectorBackend().compile(
+    ...         qnn.circuit, z_observables(2), inputs=qnn.inputs, weights=qnn.weights
+    ...     )
+    ... )
+    >>> layer.n_parameters
+    4
+    >>> outputs, _ = layer.forward(np.zeros(4), np.array([[0.0, np.pi]]))
+    >>> outputs.round(12) + 0.0
+    array([[ 1., -1.]])
     """
 
     def __init__(self, executable, name="quantum"):

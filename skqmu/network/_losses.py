@@ -42,11 +42,36 @@ def cross_entropy_gradient(logits, targets, weights):
     Returns
     -------
     ndarray of shape (B, C)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.network import cross_entropy_gradient
+    >>> logits, targets = np.zeros((1, 2)), np.array([[1.0, 0.0]])
+    >>> cross_entropy_gradient(logits, targets, np.ones(1))
+    array([[-0.5,  0.5]])
     """
     return weights[:, None] * (softmax(logits, axis=1) - targets)
 
 
 def entropy(logits):
-    """Entropy of each record's prediction in nats, shape (B,)."""
+    """Entropy of each record's prediction.
+
+    Parameters
+    ----------
+    logits : ndarray of shape (B, C)
+
+    Returns
+    -------
+    ndarray of shape (B,)
+        In nats, between 0 and ln C.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.network import entropy
+    >>> entropy(np.zeros((1, 4))).round(4)
+    array([1.3863])
+    """
     log_p = log_softmax(logits, axis=1)
     return -(np.exp(log_p) * log_p).sum(axis=1)
