@@ -17,7 +17,7 @@ _MAX_FACTOR = 10_000.0
 class EquivalenceResult:
     """Result of :func:`oracle_equivalence`.
 
-    Attributes
+    Parameters
     ----------
     equivalent : bool
         Whether the difference is provably within `delta` at level `alpha`.
@@ -44,6 +44,13 @@ class EquivalenceResult:
         How many of each would show equivalence with a power of .9 if difference and spread
         stay what they are; None where no number would (the difference itself reaches `delta`),
         where it is beyond ten thousand times as many, or where records were not given.
+
+    Examples
+    --------
+    >>> from skqmu.metrics import oracle_equivalence
+    >>> result = oracle_equivalence(0.7, [0.9, 0.7, 0.8, 0.84], delta=0.2)
+    >>> result.equivalent, result.oracles_needed > 4
+    (False, True)
     """
 
     equivalent: bool

@@ -16,10 +16,9 @@ _CELLS = 4_000_000  # of the largest resampled array
 class Estimate(NamedTuple):
     """A value and the interval in which the true one is believed to lie.
 
-    Attributes
+    Parameters
     ----------
-    value : float
-    low, high : float
+    value, low, high : float
     level : float
         Nominal level, for example 0.95.
 

@@ -35,6 +35,18 @@ def uqi_score(model, original, *, retain, forget, test):
     float
         Greater is "better"; it rewards forgetting MORE than retraining would, so it is never
         a headline: use :func:`tug_of_war_score`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skqmu.metrics import uqi_score
+    >>> X, y = load_iris(return_X_y=True)
+    >>> original = LogisticRegression(max_iter=500).fit(X, y)
+    >>> model = LogisticRegression(max_iter=500).fit(X[50:], y[50:])  # class 0 is gone
+    >>> retain, forget = (X[50::2], y[50::2]), (X[:50], y[:50])
+    >>> round(uqi_score(model, original, retain=retain, forget=forget, test=retain), 2)
+    1.0
     """
     forget_drop, retain_drop, test_drop = (
         float(_rightness(original, X, y).mean() - _rightness(model, X, y).mean())
@@ -57,6 +69,18 @@ def tug_of_war_score(model, oracle, *, retain, forget, test):
     -------
     float
         Between 0 and 1; 1 if every accuracy is the oracle's.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skqmu.metrics import tug_of_war_score
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = LogisticRegression(max_iter=500).fit(X, y)
+    >>> oracle = LogisticRegression(max_iter=500).fit(X[50:], y[50:])
+    >>> retain, forget = (X[50::2], y[50::2]), (X[:50], y[:50])
+    >>> tug_of_war_score(model, oracle, retain=retain, forget=forget, test=retain)
+    0.0
     """
     gaps = (gap_to_oracle(model, oracle, X, y) for X, y in (retain, forget, test))
     return float(np.prod([1 - abs(gap) for gap in gaps]))
@@ -95,7 +119,7 @@ def gap_to_oracle(model, oracle, X, y):
 class ForgettingResult:
     """What :func:`forgetting_result` measured; every number with its interval.
 
-    Attributes
+    Parameters
     ----------
     level : float
     n : dict of str to int
@@ -110,6 +134,18 @@ class ForgettingResult:
         Mean divergence from the oracles, in nats.
     agreement : dict of set to Estimate
         Share of rows labelled as the oracles label them.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skqmu.metrics import forgetting_result
+    >>> X, y = load_iris(return_X_y=True)
+    >>> original = LogisticRegression(max_iter=500).fit(X, y)
+    >>> model = LogisticRegression(max_iter=500).fit(X[30:], y[30:])
+    >>> result = forgetting_result(model, forget=(X[:30], y[:30]), original=original)
+    >>> print(result.drops["forget"])
+    0.000 [-0.087, 0.087]
     """
 
     level: float

@@ -32,7 +32,7 @@ class MembershipResult:
 
     Plain numbers and tuples only, so that it pickles, compares with ``==`` and turns into JSON.
 
-    Attributes
+    Parameters
     ----------
     n_members, n_nonmembers : int
     level : float
@@ -57,7 +57,15 @@ class MembershipResult:
         TPR at the false-positive rates asked for, and at the fixed threshold if one was given.
     roc_fpr, roc_tpr, roc_thresholds : tuple of float
         The empirical ROC curve (thinned to at most 2000 points).
-    n_resamples : int
+    n_resamples : int, default=0
+        Divisions behind the corrected measures.
+
+    Examples
+    --------
+    >>> from skqmu.metrics import membership_result
+    >>> result = membership_result([2.0, 3.0, 4.0], [1.0, 2.5, 0.5, 0.0], fprs=(0.25,))
+    >>> print(result.at_fpr(0.25).tpr, result.at_fpr(0.25).fpr)
+    1.0 0.25
     """
 
     n_members: int

@@ -19,7 +19,7 @@ _MAX_CUTS = 128
 class ForgettingQuality:
     """Result of :func:`forgetting_quality`.
 
-    Attributes
+    Parameters
     ----------
     value : float
         The challenge's figure F, between 0 and 1; 1 = no attacker told any record.
@@ -30,6 +30,17 @@ class ForgettingQuality:
         A record's plug-in epsilon and its limits; ``inf`` where it is not bounded.
     n_unlearned, n_oracle : int
         Models of either kind.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.metrics import forgetting_quality
+    >>> rng = np.random.default_rng(0)
+    >>> result = forgetting_quality(rng.normal(size=(32, 8)), rng.normal(size=(32, 8)))
+    >>> result.low <= result.value <= result.high
+    True
+    >>> round(result.largest_certifiable, 1)
+    3.5
     """
 
     value: float

@@ -17,7 +17,7 @@ from ._proba import classes_of, is_estimator, probabilities
 class RelearnTime:
     """Steps that a model and its oracle need to regain the forget loss of the original.
 
-    Attributes
+    Parameters
     ----------
     steps, oracle_steps : int or float
         First step at which the loss is at most `target`; ``inf`` if it never was.
@@ -27,6 +27,12 @@ class RelearnTime:
         The loss to regain.
     max_steps : int
         How far the longer of the two curves was followed.
+
+    Examples
+    --------
+    >>> from skqmu.metrics import relearn_time
+    >>> relearn_time([2.0, 1.0, 0.5], [2.0, 1.5, 1.2, 0.9, 0.5], target=0.5)
+    RelearnTime(steps=2, oracle_steps=4, ratio=0.5, target=0.5, max_steps=4)
     """
 
     steps: float
