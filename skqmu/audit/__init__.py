@@ -1,0 +1,29 @@
+"""Audits: original, unlearned and retrained models side by side, in one report.
+
+The room is a verb as well: ``skqmu.audit(clf, X, y, forget="class:0")`` calls
+:func:`skqmu.audit.audit`. One object serves both, whatever was imported first.
+"""
+
+import importlib
+import inspect
+import sys
+import types
+
+from skqmu.audit._audit import audit
+from skqmu.audit._report import SCHEMA, AuditReport
+
+__all__ = ["SCHEMA", "AuditReport", "audit"]
+
+
+class _CallableModule(types.ModuleType):
+    __signature__ = inspect.signature(audit)
+
+    def __call__(self, *args, **kwargs):
+        return audit(*args, **kwargs)
+
+    def __reduce__(self):
+        # joblib.delayed(skqmu.audit)(...) must reach a worker, where plain modules cannot go
+        return importlib.import_module, (__name__,)
+
+
+sys.modules[__name__].__class__ = _CallableModule

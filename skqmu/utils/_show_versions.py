@@ -5,7 +5,7 @@ import os
 import platform
 import sys
 
-__all__ = ["show_versions"]
+__all__ = ["package_versions", "show_versions"]
 
 _PACKAGES = (
     "skqmu",
@@ -26,7 +26,7 @@ _PACKAGES = (
 )
 
 
-def _package_versions():
+def package_versions():
     """Return ``{package: version or None}`` from the installed metadata, importing nothing."""
     versions = {}
     for name in _PACKAGES:
@@ -73,7 +73,7 @@ def show_versions():
     for name, value in _system_info().items():
         print(f"{name:>24}: {value}")
     print("\nPackages")
-    for name, version in _package_versions().items():
+    for name, version in package_versions().items():
         print(f"{name:>24}: {version or 'not installed'}")
     pools = threadpool_info()
     if pools:

@@ -1,0 +1,154 @@
+"""`audit`: one call from a classifier and a deletion request to a report."""
+
+from skqmu.audit._plan import make_plan
+from skqmu.audit._run import AuditRun
+
+__all__ = ["audit"]
+
+
+def audit(
+    estimator,
+    X,
+    y,
+    *,
+    forget,
+    X_test=None,
+    y_test=None,
+    mechanisms=None,
+    attacks=("loss", "confidence", "lira"),
+    n_shadows=16,
+    n_oracles=3,
+    test_size=0.3,
+    reference_size="auto",
+    n_jobs=None,
+    random_state=None,
+    level=0.95,
+    title=None,
+    verbose=0,
+    dry_run=False,
+):
+    """Train, forget, attack and compare with retraining, under one protocol.
+
+    For every deletion request in `forget`: the original is trained on all training rows;
+    `n_oracles` models are retrained without the rows, with fresh seeds; each mechanism lets
+    a copy of the original forget them. Every attack is refitted against each of these
+    models and judged on the forgotten rows (members) and held-out rows of the same classes
+    in the same proportions (non-members). What counts is the difference to the oracles,
+    which is given with an interval over records and seeds.
+
+    Parameters
+    ----------
+    estimator : classifier
+        A scikit-learn classifier with ``predict_proba``, or a pipeline that ends in one. It
+        is cloned and never fitted itself; all its ``random_state`` parameters are set anew.
+    X : array-like of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+    forget : str, list of str, array-like, or dict
+        What :func:`skqmu.datasets.forget_split` takes: ``"class:0"``, ``"fraction:0.1"``,
+        row indices or a boolean mask over `X`; several as a list of strings or as
+        ``{name: description}``. Strings are resolved on the training rows. Copies of a
+        forgotten record are forgotten with it.
+    X_test : array-like of shape (n_test, n_features), default=None
+        Held-out rows. ``None`` holds out a part of `X`, stratified: rows of a mask that
+        happen to be held out are then not trained on, and not forgotten.
+    y_test : array-like of shape (n_test,), default=None
+    mechanisms : str, object, sequence of these, dict or None, default=None
+        What the classifier's ``unlearn(strategy=...)`` takes; ``"default"`` is its own way;
+        a dict names variants. ``None`` is retraining, gradient ascent and label complement
+        where the classifier has ``unlearn``, and ``"retrain"`` where it has not, which
+        needs no help of the classifier.
+    attacks : str or sequence of str, default=("loss", "confidence", "lira")
+        Threshold attacks by their signal (``"loss"``, ``"confidence"``,
+        ``"true_confidence"``, ``"entropy"``, ``"modified_entropy"``, ``"logit"``), and the
+        likelihood-ratio attack (``"lira"``, ``"lira_offline"``).
+    n_shadows : int, default=16
+        Shadow models, even; trained once, on halves of training and held-out rows, and
+        shared by all attacks. Only the likelihood-ratio attacks need them.
+    n_oracles : int, default=3
+        At least 1; 2 show how far retrained models differ among themselves, without which
+        there is no verdict; 3 add the divergence among them.
+    test_size : float, default=0.3
+        Share of `X` to hold out when `X_test` is None.
+    reference_size : float or "auto", default="auto"
+        Share of the held-out rows that is given to the mechanisms (``X_reference``, which
+        stop rules compare with) and used for nothing else. ``"auto"`` is 0.2 where the
+        classifier has ``unlearn``, else 0.
+    n_jobs : int or None, default=None
+        Models trained at once, as in joblib. Results do not depend on it.
+    random_state : None, int, SeedSequence, RandomState or Generator, default=None
+        All splits and seeds are derived from it.
+    level : float, default=0.95
+        Of all intervals.
+    title : str or None, default=None
+        Names the data in the report.
+    verbose : int, default=0
+        Above 0, one line for each finished piece of work on the error stream.
+    dry_run : bool, default=False
+        Check everything, train nothing, and return how many models would be trained.
+
+    Returns
+    -------
+    AuditReport
+        Or, with `dry_run`, a dict of counts.
+
+    Raises
+    ------
+    TypeError
+        `estimator` is no classifier with ``predict_proba``.
+    ValueError
+        Anything else that can be checked beforehand: nothing is trained then. Also what
+        the classifier's ``unlearn`` says of a mechanism that it does not know.
+
+    Notes
+    -----
+    After Ctrl-C the scenarios that were finished are in the attribute ``report`` of the
+    :class:`KeyboardInterrupt`.
+
+    The attacks score the forgotten rows by a threshold on the model's output (Yeom et al.,
+    2018) or by online LiRA (Carlini et al., 2022), with shadows that saw each record or did
+    not; the protocol's guards against the usual errors are described in the class
+    docstrings of :mod:`skqmu.attacks` and in the report itself.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skqmu import audit
+    >>> X, y = load_iris(return_X_y=True)
+    >>> report = audit(LogisticRegression(max_iter=500), X, y, forget="fraction:0.2",
+    ...                attacks="loss", random_state=0)
+    >>> print(report.model("fraction:0.2", "retrain")["verdict"]["level"])
+    indistinguishable
+    """
+    plan = make_plan(
+        estimator,
+        X,
+        y,
+        forget=forget,
+        X_test=X_test,
+        y_test=y_test,
+        mechanisms=mechanisms,
+        attacks=attacks,
+        n_shadows=n_shadows,
+        n_oracles=n_oracles,
+        test_size=test_size,
+        reference_size=reference_size,
+        n_jobs=n_jobs,
+        random_state=random_state,
+        level=level,
+        title=title,
+    )
+    if dry_run:
+        return plan.steps()
+    run = AuditRun(plan, _lines if verbose else None)
+    try:
+        return run.run()
+    except KeyboardInterrupt as interrupt:
+        interrupt.report = run.report
+        raise
+
+
+def _lines(stage, done, total):
+    import sys
+
+    print(f"audit: {stage}: {done}/{total}", file=sys.stderr, flush=True)

@@ -1,0 +1,241 @@
+"""The report's pictures as SVG text that takes its colours from the page.
+
+matplotlib draws with marker colours that stand for roles; they are replaced by CSS variables,
+so that one picture serves light, dark and print.
+"""
+
+import io
+import re
+
+import numpy as np
+
+from skqmu.audit._words import attack_words, model_words, oracle_band
+from skqmu.metrics import MembershipResult
+
+__all__ = ["accuracy_figure", "leak_figure", "loss_figure", "roc_figure"]
+
+# role -> the colour that matplotlib writes and the page replaces
+_INK = {
+    "fg": "#010101",
+    "muted": "#010102",
+    "grid": "#010103",
+    "band": "#010104",
+    "oracle": "#010105",
+    "original": "#010106",
+    "held-out": "#010107",
+}
+_MECHANISM = tuple(f"#0102{k:02x}" for k in range(6))
+_MARKERS = ("o", "s", "D", "^", "v", "P")
+_PART_WORDS = {
+    "retain": "retained rows",
+    "forget": "forgotten rows",
+    "test": "held-out rows",
+    "test_removed": "held-out, removed class",
+}
+
+
+def accuracy_figure(scenario, prefix):
+    """Draw the accuracies with their intervals before the oracles' band."""
+    models = _shown(scenario)
+    parts = list(models[0]["accuracy"])
+    figure, panels = _panels(len(parts), len(models), sharey=True)
+    for panel, part in zip(panels, parts, strict=True):
+        _band(panel, scenario, lambda model, part=part: model["accuracy"][part]["value"])
+        for row, model in enumerate(models):
+            entry = model["accuracy"][part]
+            _interval(panel, row, entry["value"], entry["low"], entry["high"], _look(models, row))
+        panel.set_xlim(-0.04, 1.04)
+        panel.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+        _title(panel, _PART_WORDS[part])
+    _name_rows(panels[0], models)
+    return _svg(figure, prefix, f"accuracy of each model in scenario {scenario['name']}")
+
+
+def leak_figure(scenario, prefix):
+    """Draw each attack's AUC with its interval before the oracles' band."""
+    models = _shown(scenario)
+    attacks = list(models[0]["attacks"])
+    figure, panels = _panels(len(attacks), len(models), sharey=True)
+    for panel, attack in zip(panels, attacks, strict=True):
+        _band(panel, scenario, lambda model, attack=attack: model["attacks"][attack]["auc"])
+        panel.axvline(0.5, color=_INK["muted"], linewidth=0.8, linestyle=(0, (2, 2)))
+        for row, model in enumerate(models):
+            result = model["attacks"][attack]
+            _interval(panel, row, result["auc"], *result["auc_interval"], _look(models, row))
+        panel.set_xlim(-0.04, 1.04)
+        panel.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+        _title(panel, attack_words(attack))
+    _name_rows(panels[0], models)
+    return _svg(figure, prefix, f"AUC of each attack in scenario {scenario['name']}")
+
+
+def roc_figure(scenario, prefix):
+    """Draw the attacks' ROC curves on log-log axes, one panel an attack."""
+    from matplotlib.ticker import NullFormatter
+
+    models = _shown(scenario)
+    attacks = list(models[0]["attacks"])
+    figure, panels = _panels(len(attacks), None, sharey=True, height=2.9)
+    # below half a record there is nothing to see
+    left, bottom = 0.5 / scenario["n_nonmembers"], 0.5 / scenario["n_members"]
+    for panel, attack in zip(panels, attacks, strict=True):
+        results = {
+            model["name"]: MembershipResult.from_dict(model["attacks"][attack])
+            for model in scenario["models"]
+            if model["status"] == "ok"
+        }
+        fprs, low, high = results[models[0]["name"]].roc_band()
+        panel.fill_between(
+            fprs, np.maximum(low, bottom), np.maximum(high, bottom),
+            color=_INK["original"], alpha=0.13, linewidth=0,
+        )  # fmt: skip
+        start = max(left, bottom)
+        dashes = {"linewidth": 0.8, "linestyle": (0, (2, 2))}
+        panel.plot([start, 1], [start, 1], color=_INK["muted"], **dashes)
+        for model in scenario["models"]:
+            if model["role"] == "oracle":
+                result = results[model["name"]]
+                _curve(panel, result, left, bottom, color=_INK["oracle"], linewidth=0.9)
+        for row, model in enumerate(models):
+            colour, _ = _look(models, row)
+            _curve(panel, results[model["name"]], left, bottom, color=colour, linewidth=1.6)
+        panel.set(xscale="log", yscale="log", xlim=(left, 1.12), ylim=(bottom, 1.12))
+        _title(panel, attack_words(attack))
+        panel.set_xlabel("false-positive rate")
+    for axis in (*(panel.xaxis for panel in panels), panels[0].yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_formatter(NullFormatter())
+    panels[0].set_ylabel("true-positive rate")
+    return _svg(figure, prefix, f"ROC curves of the attacks in scenario {scenario['name']}")
+
+
+def loss_figure(scenario, prefix):
+    """Draw the losses of forgotten and held-out rows, and of the forgotten under oracles."""
+    models = _shown(scenario)
+    oracles = [
+        value
+        for model in scenario["models"]
+        if model["role"] == "oracle"
+        for value in model["losses"]["forget"]
+    ]
+    figure, panels = _panels(len(models), 3, sharey=True)
+    rng = np.random.default_rng(0)  # the jitter of the dots only
+    everything = np.concatenate([oracles, *(m["losses"]["forget"] for m in models)])
+    floor = max(1e-6, float(everything[everything > 0].min(initial=1e-2)))
+    for position, (panel, model) in enumerate(zip(panels, models, strict=True)):
+        rows = (
+            (model["losses"]["forget"], _look(models, position)[0]),
+            (model["losses"]["held_out"], _INK["held-out"]),
+            (oracles, _INK["oracle"]),
+        )
+        for row, (values, colour) in enumerate(rows):
+            _strip(panel, row, np.maximum(values, floor), colour, rng)
+        panel.set_xscale("log")
+        _title(panel, model_words(model["name"]))
+        panel.set_xlabel("loss")
+    panels[0].set_yticks(range(3), ["forgotten", "held out", "forgotten,\nin oracles"])
+    limits = min(p.get_xlim()[0] for p in panels), max(p.get_xlim()[1] for p in panels)
+    for panel in panels:
+        panel.set_xlim(limits)
+    return _svg(figure, prefix, f"losses of records in scenario {scenario['name']}")
+
+
+# --- pieces ------------------------------------------------------------------------------
+
+
+def _shown(scenario):
+    """Return the models that have a row of their own: original and mechanisms that worked."""
+    return [m for m in scenario["models"] if m["role"] != "oracle" and m["status"] == "ok"]
+
+
+def _look(models, row):
+    """Return colour and marker of a model, told apart by both."""
+    if models[row]["role"] == "original":
+        return _INK["original"], "X"
+    k = sum(model["role"] == "mechanism" for model in models[:row]) % len(_MECHANISM)
+    return _MECHANISM[k], _MARKERS[k]
+
+
+def _panels(n_columns, n_rows, *, sharey, height=None):
+    from matplotlib.figure import Figure
+
+    height = height or 0.75 + 0.30 * n_rows
+    figure = Figure(figsize=(9.2, height), layout="constrained")
+    figure.get_layout_engine().set(wspace=0.05)
+    panels = figure.subplots(1, n_columns, sharey=sharey, squeeze=False)[0]
+    for panel in panels:
+        panel.set_facecolor("none")
+        panel.spines[["top", "right", "left"]].set_visible(False)
+        panel.spines["bottom"].set_color(_INK["grid"])
+        panel.tick_params(which="both", colors=_INK["muted"], labelsize=9, length=0)
+        panel.xaxis.label.set_color(_INK["muted"])
+        panel.yaxis.label.set_color(_INK["muted"])
+        panel.xaxis.label.set_size(9)
+        panel.yaxis.label.set_size(9)
+        panel.grid(axis="x" if n_rows else "both", color=_INK["grid"], linewidth=0.6)
+        panel.set_axisbelow(True)
+        if n_rows:
+            panel.set_ylim(n_rows - 0.4, -0.6)
+    return figure, panels
+
+
+def _title(panel, text):
+    panel.set_title(text, fontsize=10, color=_INK["fg"], loc="left")
+
+
+def _name_rows(panel, models):
+    panel.set_yticks(range(len(models)), [model_words(model["name"]) for model in models])
+    for label in panel.get_yticklabels():
+        label.set_color(_INK["fg"])
+
+
+def _band(panel, scenario, read):
+    low, high = oracle_band(scenario["models"], read)
+    # a band of no width must still be seen
+    panel.axvspan(low - 0.006, high + 0.006, color=_INK["band"], linewidth=0)
+
+
+def _interval(panel, row, value, low, high, look):
+    colour, marker = look
+    panel.plot([low, high], [row, row], color=colour, linewidth=1.8, solid_capstyle="round")
+    panel.plot([value], [row], marker=marker, color=colour, markersize=6.5, linestyle="none")
+
+
+def _curve(panel, result, left, bottom, **style):
+    fpr, tpr = np.maximum(result.roc_fpr, left), np.maximum(result.roc_tpr, bottom)
+    panel.plot(fpr, tpr, drawstyle="steps-post", **style)
+
+
+def _strip(panel, row, values, colour, rng):
+    jitter = rng.uniform(-0.22, 0.22, size=len(values))
+    panel.plot(
+        values, row + jitter, marker="o", markersize=2.6, linestyle="none", color=colour,
+        alpha=0.55, markeredgewidth=0,
+    )  # fmt: skip
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+    panel.plot([low, high], [row, row], color=colour, linewidth=3.5, solid_capstyle="butt")
+    panel.plot([middle], [row], marker="|", markersize=13, color=_INK["fg"], markeredgewidth=1.6)
+
+
+def _svg(figure, prefix, label):
+    """Return the figure as SVG for a page: scalable, without ids that could clash."""
+    import matplotlib
+
+    stream = io.BytesIO()
+    settings = {"svg.fonttype": "none", "svg.hashsalt": prefix, "font.family": "sans-serif"}
+    with matplotlib.rc_context(settings):
+        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+    text = stream.getvalue().decode("utf-8")
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
+    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
+    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
+    text = text.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
+    text = re.sub(r'\bid="', f'id="{prefix}-', text)
+    text = re.sub(r"url\(#", f"url(#{prefix}-", text)
+    text = re.sub(r'xlink:href="#', f'xlink:href="#{prefix}-', text)
+    for role, colour in _INK.items():
+        text = text.replace(colour, f"var(--{role})")
+    for k, colour in enumerate(_MECHANISM):
+        text = text.replace(colour, f"var(--m{k})")
+    return text

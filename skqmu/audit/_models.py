@@ -1,0 +1,237 @@
+"""The models that an audit sets side by side: original, oracles, unlearned copies."""
+
+import copy
+import inspect
+import time
+import warnings
+from dataclasses import dataclass, field
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.pipeline import Pipeline
+
+from skqmu.attacks._estimators import shadow_template, with_seed
+from skqmu.attacks._outputs import align_columns
+from skqmu.exceptions import UnlearningError
+
+__all__ = ["Model", "can_unlearn", "fit_model", "strategy_label", "unlearn_copy"]
+
+
+@dataclass
+class Model:
+    """A fitted classifier with its part in the audit.
+
+    Attributes
+    ----------
+    name : str
+    role : {"original", "oracle", "mechanism"}
+    estimator : fitted classifier or None
+        None when the mechanism failed.
+    cost : dict
+        What it took (guard 12): seconds, and samples, gradient evaluations, circuits and
+        shots where the estimator counts them.
+    kind : str or None
+        What the mechanism may claim ("exact", "certified", "approximate").
+    error : str or None
+    notes : list of str
+    """
+
+    name: str
+    role: str
+    estimator: object
+    cost: dict
+    kind: str | None = None
+    error: str | None = None
+    notes: list = field(default_factory=list)
+
+
+class PaddedClassifier(ClassifierMixin, BaseEstimator):
+    """A fitted classifier that has never heard of some classes, with columns for them.
+
+    An oracle of a class removal is trained without the class, so its probabilities lack
+    the column. Here the column exists and is 0.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+    classes : ndarray
+        All labels, in order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from skqmu.audit._models import PaddedClassifier
+    >>> tree = DecisionTreeClassifier().fit([[0.0], [1.0]], ["a", "c"])
+    >>> PaddedClassifier(tree, np.array(["a", "b", "c"])).predict_proba([[0.0]])
+    array([[1., 0., 0.]])
+    """
+
+    def __init__(self, estimator, classes):
+        self.estimator = estimator
+        self.classes = classes
+
+    @property
+    def classes_(self):
+        """All labels, those never seen included."""
+        return self.classes
+
+    @property
+    def n_features_in_(self):
+        """Width of a row."""
+        return self.estimator.n_features_in_
+
+    def fit(self, X, y):
+        """Do nothing: it is fitted as long as it lives.
+
+        Parameters
+        ----------
+        X, y : ignored
+        """
+        return self
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def predict(self, X):
+        """Labels, as the classifier gives them."""
+        return self.estimator.predict(X)
+
+    def predict_proba(self, X):
+        """Probabilities, shape (n, len(classes_)); 0 for classes never seen."""
+        return align_columns(self.estimator.predict_proba(X), self.estimator.classes_, self.classes)
+
+
+def can_unlearn(estimator):
+    """Whether the classifier, or the end of the pipeline, has ``unlearn``."""
+    return callable(getattr(_final(estimator), "unlearn", None))
+
+
+def _final(estimator):
+    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+
+
+def _class_list(estimator, classes):
+    """Return fit's keyword for the list of all classes, where the classifier takes one."""
+    final = _final(estimator)
+    if classes is None or "classes" not in inspect.signature(final.fit).parameters:
+        return {}
+    if final is estimator:
+        return {"classes": classes}
+    return {f"{estimator.steps[-1][0]}__classes": classes}
+
+
+def _counts(cost):
+    """Keep the known, plain numbers of what an estimator says that it spent."""
+    known = ("forward_rows", "gradient_rows", "circuits", "shots")
+    return {name: int(cost[name]) for name in known if name in cost} if cost else {}
+
+
+def strategy_label(strategy):
+    """Return a mechanism's name: the string itself, or the object's one-line repr."""
+    return strategy if isinstance(strategy, str) else " ".join(repr(strategy).split())
+
+
+def fit_model(template, X, y, *, name, role, seed, classes=None):
+    """Train a fresh clone on `X`, `y` with its own seed.
+
+    Parameters
+    ----------
+    template : classifier
+    X, y : rows and labels
+    name, role : str
+    seed : numpy.random.SeedSequence
+    classes : ndarray or None, default=None
+        All labels that the model shall have columns for, where `y` may lack some.
+    """
+    estimator = with_seed(shadow_template(template), seed)
+    start, cpu = time.perf_counter(), time.process_time()
+    estimator.fit(X, y, **_class_list(estimator, classes))
+    cost = {
+        "seconds": time.perf_counter() - start,
+        "cpu_seconds": time.process_time() - cpu,
+        **_counts(getattr(_final(estimator), "fit_cost_", None)),
+    }
+    if classes is not None and not np.array_equal(estimator.classes_, classes):
+        estimator = PaddedClassifier(estimator, classes)
+    return Model(name=name, role=role, estimator=estimator, cost=cost, kind=None)
+
+
+def unlearn_copy(original, strategy, data, scenario, *, name):
+    """Let a copy of the original forget; the original stays as it is.
+
+    A mechanism that fails is a result (:class:`Model` with ``error``); a request that the
+    classifier does not understand is an error of the caller and is raised.
+
+    Parameters
+    ----------
+    original : Model
+    strategy : str or object
+        What ``unlearn(strategy=...)`` takes; ``"default"`` leaves it to the classifier.
+    data : Data
+    scenario : Scenario
+    name : str
+    """
+    estimator = copy.deepcopy(original.estimator)
+    final, notes = _final(estimator), []
+    options = _request(estimator, strategy, data, scenario)
+    if final is not estimator:
+        seen = [step for step, part in estimator.steps[:-1] if part not in (None, "passthrough")]
+        if seen:
+            notes.append(
+                f"the pipeline's steps {', '.join(seen)} were fitted on the forgotten rows too and "
+                "are left as they are."
+            )
+    error = None
+    start, cpu = time.perf_counter(), time.process_time()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            final.unlearn(**options)
+        except UnlearningError as failure:
+            error = str(failure)
+    cost = {"seconds": time.perf_counter() - start, "cpu_seconds": time.process_time() - cpu}
+    notes.extend(str(warning.message) for warning in caught)
+    entry = _last_entry(final)
+    cost.update(_counts(entry.get("cost")))
+    notes.extend(map(str, entry.get("notes", ())))
+    if entry.get("stop_reason"):
+        notes.append(f"ended by: {entry['stop_reason']}.")
+    return Model(
+        name=name,
+        role="mechanism",
+        estimator=estimator if error is None else None,
+        cost=cost,
+        kind=entry.get("kind"),
+        error=error,
+        notes=list(dict.fromkeys(notes)),
+    )
+
+
+def _request(estimator, strategy, data, scenario):
+    """Return the keyword arguments for the final estimator's ``unlearn``."""
+    final = _final(estimator)
+
+    def rows(X):
+        return X if final is estimator or len(estimator.steps) == 1 else estimator[:-1].transform(X)
+
+    accepted = inspect.signature(final.unlearn).parameters
+    options = {"X_forget": rows(data.X[scenario.forget]), "y_forget": data.y[scenario.forget]}
+    if "X_reference" in accepted and len(data.y_reference):
+        options.update(X_reference=rows(data.X_reference), y_reference=data.y_reference)
+    if getattr(final, "store_data", "rows") != "rows" and "X_retain" in accepted:
+        options.update(X_retain=rows(data.X[~scenario.forget]), y_retain=data.y[~scenario.forget])
+    if strategy == "default":
+        return options
+    if "strategy" not in accepted:
+        raise ValueError(
+            f"mechanism {strategy_label(strategy)!r} was asked for, but {type(final).__name__}"
+            ".unlearn takes no strategy; use mechanisms=('default',), its own way to forget."
+        )
+    return {**options, "strategy": strategy if isinstance(strategy, str) else clone(strategy)}
+
+
+def _last_entry(final):
+    """Return the newest log entry as a dict; empty where the classifier keeps no log."""
+    log = getattr(final, "unlearning_log_", None)
+    return dict(log[-1]) if log else {}

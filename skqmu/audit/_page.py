@@ -1,0 +1,88 @@
+"""The report as one self-contained page."""
+
+from importlib import resources
+
+from skqmu.audit import _figures as figures
+from skqmu.audit import _words as words
+
+__all__ = ["as_page"]
+
+_LEVELS = {
+    "differs": "differs from retraining",
+    "indistinguishable": "indistinguishable",
+    "unresolved": "not resolved",
+    "none": "no verdict",
+    "failed": "failed",
+}
+
+
+def as_page(data):
+    """Return the HTML text of a report's data."""
+    import jinja2
+
+    folder = resources.files("skqmu.audit") / "templates"
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters.update(
+        attack=words.attack_words,
+        model=words.model_words,
+        number=words.number,
+        seconds=words.seconds,
+        count=words.count,
+        band=words.band,
+    )
+    return environment.get_template("report.html.j2").render(
+        data=data,
+        settings=data["settings"],
+        levels=_LEVELS,
+        scenarios=[_view(scenario, k) for k, scenario in enumerate(data["scenarios"])],
+        style=(folder / "report.css").read_text(encoding="utf-8"),
+    )
+
+
+def _view(scenario, k):
+    """Return a scenario with what the page shows of it ready-made."""
+    models = scenario["models"]
+    shown = [model for model in models if model["role"] != "oracle"]
+    worked = [model for model in shown if model["status"] == "ok"]
+    oracles = [model for model in models if model["role"] == "oracle"]
+
+    def spread(*keys):
+        def read(model):
+            for key in keys:
+                model = model.get(key) if model is not None else None
+            return model
+
+        return words.oracle_band(models, read)
+
+    return {
+        **scenario,
+        "anchor": f"scenario-{k + 1}",
+        "shown": shown,
+        "worked": worked,
+        "oracles": oracles,
+        "spread": spread,
+        "remarks": _remarks(shown),
+        "parts": list(worked[0]["accuracy"]),
+        "attacks": list(worked[0]["attacks"]),
+        "figures": {
+            "accuracy": figures.accuracy_figure(scenario, f"s{k}a"),
+            "leak": figures.leak_figure(scenario, f"s{k}l"),
+            "roc": figures.roc_figure(scenario, f"s{k}r"),
+            "loss": figures.loss_figure(scenario, f"s{k}d"),
+        },
+    }
+
+
+def _remarks(models):
+    """Return ``(names, note)`` for each note of the models, those that share one together."""
+    names = {}
+    for model in models:
+        for note in model["notes"]:
+            names.setdefault(note, []).append(words.model_words(model["name"]))
+    return [(", ".join(who), note) for note, who in names.items()]

@@ -1,0 +1,265 @@
+"""What an audit will do, checked before anything is trained."""
+
+import numbers
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.utils import check_X_y
+from sklearn.utils.multiclass import check_classification_targets
+
+from skqmu._validation import check_choice
+from skqmu.attacks._estimators import entropy_from, shadow_template
+from skqmu.audit._measure import ATTACKS
+from skqmu.audit._models import can_unlearn, strategy_label
+from skqmu.audit._scenarios import Data, make_scenarios, split_data
+from skqmu.datasets import forget_split
+
+__all__ = ["Plan", "make_plan"]
+
+DEFAULT_MECHANISMS = ("retrain", "gradient_ascent", "label_complement")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that decides an audit's numbers.
+
+    Attributes
+    ----------
+    estimator : classifier
+        Unfitted template.
+    data : Data
+    scenarios : list of Scenario
+    mechanisms : dict of str to strategy
+    attacks : tuple of str
+    n_shadows, n_oracles : int
+    n_jobs : int or None
+    entropy : int
+        All seeds are spawned from it.
+    level : float
+    title : str or None
+    """
+
+    estimator: object
+    data: Data
+    scenarios: list
+    mechanisms: dict
+    attacks: tuple
+    n_shadows: int
+    n_oracles: int
+    n_jobs: int | None
+    entropy: int
+    level: float
+    title: str | None
+
+    @property
+    def n_classes(self):
+        """Number of classes among the training rows."""
+        return len(np.unique(self.data.y))
+
+    @property
+    def estimator_facts(self):
+        """Name and one-line repr of the estimator; parameters hold no credentials."""
+        return {
+            "name": _name(self.estimator),
+            "settings": " ".join(repr(self.estimator).split()),
+        }
+
+    def steps(self):
+        """Return how many models will be trained, by purpose."""
+        shadows = self.n_shadows if any(ATTACKS[name][1] for name in self.attacks) else 0
+        return {
+            "original": 1,
+            "oracles": self.n_oracles * len(self.scenarios),
+            "mechanism runs": len(self.mechanisms) * len(self.scenarios),
+            "shadows": shadows,
+            "attacks": len(self.attacks)
+            * len(self.scenarios)
+            * (1 + self.n_oracles + len(self.mechanisms)),
+        }
+
+
+def _name(estimator):
+    steps = getattr(estimator, "steps", None)
+    return " > ".join(type(part).__name__ for _, part in steps) if steps else (
+        type(estimator).__name__
+    )  # fmt: skip
+
+
+def make_plan(
+    estimator,
+    X,
+    y,
+    *,
+    forget,
+    X_test,
+    y_test,
+    mechanisms,
+    attacks,
+    n_shadows,
+    n_oracles,
+    test_size,
+    reference_size,
+    n_jobs,
+    random_state,
+    level,
+    title,
+):
+    """Check everything that can be checked without training; see :func:`skqmu.audit`."""
+    _check_estimator(estimator)
+    _check_count("n_oracles", n_oracles, 1, "every figure stands beside retrained models")
+    _check_level(level)
+    attacks = _check_attacks(attacks, n_shadows)
+    mechanisms = _check_mechanisms(mechanisms, estimator)
+    X, y, X_test, y_test = _check_rows(X, y, X_test, y_test)
+    entropy = entropy_from(random_state)
+    split_seed, scenario_seed = np.random.SeedSequence(entropy, spawn_key=(7,)).spawn(2)
+    forget = _named(forget)
+    data = split_data(
+        X,
+        y,
+        X_test,
+        y_test,
+        test_size=test_size,
+        reference_size=_reference_size(reference_size, estimator),
+        rng=np.random.default_rng(split_seed),
+    )
+    rng = np.random.default_rng(scenario_seed)
+    masks = {name: _mask(value, name, y, data, rng) for name, value in forget.items()}
+    return Plan(
+        estimator=shadow_template(estimator),
+        data=data,
+        scenarios=make_scenarios(masks, data, rng),
+        mechanisms=mechanisms,
+        attacks=attacks,
+        n_shadows=n_shadows,
+        n_oracles=n_oracles,
+        n_jobs=n_jobs,
+        entropy=entropy,
+        level=float(level),
+        title=title,
+    )
+
+
+def _check_estimator(estimator):
+    if isinstance(estimator, type):
+        raise TypeError(
+            f"estimator={estimator.__name__} is a class; pass an object, {estimator.__name__}()."
+        )
+    if not is_classifier(estimator):
+        raise TypeError(
+            f"estimator must be a scikit-learn classifier; got {type(estimator).__name__}."
+        )
+    if not hasattr(estimator, "predict_proba"):
+        raise TypeError(
+            f"{type(estimator).__name__} has no predict_proba, which losses and attacks need; wrap "
+            "it in CalibratedClassifierCV."
+        )
+
+
+def _check_count(name, value, least, why):
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name}={value!r} must be an integer of at least {least}: {why}.")
+
+
+def _check_level(level):
+    if not isinstance(level, numbers.Real) or not 0.5 <= level < 1:
+        raise ValueError(f"level={level!r} must lie in [0.5, 1), for example 0.95.")
+
+
+def _check_attacks(attacks, n_shadows):
+    attacks = (attacks,) if isinstance(attacks, str) else tuple(attacks)
+    if not attacks:
+        raise ValueError(f"attacks is empty; choose from {', '.join(sorted(ATTACKS))}.")
+    for name in attacks:
+        check_choice("attacks", name, ATTACKS)
+    if len(set(attacks)) < len(attacks):
+        raise ValueError(f"attacks={attacks!r} names one attack twice.")
+    if any(ATTACKS[name][1] for name in attacks):
+        why = "the likelihood-ratio attack needs a spread with and without each record"
+        _check_count("n_shadows", n_shadows, 4, why)
+        if n_shadows % 2:
+            raise ValueError(
+                f"n_shadows={n_shadows} must be even: each record is in exactly half of them."
+            )
+    return attacks
+
+
+def _check_mechanisms(mechanisms, estimator):
+    able = can_unlearn(estimator)
+    if mechanisms is None:
+        mechanisms = DEFAULT_MECHANISMS if able else ("retrain",)
+    if isinstance(mechanisms, str) or not hasattr(mechanisms, "__iter__"):
+        mechanisms = (mechanisms,)
+    if not isinstance(mechanisms, dict):
+        named = [(strategy_label(strategy), strategy) for strategy in mechanisms]
+        if len({name for name, _ in named}) < len(named):
+            raise ValueError(
+                f"mechanisms={[name for name, _ in named]} names one mechanism twice; a dict "
+                "{name: strategy} tells variants apart."
+            )
+        mechanisms = dict(named)
+    reserved = {"original"} & set(mechanisms)
+    if reserved:
+        raise ValueError(f"a mechanism cannot be called {reserved.pop()!r}.")
+    others = [name for name, strategy in mechanisms.items() if strategy != "retrain"]
+    if others and not able:
+        raise ValueError(
+            f"{_name(estimator)} has no unlearn, so mechanisms can only be ('retrain',); got "
+            f"{', '.join(map(repr, others))}."
+        )
+    return mechanisms
+
+
+def _check_rows(X, y, X_test, y_test):
+    X, y = check_X_y(X, y, estimator="audit")
+    check_classification_targets(y)
+    if len(np.unique(y)) < 2:
+        raise ValueError("y holds a single class; unlearning of a classifier needs two or more.")
+    if (X_test is None) != (y_test is None):
+        missing = "X_test" if X_test is None else "y_test"
+        raise ValueError(f"{missing} is missing: pass X_test and y_test together, or neither.")
+    if X_test is not None:
+        X_test, y_test = check_X_y(X_test, y_test, estimator="audit (X_test, y_test)")
+        if X_test.shape[1] != X.shape[1]:
+            raise ValueError(f"X_test has {X_test.shape[1]} features, X has {X.shape[1]}.")
+        unknown = np.setdiff1d(y_test, y)
+        if unknown.size:
+            shown = ", ".join(map(repr, unknown.tolist()[:5]))
+            raise ValueError(f"y_test holds labels that y does not: {shown}.")
+    return X, y, X_test, y_test
+
+
+def _reference_size(reference_size, estimator):
+    if reference_size == "auto":
+        return 0.2 if can_unlearn(estimator) else 0
+    if not isinstance(reference_size, numbers.Real) or not 0 <= reference_size < 1:
+        raise ValueError(f"reference_size={reference_size!r} must be 'auto' or lie in [0, 1).")
+    return float(reference_size)
+
+
+def _named(forget):
+    """Return ``{name: description}`` for one description, a list of texts, or a dict."""
+    if isinstance(forget, dict):
+        if not forget:
+            raise ValueError("forget is an empty dict: there is nothing to forget.")
+        return {str(name): value for name, value in forget.items()}
+    if isinstance(forget, str):
+        return {forget: forget}
+    if isinstance(forget, list | tuple) and forget and all(isinstance(f, str) for f in forget):
+        return {text: text for text in forget}
+    return {"forget": forget}
+
+
+def _mask(value, name, y, data, rng):
+    """Return the mask over the training rows that a description means."""
+    seed = int(rng.integers(2**31 - 1))
+    if isinstance(value, str):
+        return forget_split(data.y, value, random_state=seed)
+    mask = forget_split(y, value)[data.train_rows]
+    if not mask.any():
+        raise ValueError(
+            f"forget[{name!r}]: all its rows were held out for testing; pass X_test and y_test, so "
+            "that every row of X is trained on."
+        )
+    return mask

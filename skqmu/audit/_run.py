@@ -1,0 +1,175 @@
+"""The work of an audit in order: train, forget, attack, compare; whatever is done is kept."""
+
+import time
+
+import numpy as np
+
+from skqmu.attacks import ShadowPool
+from skqmu.attacks._parallel import run_jobs
+from skqmu.audit._measure import ATTACKS, Judge, without
+from skqmu.audit._models import can_unlearn, fit_model, unlearn_copy
+from skqmu.audit._report import AuditReport, describe, json_values
+from skqmu.audit._verdict import verdict
+
+__all__ = ["AuditRun"]
+
+
+class AuditRun:
+    """One audit, carried out scenario by scenario.
+
+    `report` grows while :meth:`run` works: after an interrupt it holds every scenario that
+    was finished, and says that it is not complete.
+
+    Parameters
+    ----------
+    plan : Plan
+    listener : callable or None, default=None
+        Called as ``listener(stage, done, total)`` whenever something was finished.
+    """
+
+    def __init__(self, plan, listener=None):
+        self.plan = plan
+        self.listener = listener or (lambda stage, done, total: None)
+        self.report = AuditReport(describe(plan))
+        seeds = np.random.SeedSequence(plan.entropy).spawn(4)
+        self._original_seed, oracle_seed, retrain_seed, self._shadow_seed = seeds
+        n_scenarios = len(plan.scenarios)
+        self._oracle_seeds = [s.spawn(plan.n_oracles) for s in oracle_seed.spawn(n_scenarios)]
+        self._retrain_seeds = [
+            s.spawn(len(plan.mechanisms)) for s in retrain_seed.spawn(n_scenarios)
+        ]
+
+    def run(self):
+        """Do the work and return the report."""
+        start = time.perf_counter()
+        plan, data = self.plan, self.plan.data
+        self.listener("training the original", 0, 1)
+        original = fit_model(
+            plan.estimator, data.X, data.y, name="original", role="original",
+            seed=self._original_seed,
+        )  # fmt: skip
+        self.listener("training the original", 1, 1)
+        # the mechanisms come before the shadows: a misspelt one costs seconds, not minutes
+        groups = [self._train(original, scenario, k) for k, scenario in enumerate(plan.scenarios)]
+        pool = self._shadows()
+        for scenario, models in zip(plan.scenarios, groups, strict=True):
+            judged = self._judge(scenario, [original, *models], pool)
+            self.report.data["scenarios"].append(json_values(judged))
+            self.report.data["seconds"] = time.perf_counter() - start
+        self.report.data["complete"] = True
+        return self.report
+
+    # -- models --------------------------------------------------------------------------
+
+    def _train(self, original, scenario, k):
+        """Return the oracles and the mechanisms' models of one scenario."""
+        plan, data = self.plan, self.plan.data
+        stays = ~scenario.forget
+        rows = data.X[stays], data.y[stays]
+        classes = original.estimator.classes_
+        jobs = [
+            (fit_model, (plan.estimator, *rows), {
+                "name": f"oracle {i + 1}", "role": "oracle", "seed": seed, "classes": classes,
+            })
+            for i, seed in enumerate(self._oracle_seeds[k])
+        ]  # fmt: skip
+        for (name, strategy), seed in zip(
+            plan.mechanisms.items(), self._retrain_seeds[k], strict=True
+        ):
+            if can_unlearn(original.estimator):
+                jobs.append((unlearn_copy, (original, strategy, data, scenario), {"name": name}))
+            else:
+                # Plan has made sure that it is "retrain", which needs no help of the classifier
+                options = {"role": "mechanism", "seed": seed, "classes": classes}
+                jobs.append((fit_model, (plan.estimator, *rows), {"name": name, **options}))
+        return self._in_parallel(jobs, f"{scenario.name}: oracles and mechanisms")
+
+    def _in_parallel(self, jobs, stage):
+        models = [None] * len(jobs)
+        self.listener(stage, 0, len(jobs))
+        arguments = ((i, *job) for i, job in enumerate(jobs))
+        finished = run_jobs(_numbered, arguments, len(jobs), n_jobs=self.plan.n_jobs)
+        for done, (i, model) in enumerate(finished, start=1):
+            models[i] = model
+            self.listener(stage, done, len(jobs))
+        return models
+
+    def _shadows(self):
+        plan, data = self.plan, self.plan.data
+        if not any(ATTACKS[name][1] for name in plan.attacks):
+            return None
+        stage = f"{plan.n_shadows} shadow models"
+        self.listener(stage, 0, 1)
+        pool = ShadowPool(
+            plan.estimator,
+            n_shadows=plan.n_shadows,
+            n_jobs=plan.n_jobs,
+            random_state=self._shadow_seed,
+        )
+        pool.fit(np.concatenate([data.X, data.X_test]), np.concatenate([data.y, data.y_test]))
+        self.listener(stage, 1, 1)
+        return pool
+
+    # -- judging -------------------------------------------------------------------------
+
+    def _judge(self, scenario, models, pool):
+        plan, data = self.plan, self.plan.data
+        classes = models[0].estimator.classes_
+        judge = Judge(data, scenario, classes, plan.attacks, pool, plan.level)
+        stage = f"{scenario.name}: attacks"
+        observations = []
+        self.listener(stage, 0, len(models))
+        for done, model in enumerate(models, start=1):
+            failed = model.estimator is None
+            observations.append(None if failed else judge.observe(model.estimator))
+            self.listener(stage, done, len(models))
+        oracles = [
+            seen for seen, model in zip(observations, models, strict=True) if model.role == "oracle"
+        ]
+        facts = {
+            "name": scenario.name,
+            "kind": scenario.kind,
+            "removed_classes": [_plain(label) for label in scenario.removed],
+            "n_forget": int(scenario.forget.sum()),
+            "n_retain": int((~scenario.forget).sum()),
+            "n_members": len(scenario.members),
+            "n_nonmembers": len(scenario.nonmembers),
+            "notes": list(scenario.notes),
+            "threat_models": observations[0].threat_models,
+        }
+        rows = zip(models, observations, strict=True)
+        facts["models"] = [self._entry(judge, facts, *row, oracles) for row in rows]
+        return facts
+
+    def _entry(self, judge, facts, model, seen, oracles):
+        entry = {
+            "name": model.name,
+            "role": model.role,
+            "kind": model.kind,
+            "status": "ok" if seen is not None else "failed",
+            "error": model.error,
+            "notes": model.notes,
+            "cost": model.cost,
+        }
+        if seen is None:
+            entry["verdict"] = {
+                "level": "failed",
+                "sentence": f"Failed and changed nothing: {model.error}",
+                "findings": [],
+            }
+            return entry
+        position = next((i for i, oracle in enumerate(oracles) if oracle is seen), None)
+        others = oracles if position is None else without(oracles, position)
+        entry.update(judge.measure(seen, others))
+        if model.role != "oracle":
+            entry["gaps"] = judge.gaps(seen, oracles)
+            entry["verdict"] = verdict(entry["gaps"], facts, self.plan.level, len(oracles))
+        return entry
+
+
+def _numbered(i, function, args, kwargs):
+    return i, function(*args, **kwargs)
+
+
+def _plain(label):
+    return label.item() if hasattr(label, "item") else label

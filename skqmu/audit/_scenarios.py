@@ -1,0 +1,190 @@
+"""What is forgotten, and who stands for "never seen": the row sets of each scenario."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from skqmu.attacks._records import record_keys
+
+__all__ = ["Data", "Scenario", "make_scenarios", "split_data"]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Rows by role; no row has two roles.
+
+    Attributes
+    ----------
+    X, y : the training rows
+    X_test, y_test : held-out rows, for evaluation only
+    X_reference, y_reference : held-out rows that mechanisms may look at; possibly empty
+    train_rows : ndarray of int
+        Position of each training row in the data that `audit` was given.
+    notes : tuple of str
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    X_test: np.ndarray
+    y_test: np.ndarray
+    X_reference: np.ndarray
+    y_reference: np.ndarray
+    train_rows: np.ndarray
+    notes: tuple = ()
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One deletion request and the records it is judged on.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"class", "subset"}
+        ``"class"``: no row of some class stays.
+    forget : ndarray of bool of shape (n_train,)
+    removed : ndarray
+        Labels of which no row stays.
+    members : ndarray of int
+        Forgotten training rows that the attacks are judged on.
+    nonmembers : ndarray of int
+        Held-out rows of the same classes, in the same proportions.
+    notes : tuple of str
+    """
+
+    name: str
+    kind: str
+    forget: np.ndarray
+    removed: np.ndarray
+    members: np.ndarray
+    nonmembers: np.ndarray
+    notes: tuple = field(default=())
+
+
+def split_data(X, y, X_test, y_test, *, test_size, reference_size, rng):
+    """Give every row one role.
+
+    Held-out rows that equal a training row are dropped: they are members by content, and
+    would be called non-members. The reference rows are taken from the held-out part, so
+    that a mechanism's stop rule never sees a row that it is judged on.
+    """
+    notes = []
+    rows = np.arange(len(y))
+    if X_test is None:
+        rows, test = _stratified(rows, y, test_size, rng, "X_test=None: to hold rows out")
+        X_test, y_test, X, y = X[test], y[test], X[rows], y[rows]
+    known = set(record_keys(X, y))
+    fresh = np.array([key not in known for key in record_keys(X_test, y_test)], dtype=bool)
+    if not fresh.all():
+        notes.append(
+            f"{(~fresh).sum()} held-out row(s) equal a training row, label included, and were "
+            "left out: they are members by content."
+        )
+        X_test, y_test = X_test[fresh], y_test[fresh]
+    if not len(y_test):
+        raise ValueError("X_test holds no row that is not also a training row.")
+    reference = np.zeros(0, dtype=int)
+    evaluation = np.arange(len(y_test))
+    if reference_size:
+        evaluation, reference = _stratified(
+            evaluation, y_test, reference_size, rng, "to set reference rows aside"
+        )
+    return Data(
+        X=X,
+        y=y,
+        X_test=X_test[evaluation],
+        y_test=y_test[evaluation],
+        X_reference=X_test[reference],
+        y_reference=y_test[reference],
+        train_rows=rows,
+        notes=tuple(notes),
+    )
+
+
+def _stratified(rows, y, size, rng, purpose):
+    try:
+        first, second = train_test_split(
+            rows, test_size=size, stratify=y, random_state=int(rng.integers(2**31 - 1))
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"{purpose}, the rows are split by class, and scikit-learn cannot: {error} "
+            "Give more rows of each class, or pass X_test and y_test (and reference_size=0)."
+        ) from error
+    return np.sort(first), np.sort(second)
+
+
+def make_scenarios(forget, data, rng):
+    """Turn ``{name: mask over the training rows}`` into :class:`Scenario` objects."""
+    return [_scenario(str(name), mask, data, rng) for name, mask in forget.items()]
+
+
+def _scenario(name, mask, data, rng):
+    notes = []
+    mask = _with_copies(mask, data, notes)
+    if mask.all():
+        raise ValueError(
+            f"forget[{name!r}] covers all {mask.size} training rows: nothing would be left to "
+            "train on."
+        )
+    y_retain = data.y[~mask]
+    if len(np.unique(y_retain)) < 2:
+        left = y_retain[:1].tolist()[0]
+        raise ValueError(
+            f"forget[{name!r}] leaves a single class, {left!r}: no classifier can be retrained as "
+            "the oracle. Forget less, or use data with three classes or more."
+        )
+    removed = np.setdiff1d(data.y[mask], y_retain)
+    members, nonmembers = _matched(mask, data, rng, name, notes)
+    return Scenario(
+        name=name,
+        kind="class" if removed.size else "subset",
+        forget=mask,
+        removed=removed,
+        members=members,
+        nonmembers=nonmembers,
+        notes=tuple(notes),
+    )
+
+
+def _with_copies(mask, data, notes):
+    """Extend a mask to all copies: a deletion request means the record, wherever it stands."""
+    keys = record_keys(data.X, data.y)
+    wanted = {key for key, chosen in zip(keys, mask, strict=True) if chosen}
+    full = np.array([key in wanted for key in keys], dtype=bool)
+    if full.sum() > mask.sum():
+        notes.append(
+            f"{full.sum() - mask.sum()} more row(s) are copies of forgotten ones and are "
+            "forgotten with them."
+        )
+    return full
+
+
+def _matched(mask, data, rng, name, notes):
+    """Choose held-out rows with the classes of the forgotten ones, in their proportions."""
+    labels, forgotten = np.unique(data.y[mask], return_counts=True)
+    held_out = np.array([(data.y_test == label).sum() for label in labels])
+    missing = labels[held_out == 0]
+    if missing.size == labels.size:
+        raise ValueError(
+            f"forget[{name!r}]: X_test has no row of the forgotten classes "
+            f"({', '.join(map(repr, missing.tolist()[:5]))}); without non-members of the same "
+            "classes no attack can be judged. Hold some out."
+        )
+    if missing.size:
+        notes.append(
+            f"class(es) {', '.join(map(str, missing))} have no held-out row: their forgotten "
+            "rows are left out of the attacks."
+        )
+    usable = held_out > 0
+    members = np.flatnonzero(mask & np.isin(data.y, labels[usable]))
+    scale = (held_out[usable] / forgotten[usable]).min()
+    wanted = np.maximum(1, np.floor(scale * forgotten[usable] + 1e-9)).astype(int)
+    nonmembers = np.concatenate(
+        [
+            rng.permutation(np.flatnonzero(data.y_test == label))[:count]
+            for label, count in zip(labels[usable], wanted, strict=True)
+        ]
+    )
+    return members, np.sort(nonmembers)

@@ -1,0 +1,147 @@
+"""The report in a terminal: one table a scenario, the verdicts below it."""
+
+import io
+
+from skqmu.audit._words import (
+    attack_words,
+    band,
+    divergence,
+    model_words,
+    number,
+    oracle_band,
+    seconds,
+)
+
+__all__ = ["as_text", "renderable"]
+
+_STYLES = {
+    "differs": "bold red",
+    "failed": "bold red",
+    "indistinguishable": "bold green",
+    "unresolved": "yellow",
+    "none": "yellow",
+}
+_MARKS = {
+    "differs": "✗",
+    "failed": "✗",
+    "indistinguishable": "✓",
+    "unresolved": "?",
+    "none": "?",
+}
+
+
+def as_text(data, width=None):
+    """Return the report as plain text."""
+    from rich.console import Console
+
+    stream = io.StringIO()
+    width = width or Console(file=stream).width
+    Console(file=stream, width=max(60, width), color_system=None).print(renderable(data))
+    return stream.getvalue()
+
+
+def renderable(data):
+    """Return the report as something that rich can print."""
+    from rich.console import Group
+    from rich.text import Text
+
+    settings = data["settings"]
+    head = Text("Unlearning audit", style="bold")
+    if settings["title"]:
+        head.append(f" · {settings['title']}")
+    lines = [
+        head,
+        Text(
+            f"{settings['estimator']['name']}, {settings['n_train']} training and "
+            f"{settings['n_test']} held-out rows, {settings['n_classes']} classes; "
+            f"{settings['level']:.0%} intervals in brackets"
+        ),
+        *(Text(f"note: {note}", style="dim") for note in data["notes"]),
+    ]
+    for scenario in data["scenarios"]:
+        lines += [Text(), *_tables(scenario, settings), *_verdicts(scenario)]
+    if not data["complete"]:
+        lines += [Text(), Text("Not complete: the audit was interrupted.", style="bold yellow")]
+    return Group(*lines)
+
+
+def _tables(scenario, settings):
+    """Two tables that fit 80 columns: what the models know, and what the attacks tell."""
+    title = (
+        f"{scenario['name']}: {scenario['n_forget']} rows forgotten, attacks judged on "
+        f"{scenario['n_members']} of them and {scenario['n_nonmembers']} held-out rows"
+    )
+    parts = ("retain", "forget", "test")
+    knows = [*(f"accuracy\n{part}" for part in parts), "KL to\noracles", "time"]
+    yield _table(title, knows, scenario, _known, _known_by_oracles)
+    attacks = [f"AUC of attack\n{name.replace('_', ' ')}" for name in settings["attacks"]]
+    yield _table(None, attacks, scenario, _told, _told_by_oracles)
+
+
+def _table(title, columns, scenario, row, oracle_row):
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+    )
+    table.add_column("", overflow="fold")
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    shown = [model for model in scenario["models"] if model["role"] != "oracle"]
+    oracles = [model for model in scenario["models"] if model["role"] == "oracle"]
+    for position, model in enumerate(shown):
+        if position == 1:
+            table.add_row(f"oracles ({len(oracles)})", *oracle_row(oracles), style="dim")
+        cells = row(model) if model["status"] == "ok" else ["failed"]
+        table.add_row(model_words(model["name"]), *cells)
+    return table
+
+
+def _known(model):
+    return [
+        *(number(model["accuracy"][part]["value"], 2) for part in ("retain", "forget", "test")),
+        number(model["kl_to_oracle"]["test"]["value"], 2),
+        seconds(model["cost"]["seconds"]),
+    ]
+
+
+def _known_by_oracles(oracles):
+    times = oracle_band(oracles, lambda model: model["cost"]["seconds"])
+    return [
+        *(
+            band(oracle_band(oracles, lambda model, part=part: model["accuracy"][part]["value"]), 2)
+            for part in ("retain", "forget", "test")
+        ),
+        band(oracle_band(oracles, divergence), 2),
+        f"{times[0]:.2f}–{seconds(times[1])}",
+    ]
+
+
+def _told(model):
+    for result in model["attacks"].values():
+        low, high = result["auc_interval"]
+        yield f"{result['auc']:.2f} {low:.2f}–{high:.2f}"
+
+
+def _told_by_oracles(oracles):
+    for name in oracles[0]["attacks"]:
+        yield band(oracle_band(oracles, lambda model, name=name: model["attacks"][name]["auc"]), 2)
+
+
+def _verdicts(scenario):
+    from rich.padding import Padding
+    from rich.text import Text
+
+    for model in scenario["models"]:
+        if "verdict" not in model:
+            continue
+        level = model["verdict"]["level"]
+        line = Text(f"{_MARKS[level]} ", style=_STYLES[level])
+        line.append(f"{model_words(model['name'])}: ", style="bold")
+        line.append(model["verdict"]["sentence"], style="default")
+        yield line
+    for note in scenario["notes"]:
+        yield Text(f"note: {note}", style="dim")
+    weakest = [attack_words(name) for name in scenario["threat_models"]]
+    yield Padding(Text(f"attacks: {', '.join(weakest)}", style="dim"), 0)

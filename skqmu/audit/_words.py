@@ -1,0 +1,82 @@
+"""How numbers and names are written, the same in the terminal and on the page."""
+
+__all__ = [
+    "attack_words",
+    "band",
+    "count",
+    "divergence",
+    "model_words",
+    "number",
+    "oracle_band",
+    "seconds",
+]
+
+ATTACK_WORDS = {
+    "loss": "loss threshold",
+    "confidence": "confidence threshold",
+    "true_confidence": "true-class confidence threshold",
+    "entropy": "entropy threshold",
+    "modified_entropy": "modified-entropy threshold",
+    "logit": "logit threshold",
+    "lira": "likelihood ratio (LiRA)",
+    "lira_offline": "likelihood ratio (LiRA, offline)",
+}
+MODEL_WORDS = {
+    "gradient_ascent": "gradient ascent",
+    "label_complement": "label complement",
+}
+DASH = "–"
+
+
+def attack_words(name):
+    """Return an attack's name in words."""
+    return ATTACK_WORDS.get(name, name)
+
+
+def model_words(name):
+    """Return a model's name in words."""
+    return MODEL_WORDS.get(name, name)
+
+
+def number(value, digits=3):
+    """Return a number with `digits` after the point, or a dash for None."""
+    return DASH if value is None else f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def oracle_band(models, read):
+    """Return the smallest and largest value that `read` finds among the oracles, or None.
+
+    Parameters
+    ----------
+    models : list of dict
+    read : callable
+        From a model's entry to a number or None.
+    """
+    values = [read(model) for model in models if model["role"] == "oracle"]
+    values = [value for value in values if value is not None]
+    return (min(values), max(values)) if values else None
+
+
+def divergence(model, part="test"):
+    """Return a model's divergence to the oracles; None where there is no other oracle."""
+    return model.get("kl_to_oracle", {}).get(part, {}).get("value")
+
+
+def band(pair, digits=3):
+    """Return ``low – high`` of an oracle band."""
+    if pair is None:
+        return DASH
+    low, high = f"{pair[0]:.{digits}f}", f"{pair[1]:.{digits}f}"
+    return low if low == high else f"{low}–{high}"
+
+
+def seconds(value):
+    """Return a duration with a sensible number of digits."""
+    if value is None:
+        return DASH
+    return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
+
+
+def count(value):
+    """Return a whole number with thin groups, or a dash."""
+    return DASH if value is None else f"{value:,}".replace(",", "\u202f")

@@ -1,0 +1,279 @@
+"""`audit` end to end: what it finds, what it leaves alone, what it refuses."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier
+
+import skqmu
+from skqmu.audit import AuditReport, audit
+from skqmu.datasets import make_memorisation
+
+X, Y = load_iris(return_X_y=True)
+NOISY = make_memorisation(400, 4, bayes_error=0.05, label_noise=0.3, random_state=0)
+
+
+def levels(report, scenario):
+    return {
+        model["name"]: model["verdict"]["level"]
+        for model in report[scenario]["models"]
+        if "verdict" in model
+    }
+
+
+# --- what it finds ----------------------------------------------------------------------
+
+
+def test_a_mechanism_that_only_pretends_is_found_out_and_retraining_is_not(forest):
+    report = audit(
+        forest, *NOISY, forget="fraction:0.3", mechanisms=("retrain", "pretend"),
+        attacks=("loss", "lira"), n_shadows=8, n_oracles=4, test_size=0.4, random_state=0,
+    )  # fmt: skip
+    assert levels(report, "fraction:0.3")["original"] == "differs"
+    assert levels(report, "fraction:0.3")["pretend"] == "differs"
+    assert levels(report, "fraction:0.3")["retrain"] in ("unresolved", "indistinguishable")
+    assert report.attack("fraction:0.3", "pretend", "loss").auc > 0.6
+    assert abs(report.attack("fraction:0.3", "retrain", "loss").auc - 0.5) < 0.12
+    pretend = report.model("fraction:0.3", "pretend")
+    assert pretend["kind"] == "approximate"
+    assert pretend["cost"]["gradient_rows"] == report["fraction:0.3"]["n_forget"]
+    assert "the loss attack has AUC" in pretend["verdict"]["sentence"]
+
+
+def test_exact_retraining_is_seldom_called_different():
+    """At level .95 for the family, 20 audits should raise about one false alarm."""
+    flagged = 0
+    for seed in range(20):
+        data = make_memorisation(120, 4, label_noise=0.2, random_state=seed)
+        report = audit(
+            DecisionTreeClassifier(max_features=2), *data, forget="fraction:0.3",
+            attacks="loss", n_oracles=4, random_state=seed,
+        )  # fmt: skip
+        flagged += levels(report, "fraction:0.3")["retrain"] == "differs"
+    # more than 5 of 20 has probability 3e-4 at a true rate of 1 in 20
+    assert flagged <= 5
+
+
+def test_removing_a_class_pads_the_oracles_that_never_heard_of_it(forest):
+    report = audit(forest, X, Y, forget="class:0", attacks="loss", random_state=0,
+                   mechanisms="retrain")  # fmt: skip
+    scenario = report["class:0"]
+    assert scenario["kind"] == "class"
+    assert scenario["removed_classes"] == [0]
+    for model in scenario["models"][1:]:
+        assert model["accuracy"]["forget"]["value"] == 0
+        assert model["accuracy"]["test_removed"]["value"] == 0
+        assert model["accuracy"]["retain"]["value"] == 1
+    assert "loss_forget" not in scenario["models"][0]["gaps"]
+    assert report.model("class:0", "original")["verdict"]["level"] == "differs"
+
+
+def test_the_attack_can_only_tell_when_the_truth_can_be_told():
+    """A model that cannot memorise: members and held-out rows look alike to every attack."""
+    data = make_memorisation(400, 4, bayes_error=0.2, label_noise=0, random_state=3)
+    report = audit(LogisticRegression(), *data, forget="fraction:0.3", random_state=1,
+                   n_shadows=8, test_size=0.5)  # fmt: skip
+    for attack in report.data["settings"]["attacks"]:
+        low, high = report.attack("fraction:0.3", "original", attack).auc_interval
+        assert low <= 0.5 <= high
+
+
+def test_a_failing_mechanism_is_a_result_and_the_rest_goes_on(forest):
+    report = audit(forest, X, Y, forget="fraction:0.2", attacks="loss", random_state=0,
+                   mechanisms=("explode", "retrain"))  # fmt: skip
+    failed = report.model("fraction:0.2", "explode")
+    assert failed["status"] == "failed"
+    assert failed["error"] == "it exploded, and nothing was changed"
+    assert failed["verdict"]["level"] == "failed"
+    assert report.model("fraction:0.2", "retrain")["status"] == "ok"
+    assert "it exploded" in report.to_table()
+    assert "it exploded" in report.to_html()
+
+
+def test_variants_of_a_mechanism_are_told_apart_by_a_dict(forest):
+    report = audit(forest, X, Y, forget="fraction:0.2", attacks="loss", random_state=0,
+                   mechanisms={"own": "default", "again": "retrain"})  # fmt: skip
+    assert set(levels(report, "fraction:0.2")) == {"original", "own", "again"}
+
+
+def test_a_pipeline_is_audited_and_its_upstream_steps_are_named(forest):
+    pipeline = make_pipeline(StandardScaler(), forest)
+    report = audit(pipeline, X, Y, forget="class:2", mechanisms="retrain", attacks="loss",
+                   random_state=0)  # fmt: skip
+    notes = " ".join(report.model("class:2", "retrain")["notes"])
+    assert "standardscaler were fitted on the forgotten rows too" in notes
+    assert report.model("class:2", "retrain")["accuracy"]["forget"]["value"] == 0
+
+
+# --- what it leaves alone ---------------------------------------------------------------
+
+
+def test_results_depend_on_the_seed_alone_and_the_estimator_stays_unfitted(forest):
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    kwargs = {"forget": ["class:0", "fraction:0.2"], "n_shadows": 4, "mechanisms": "retrain"}
+    first, second = (
+        audit(forest, X, Y, random_state=7, n_jobs=n_jobs, **kwargs) for n_jobs in (1, 2)
+    )
+    other = audit(forest, X, Y, random_state=8, **kwargs)
+    assert numbers(first) == numbers(second)
+    assert numbers(first) != numbers(other)
+    assert not hasattr(forest, "classes_")
+    assert forest.random_state == 0
+    np.testing.assert_array_equal(np.random.get_state()[1], state)  # noqa: NPY002
+
+
+def numbers(report):
+    """Return what must be reproducible: everything but times."""
+    scenarios = json.loads(json.dumps(report.data["scenarios"]))
+    for scenario in scenarios:
+        for model in scenario["models"]:
+            model.pop("cost")
+    return scenarios
+
+
+def test_a_fitted_estimator_is_cloned_and_not_touched(forest):
+    fitted = clone(forest).fit(X, Y)
+    inner = fitted.forest_
+    audit(fitted, X, Y, forget="fraction:0.2", attacks="loss", mechanisms="retrain", random_state=0)
+    assert fitted.forest_ is inner
+    assert fitted.unlearning_log_ == []
+    assert len(fitted.y_) == 150
+
+
+def test_labels_of_any_kind(forest):
+    for y in (np.array(["red", "green", "blue"])[Y], Y - 1, Y == 0, Y.astype(float)):
+        report = audit(forest, X, y, forget="fraction:0.3", attacks="loss",
+                       mechanisms="retrain", random_state=0)  # fmt: skip
+        AuditReport.from_json(report.to_json()).to_table()
+    report = audit(forest, X, np.array(["red", "green", "blue"])[Y], forget="class:red",
+                   attacks="loss", mechanisms="retrain", random_state=0)  # fmt: skip
+    assert report["class:red"]["removed_classes"] == ["red"]
+
+
+def test_masks_refer_to_the_rows_that_were_given(forest):
+    mask = np.arange(150) % 5 == 0
+    report = audit(forest, X, Y, forget={"every fifth": mask}, X_test=X + 0.01, y_test=Y,
+                   attacks="loss", mechanisms="retrain", random_state=0)  # fmt: skip
+    # row 101 and row 142 of Iris are one flower; neither is a multiple of five
+    assert report["every fifth"]["n_forget"] == mask.sum()
+    report = audit(forest, X, Y, forget={"every fifth": mask}, attacks="loss",
+                   mechanisms="retrain", random_state=0)  # fmt: skip
+    assert 10 < report["every fifth"]["n_forget"] < mask.sum()
+
+
+def test_an_interrupt_keeps_the_scenarios_that_were_finished(forest, monkeypatch):
+    from skqmu.audit import _run
+
+    judge = _run.Judge
+
+    def judge_once(data, scenario, *args):
+        if scenario.name == "fraction:0.2":
+            raise KeyboardInterrupt
+        return judge(data, scenario, *args)
+
+    monkeypatch.setattr(_run, "Judge", judge_once)
+    with pytest.raises(KeyboardInterrupt) as interrupt:
+        audit(forest, X, Y, forget=["class:0", "fraction:0.2"], attacks="loss",
+              mechanisms="retrain", random_state=0)  # fmt: skip
+    report = interrupt.value.report
+    assert report.scenarios == ["class:0"]
+    assert not report.data["complete"]
+    assert "interrupted" in report.to_table()
+    assert "interrupted" in report.to_html()
+
+
+def test_a_dry_run_counts_and_trains_nothing(forest, monkeypatch):
+    monkeypatch.setattr(type(forest), "fit", None)
+    counts = audit(forest, X, Y, forget=["class:0", "fraction:0.2"], mechanisms="retrain",
+                   n_shadows=6, n_oracles=4, dry_run=True)  # fmt: skip
+    assert counts == {
+        "original": 1, "oracles": 8, "mechanism runs": 2, "shadows": 6, "attacks": 36,
+    }  # fmt: skip
+
+
+# --- what it refuses --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "error", "message"),
+    [
+        ({"estimator": LogisticRegression}, TypeError, "is a class; pass an object"),
+        ({"estimator": StandardScaler()}, TypeError, "must be a scikit-learn classifier"),
+        ({"estimator": LinearSVC()}, TypeError, "no predict_proba"),
+        ({"forget": "class:7"}, ValueError, "no class '7'; the classes are 0, 1, 2"),
+        ({"forget": {}}, ValueError, "empty dict"),
+        ({"attacks": "lirra"}, ValueError, "Did you mean 'lira'"),
+        ({"attacks": ()}, ValueError, "attacks is empty"),
+        ({"attacks": ("loss", "loss")}, ValueError, "names one attack twice"),
+        ({"attacks": "lira", "n_shadows": 5}, ValueError, "must be even"),
+        ({"attacks": "lira", "n_shadows": 2}, ValueError, "at least 4"),
+        ({"n_oracles": 0}, ValueError, "at least 1: every figure stands beside"),
+        ({"level": 95}, ValueError, "level=95 must lie in"),
+        ({"mechanisms": "pretend"}, ValueError, "has no unlearn"),
+        ({"mechanisms": ("retrain", "retrain")}, ValueError, "names one mechanism twice"),
+        ({"mechanisms": {"original": "retrain"}}, ValueError, "cannot be called 'original'"),
+        ({"X_test": X}, ValueError, "y_test is missing"),
+        ({"X_test": X[:, :2], "y_test": Y}, ValueError, "X_test has 2 features, X has 4"),
+        ({"X_test": X + 1, "y_test": Y + 1}, ValueError, "labels that y does not: 3"),
+        ({"reference_size": 2}, ValueError, "reference_size=2"),
+        ({"y": np.zeros(150)}, ValueError, "single class"),
+        ({"X": np.full((150, 4), np.nan)}, ValueError, "NaN"),
+        ({"random_state": -1}, ValueError, "must not be negative"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_trained(changes, error, message):
+    kwargs = {"estimator": KNeighborsClassifier(), "X": X, "y": Y, "forget": "fraction:0.2"}
+    with pytest.raises(error, match=message):
+        audit(**{**kwargs, "dry_run": True, **changes})
+
+
+def test_an_unknown_mechanism_is_raised_before_the_shadows_are_trained(forest, monkeypatch):
+    from skqmu.audit import _run
+
+    monkeypatch.setattr(_run, "ShadowPool", None)
+    with pytest.raises(ValueError, match="strategy='retrian' is unknown"):
+        audit(forest, X, Y, forget="fraction:0.2", mechanisms="retrian", random_state=0)
+
+
+# --- one name, two things ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "from skqmu import audit; from skqmu.audit import AuditReport",
+        "from skqmu.audit import AuditReport; from skqmu import audit",
+        "import skqmu.audit; audit = skqmu.audit; from skqmu.audit import AuditReport",
+        "import skqmu; audit = skqmu.audit; AuditReport = skqmu.audit.AuditReport",
+    ],
+)
+def test_audit_is_a_function_and_a_room_in_every_order_of_imports(lines):
+    code = (
+        f"{lines}; import skqmu, skqmu.audit as room, inspect, pickle;"
+        "assert callable(audit) and room is skqmu.audit is audit;"
+        "assert AuditReport is audit.AuditReport;"
+        "assert 'forget' in inspect.signature(audit).parameters;"
+        "assert pickle.loads(pickle.dumps(audit)) is audit;"
+        "from sklearn.datasets import load_iris;"
+        "from sklearn.neighbors import KNeighborsClassifier;"
+        "print(audit(KNeighborsClassifier(), *load_iris(return_X_y=True), forget='class:0',"
+        " dry_run=True))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "'oracles': 3" in result.stdout, result.stderr
+
+
+def test_the_module_and_the_function_are_one_call():
+    kwargs = {"forget": "fraction:0.2", "attacks": "loss", "dry_run": True}
+    model = KNeighborsClassifier()
+    assert skqmu.audit(model, X, Y, **kwargs) == audit(model, X, Y, **kwargs)
