@@ -7,8 +7,9 @@ A layer keeps no parameters and no gradients of its own. `forward` returns what
 from abc import ABC, abstractmethod
 
 import numpy as np
+from scipy.special import expit, log_expit
 
-__all__ = ["Dense", "Layer", "QuantumLayer"]
+__all__ = ["Dense", "Layer", "OneVsRest", "QuantumLayer"]
 
 
 class Layer(ABC):
@@ -56,6 +57,10 @@ class Layer(ABC):
         `d_params` has shape (n_parameters,), or (B, n_parameters) with `per_sample`;
         `d_inputs` is None unless `need_inputs`.
         """
+
+    def outputs(self, params, inputs):
+        """Outputs alone, for predictions: nothing is kept for `backward`."""
+        return self.forward(params, inputs)[0]
 
     def period(self):
         """Period of each parameter, shape (n_parameters,); inf where it has none."""
@@ -175,6 +180,9 @@ class QuantumLayer(Layer):
     def forward(self, params, inputs):
         return self.executable.forward(inputs, params)
 
+    def outputs(self, params, inputs):
+        return self.executable.expectations(inputs, params)
+
     def backward(self, params, tape, d_outputs, *, per_sample, need_inputs):
         d_inputs, d_params = self.executable.backward(
             tape, d_outputs, per_sample=per_sample, need_inputs=need_inputs
@@ -183,3 +191,31 @@ class QuantumLayer(Layer):
 
     def period(self):
         return np.asarray(self.executable.weight_periods, dtype=float)
+
+
+class OneVsRest(Layer):
+    """Logits of a softmax from those of independent logistic regressions.
+
+    ``ln sigmoid(l_k)`` for each class, so that the softmax is the normalised sigmoid; one
+    regression stands for two classes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.network import OneVsRest
+    >>> OneVsRest().forward(np.zeros(0), np.array([[0.0]]))[0].round(3)
+    array([[-0.693, -0.693]])
+    """
+
+    name = "one_vs_rest"
+
+    def forward(self, params, inputs):
+        single = inputs.shape[1] == 1
+        both = np.concatenate([-inputs, inputs], axis=1) if single else inputs
+        return log_expit(both), (both, single)
+
+    def backward(self, params, tape, d_outputs, *, per_sample, need_inputs):
+        both, single = tape
+        d_params = np.zeros((len(both), 0) if per_sample else 0)
+        d_both = d_outputs * expit(-both)
+        return d_params, d_both[:, 1:] - d_both[:, :1] if single else d_both

@@ -118,6 +118,24 @@ class Network:
         self._spend(len(X), gradient=False)
         return values, (params, tape)
 
+    def logits(self, params, X):
+        """Logits alone, as predictions need them; holds one layer's outputs at a time.
+
+        Parameters
+        ----------
+        params : ndarray of shape (layout.size,)
+        X : ndarray of shape (B, n_features)
+
+        Returns
+        -------
+        ndarray of shape (B, n_outputs)
+        """
+        values = X
+        for layer in self.layers:
+            values = layer.outputs(self._of(layer, params), values)
+        self._spend(len(X), gradient=False)
+        return values
+
     def backward(self, tape, d_logits, *, per_sample=False, need_inputs=False):
         """Vector-Jacobian product.
 

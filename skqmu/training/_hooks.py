@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..exceptions import TrainingDivergedError
 from ..network import cross_entropy
 from ._loop import Hook
 
@@ -63,9 +64,15 @@ class EarlyStopping(Hook):
         self.waited = 0
 
     def after_epoch(self, run):
-        logits, _ = run.network.forward(run.params, self.records.X)
-        weights = self.records.weights / self.records.weights.sum()
-        loss = float(weights @ cross_entropy(logits, self.records.targets))
+        with np.errstate(over="ignore", invalid="ignore"):
+            logits = run.network.logits(run.params, self.records.X)
+            weights = self.records.weights / self.records.weights.sum()
+            loss = float(weights @ cross_entropy(logits, self.records.targets))
+        if not np.isfinite(loss):
+            raise TrainingDivergedError(
+                f"the validation loss became non-finite in epoch {run.epoch}; lower "
+                "learning_rate_init or scale the features."
+            )
         hits = logits.argmax(axis=1) == self.records.labels
         run.history[-1].update(valid_loss=loss, valid_score=float(weights @ hits))
         self.waited = 0 if loss < self.best - self.tol else self.waited + 1
@@ -185,11 +192,7 @@ class SklearnCallbacks(Hook):
             **self.data,
         }
 
-    def begin(self, run):
-        self._open(run)
-        return False
-
-    def _open(self, run):
+    def before_epoch(self, run):
         self.epoch = self.context.subcontext(task_name="epoch")
         self.epoch.call_on_fit_task_begin(**self._arguments(run))
 
@@ -197,8 +200,6 @@ class SklearnCallbacks(Hook):
         stop = self.epoch.call_on_fit_task_end(**self._arguments(run))
         if stop:
             run.stop_reason = "a callback asked to stop"
-        elif run.epoch < run.max_iter:
-            self._open(run)
         return stop
 
 
@@ -224,21 +225,32 @@ class Checkpoint(Hook):
         self.epoch = 0
 
     def begin(self, run):
+        if self.path.exists():
+            saved = self._read()
+            vars(run).update(saved["run"])
+            for hook, state in zip(self.hooks, saved["hooks"], strict=True):
+                vars(hook).update(state)
+        # Not before the file was accepted: what is refused must not be written over.
         self.states, self.epoch = self._hook_states(), run.epoch
-        if not self.path.exists():
-            return False
+        return run.finished
+
+    def _read(self):
         with self.path.open("rb") as file:
-            saved = pickle.load(file)
-        if saved["signature"] != self.signature:
+            content = file.read()
+        try:
+            saved = pickle.loads(content)
+            signature = saved["signature"]
+        except Exception as error:  # whatever a foreign file makes of the unpickler
+            raise ValueError(
+                f"checkpoint={str(self.path)!r} is no checkpoint of skqmu "
+                f"({type(error).__name__}: {error}); delete the file or name another one."
+            ) from error
+        if signature != self.signature:
             raise ValueError(
                 f"checkpoint={str(self.path)!r} belongs to another fit (other data, parameters or "
                 "random_state); delete the file or name another one."
             )
-        vars(run).update(saved["run"])
-        for hook, state in zip(self.hooks, saved["hooks"], strict=True):
-            vars(hook).update(state)
-        self.states, self.epoch = saved["hooks"], run.epoch
-        return run.finished
+        return saved
 
     def after_epoch(self, run):
         self.states, self.epoch = self._hook_states(), run.epoch
@@ -256,7 +268,10 @@ class Checkpoint(Hook):
     def _write(self, run):
         state = {
             "signature": self.signature,
-            "run": {name: copy.copy(getattr(run, name)) for name in self._SAVED},
+            "run": {
+                **{name: copy.copy(getattr(run, name)) for name in self._SAVED},
+                "cost": run.spent(),
+            },
             "hooks": self.states,
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)

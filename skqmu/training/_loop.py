@@ -23,6 +23,9 @@ class Hook:
         """Before the first step; True ends the run at once."""
         return False
 
+    def before_epoch(self, run):
+        """Before the first step of each epoch (after a resume: before the next one)."""
+
     def after_step(self, run):
         """After each step."""
         return False
@@ -77,6 +80,9 @@ class TrainingRun:
         ``"max_iter"``, or what the hook that ended the run said.
     finished : bool
         Whether the run came to its end (it was neither interrupted nor did it fail).
+    cost : dict
+        What the run spent, as the network's meter counts it, the time before a resume
+        included; filled in when the loop ends.
     """
 
     network: object
@@ -91,6 +97,16 @@ class TrainingRun:
     kept_epoch: int | None = None
     stop_reason: str = "max_iter"
     finished: bool = False
+    cost: dict = field(default_factory=dict)
+    _meter: object = None
+
+    def __post_init__(self):
+        self._meter = self.network.meter.copy()
+
+    def spent(self):
+        """Cost up to now."""
+        now = self.network.meter.since(self._meter)
+        return {name: self.cost.get(name, 0) + value for name, value in now.items()}
 
     @property
     def params(self):
@@ -156,6 +172,7 @@ def train(run, hooks=()):
                 pass
         run.finished = True
     finally:
+        run.cost, run._meter = run.spent(), run.network.meter.copy()
         for hook in hooks:
             hook.end(run)
     return run
@@ -168,6 +185,8 @@ def _any_ends(answers):
 
 def _epoch(run, hooks):
     steps = epoch_batches(run.objective, run.epoch, run.batch_size, run.generator())
+    for hook in hooks:
+        hook.before_epoch(run)
     for number, batches in enumerate(steps):
         if number < run.point.step:
             continue  # taken before a resume
@@ -181,16 +200,14 @@ def _epoch(run, hooks):
 
 def _step(run, batches, number):
     started = time.perf_counter()
-    loss, gradient = run.evaluate(batches)
-    norm = float(np.linalg.norm(gradient))
-    if not np.isfinite(loss + norm):
-        raise TrainingDivergedError(
-            f"the {'loss' if not np.isfinite(loss) else 'gradient'} became non-finite in epoch "
-            f"{run.epoch + 1}, step {number + 1}; lower learning_rate_init or scale the "
-            "features (angles of a few radians are what circuits expect)."
-        )
     here = run.point
-    params, moments = run.solver.step(here.params, gradient, here.moments)
+    # Overflow is found below, and told as what it is.
+    with np.errstate(over="ignore", invalid="ignore"):
+        loss, gradient = run.evaluate(batches)
+        norm = float(np.linalg.norm(gradient))
+        _check_finite(run, number, loss=loss, gradient=norm)
+        params, moments = run.solver.step(here.params, gradient, here.moments)
+        _check_finite(run, number, parameters=params)
     if run.objective.trainable is not None:
         params = np.where(run.objective.trainable, params, here.params)
     n_rows = len(batches[0][1])
@@ -206,6 +223,16 @@ def _step(run, batches, number):
         rows=here.rows + n_rows,
         seconds=here.seconds + time.perf_counter() - started,
     )
+
+
+def _check_finite(run, number, **values):
+    for name, value in values.items():
+        if not np.isfinite(value).all():
+            raise TrainingDivergedError(
+                f"the {name} became non-finite in epoch {run.epoch + 1}, step {number + 1}; lower "
+                "learning_rate_init or scale the features (angles of a few radians are what "
+                "circuits expect)."
+            )
 
 
 def _close_epoch(run):

@@ -100,6 +100,9 @@ def epoch_batches(objective, epoch, batch_size, rng):
     """
     for phase in objective.phases(epoch):
         sizes = {name: len(objective.streams[name]) for name in phase}
+        if not all(sizes.values()):
+            empty = [name for name, size in sizes.items() if not size]
+            raise ValueError(f"stream {empty[0]!r} holds no records; there is nothing to train on.")
         n_steps = max(-(-size // batch_size) for size in sizes.values())
         orders = {name: _passes(size, batch_size, rng) for name, size in sizes.items()}
         for _ in range(n_steps):
