@@ -1,16 +1,25 @@
 """Attacks: meta-estimators that measure what a fitted classifier gives away of its members."""
 
 from skqmu.attacks._guards import match_classes
+from skqmu.attacks._label_only import LabelOnlyAttack
+from skqmu.attacks._learned import QNNOutputAttack, ShadowModelAttack
 from skqmu.attacks._lira import LiRAAttack
 from skqmu.attacks._pool import ShadowPool
+from skqmu.attacks._quantile import QuantileAttack
 from skqmu.attacks._registry import all_attacks
 from skqmu.attacks._result import AttackResult
+from skqmu.attacks._rmia import RMIAAttack
 from skqmu.attacks._threat_model import ThreatModel
 from skqmu.attacks._threshold import ThresholdAttack
 
 __all__ = [
     "AttackResult",
+    "LabelOnlyAttack",
     "LiRAAttack",
+    "QNNOutputAttack",
+    "QuantileAttack",
+    "RMIAAttack",
+    "ShadowModelAttack",
     "ShadowPool",
     "ThreatModel",
     "ThresholdAttack",

@@ -254,13 +254,17 @@ class ShadowAttack(Attack):
     def _facts(self):
         return {}
 
+    def _n_shadow_queries(self):
+        # shadows are asked as often as the target: averages of K have another spread
+        return self.n_queries
+
     def _make_pool(self):
         source = self.target if self.shadow_estimator is None else self.shadow_estimator
         # drawn once a fit, here, so that a RandomState passed in advances once
         return ShadowPool(
             source,
             n_shadows=self.n_shadows,
-            n_queries=self.n_queries,
+            n_queries=self._n_shadow_queries(),
             memory=self.memory,
             n_jobs=self.n_jobs,
             random_state=entropy_from(self.random_state),
@@ -275,7 +279,8 @@ class ShadowAttack(Attack):
         if not isinstance(pool, ShadowPool):
             raise TypeError(f"pool must be a fitted ShadowPool; got {type(pool).__name__}.")
         check_is_fitted(pool)
-        if pool.n_queries != self.n_queries:
+        # labels are asked of the shadows anew, whatever the pool's probabilities average
+        if self.query == "proba" and pool.n_queries != self.n_queries:
             raise ValueError(
                 f"n_queries={self.n_queries}, but the shadows of this pool were asked "
                 f"{pool.n_queries} time(s): their answers have another spread than the "
@@ -283,8 +288,11 @@ class ShadowAttack(Attack):
             )
         return pool
 
-    def _calibrate(self, pool, y):
+    def _calibration_shadows(self, pool):
         step = max(1, pool.n_shadows // self._n_calibration)
-        shadows = np.arange(0, pool.n_shadows, step)[: self._n_calibration]
+        return np.arange(0, pool.n_shadows, step)[: self._n_calibration]
+
+    def _calibrate(self, pool, y):
+        shadows = self._calibration_shadows(pool)
         scores = list(self._shadow_scores(pool, y, shadows))
         return Calibration.fit(np.concatenate(scores), pool.members_[shadows].ravel())

@@ -12,6 +12,7 @@ __all__ = [
     "check_evaluation",
     "match_classes",
     "n_requests",
+    "warn_if_in_sample",
     "warn_if_pool_differs",
     "warn_if_stale",
     "warn_if_unbalanced",
@@ -185,6 +186,18 @@ def warn_if_pool_differs(in_pool, membership, *, level=0.01):
             f"{table[0].sum():.0f} non-members are in the attacker's pool, and records inside "
             "and outside it get scores of different kinds. Put all records to be attacked "
             "into the pool, or none.",
+            ThreatModelWarning,
+            stacklevel=4,
+        )
+
+
+def warn_if_in_sample(shown):
+    """Warn when an attack is evaluated on records whose membership it was fitted with."""
+    if shown.any():
+        warnings.warn(
+            f"{shown.sum()} of {shown.size} evaluated records were shown to the attack "
+            "together with their membership: the figure is in-sample. Fit on one half of the "
+            "members and non-members, evaluate on the other.",
             ThreatModelWarning,
             stacklevel=4,
         )

@@ -118,12 +118,6 @@ class LiRAAttack(PerRecordAttack):
         self
         """
         check_choice("variance", self.variance, ("auto", "record", "pooled"))
-        n_shadows = self.n_shadows if pool is None else getattr(pool, "n_shadows", 4)
-        if n_shadows < 4:
-            raise ValueError(
-                f"n_shadows={n_shadows}: LiRA needs a spread, so at least 4 shadows (2 with "
-                "each record, 2 without); 64 and more for the published strength."
-            )
         return super().fit(X_pool, y_pool, pool=pool)
 
     def _facts(self):

@@ -8,7 +8,6 @@ from skqmu.attacks._base import ShadowAttack
 from skqmu.attacks._guards import warn_if_pool_differs
 from skqmu.attacks._outputs import align_columns
 from skqmu.attacks._pool import take
-from skqmu.attacks._store import ShadowOutputs
 
 __all__ = ["PerRecordAttack", "masked_median", "masked_moments"]
 
@@ -22,6 +21,10 @@ class PerRecordAttack(ShadowAttack):
     does not depend on the number of shadows. Records of the pool have shadows inside and
     outside; for all others every shadow is outside, and they get the offline score.
     """
+
+    # whether scores are relative to other records' (RMIA); saves a query of the pool
+    _uses_population = False
+    _target_population = None
 
     @abstractmethod
     def _observe(self, proba, y):
@@ -42,8 +45,12 @@ class PerRecordAttack(ShadowAttack):
     def _compare(self, signal, statistics, whole, population):
         """Return scores of shape (n,)."""
 
-    def _population(self, signal, statistics, whole):
-        """Return what the signals of the pool say of the model under attack."""
+    def _population(self, model, signal, statistics):
+        """Return what a population says of the model under attack.
+
+        `model` is the number of a shadow, or None for the target; `signal` and
+        `statistics` are the model's on the records of the pool.
+        """
         return None
 
     # -- pool -----------------------------------------------------------------------------
@@ -66,14 +73,22 @@ class PerRecordAttack(ShadowAttack):
         ]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
+    def _adopt(self, pool, X_pool):
+        pool = super()._adopt(pool, X_pool)
+        _check_shadows(type(self).__name__, pool.n_shadows)
+        return pool
+
+    def _make_pool(self):
+        _check_shadows(type(self).__name__, self.n_shadows)
+        return super()._make_pool()
+
     def _learn(self, pool, y):
         statistics = self._reduce(pool, pool.outputs(), y, pool.members_)
         self.statistics_ = statistics
         self._whole = self._join(statistics)
-        self._pool_y = y
-        self._pool_population = self._population(
-            self._observe(self._ask(pool.X_), y), statistics, self._whole
-        )
+        if self._uses_population:
+            signal = self._observe(self._ask(pool.X_), y)
+            self._target_population = self._population(None, signal, statistics)
 
     def _shadow_scores(self, pool, y, shadows):
         for s in shadows:
@@ -81,7 +96,7 @@ class PerRecordAttack(ShadowAttack):
             whole = self._join(statistics)
             proba = align_columns(pool.outputs().one(s), pool.classes_, self.target_classes_)
             signal = self._observe(proba, y)
-            population = self._population(signal, statistics, whole)
+            population = self._population(s, signal, statistics)
             yield self._compare(signal, statistics, whole, population)
 
     # -- target ---------------------------------------------------------------------------
@@ -95,22 +110,27 @@ class PerRecordAttack(ShadowAttack):
         if known.any():
             statistics = {name: values[at[known]] for name, values in self.statistics_.items()}
             scores[known] = self._compare(
-                signal[known], statistics, self._whole, self._pool_population
+                signal[known], statistics, self._whole, self._target_population
             )
         if not known.all():
-            outputs = self._query_shadows(take(X, np.flatnonzero(~known)))
+            outputs = pool.query(take(X, np.flatnonzero(~known)))
             outside = np.zeros(outputs.shape[:2], dtype=bool)
             statistics = self._reduce(pool, outputs, y[~known], outside)
             scores[~known] = self._compare(
-                signal[~known], statistics, self._whole, self._pool_population
+                signal[~known], statistics, self._whole, self._target_population
             )
         return scores
 
-    def _query_shadows(self, X) -> ShadowOutputs:
-        return self.shadow_pool_.query(X)
-
     def _check_fairness(self, X, labels, membership):
         warn_if_pool_differs(self.shadow_pool_.locate(X, labels) >= 0, membership)
+
+
+def _check_shadows(name, n_shadows):
+    if n_shadows < 4:
+        raise ValueError(
+            f"n_shadows={n_shadows}: {name} needs 4 shadows at least (2 with each record, 2 "
+            "without, and one of them plays the target when probabilities are calibrated)."
+        )
 
 
 def masked_median(values, mask):

@@ -1,6 +1,7 @@
 """The shadows of one audit: trained once, on balanced halves of a pool, shared by attacks."""
 
 import pickle
+from copy import copy
 from functools import partial
 
 import joblib
@@ -185,7 +186,9 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         self.forgotten_ = None if forget is None else members & forget
         self.n_trained_ = len(missing)
         self.settings_ = settings_of(template)
-        self._index, self._store, self._entropy = index, store, entropy
+        self._index, self._store = index, store
+        # set by asked_again: outputs and settings other than those of the fit
+        self._asked, self._params = None, None
         return self
 
     # -- reading ------------------------------------------------------------------------
@@ -211,6 +214,8 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
             )
         if before and self.forgotten_ is None:
             raise ValueError("before=True needs a pool fitted with forget=.")
+        if self._asked is not None and not before:
+            return self._asked
         return self._store.outputs("before" if before else "after", self.n_shadows)
 
     def has_proba(self):
@@ -249,35 +254,62 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         -------
         ShadowOutputs of shape (n_shadows, n, C)
         """
+        check_is_fitted(self)
         n_queries = self.n_queries if n_queries is None else n_queries
+        params = self._params if params is None else params
         return self.map(_Query(self.classes_, n_queries, params), X)
 
-    def map(self, function, *args):
-        """Apply ``function(model, *args)``, which returns an array, to every shadow.
+    def map(self, function, *args, shadows=None):
+        """Apply ``function(model, *args)``, which returns an array, to the shadows.
 
         Parameters
         ----------
         function : callable
         *args : object
             Passed on, the same for every shadow.
+        shadows : sequence of int or None, default=None
+            Which; ``None`` is all.
 
         Returns
         -------
-        ShadowOutputs
+        ShadowOutputs of shape (len(shadows), ...)
         """
         check_is_fitted(self)
-        results, spill = [None] * self.n_shadows, None
-        jobs = ((i, function, self._store.model(i), args) for i in range(self.n_shadows))
-        for i, array in run_jobs(
-            _apply, jobs, self.n_shadows, n_jobs=self.n_jobs, verbose=self.verbose, label="queries"
-        ):
-            if spill is None and array.nbytes * self.n_shadows > BLOCK_BYTES:
+        shadows = range(self.n_shadows) if shadows is None else shadows
+        n, spill = len(shadows), None
+        results = [None] * n
+        jobs = ((i, function, self._store.model(s), args) for i, s in enumerate(shadows))
+        run = partial(run_jobs, n_jobs=self.n_jobs, verbose=self.verbose, label="queries")
+        for i, array in run(_apply, jobs, n):
+            if spill is None and array.nbytes * n > BLOCK_BYTES:
                 spill = ShadowStore()
             if spill is None:
                 results[i] = array
             else:
                 spill.write(i, b"", {"after": array})
-        return ShadowOutputs(results) if spill is None else spill.outputs("after", self.n_shadows)
+        return ShadowOutputs(results) if spill is None else spill.outputs("after", n)
+
+    def asked_again(self, *, n_queries=None, params=None):
+        """Return the same shadows, asked about the pool once more, with other settings.
+
+        Parameters
+        ----------
+        n_queries : int or None, default=None
+        params : dict or None, default=None
+            As in :meth:`query`; also used for records outside the pool from here on.
+
+        Returns
+        -------
+        ShadowPool
+            Fitted; shares models and membership with this one.
+        """
+        check_is_fitted(self)
+        other = copy(self)
+        other.n_queries = self.n_queries if n_queries is None else n_queries
+        check_count("n_queries", other.n_queries, 1)
+        other._params = {**(self._params or {}), **(params or {})}
+        other._asked = other.query(self.X_)
+        return other
 
     def clear(self):
         """Delete the shadows from disk, also from `memory`; the pool is unfitted after it."""
