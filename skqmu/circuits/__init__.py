@@ -3,7 +3,7 @@
 from ._ansatze import ansatze, entangled_pairs, entanglements
 from ._build import QNNCircuit, build_circuit
 from ._encodings import AmplitudeGate, encodings
-from ._observables import z_observables
+from ._observables import z_observables, zz_observables
 
 __all__ = [
     "AmplitudeGate",
@@ -14,4 +14,5 @@ __all__ = [
     "entangled_pairs",
     "entanglements",
     "z_observables",
+    "zz_observables",
 ]

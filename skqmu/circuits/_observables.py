@@ -1,8 +1,10 @@
 """Observables that readouts need."""
 
+from itertools import combinations
+
 from qiskit.quantum_info import SparsePauliOp
 
-__all__ = ["z_observables"]
+__all__ = ["z_observables", "zz_observables"]
 
 
 def z_observables(n_qubits):
@@ -26,4 +28,28 @@ def z_observables(n_qubits):
     return [
         SparsePauliOp.from_sparse_list([("Z", [q], 1.0)], num_qubits=n_qubits)
         for q in range(n_qubits)
+    ]
+
+
+def zz_observables(n_qubits):
+    """ZZ on each pair of qubits.
+
+    Parameters
+    ----------
+    n_qubits : int
+
+    Returns
+    -------
+    list of qiskit.quantum_info.SparsePauliOp
+        Pairs in the order of ``itertools.combinations``.
+
+    Examples
+    --------
+    >>> from skqmu.circuits import zz_observables
+    >>> [str(zz.paulis[0]) for zz in zz_observables(3)]
+    ['IZZ', 'ZIZ', 'ZZI']
+    """
+    return [
+        SparsePauliOp.from_sparse_list([("ZZ", list(pair), 1.0)], num_qubits=n_qubits)
+        for pair in combinations(range(n_qubits), 2)
     ]

@@ -30,11 +30,13 @@ from ._fitting import (
     LATER_FITS,
     FitData,
     Trained,
+    initial_params,
     make_records,
     make_run,
     run_loop,
     validation_rows,
 )
+from ._head import solve_head
 from ._members import MemberRecord
 
 __all__ = ["BaseUnlearningClassifier"]
@@ -124,7 +126,7 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             Likewise.
         """
         with _all_or_nothing(self):
-            validate_params(self)
+            self._check_parameters()
             self._check_members_can_be_kept(fingerprint_key)
             resuming = self.warm_start and hasattr(self, "params_")
             data = self._validated(
@@ -162,6 +164,14 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
     def _trained(self, data, seed, *, start=None, context=None, given=None, max_iter=None):
         """Run the loop on validated data; returns a `Trained`."""
         network = self._network(data.n_classes)
+        if self._solves_head():
+            if start is not None or max_iter is not None:
+                raise ValueError(
+                    f"head={self.head!r} is solved at once and cannot go on from earlier data; use "
+                    "fit with warm_start=False, or head='softmax'."
+                )
+            with self._backend().limit_threads():
+                return solve_head(self, network, data, seed)
         records = everyone = make_records(data, self.class_weight, self.classes_)
         held_out, valid = np.zeros(len(data), dtype=bool), None
         if self.early_stopping and max_iter is None:
@@ -204,6 +214,22 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             rows = np.arange(len(everyone))[~held_out]
             updates = [(rows[batch], step) for _, batch, step in log.updates]
         return Trained(run, held_out, updates, importances)
+
+    def _initial_params(self, network, seed):
+        """Parameters that a fit starts from."""
+        return initial_params(network, seed)
+
+    def _trainable_mask(self, network):
+        """Parameters that `fit` trains; None: all."""
+        return None
+
+    def _solves_head(self):
+        """Whether the head is solved on fixed features instead of trained."""
+        return False
+
+    def _head_view(self, network, forget, retain):
+        """The head on a fixed circuit, for strategies that solve it; None without one."""
+        return None
 
     def _importance_kinds_to_keep(self):
         """Importances that a later request will need and could not compute any more."""
@@ -258,7 +284,7 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             Rows that come again with the same label count once in the member record.
         """
         with _all_or_nothing(self):
-            validate_params(self)
+            self._check_parameters()
             self._check_members_can_be_kept(fingerprint_key)
             first = not hasattr(self, "params_")
             if first and classes is None:
@@ -286,6 +312,10 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             self._adopt(trained)
             self._remember(data, trained, fingerprint_key, extend=not first)
         return self
+
+    def _check_parameters(self):
+        """Refuse parameters that are wrong by themselves or do not go together."""
+        validate_params(self)
 
     def _check_members_can_be_kept(self, fingerprint_key):
         if self.checkpoint is not None and not isinstance(self.random_state, Integral):
@@ -327,6 +357,7 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         """Make a run's end the estimator's state."""
         run = trained.run
         self.params_ = run.params
+        self._head_state = trained.head_state
         self._moments = run.point.moments
         self.history_ = run.history
         self.loss_curve_ = [row["loss"] for row in run.history]
@@ -464,7 +495,7 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         interrupted leaves everything as it was but for an entry in the log.
         """
         check_is_fitted(self, "params_")
-        validate_params(self)
+        self._check_parameters()
         chosen = resolve_strategy(
             self.unlearning if strategy is None else strategy,
             "unlearning" if strategy is None else "strategy",

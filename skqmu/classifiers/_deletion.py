@@ -48,6 +48,7 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
     reference = _reference_part(estimator, forget, *reference, fingerprint_key)
     _check_data_at_hand(estimator, strategy, retain, reference)
     request, refitted = _request(estimator, forget, retain, reference)
+    strategy.check(request)
 
     started = time.perf_counter()
     spent = request.network.meter.copy()
@@ -64,6 +65,9 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
     try:
         with estimator._backend().limit_threads():
             outcome = _run(strategy, request)
+            if request.trainable is not None:
+                params = np.where(request.trainable, outcome.params, request.params)
+                outcome = replace(outcome, params=params)
             if not np.isfinite(outcome.params).all():
                 raise TrainingDivergedError(
                     f"{type(strategy).__name__} gave non-finite parameters."
@@ -93,6 +97,8 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
     after = {
         "params_": outcome.params,
         "_moments": None,
+        # A strategy that moved a solved head in another way leaves it without its state.
+        "_head_state": outcome.head_state if trained is None else trained.head_state,
         "_members": members,
         "_updates": _updates_after(estimator, forget, retain, trained, outcome),
         "_importances": _importances_after(estimator, request, trained),
@@ -272,6 +278,8 @@ def _check_data_at_hand(estimator, strategy, retain, reference):
         missing -= {"importance"}
     if estimator._updates is not None:
         missing -= {"update_log"}
+    if getattr(estimator, "objective_noise", 0):
+        missing -= {"objective_noise"}
     if not missing:
         return
     ways = {
@@ -280,6 +288,8 @@ def _check_data_at_hand(estimator, strategy, retain, reference):
         "early_stopping=True",
         "importance": 'pass X_retain and y_retain, fit with store_data="rows", or fit with '
         "unlearning= this strategy, so that fit measures importances",
+        "objective_noise": "fit QNNClassifier(trainable='head', head='logistic', "
+        "objective_noise=sigma) with sigma > 0",
         "update_log": "fit with log_updates=True (a request that changes the parameters in another "
         "way ends the log)",
     }
@@ -310,6 +320,7 @@ def _request(estimator, forget, retain, reference):
     number = len(estimator.unlearning_log_)
     with_record = estimator._members.mode != "none"
     refitted = {}
+    network = estimator._network()
 
     def refit(seed):
         seed = np.random.SeedSequence(estimator._seed) if seed is None else seed
@@ -321,10 +332,10 @@ def _request(estimator, forget, retain, reference):
         if retain is None:
             return estimator._importances[kind]
         seen = np.concatenate([~part.held_out for part in parts]) if with_record else slice(None)
-        return importance_of(estimator._network(), estimator.params_, records[seen], kind)
+        return importance_of(network, estimator.params_, records[seen], kind)
 
     request = UnlearningRequest(
-        network=estimator._network(),
+        network=network,
         params=estimator.params_,
         forget=forget_records,
         retain=retain_records,
@@ -336,6 +347,8 @@ def _request(estimator, forget, retain, reference):
         solver=lambda rate: make_solver(estimator, rate),
         refit=refit,
         importance=importance,
+        trainable=estimator._trainable_mask(network),
+        head=estimator._head_view(network, forget, retain),
         updates=[step for places, step in estimator._updates or () if _shares(places, forget)],
     )
     return request, refitted

@@ -27,6 +27,8 @@ __all__ = [
     "REQUESTS",
     "FitData",
     "Trained",
+    "child_seed",
+    "initial_params",
     "make_records",
     "make_run",
     "make_solver",
@@ -88,12 +90,20 @@ class Trained:
         With ``log_updates``: the rows of a step's batch, and the step.
     importances : dict of str to Importance
         Where the rows themselves are not kept and the configured strategy compares them.
+    head_state : dict or None
+        Of a solved head: what its solution depends on, or how exact it is.
     """
 
     run: TrainingRun
     held_out: np.ndarray
     updates: list | None = None
     importances: dict = field(default_factory=dict)
+    head_state: dict | None = None
+
+
+def initial_params(network, seed):
+    """Parameters that a fit with this seed starts from."""
+    return network.initial(np.random.default_rng(child_seed(seed, _INITIAL)))
 
 
 def make_records(data, class_weight, classes):
@@ -174,11 +184,14 @@ def make_run(estimator, network, records, seed, *, start=None, max_iter=None):
         Parameters and moments to go on from; None: fresh ones.
     """
     if start is None:
-        rng = np.random.default_rng(child_seed(seed, _INITIAL))
-        start = Point(network.initial(rng))
+        start = Point(estimator._initial_params(network, seed))
     return TrainingRun(
         network=network,
-        objective=Objective({"train": records}, decay=estimator.alpha / len(records)),
+        objective=Objective(
+            {"train": records},
+            decay=estimator.alpha / len(records),
+            trainable=estimator._trainable_mask(network),
+        ),
         solver=make_solver(estimator, estimator.learning_rate_init),
         point=start,
         seed=child_seed(seed, _ORDER),

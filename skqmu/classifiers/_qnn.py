@@ -1,11 +1,21 @@
 """`QNNClassifier`: a variational quantum circuit with a linear head."""
 
-from numbers import Integral
+from numbers import Integral, Real
+
+import numpy as np
 
 from .._validation import HasMethods, Interval, StrOptions, check_is_fitted
-from ..circuits import ansatze, build_circuit, encodings, entanglements, z_observables
-from ..network import Dense, Network, QuantumLayer
+from ..circuits import (
+    ansatze,
+    build_circuit,
+    encodings,
+    entanglements,
+    z_observables,
+    zz_observables,
+)
+from ..network import Dense, Network, OneVsRest, QuantumLayer
 from ._base import BaseUnlearningClassifier
+from ._head import head_view
 
 __all__ = ["QNNClassifier"]
 
@@ -36,6 +46,21 @@ QuantumCircuit, default="strong"
     entanglement : {"none", "linear", "ring", "full"}, default="ring"
     reuploading : bool, default=False
         Repeat the encoding before every layer (Perez-Salinas et al. 2020).
+    observables : {"z", "zz"} or list of SparsePauliOp, default="z"
+        What the head reads: <Z> of each qubit, these and <ZZ> of each pair, or your own.
+    trainable : {"all", "head"}, default="all"
+        ``"head"``: circuit weights stay as they are drawn or given; only such a model can
+        be downdated exactly or with a certificate.
+    circuit_weights : array-like of shape (n_weights,) or None, default=None
+        For ``trainable="head"``: weights trained on other data.
+    head : {"softmax", "ridge", "logistic"}, default="softmax"
+        For ``trainable="head"``: least squares, or one-vs-rest logistic regressions, both
+        solved instead of trained.
+    head_penalty : float, default=0.1
+        Of a solved head: on the summed squares (ridge), or per row (logistic).
+    objective_noise : float, default=0.0
+        Standard deviation of the random linear term in a logistic head's loss, which
+        `CertifiedRemoval` needs. It must stay secret, and `random_state` determines it.
     backend : {"statevector"} or Backend, default="statevector"
         Where circuits run. It alone may be changed after `fit`: the same weights predict
         on any backend.
@@ -138,6 +163,12 @@ QuantumCircuit, default="strong"
         "n_layers": [Interval(Integral, 1, None, closed="left")],
         "entanglement": [StrOptions(set(entanglements()))],
         "reuploading": ["boolean"],
+        "observables": [StrOptions({"z", "zz"}), list, tuple],
+        "trainable": [StrOptions({"all", "head"})],
+        "circuit_weights": ["array-like", None],
+        "head": [StrOptions({"softmax", "ridge", "logistic"})],
+        "head_penalty": [Interval(Real, 0, None, closed="neither")],
+        "objective_noise": [Interval(Real, 0, None, closed="left")],
     }
 
     def __init__(
@@ -149,6 +180,12 @@ QuantumCircuit, default="strong"
         n_layers=3,
         entanglement="ring",
         reuploading=False,
+        observables="z",
+        trainable="all",
+        circuit_weights=None,
+        head="softmax",
+        head_penalty=0.1,
+        objective_noise=0.0,
         backend="statevector",
         solver="adam",
         learning_rate_init=0.05,
@@ -179,6 +216,12 @@ QuantumCircuit, default="strong"
         self.n_layers = n_layers
         self.entanglement = entanglement
         self.reuploading = reuploading
+        self.observables = observables
+        self.trainable = trainable
+        self.circuit_weights = circuit_weights
+        self.head = head
+        self.head_penalty = head_penalty
+        self.objective_noise = objective_noise
         self.backend = backend
         self.solver = solver
         self.learning_rate_init = learning_rate_init
@@ -211,6 +254,8 @@ QuantumCircuit, default="strong"
             "n_layers": self.n_layers,
             "entanglement": self.entanglement,
             "reuploading": self.reuploading,
+            "observables": self.observables,
+            "head": self.head,
         }
 
     def _n_qubits_for(self, n_features):
@@ -224,15 +269,85 @@ QuantumCircuit, default="strong"
         return min(max(_FEWEST, n_features), _MOST)
 
     def _build_network(self, structure, n_features, n_classes, backend):
-        qnn = build_circuit(n_features=n_features, **structure)
-        n_qubits = structure["n_qubits"]
+        design = dict(structure)
+        read, head = design.pop("observables"), design.pop("head")
+        qnn = build_circuit(n_features=n_features, **design)
+        observables = _resolve_observables(read, structure["n_qubits"])
         executable = backend.compile(
-            qnn.circuit, z_observables(n_qubits), inputs=qnn.inputs, weights=qnn.weights
+            qnn.circuit, observables, inputs=qnn.inputs, weights=qnn.weights
         )
-        return Network([QuantumLayer(executable), Dense("head", n_qubits, n_classes)])
+        layers = [QuantumLayer(executable)]
+        if head == "logistic":
+            n_columns = 1 if n_classes == 2 else n_classes
+            return Network([*layers, Dense("head", len(observables), n_columns), OneVsRest()])
+        return Network([*layers, Dense("head", len(observables), n_classes)])
+
+    def _observable_bounds(self):
+        """Largest absolute value that each observable may take."""
+        observables = _resolve_observables(
+            self._structure["observables"], self._structure["n_qubits"]
+        )
+        return np.array([np.abs(observable.coeffs).sum() for observable in observables])
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        if self.trainable == "all":
+            for name, default in (("head", "softmax"), ("circuit_weights", None)):
+                if getattr(self, name) is not default and getattr(self, name) != default:
+                    raise ValueError(
+                        f"{name}={getattr(self, name)!r} needs trainable='head': a solved head, or "
+                        "given circuit weights, go with a circuit that is not trained."
+                    )
+        if self.objective_noise and self.head != "logistic":
+            raise ValueError(
+                f"objective_noise={self.objective_noise!r} belongs to head='logistic'; this "
+                f"classifier has head={self.head!r}."
+            )
+        if self.class_weight == "balanced" and self.head != "softmax":
+            raise ValueError(
+                "class_weight='balanced' makes every row's weight depend on the others, so that no "
+                f"row can be taken out of a head={self.head!r}; use a dict."
+            )
+
+    def _initial_params(self, network, seed):
+        params = super()._initial_params(network, seed)
+        if self.circuit_weights is not None:
+            weights = np.asarray(self.circuit_weights, dtype=float)
+            part = network.layout.slices["quantum"]
+            if weights.shape != params[part].shape or not np.isfinite(weights).all():
+                raise ValueError(
+                    f"circuit_weights must be {part.stop - part.start} finite numbers for this "
+                    f"circuit; got shape {weights.shape}."
+                )
+            params[part] = weights
+        return params
+
+    def _trainable_mask(self, network):
+        return network.layout.mask(["head"]) if self.trainable == "head" else None
+
+    def _solves_head(self):
+        return self.head != "softmax"
+
+    def _head_view(self, network, forget, retain):
+        return head_view(self, network, forget, retain)
+
+    @property
+    def circuit_weights_(self):
+        """Weights of the fitted circuit, shape (n_weights,)."""
+        check_is_fitted(self, "params_")
+        return self.params_[self._network().layout.slices["quantum"]]
 
     @property
     def n_qubits_(self):
         """Qubits of the fitted circuit."""
         check_is_fitted(self, "params_")
         return self._structure["n_qubits"]
+
+
+def _resolve_observables(value, n_qubits):
+    if isinstance(value, str):
+        z = z_observables(n_qubits)
+        return z if value == "z" else [*z, *zz_observables(n_qubits)]
+    if not len(value):
+        raise ValueError("observables is empty; name 'z', 'zz' or at least one SparsePauliOp.")
+    return list(value)

@@ -1,5 +1,6 @@
 """The one training loop, its solvers, its objectives and its hooks."""
 
+from ._heads import LogisticHead, RidgeHead
 from ._hooks import (
     Checkpoint,
     EarlyStopping,
@@ -20,10 +21,12 @@ __all__ = [
     "EarlyStopping",
     "EpochPrinter",
     "Hook",
+    "LogisticHead",
     "Objective",
     "Point",
     "Progress",
     "Records",
+    "RidgeHead",
     "SklearnCallbacks",
     "Solver",
     "Tolerance",

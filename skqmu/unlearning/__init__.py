@@ -3,8 +3,10 @@
 from ._adversarial import AdversarialUniform
 from ._amnesiac import Amnesiac
 from ._ascent import FisherForgetting, GradientAscent, NegGradPlus, RelativeGradientAscent
-from ._base import LoopStrategy, Outcome, UnlearningRequest, UnlearningStrategy
+from ._base import HeadView, LoopStrategy, Outcome, UnlearningRequest, UnlearningStrategy
+from ._certificate import Assumption, Certificate
 from ._composite import Composite
+from ._convex import CertifiedRemoval, ExactDowndate
 from ._dampening import SelectiveDampening
 from ._distill import SCRUB, BadTeacher, DistributionGuided
 from ._finetune import FineTune, LastLayersFineTune, LastLayersRetrain, NoisyFineTune
@@ -23,12 +25,17 @@ __all__ = [
     "STRATEGIES",
     "AdversarialUniform",
     "Amnesiac",
+    "Assumption",
     "BadTeacher",
+    "Certificate",
+    "CertifiedRemoval",
     "Composite",
     "DistributionGuided",
+    "ExactDowndate",
     "FineTune",
     "FisherForgetting",
     "GradientAscent",
+    "HeadView",
     "Importance",
     "LabelComplement",
     "LastLayersFineTune",

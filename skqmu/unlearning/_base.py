@@ -12,7 +12,54 @@ from .._validation import Interval, StrOptions, validate_params
 from ..training import SGD, Adam, Hook, Point, Records, TrainingRun, train
 from ._stop import StopRule
 
-__all__ = ["LoopStrategy", "Outcome", "UnlearningRequest", "UnlearningStrategy"]
+__all__ = ["HeadView", "LoopStrategy", "Outcome", "UnlearningRequest", "UnlearningStrategy"]
+
+
+@dataclass(frozen=True)
+class HeadView:
+    """A head on fixed quantum features, as the strategies that solve it see it.
+
+    Parameters
+    ----------
+    kind : {"softmax", "ridge", "logistic"}
+    exact : bool
+        Whether features carry no sampling noise.
+    penalty, noise : float
+        Strength of the penalty, and standard deviation of the random linear term.
+    weights : ndarray of shape (D, K)
+        On the features, intercept last.
+    state : dict
+        What `fit` or the last request left: Gram matrix and moment, or residual bounds.
+    forget_weights, retain_weights : ndarray
+        Weights of the rows in the loss, as given.
+    features : callable
+        From rows to features of shape (n, D).
+    signs : callable
+        From class indices to +-1, shape (n, K).
+    params_of : callable
+        From weights on the features to the flat vector.
+    origin : Assumption
+        Where the circuit weights come from.
+
+    Examples
+    --------
+    >>> from skqmu.unlearning import HeadView
+    >>> HeadView.__dataclass_params__.frozen
+    True
+    """
+
+    kind: str
+    exact: bool
+    penalty: float
+    noise: float
+    weights: np.ndarray
+    state: dict
+    forget_weights: np.ndarray
+    retain_weights: np.ndarray | None
+    features: Callable
+    signs: Callable
+    params_of: Callable
+    origin: object
 
 
 @dataclass(frozen=True)
@@ -46,6 +93,10 @@ class UnlearningRequest:
         rows that they were trained on, forgotten and retained.
     updates : list of ndarray
         Logged steps whose batch held a forgotten row, each of shape (n_parameters,).
+    trainable : ndarray of bool of shape (n_parameters,) or None
+        Parameters that `fit` trained; None: all. The others stay as they are.
+    head : HeadView or None
+        Where the circuit is fixed.
     """
 
     network: object
@@ -61,6 +112,8 @@ class UnlearningRequest:
     refit: Callable
     importance: Callable
     updates: list
+    trainable: np.ndarray | None = None
+    head: HeadView | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +132,8 @@ class Outcome:
         What the sender of the request must know; logged.
     log_holds : bool
         Whether what is left of a log of updates still adds up to the parameters.
+    head_state : dict or None
+        Replaces the state of a solved head.
     """
 
     params: np.ndarray
@@ -89,6 +144,7 @@ class Outcome:
     certificate: object = None
     notes: list = field(default_factory=list)
     log_holds: bool = False
+    head_state: dict | None = None
 
 
 class UnlearningStrategy(BaseEstimator, ABC):
@@ -132,6 +188,9 @@ class UnlearningStrategy(BaseEstimator, ABC):
     def validate(self):
         """Check the parameters; called before anything is touched."""
         validate_params(self)
+
+    def check(self, request):
+        """Refuse a request that the strategy cannot honour; called before `unlearn`."""
 
 
 class LoopStrategy(UnlearningStrategy):
@@ -186,10 +245,14 @@ class LoopStrategy(UnlearningStrategy):
     def unlearn(self, request):
         hooks = self.hooks(request)
         counter = _Steps()
+        objective = self.objective(request)
+        if request.trainable is not None:
+            mine = True if objective.trainable is None else objective.trainable
+            objective.trainable = request.trainable & mine
         run = train(
             TrainingRun(
                 network=request.network,
-                objective=self.objective(request),
+                objective=objective,
                 solver=self._solver(request),
                 point=Point(self.start(request)),
                 seed=request.seed,

@@ -59,8 +59,8 @@ class Composite(UnlearningStrategy):
         for part in parts:
             if part.kind != "approximate":
                 raise ValueError(
-                    f"strategies holds {type(part).__name__}, which is {part.kind} by itself and would "
-                    "lose that in a composite; use it alone."
+                    f"strategies holds {type(part).__name__}, which is {part.kind} by itself and "
+                    "would lose that in a composite; use it alone."
                 )
 
     def unlearn(self, request):

@@ -6,6 +6,7 @@ from ._amnesiac import Amnesiac
 from ._ascent import FisherForgetting, GradientAscent, NegGradPlus, RelativeGradientAscent
 from ._base import UnlearningStrategy
 from ._composite import Composite
+from ._convex import CertifiedRemoval, ExactDowndate
 from ._dampening import SelectiveDampening
 from ._distill import SCRUB, BadTeacher, DistributionGuided
 from ._finetune import FineTune, LastLayersFineTune, LastLayersRetrain, NoisyFineTune
@@ -21,6 +22,8 @@ __all__ = ["STRATEGIES", "resolve_strategy"]
 
 STRATEGIES = {
     "retrain": Retrain,
+    "exact_downdate": ExactDowndate,
+    "certified_removal": CertifiedRemoval,
     "gradient_ascent": GradientAscent,
     "neg_grad_plus": NegGradPlus,
     "relative_gradient_ascent": RelativeGradientAscent,

@@ -1,9 +1,8 @@
 """Retraining on what stays: the exact mechanism, and everyone's reference."""
 
-import numpy as np
-
 from .._validation import StrOptions
 from ._base import Outcome, UnlearningStrategy
+from ._certificate import UPSTREAM, Assumption, Certificate
 
 __all__ = ["Retrain"]
 
@@ -33,6 +32,8 @@ class Retrain(UnlearningStrategy):
 
     kind = "exact"
     source = "reference"
+    formula = "fit on D_r"
+    advice = "The reference, and the default: affordable here."
     _parameter_constraints = {"random_state": [StrOptions({"new", "same"})]}
 
     def __init__(self, random_state="new"):
@@ -49,6 +50,7 @@ class Retrain(UnlearningStrategy):
             params=run.params,
             stop_reason=f"retrained from scratch ({run.stop_reason})",
             n_epochs=run.epoch,
-            n_steps=int(np.ceil(len(request.retain) / run.batch_size)) * run.epoch,
+            n_steps=-(-len(run.objective.streams["train"]) // run.batch_size) * run.epoch,
             history=run.history,
+            certificate=Certificate("exact", assumptions=[Assumption(UPSTREAM, checked=False)]),
         )

@@ -1,0 +1,133 @@
+"""Classifiers whose circuit is fixed: the head is solved on its features, not trained."""
+
+import numpy as np
+
+from ..training import LogisticHead, Objective, Point, RidgeHead, TrainingRun
+from ..unlearning import Assumption, HeadView
+from ._fitting import Trained, child_seed, make_records
+
+__all__ = ["head_view", "solve_head"]
+
+_NOISE = 3
+
+
+def solve_head(estimator, network, data, seed):
+    """Fit a ridge or logistic head on fixed quantum features; returns a `Trained`.
+
+    Weights of the rows are taken as given: a row's share of the loss must not depend on who
+    else is there, or it could not be taken out.
+    """
+    params = estimator._initial_params(network, seed)
+    weights = _row_weights(estimator, data)
+    layout = _Head(estimator, network)
+    phi = layout.features(params, data.X)
+    state = {}
+    if estimator.head == "ridge":
+        targets = np.eye(data.n_classes)[data.labels]
+        gram, moment = RidgeHead.moments(phi, targets, weights)
+        solution = RidgeHead(estimator.head_penalty).solve(gram, moment)
+        state = {"gram": gram, "moment": moment}
+        residual = phi @ solution - targets
+        loss = float(weights @ (residual**2).sum(axis=1)) / weights.sum()
+    else:
+        problem = LogisticHead(estimator.head_penalty)
+        signs = layout.signs(data.labels, data.n_classes)
+        noise = _noise(estimator, seed, (phi.shape[1], signs.shape[1]))
+        solution = problem.solve(phi, signs, weights, noise)
+        left = problem.gradient(solution, phi, signs, weights) + noise
+        state = {"residuals": np.linalg.norm(left, axis=0)}
+        loss = float(problem.loss(solution, phi, signs, weights).sum()) / weights.sum()
+    run = TrainingRun(
+        network=network,
+        objective=Objective({"train": make_records(data, None, estimator.classes_)}),
+        solver=None,
+        point=Point(layout.params_of(params, solution), epoch=1),
+        seed=seed,
+        max_iter=1,
+        batch_size=len(data),
+        history=[{"epoch": 1, "loss": loss, "gradient_norm": 0.0, "seconds": 0.0}],
+        stop_reason="solved",
+        finished=True,
+    )
+    return Trained(run, np.zeros(len(data), dtype=bool), head_state=state)
+
+
+def head_view(estimator, network, forget, retain):
+    """The head as a strategy sees it; None where the circuit was trained on the rows."""
+    if estimator.trainable != "head":
+        return None
+    layout = _Head(estimator, network)
+    params = estimator.params_
+    given = estimator.circuit_weights is not None
+    origin = Assumption(
+        "circuit weights were passed in, trained on rows outside this data"
+        if given
+        else "circuit weights were drawn at random and never trained",
+        checked=not given,
+    )
+    return HeadView(
+        kind=estimator.head,
+        exact=estimator._backend().exact,
+        penalty=estimator.head_penalty,
+        noise=estimator.objective_noise,
+        weights=layout.weights_of(params),
+        state=estimator._head_state,
+        forget_weights=_row_weights(estimator, forget),
+        retain_weights=None if retain is None else _row_weights(estimator, retain),
+        features=lambda X: layout.features(params, X),
+        signs=lambda labels: layout.signs(labels, len(estimator.classes_)),
+        params_of=lambda weights: layout.params_of(params, weights),
+        origin=origin,
+    )
+
+
+class _Head:
+    """Between the flat vector and a head's weights on features of norm at most 1.
+
+    The head's kernel K and bias act on expectation values z; the weights w on
+    ``phi = [z / bound, 1] / sqrt(m + 1)`` (logistic) or ``[z, 1]`` (ridge).
+    """
+
+    def __init__(self, estimator, network):
+        self.layer = network.layers[0]
+        self.slices = network.layout.slices
+        bounds = np.append(estimator._observable_bounds(), 1.0)
+        logistic = estimator.head == "logistic"
+        self.scale = 1.0 / (bounds * np.sqrt(len(bounds))) if logistic else np.ones(len(bounds))
+
+    def features(self, params, X):
+        values = self.layer.executable.expectations(X, params[self.slices["quantum"]])
+        return np.concatenate([values, np.ones((len(X), 1))], axis=1) * self.scale
+
+    def params_of(self, params, weights):
+        params = params.copy()
+        # Kernel row by row, then the bias: the layout of a dense layer.
+        params[self.slices["head"]] = (weights * self.scale[:, None]).ravel()
+        return params
+
+    def weights_of(self, params):
+        return params[self.slices["head"]].reshape(len(self.scale), -1) / self.scale[:, None]
+
+    @staticmethod
+    def signs(labels, n_classes):
+        """+1 for the column's own class, -1 for the others; one column for two classes."""
+        columns = [1] if n_classes == 2 else range(n_classes)
+        return np.where(labels[:, None] == np.asarray(columns), 1.0, -1.0)
+
+
+def _row_weights(estimator, part):
+    if isinstance(estimator.class_weight, dict):
+        factor = np.array([estimator.class_weight.get(c, 1.0) for c in estimator.classes_.tolist()])
+        return part.weights * factor[part.labels]
+    return part.weights
+
+
+def _noise(estimator, seed, shape):
+    """The secret linear term; from the operating system unless `random_state` fixes it."""
+    if not estimator.objective_noise:
+        return np.zeros(shape)
+    if estimator.random_state is None:
+        rng = np.random.default_rng()
+    else:
+        rng = np.random.default_rng(child_seed(seed, _NOISE))
+    return rng.normal(0.0, estimator.objective_noise, shape)

@@ -1,0 +1,77 @@
+"""What a result is proven to satisfy, under which assumptions."""
+
+import json
+from dataclasses import asdict, dataclass, field
+
+__all__ = ["Assumption", "Certificate"]
+
+UPSTREAM = (
+    "nothing before the estimator (scaling, selection, PCA) and no hyper-parameter was fitted or "
+    "chosen with the forgotten rows"
+)
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """One condition of a certificate.
+
+    Parameters
+    ----------
+    text : str
+    checked : bool
+        Whether the library verified it; if not, it is the reader's to judge.
+
+    Examples
+    --------
+    >>> from skqmu.unlearning import Assumption
+    >>> Assumption("the backend is exact", checked=True).checked
+    True
+    """
+
+    text: str
+    checked: bool
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A proven statement about a deletion.
+
+    Parameters
+    ----------
+    kind : {"exact", "certified"}
+        ``"exact"``: distributed as a model that never saw the rows; ``"certified"``:
+        (epsilon, delta)-indistinguishable from one (Guo et al. 2020, Definition 1).
+    epsilon, delta : float or None
+        None for an exact deletion.
+    residual_bound : float or None
+        Bound on the norm of the gradient of the perturbed loss at the new weights.
+    budget : float or None
+        The largest bound that (epsilon, delta) allows.
+    assumptions : list of Assumption
+
+    Examples
+    --------
+    >>> from skqmu.unlearning import Certificate
+    >>> Certificate("certified", 1.0, 1e-4, residual_bound=0.05, budget=0.2).budget_left.round(2)
+    np.float64(0.15)
+    """
+
+    kind: str
+    epsilon: float | None = None
+    delta: float | None = None
+    residual_bound: float | None = None
+    budget: float | None = None
+    assumptions: list = field(default_factory=list)
+
+    @property
+    def budget_left(self):
+        """What later removals may still add to the bound; None for an exact deletion."""
+        return None if self.budget is None else self.budget - self.residual_bound
+
+    def to_dict(self):
+        """Plain numbers, strings and lists."""
+        return {**asdict(self), "budget_left": self.budget_left}
+
+    def to_json(self):
+        """The same as a JSON string."""
+        return json.dumps(self.to_dict())
