@@ -11,6 +11,12 @@ from ._forgetting import (
     uqi_score,
 )
 from ._membership import MembershipResult, membership_result
+from ._pareto import pareto
+from ._plot_front import ForgettingUtilityDisplay
+from ._plot_loss import LossDistributionDisplay
+from ._plot_pareto import ParetoDisplay
+from ._plot_ranking import LeakRankingDisplay
+from ._plot_roc import MembershipRocDisplay
 from ._quality import ForgettingQuality, forgetting_quality
 from ._rates import OperatingPoint
 from ._relearn import RelearnTime, relearn_time
@@ -20,8 +26,13 @@ __all__ = [
     "Estimate",
     "ForgettingQuality",
     "ForgettingResult",
+    "ForgettingUtilityDisplay",
+    "LeakRankingDisplay",
+    "LossDistributionDisplay",
     "MembershipResult",
+    "MembershipRocDisplay",
     "OperatingPoint",
+    "ParetoDisplay",
     "RelearnTime",
     "accuracy_interval",
     "agreement_score",
@@ -34,6 +45,7 @@ __all__ = [
     "mean_interval",
     "membership_result",
     "oracle_equivalence",
+    "pareto",
     "relearn_time",
     "tug_of_war_score",
     "uqi_score",

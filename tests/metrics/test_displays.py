@@ -1,0 +1,235 @@
+"""Displays: what they draw, what they keep, what they refuse."""
+
+import subprocess
+import sys
+
+import matplotlib
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV
+
+from skqmu.metrics import (
+    Estimate,
+    ForgettingUtilityDisplay,
+    LeakRankingDisplay,
+    LossDistributionDisplay,
+    MembershipRocDisplay,
+    ParetoDisplay,
+    membership_result,
+)
+
+matplotlib.use("Agg")
+X, Y = load_iris(return_X_y=True)
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+
+
+def fit(rows=slice(None)):
+    return LogisticRegression(max_iter=1000).fit(X[rows], Y[rows])
+
+
+class LossAttack:
+    """The negative loss of a model, as an attack."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def decision_function(self, rows, labels):
+        return np.log(self.model.predict_proba(rows)[np.arange(len(labels)), labels])
+
+
+def rendered(display):
+    """Draw for real: many mistakes only show when matplotlib lays the figure out."""
+    display.figure_.canvas.draw()
+    return np.asarray(display.figure_.canvas.buffer_rgba()).std() > 0
+
+
+def test_importing_the_metrics_does_not_import_matplotlib():
+    code = "import skqmu.metrics, sys; print('matplotlib' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "False"
+
+
+def test_roc_is_on_log_axes_with_a_band_and_the_auc_with_its_interval():
+    rng = np.random.default_rng(0)
+    display = MembershipRocDisplay.from_predictions(
+        rng.normal(1, 1, 100), rng.normal(0, 1, 200), name="loss"
+    )
+    assert (display.ax_.get_xscale(), display.ax_.get_yscale()) == ("log", "log")
+    result = display.results["loss"]
+    x, y = display.lines_[0].get_data()
+    assert y == pytest.approx(np.maximum(result.roc_tpr, display.ax_.get_xlim()[0]))
+    assert x.min() > 0
+    low, high = result.auc_interval
+    assert f"[{low:.2f}, {high:.2f}]" in display.lines_[0].get_label()
+    assert display.bands_[0] is not None
+    assert rendered(display)
+
+
+def test_roc_from_an_attack_agrees_with_its_scores():
+    attack, member = LossAttack(fit(slice(0, None, 2))), np.arange(150) % 2 == 0
+    display = MembershipRocDisplay.from_estimator(attack, X, Y, member)
+    scores = attack.decision_function(X, Y)
+    expected = membership_result(scores[member], scores[~member], fprs=())
+    assert display.results["LossAttack"].auc == expected.auc
+    with pytest.raises(ValueError, match="membership must be boolean"):
+        MembershipRocDisplay.from_estimator(attack, X, Y, np.arange(150))
+
+
+def test_two_rocs_share_axes_and_one_chance_line():
+    rng = np.random.default_rng(0)
+    first = MembershipRocDisplay.from_predictions(rng.normal(1, 1, 50), rng.normal(0, 1, 50))
+    second = MembershipRocDisplay.from_predictions(
+        rng.normal(0, 1, 50), rng.normal(0, 1, 50), ax=first.ax_
+    )
+    labels = [line.get_label() for line in first.ax_.get_lines()]
+    assert labels.count("no attack") == 1
+    assert first.lines_[0].get_color() != second.lines_[0].get_color()
+    assert second.ax_ is first.ax_
+
+
+def test_roc_of_several_results_and_of_extreme_ones():
+    results = {
+        "perfect": membership_result(np.arange(5, 10), np.arange(5), fprs=()),
+        "constant": membership_result(np.ones(5), np.ones(7), fprs=()),
+        "infinite": membership_result([np.inf, 1.0], [-np.inf, 0.0], fprs=()),
+    }
+    display = MembershipRocDisplay(results).plot()
+    assert len(display.lines_) == 3
+    assert rendered(display)
+    with pytest.raises(TypeError, match="not a MembershipResult"):
+        MembershipRocDisplay({"a": 0.9})
+    with pytest.raises(ValueError, match="empty"):
+        MembershipRocDisplay({})
+
+
+@pytest.mark.parametrize("signal", ["loss", "logit"])
+def test_loss_distributions_show_the_groups_and_the_oracle(signal):
+    model, oracle = fit(), fit(slice(50, None))
+    groups = {
+        "members": (X[50:100], Y[50:100]),
+        "held-out": (X[100:], Y[100:]),
+        "forgotten": (X[:50], Y[:50]),
+    }
+    display = LossDistributionDisplay.from_estimator(model, groups, oracle=oracle, signal=signal)
+    assert list(display.values) == [*groups, "oracle on forgotten"]
+    losses = -np.log(model.predict_proba(X[:50])[:, 0])
+    if signal == "loss":
+        assert display.values["forgotten"] == pytest.approx(losses)
+        # the oracle never heard of class 0: its loss there is the clipped one
+        assert display.medians_["oracle on forgotten"] == pytest.approx(-np.log(1e-12))
+    labels = [t.get_text() for t in display.ax_.get_yticklabels()]
+    assert labels[0] == "members\nn = 50"
+    assert rendered(display)
+
+
+def test_logits_of_near_certain_probabilities_keep_their_digits():
+    class Sure:
+        classes_ = np.array([0, 1])
+
+        def predict_proba(self, rows):
+            return np.array([[1.0, 1e-9]] * len(rows))
+
+    display = LossDistributionDisplay.from_estimator(Sure(), {"members": (X[:3], Y[:3])})
+    assert display.values["members"] == pytest.approx(np.log(1e9))
+
+
+def test_loss_distributions_of_constant_and_single_values_are_drawn():
+    display = LossDistributionDisplay.from_predictions({"members": [1.0], "held-out": [1.0, 1.0]})
+    assert rendered(display)
+    with pytest.raises(ValueError, match="is infinite"):
+        LossDistributionDisplay({"a": [np.inf]})
+    with pytest.raises(ValueError, match="at least one group"):
+        LossDistributionDisplay({})
+    with pytest.raises(ValueError, match="Did you mean 'loss'"):
+        LossDistributionDisplay.from_estimator(fit(), {"a": (X, Y)}, signal="los")
+
+
+def test_front_prefers_the_oracles_forgetting_to_total_forgetting():
+    display = ForgettingUtilityDisplay.from_predictions(
+        {"like the oracle": 0.8, "everything gone": 0.0, "untouched": 1.0},
+        {
+            "like the oracle": Estimate(0.9, 0.85, 0.93, 0.95),
+            "everything gone": 0.85,
+            "untouched": 0.92,
+        },
+        oracle_forget=[0.78, 0.82],
+        oracle_utility=[0.9, 0.9],
+    )
+    assert display.front_ == ["like the oracle", "untouched"]
+    assert rendered(display)
+
+
+def test_front_from_models_measures_them():
+    models = {"all": fit(), "without class 0": fit(slice(50, None))}
+    display = ForgettingUtilityDisplay.from_estimator(
+        models, forget=(X[:50], Y[:50]), test=(X[50:], Y[50:]), oracles=[fit(slice(55, None))]
+    )
+    assert display.forget["all"].value == 1
+    assert display.forget["without class 0"].value == 0
+    assert "without class 0" in display.front_
+    assert rendered(display)
+    with pytest.raises(ValueError, match="same models"):
+        ForgettingUtilityDisplay({"a": 1.0}, {"b": 1.0})
+
+
+def test_ranking_puts_the_most_exposed_first_and_counts_them():
+    rng = np.random.default_rng(0)
+    scores, reference = rng.normal(0, 1, 50), rng.normal(0, 1, 200)
+    scores[7] = np.inf
+    display = LeakRankingDisplay.from_predictions(
+        scores, reference=reference, fpr=0.05, n_records=10
+    )
+    assert display.order_[0] == 7
+    assert len(display.ax_.get_yticklabels()) == 10
+    cut = np.sort(reference)[-11]
+    assert display.exposed_ == np.sum(scores > cut)
+    assert np.mean(reference > cut) == 0.05
+    assert rendered(display)
+
+
+def test_ranking_from_an_attack_and_without_a_reference():
+    attack = LossAttack(fit())
+    display = LeakRankingDisplay.from_estimator(attack, X, Y, names=[f"r{i}" for i in range(150)])
+    best = int(np.argmax(attack.decision_function(X, Y)))
+    assert display.ax_.get_yticklabels()[0].get_text() == f"r{best}"
+    assert display.exposed_ is None
+    with_reference = LeakRankingDisplay.from_estimator(
+        attack, X[:50], Y[:50], X_nonmember=X[50:], y_nonmember=Y[50:]
+    )
+    assert with_reference.exposed_ is not None
+    assert rendered(LeakRankingDisplay.from_predictions([1.0, 1.0]))
+    assert rendered(LeakRankingDisplay.from_predictions([np.inf, -np.inf]))
+    with pytest.raises(ValueError, match="names"):
+        LeakRankingDisplay([1.0, 2.0], names=["a"])
+
+
+def test_pareto_display_of_a_search():
+    search = GridSearchCV(
+        LogisticRegression(max_iter=500),
+        {"C": [1e-3, 1e-1, 1.0]},
+        scoring=["accuracy", "neg_log_loss"],
+        refit="accuracy",
+        cv=3,
+    ).fit(X, Y)
+    display = ParetoDisplay.from_estimator(search, "accuracy", "neg_log_loss")
+    assert display.chosen == search.best_index_
+    assert set(display.front_) <= {0, 1, 2}
+    assert rendered(display)
+    with pytest.raises(ValueError, match="Did you mean 'accuracy'"):
+        ParetoDisplay.from_estimator(search, "acuracy", "neg_log_loss")
+
+
+def test_pareto_display_leaves_candidates_without_scores_out():
+    display = ParetoDisplay.from_predictions([0.9, np.nan, 0.5], [0.1, 0.2, 0.3])
+    assert display.front_.tolist() == [2, 0]
+    with pytest.raises(ValueError, match="same candidates"):
+        ParetoDisplay([1.0], [1.0, 2.0])
