@@ -4,13 +4,26 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import binomtest, t
 
 from skqmu.attacks import LiRAAttack, ThresholdAttack
-from skqmu.attacks._outputs import SIGNALS, cross_entropy, encode_labels, query_proba
+from skqmu.attacks._outputs import (
+    PROBABILITY_EPS,
+    SIGNALS,
+    cross_entropy,
+    encode_labels,
+    query_proba,
+)
 from skqmu.audit._compare import auc_gap, mean_gap
+from skqmu.audit._verdict import BEARABLE_MARGIN
 from skqmu.exceptions import ResolutionWarning
-from skqmu.metrics import membership_result
+from skqmu.metrics import (
+    accuracy_interval,
+    forgetting_result,
+    gap_interval,
+    membership_result,
+    oracle_equivalence,
+)
+from skqmu.metrics._divergence import kl_per_record
 
 __all__ = ["ATTACKS", "Judge", "Observation", "without"]
 
@@ -18,6 +31,9 @@ __all__ = ["ATTACKS", "Judge", "Observation", "without"]
 _FPRS = (0.1, 0.01, 0.001)
 # losses kept for the picture: all of them, or this many quantiles
 _MAX_LOSSES = 200
+# what a probability floor of PROBABILITY_EPS, or of the metrics' 1e-8, leaves possible: an
+# interval of a few records may be infinite, the quantity cannot
+_HIGHEST = {"loss": -np.log(PROBABILITY_EPS), "kl": -np.log(1e-8), "js": np.log(2)}
 
 
 def _threshold(signal):
@@ -44,21 +60,35 @@ ATTACKS = {
 
 @dataclass
 class Observation:
-    """What a model answered, and how the attacks scored it.
+    """What a model answered, once, and how the attacks scored it.
+
+    To the metrics it is the model itself: they ask it by row numbers, training rows first,
+    then held-out rows. No row costs a second circuit, and rows cannot change their order.
 
     Attributes
     ----------
-    train, test : ndarray of shape (n, n_classes)
-        Probabilities on the training and the held-out rows.
+    proba : ndarray of shape (n_train + n_test, n_classes)
     scores : dict of str to (ndarray, ndarray)
         For each attack the scores of members and of non-members.
     threat_models : dict of str to dict
     """
 
-    train: np.ndarray
-    test: np.ndarray
+    proba: np.ndarray
     scores: dict
     threat_models: dict
+
+    @property
+    def classes_(self):
+        """Columns; labels are column numbers here."""
+        return np.arange(self.proba.shape[1])
+
+    def predict_proba(self, rows):
+        """Probabilities of the rows with these numbers."""
+        return self.proba[rows]
+
+    def predict(self, rows):
+        """Most probable column of the rows with these numbers."""
+        return self.proba[rows].argmax(axis=1)
 
 
 class Judge:
@@ -79,20 +109,21 @@ class Judge:
     def __init__(self, data, scenario, classes, attacks, pool, level):
         self.data, self.scenario, self.classes = data, scenario, classes
         self.attacks, self.pool, self.level = attacks, pool, level
-        self.y = encode_labels(data.y, classes)
-        self.y_test = encode_labels(data.y_test, classes)
+        self.y = encode_labels(np.concatenate([data.y, data.y_test]), classes)
+        n_train = len(data.y)
+        held_out = n_train + np.arange(len(data.y_test))
         stays = ~np.isin(data.y_test, scenario.removed)
-        #: rows by the names that the report uses: (on the training side?, mask or indices)
+        #: row numbers of each part, by the names that the report uses
         self.rows = {
-            "retain": (True, ~scenario.forget),
-            "forget": (True, scenario.forget),
-            "test": (False, stays),
+            "retain": np.flatnonzero(~scenario.forget),
+            "forget": np.flatnonzero(scenario.forget),
+            "test": held_out[stays],
         }
         if not stays.all():
-            self.rows["test_removed"] = (False, ~stays)
-        self.kept = np.setdiff1d(
-            np.arange(len(classes)), encode_labels(scenario.removed, classes, name="removed")
-        )
+            self.rows["test_removed"] = held_out[~stays]
+        self.nonmembers = n_train + scenario.nonmembers
+        removed = encode_labels(scenario.removed, classes, name="removed")
+        self.kept = np.setdiff1d(np.arange(len(classes)), removed)
 
     # -- asking a model ------------------------------------------------------------------
 
@@ -110,12 +141,8 @@ class Judge:
             values = attack.decision_function(X, y)
             scores[name] = values[:n_members], values[n_members:]
             threats[name] = attack.threat_model_.to_dict()
-        return Observation(
-            train=query_proba(model, self.data.X, self.classes),
-            test=query_proba(model, self.data.X_test, self.classes),
-            scores=scores,
-            threat_models=threats,
-        )
+        X = np.concatenate([self.data.X, self.data.X_test])
+        return Observation(query_proba(model, X, self.classes), scores, threats)
 
     def _attacked_rows(self):
         members, nonmembers = self.scenario.members, self.scenario.nonmembers
@@ -126,34 +153,21 @@ class Judge:
 
     # -- numbers -------------------------------------------------------------------------
 
-    def _part(self, observation, name):
-        """Return probabilities and label columns of the rows called `name`."""
-        on_train, rows = self.rows[name]
-        proba, y = (observation.train, self.y) if on_train else (observation.test, self.y_test)
-        return proba[rows], y[rows]
+    def part(self, name):
+        """Return row numbers and label columns of a part, as the metrics take them."""
+        return self.rows[name], self.y[self.rows[name]]
 
     def correct(self, observation, name):
         """Return for each row of a part whether the most probable class is right."""
-        proba, y = self._part(observation, name)
-        return (proba.argmax(axis=1) == y).astype(float)
+        rows, y = self.part(name)
+        return (observation.predict(rows) == y).astype(float)
 
     def losses(self, observation, name):
         """Return the cross-entropy of each row; ``"held_out"`` are the attacks' non-members."""
-        if name == "held_out":
-            rows = self.scenario.nonmembers
-            return cross_entropy(observation.test[rows], self.y_test[rows])
-        return cross_entropy(*self._part(observation, name))
+        rows = self.nonmembers if name == "held_out" else self.rows[name]
+        return cross_entropy(observation.proba[rows], self.y[rows])
 
-    def divergence(self, observation, oracle, name):
-        """Return KL(oracle || model) of each row, over the classes that stay, renormalised."""
-        p, q = (
-            np.maximum(self._part(source, name)[0][:, self.kept], 1e-12)
-            for source in (oracle, observation)
-        )
-        p, q = p / p.sum(axis=1, keepdims=True), q / q.sum(axis=1, keepdims=True)
-        return (p * np.log(p / q)).sum(axis=1)
-
-    def measure(self, observation, oracles):
+    def measure(self, observation, oracles, original):
         """Return everything that is reported of one model, as plain values.
 
         Parameters
@@ -161,38 +175,70 @@ class Judge:
         observation : Observation
         oracles : list of Observation
             The oracles, without the model itself when it is one.
+        original : Observation
         """
+        parts = {name: self.part(name) for name in ("retain", "forget", "test")}
+        found = forgetting_result(
+            observation,
+            **parts,
+            oracles=oracles,
+            original=original,
+            retained=self.kept,
+            level=self.level,
+        )
         report = {
-            "accuracy": {name: self._accuracy(observation, name) for name in self.rows},
+            "accuracy": _plain(found.accuracies, found.n),
             "loss": {
-                name: mean_estimate(self.losses(observation, name), self.level)
+                name: self._mean_loss(observation, name)
                 for name in ("retain", "forget", "held_out")
             },
             "attacks": {name: self._result(observation, name) for name in self.attacks},
             "losses": {
                 name: thinned(self.losses(observation, name)) for name in ("forget", "held_out")
             },
+            "kl_to_oracle": _plain(found.kl, found.n, highest=_HIGHEST["kl"]),
+            "js_to_oracle": _plain(found.js, found.n, highest=_HIGHEST["js"]),
+            "agreement_with_oracle": _plain(found.agreement, found.n),
         }
-        if oracles:
-            report["kl_to_oracle"] = {
-                name: mean_estimate(self._mean_divergence(observation, oracles, name), self.level)
-                for name in ("retain", "forget", "test")
-            }
-            report["agreement_with_oracle"] = {
-                name: mean_estimate(
-                    np.mean([self._agrees(observation, o, name) for o in oracles], axis=0),
-                    self.level,
-                    highest=1.0,
-                )
-                for name in ("retain", "forget", "test")
-            }
+        for name in ("uqi", "tug_of_war"):
+            value = getattr(found, name)
+            report[name] = None if value is None else _plain({name: value}, {})[name]
+        if "test_removed" in self.rows:
+            right = self.correct(observation, "test_removed")
+            estimate = accuracy_interval(int(right.sum()), len(right), level=self.level)
+            report["accuracy"].update(
+                _plain({"test_removed": estimate}, {"test_removed": len(right)})
+            )
         return report
 
-    def _agrees(self, observation, oracle, name):
-        mine, theirs = (
-            self._part(source, name)[0].argmax(axis=1) for source in (observation, oracle)
-        )
-        return (mine == theirs).astype(float)
+    def _mean_loss(self, observation, name):
+        losses = self.losses(observation, name)
+        if len(losses) < 2:
+            return {"value": float(losses.mean()), "low": None, "high": None, "n": len(losses)}
+        # the metrics' bootstrap for skewed means, of the loss minus nothing
+        mean = gap_interval(losses, np.zeros(len(losses)), level=self.level)
+        mean = mean._replace(low=max(0.0, mean.low))
+        return _plain({name: mean}, {name: len(losses)}, highest=_HIGHEST["loss"])[name]
+
+    def equivalence(self, observation, oracles):
+        """Return the metrics' equivalence tests of the accuracies, two oracles given.
+
+        Parameters
+        ----------
+        observation : Observation
+        oracles : list of Observation
+        """
+        if len(oracles) < 2:
+            return {}
+        return {
+            f"accuracy_{name}": oracle_equivalence(
+                self.correct(observation, name),
+                np.array([self.correct(oracle, name) for oracle in oracles]),
+                delta=BEARABLE_MARGIN,
+                alpha=1 - self.level,
+            ).to_dict()
+            for name in self.rows
+        }
 
     def gaps(self, observation, oracles):
         """Return the differences to retraining; see :func:`skqmu.audit._compare.gap_summary`.
@@ -230,13 +276,9 @@ class Judge:
         return gaps
 
     def _mean_divergence(self, observation, oracles, name):
-        return np.mean([self.divergence(observation, o, name) for o in oracles], axis=0)
-
-    def _accuracy(self, observation, name):
-        correct = self.correct(observation, name)
-        count, n = int(correct.sum()), len(correct)
-        low, high = binomtest(count, n).proportion_ci(self.level, method="exact")
-        return {"value": count / n, "low": float(low), "high": float(high), "n": n}
+        rows = self.rows[name]
+        each = [kl_per_record(observation, oracle, rows, self.kept) for oracle in oracles]
+        return np.mean(each, axis=0)
 
     def _result(self, observation, name):
         with warnings.catch_warnings():
@@ -251,25 +293,12 @@ def without(items, position):
     return items[:position] + items[position + 1 :]
 
 
-def mean_estimate(values, level, *, highest=np.inf):
-    """Return the mean of values in [0, `highest`] with its t interval, cut at those bounds.
-
-    Parameters
-    ----------
-    values : ndarray of shape (n,)
-    level : float
-    highest : float, default=inf
-
-    Returns
-    -------
-    dict
-        ``value``, ``low``, ``high`` (None for a single value) and ``n``.
-    """
-    n, mean = len(values), float(np.mean(values))
-    if n < 2:
-        return {"value": mean, "low": None, "high": None, "n": n}
-    half = float(t.isf((1 - level) / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
-    return {"value": mean, "low": max(0.0, mean - half), "high": min(highest, mean + half), "n": n}
+def _plain(estimates, sizes, highest=np.inf):
+    """Return the metrics' estimates as dicts with the number of rows behind each."""
+    return {
+        name: {"value": e.value, "low": e.low, "high": min(e.high, highest), "n": sizes.get(name)}
+        for name, e in estimates.items()
+    }
 
 
 def thinned(values):

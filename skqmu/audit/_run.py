@@ -138,10 +138,12 @@ class AuditRun:
             "threat_models": observations[0].threat_models,
         }
         rows = zip(models, observations, strict=True)
-        facts["models"] = [self._entry(judge, facts, *row, oracles) for row in rows]
+        facts["models"] = [
+            self._entry(judge, facts, *row, oracles, observations[0]) for row in rows
+        ]
         return facts
 
-    def _entry(self, judge, facts, model, seen, oracles):
+    def _entry(self, judge, facts, model, seen, oracles, original):
         entry = {
             "name": model.name,
             "role": model.role,
@@ -160,9 +162,10 @@ class AuditRun:
             return entry
         position = next((i for i, oracle in enumerate(oracles) if oracle is seen), None)
         others = oracles if position is None else without(oracles, position)
-        entry.update(judge.measure(seen, others))
+        entry.update(judge.measure(seen, others, original))
         if model.role != "oracle":
             entry["gaps"] = judge.gaps(seen, oracles)
+            entry["equivalence"] = judge.equivalence(seen, oracles)
             entry["verdict"] = verdict(entry["gaps"], facts, self.plan.level, len(oracles))
         return entry
 
