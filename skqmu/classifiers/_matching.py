@@ -11,18 +11,34 @@ __all__ = ["RTOL", "column_scale", "match_rows", "row_digests"]
 RTOL = 1e-9
 # Rows are hashed on a grid of this many binary digits (about 9 decimal ones).
 _GRID_BITS = 30
+# Values beyond 2^this times their column's scale are hashed relative to themselves.
+_ABSOLUTE_BITS = 12
+# A rotation leaves rounding errors of a few units in the last place of a row's LARGEST
+# component in all of its components; RTOL times this share of it is some 270 such units.
+_ROTATED = 2.0**-14
+# Columns smaller than this against the rest hold nothing but such errors.
+_NOISE = 2.0**-44
 
 
 def column_scale(X):
-    """Typical magnitude of each column as a power of two, shape (n_features,).
+    """Magnitude that differences in each column are compared with, shape (n_features,).
 
-    A component that happens to be near 0 in one row still carries rounding errors of its
-    column's usual size; the median keeps one outlier from widening the tolerance. Only its
-    power of two is kept: a median is some row's own value, and rows are to be forgotten.
+    The usual size of the column, because a component that happens to be near 0 in one row
+    still carries rounding errors of its column's usual size; the median keeps one outlier
+    from widening the tolerance. A column that is near 0 in most rows (a component that tells
+    few rows apart) or in all (beyond the rank of the data) carries the rounding errors of
+    the other columns. Only powers of two are kept: a median is some row's own value, and
+    rows are to be forgotten.
     """
     if not len(X):
         return np.zeros(X.shape[1])
-    mantissa, exponent = np.frexp(np.median(np.abs(X), axis=0))
+    size = np.abs(X)
+    largest = size.max(axis=0)
+    rotated = _ROTATED * np.median(size.max(axis=1))
+    noise_only = largest <= _NOISE * rotated / _ROTATED
+    floor = np.where(noise_only, rotated, np.minimum(rotated, largest))
+    scale = np.maximum(np.median(size, axis=0), floor)
+    mantissa, exponent = np.frexp(scale)
     return np.where(mantissa > 0, np.ldexp(0.5, exponent), 0.0)
 
 
@@ -81,11 +97,12 @@ def row_digests(X, scale, keyed_hash):
     list of (bytes, bytes)
     """
     mantissa, exponent = np.frexp(X)
-    # Values below their column's usual size are put on that size's grid.
+    # All but outliers are put on the grid of their column's scale: a grid of their own would
+    # tear apart values to both sides of a power of two.
     floor = np.frexp(np.where(scale > 0, scale, 1.0))[1]
-    small = exponent < floor
-    mantissa = np.where(small, np.ldexp(X, -floor), mantissa)
-    exponent = np.where(small, floor, exponent)
+    usual = (exponent < floor + _ABSOLUTE_BITS) | (X == 0)  # frexp gives 0 the exponent 0
+    mantissa = np.where(usual, np.ldexp(X, -floor), mantissa)
+    exponent = np.where(usual, floor, exponent)
     steps = mantissa * 2.0**_GRID_BITS
     grids = [
         np.concatenate([np.floor(steps + shift), exponent], axis=1).astype(np.int64)

@@ -21,7 +21,8 @@ def _keyed_hash(key):
     return lambda data: hmac.new(key, data, hashlib.blake2b).digest()[:16]
 
 
-def _check_key(key):
+def check_key(key):
+    """Return the key as bytes; raise where it is none."""
     if not isinstance(key, bytes | bytearray) or len(key) < 16:
         raise MemberRecordError(
             'store_data="fingerprints" needs fingerprint_key, at least 16 random bytes that you '
@@ -49,12 +50,13 @@ class MemberRecord:
         Place of each row in the data given to `fit`.
     held_out : ndarray of bool of shape (n,)
         Rows that only chose the epoch (the validation part), not the gradient.
-    n_seen : int
-        Rows ever given, forgotten ones included: where the next positions start.
+    origin : ndarray of int of shape (n_seen,)
+        For each row ever given, in order, the position at which it first came; -1 where it
+        had zero weight. (A row that comes again in a later fit counts once.)
+    key_check : bytes or None
+        Tells, in mode ``"fingerprints"``, the right key from another.
     tombstones : frozenset of bytes
         Hashes of forgotten rows under the process key; not pickled.
-    forgotten : frozenset of int
-        Positions of forgotten rows.
     """
 
     mode: str
@@ -65,19 +67,23 @@ class MemberRecord:
     positions: np.ndarray
     held_out: np.ndarray
     scale: np.ndarray
-    n_seen: int
+    origin: np.ndarray
+    key_check: bytes | None = None
     tombstones: frozenset = frozenset()
-    forgotten: frozenset = frozenset()
 
     @classmethod
     def of(cls, mode, X, labels, weights, *, positions, n_seen, held_out=None, key=None):
         """Record of the rows of one `fit`."""
         scale = column_scale(X)
-        digests = None
+        digests = key_check = None
         if mode == "fingerprints":
-            digests = row_digests(X, scale, _keyed_hash(_check_key(key)))
+            keyed_hash = _keyed_hash(check_key(key))
+            digests = row_digests(X, scale, keyed_hash)
+            key_check = keyed_hash(b"key")
+        origin = np.full(n_seen, -1)
+        origin[positions] = positions
         if mode == "none":
-            positions, labels, weights = (np.zeros(0, dtype=int),) * 3
+            origin, positions, labels, weights = (np.zeros(0, dtype=int),) * 4
             held_out = None
         return cls(
             mode=mode,
@@ -88,7 +94,8 @@ class MemberRecord:
             positions=np.asarray(positions, dtype=int),
             held_out=np.zeros(len(labels), dtype=bool) if held_out is None else held_out,
             scale=scale,
-            n_seen=n_seen,
+            origin=origin,
+            key_check=key_check,
         )
 
     def __getstate__(self):
@@ -96,6 +103,23 @@ class MemberRecord:
 
     def __len__(self):
         return len(self.labels)
+
+    @property
+    def n_seen(self):
+        """Rows ever given, forgotten ones included: where the next positions start."""
+        return len(self.origin)
+
+    @property
+    def has_forgotten(self):
+        """Whether rows have left the record."""
+        return not np.isin(self.origin[self.origin >= 0], self.positions).all()
+
+    def keyed_hash(self, key):
+        """Hash under the caller's key, which must be the one that was given to `fit`."""
+        keyed_hash = _keyed_hash(check_key(key))
+        if not hmac.compare_digest(keyed_hash(b"key"), self.key_check):
+            raise MemberRecordError("fingerprint_key is not the key that was given to fit.")
+        return keyed_hash
 
     def require(self, purpose):
         """Raise unless rows can be recognised."""
@@ -115,7 +139,7 @@ class MemberRecord:
             for digest in pair:
                 by_digest.setdefault(digest, []).append(i)
         found = []
-        for pair in row_digests(X, self.scale, _keyed_hash(_check_key(key))):
+        for pair in row_digests(X, self.scale, self.keyed_hash(key)):
             entries = {i for digest in pair for i in by_digest.get(digest, ())}
             found.append(np.array(sorted(entries), dtype=int))
         return found
@@ -167,7 +191,7 @@ class MemberRecord:
             )
         hint = (
             " (or are already forgotten: forgotten rows leave no trace in a saved model)"
-            if self.forgotten and not gone
+            if self.has_forgotten and not gone
             else ""
         )
         already = f"; {len(gone)} of them are already forgotten" if gone else ""
@@ -190,7 +214,8 @@ class MemberRecord:
         if index.dtype == bool:
             if index.shape != (self.n_seen,):
                 raise ValueError(
-                    f"index= is a boolean mask of shape {index.shape}; fit saw {self.n_seen} rows."
+                    f"index= is a boolean mask of shape {index.shape}; {self.n_seen} rows were "
+                    "given in all (positions count on through every call of fit and partial_fit)."
                 )
             index = np.flatnonzero(index)
         if index.ndim != 1 or (index.size and not np.issubdtype(index.dtype, np.integer)):
@@ -206,21 +231,19 @@ class MemberRecord:
                 f"{_few(outside)}.",
                 outside,
             )
-        entries = np.searchsorted(self.positions, index)
-        found = entries < len(self)
-        found[found] = self.positions[entries[found]] == index[found]
-        gone = [int(i) for i in index[~found] if int(i) in self.forgotten]
-        if gone:
+        first = self.origin[index]
+        never = index[first < 0]
+        if len(never):
+            raise NotATrainingSampleError(
+                f"positions {_few(never)} had zero weight and were never trained on.", never
+            )
+        gone = index[~np.isin(first, self.positions)]
+        if len(gone):
             raise AlreadyForgottenError(
                 f"positions {_few(gone)} are already forgotten; leave them out of the request.",
                 gone,
             )
-        if not found.all():
-            never = index[~found]
-            raise NotATrainingSampleError(
-                f"positions {_few(never)} had zero weight and were never trained on.", never
-            )
-        return entries
+        return np.unique(np.searchsorted(self.positions, first))
 
     def without(self, entries, X=None):
         """Record after the given entries are forgotten.
@@ -249,7 +272,6 @@ class MemberRecord:
             positions=self.positions[keep],
             held_out=self.held_out[keep],
             tombstones=frozenset(tombstones),
-            forgotten=self.forgotten | {int(i) for i in self.positions[entries]},
         )
 
     def extended(self, other, key=None, X=None):
@@ -272,17 +294,22 @@ class MemberRecord:
             Position of each row of `other` in it.
         """
         if self.mode == "none":
-            return replace(self, n_seen=self.n_seen + other.n_seen), other.positions
+            return self, other.positions
         new = np.ones(len(other), dtype=bool)
         places = self.n_seen + other.positions
+        held_out = self.held_out.copy()
         for i, entries in enumerate(self.match(X, key)):
             known = entries[self.labels[entries] == other.labels[i]]
             if len(known):
                 new[i], places[i] = False, self.positions[known[0]]
+                # Trained on in either fit is trained on.
+                held_out[known] &= other.held_out[i]
         digests = None
         if self.mode == "fingerprints":
             # On this record's grid: digests depend on the scale.
-            digests = self.digests + row_digests(X[new], self.scale, _keyed_hash(_check_key(key)))
+            digests = self.digests + row_digests(X[new], self.scale, self.keyed_hash(key))
+        origin = np.full(other.n_seen, -1)
+        origin[other.positions] = places
         record = replace(
             self,
             X=np.concatenate([self.X, other.X[new]]) if self.mode == "rows" else None,
@@ -290,8 +317,8 @@ class MemberRecord:
             labels=np.concatenate([self.labels, other.labels[new]]),
             weights=np.concatenate([self.weights, other.weights[new]]),
             positions=np.concatenate([self.positions, self.n_seen + other.positions[new]]),
-            held_out=np.concatenate([self.held_out, other.held_out[new]]),
-            n_seen=self.n_seen + other.n_seen,
+            held_out=np.concatenate([held_out, other.held_out[new]]),
+            origin=np.concatenate([self.origin, origin]),
         )
         return record, places
 
