@@ -37,7 +37,7 @@ from ._fitting import (
     validation_rows,
 )
 from ._head import solve_head
-from ._members import MemberRecord
+from ._members import MemberRecord, check_key
 
 __all__ = ["BaseUnlearningClassifier"]
 
@@ -129,6 +129,8 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             self._check_parameters()
             self._check_members_can_be_kept(fingerprint_key)
             resuming = self.warm_start and hasattr(self, "params_")
+            if resuming:
+                self._check_can_go_on()
             data = self._validated(
                 X, y, sample_weight, classes, fixed=self.classes_ if resuming else None
             )
@@ -152,6 +154,7 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         self._seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         self._n_fits = 0
         self._structure = self._structure_for(self.n_features_in_)
+        self._artefacts = ()
         self.unlearning_log_ = []
         self.history_ = []
 
@@ -178,13 +181,16 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             held_out = validation_rows(data.labels, self.validation_fraction, seed)
             records, valid = records[~held_out], records[held_out]
         run = make_run(self, network, records, seed, start=start, max_iter=max_iter)
+        before = run.params
         log = UpdateLog() if self.log_updates else None
         hooks = [] if log is None else [log]
         if context is not None:
             described = _described(given)
             context.call_on_fit_task_begin(estimator=self, **described)
             hooks.append(SklearnCallbacks(self, context, described, self._reconstruction))
-        may_resume = start is None and given is not None
+        checkpoint = self.checkpoint if start is None and given is not None else None
+        if checkpoint is not None:
+            self._artefacts = (*self._artefacts, str(Path(checkpoint).absolute()))
         try:
             with self._backend().limit_threads():
                 run_loop(
@@ -193,7 +199,7 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
                     valid,
                     extra_hooks=hooks,
                     title="fit" if max_iter is None else "partial_fit",
-                    checkpoint=self.checkpoint if may_resume else None,
+                    checkpoint=checkpoint,
                 )
                 importances = {
                     kind: importance_of(network, run.params, records, kind)
@@ -210,7 +216,10 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
                 **described,
             )
         updates = None
-        if log is not None:
+        # A log that an interrupt made miss a step does not add up, and is none.
+        if log is not None and np.allclose(
+            before + sum(step for _, _, step in log.updates), run.params, rtol=1e-9, atol=1e-12
+        ):
             rows = np.arange(len(everyone))[~held_out]
             updates = [(rows[batch], step) for _, batch, step in log.updates]
         return Trained(run, held_out, updates, importances)
@@ -287,6 +296,8 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             self._check_parameters()
             self._check_members_can_be_kept(fingerprint_key)
             first = not hasattr(self, "params_")
+            if not first:
+                self._check_can_go_on()
             if first and classes is None:
                 raise ValueError(
                     "classes must be passed at the first call of partial_fit: the list of all "
@@ -317,7 +328,22 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         """Refuse parameters that are wrong by themselves or do not go together."""
         validate_params(self)
 
+    def _check_can_go_on(self):
+        if not hasattr(self, "_members"):
+            raise MemberRecordError(
+                "this is a released copy: it holds no optimizer state and no member record, and "
+                "cannot be trained on. Go on with the estimator that release() was called on, or "
+                "fit a clone."
+            )
+
     def _check_members_can_be_kept(self, fingerprint_key):
+        if self.store_data == "fingerprints":
+            check_key(fingerprint_key)
+        if self.log_updates and self.store_data == "none":
+            raise ValueError(
+                "log_updates=True writes down which rows were in a batch, and store_data='none' "
+                "keeps nothing to find a row by; use store_data='rows' or 'fingerprints'."
+            )
         if self.checkpoint is not None and not isinstance(self.random_state, Integral):
             raise ValueError(
                 f"checkpoint={str(self.checkpoint)!r} needs an integer random_state (got "
@@ -364,6 +390,7 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else np.nan
         self.n_iter_ = len(run.history)
         self.stop_reason_ = run.stop_reason
+        self.fit_cost_ = run.cost
 
     def _reconstruction(self, params):
         """Attributes of the estimator as if `fit` ended with `params` (for callbacks)."""
@@ -372,6 +399,7 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             "classes_": self.classes_,
             "n_features_in_": self.n_features_in_,
             "_structure": self._structure,
+            **{k: v for k, v in vars(self).items() if k == "feature_names_in_"},
         }
 
     # ---------------------------------------------------------------------- prediction
@@ -395,7 +423,7 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
         check_is_fitted(self, "params_")
         X = validate_data(self, X, dtype=np.float64, reset=False)
         with self._backend().limit_threads():
-            return self._network().forward(self.params_, X)[0]
+            return self._network().logits(self.params_, X)
 
     def predict_proba(self, X):
         """Probabilities of the classes.

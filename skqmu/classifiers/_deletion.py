@@ -15,10 +15,17 @@ from ..exceptions import (
 )
 from ..network import cross_entropy
 from ..unlearning import Outcome, UnlearningRequest, importance_of
-from ._fitting import REQUESTS, FitData, make_records, make_solver, resolved_batch_size
+from ._fitting import (
+    REQUESTS,
+    FitData,
+    make_records,
+    make_solver,
+    resolved_batch_size,
+    scaled_weights,
+)
 from ._matching import column_scale, match_rows
 
-__all__ = ["carry_out"]
+__all__ = ["BEYOND_REACH", "carry_out", "possible_request"]
 
 BEYOND_REACH = (
     "copies made before the request (pickles, clones, released models), fitted pipeline steps "
@@ -43,15 +50,10 @@ class _Part:
 
 def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key):
     """Find the rows, run the strategy, commit and log; or raise with nothing changed."""
-    forget = _forget_part(estimator, *forget, fingerprint_key)
-    retain = _retain_part(estimator, forget, *retain, fingerprint_key)
-    reference = _reference_part(estimator, forget, *reference, fingerprint_key)
-    _check_data_at_hand(estimator, strategy, retain, reference)
-    request, refitted = _request(estimator, forget, retain, reference)
-    strategy.check(request)
-
+    forget, retain, request, refitted = _prepared(
+        estimator, strategy, forget, retain, reference, fingerprint_key
+    )
     started = time.perf_counter()
-    spent = request.network.meter.copy()
     entry = {
         "strategy": type(strategy).__name__,
         "params": strategy.get_params(deep=False),
@@ -64,7 +66,9 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
     }
     try:
         with estimator._backend().limit_threads():
+            spent = request.network.meter.copy()
             outcome = _run(strategy, request)
+            entry["cost"] = request.network.meter.since(spent)
             if request.trainable is not None:
                 params = np.where(request.trainable, outcome.params, request.params)
                 outcome = replace(outcome, params=params)
@@ -85,7 +89,6 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
     members, notes = _members_after(estimator, forget, retain, trained)
     entry.update(
         seconds=time.perf_counter() - started,
-        cost=request.network.meter.since(spent),
         n_epochs=outcome.n_epochs,
         n_steps=outcome.n_steps,
         stop_reason=outcome.stop_reason,
@@ -100,6 +103,7 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
         # A strategy that moved a solved head in another way leaves it without its state.
         "_head_state": outcome.head_state if trained is None else trained.head_state,
         "_members": members,
+        "_artefacts": (),
         "_updates": _updates_after(estimator, forget, retain, trained, outcome),
         "_importances": _importances_after(estimator, request, trained),
         "unlearning_log_": [*estimator.unlearning_log_, entry],
@@ -112,8 +116,41 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
             loss_=history[-1]["loss"],
             n_iter_=len(history),
             stop_reason_=trained.run.stop_reason,
+            fit_cost_=trained.run.cost,
         )
+        if estimator._n_fits > 1:
+            entry["notes"].append(
+                f"the model came from {estimator._n_fits} calls of fit or partial_fit and was "
+                "retrained by one fit on all the rows that stay."
+            )
     vars(estimator).update(after)
+
+
+def possible_request(estimator, strategy, X_forget, y_forget, arguments):
+    """Rows to forget and to retain, if the strategy could honour the request; or raise."""
+    arguments = dict(arguments)
+    forget, retain, _, _ = _prepared(
+        estimator,
+        strategy,
+        (X_forget, y_forget, arguments.pop("index", None)),
+        (arguments.pop("X_retain", None), arguments.pop("y_retain", None)),
+        (arguments.pop("X_reference", None), arguments.pop("y_reference", None)),
+        arguments.pop("fingerprint_key", None),
+    )
+    if arguments:
+        raise TypeError(f"unknown arguments: {', '.join(sorted(arguments))}.")
+    return len(forget), 0 if retain is None else len(retain)
+
+
+def _prepared(estimator, strategy, forget, retain, reference, fingerprint_key):
+    """Find the rows and check that the strategy has what it needs; change nothing."""
+    forget = _forget_part(estimator, *forget, fingerprint_key)
+    retain = _retain_part(estimator, forget, *retain, fingerprint_key)
+    reference = _reference_part(estimator, forget, *reference, fingerprint_key)
+    _check_data_at_hand(estimator, strategy, retain, reference)
+    request, refitted = _request(estimator, forget, retain, reference)
+    strategy.check(request)
+    return forget, retain, request, refitted
 
 
 def _run(strategy, request):
@@ -151,7 +188,7 @@ def _forget_part(estimator, X, y, index, key):
         estimator._member_record()  # says that this is a released copy
     record = estimator._members
     if X is not None:
-        if len(X) == 0:
+        if np.shape(X)[:1] == (0,):
             raise ValueError("X_forget holds no rows: there is nothing to forget.")
         X = validate_data(estimator, X, dtype=np.float64, reset=False)
     elif y is not None:
@@ -170,10 +207,10 @@ def _forget_part(estimator, X, y, index, key):
     entries = record.locate(index) if X is None else record.find(X, labels, key)
     if len(entries) == 0:
         raise ValueError("index= names no rows: there is nothing to forget.")
-    if len(entries) == len(record):
+    if np.delete(record.held_out, entries).all():
         raise ValueError(
-            f"the request names all {len(record)} rows that the classifier was trained on; a model "
-            "of nothing cannot be fitted: delete the estimator instead."
+            f"the request names all {np.count_nonzero(~record.held_out)} rows that the classifier "
+            "was trained on; a model of nothing cannot be fitted: delete the estimator instead."
         )
     if record.mode == "rows":
         X = record.X[entries]
@@ -278,7 +315,7 @@ def _check_data_at_hand(estimator, strategy, retain, reference):
         missing -= {"importance"}
     if estimator._updates is not None:
         missing -= {"update_log"}
-    if getattr(estimator, "objective_noise", 0):
+    if estimator._structure.get("objective_noise"):
         missing -= {"objective_noise"}
     if not missing:
         return
@@ -314,11 +351,18 @@ def _request(estimator, forget, retain, reference):
         weights=np.concatenate([part.weights for part in parts]),
         n_classes=n_classes,
     )
-    records = make_records(everything, estimator.class_weight, estimator.classes_)
+    with_record = estimator._members.mode != "none"
+    if with_record:
+        # The scale that training used: relative to all rows, not to those at hand.
+        entries = np.concatenate([part.entries for part in parts])
+        records = make_records(everything, None, estimator.classes_)
+        records = records.replace(weights=_training_weights(estimator)[entries])
+    else:
+        records = make_records(everything, estimator.class_weight, estimator.classes_)
     forget_records = _trained(records[: len(forget)], forget)
     retain_records = None if retain is None else _trained(records[len(forget) :], retain)
-    number = len(estimator.unlearning_log_)
-    with_record = estimator._members.mode != "none"
+    # Failed attempts do not count: asked again, a request makes the same draws.
+    number = sum(entry["status"] == "done" for entry in estimator.unlearning_log_)
     refitted = {}
     network = estimator._network()
 
@@ -354,6 +398,11 @@ def _request(estimator, forget, retain, reference):
     return request, refitted
 
 
+def _training_weights(estimator):
+    record = estimator._members
+    return scaled_weights(record.labels, record.weights, estimator.class_weight, estimator.classes_)
+
+
 def _trained(records, part):
     return records if part.held_out is None else records[~part.held_out]
 
@@ -381,7 +430,7 @@ def _quality(request, params):
         records = getattr(request, name)
         if records is None or not len(records):
             continue
-        logits, _ = request.network.forward(params, records.X)
+        logits = request.network.logits(params, records.X)
         measured[f"{name}_loss"] = float(cross_entropy(logits, records.targets).mean())
         measured[f"{name}_accuracy"] = float((logits.argmax(axis=1) == records.labels).mean())
     return measured
@@ -436,10 +485,13 @@ def _importances_after(estimator, request, trained):
 
 def _discard_artefacts(estimator):
     """Delete files of this estimator that hold what a forgotten row left in them."""
-    if estimator.checkpoint is None or not Path(estimator.checkpoint).exists():
-        return []
-    path = Path(estimator.checkpoint)
-    with suppress(OSError):
-        path.unlink()
-        return [f"the checkpoint {path.name} was deleted."]
-    return [f"the checkpoint {path} could not be deleted and still holds the old parameters."]
+    notes = []
+    for path in map(Path, dict.fromkeys(estimator._artefacts)):
+        if not path.exists():
+            continue
+        told = f"the checkpoint {path} could not be deleted and still holds the old parameters."
+        with suppress(OSError):
+            path.unlink()
+            told = f"the checkpoint {path.name} was deleted."
+        notes.append(told)
+    return notes

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from numbers import Real
 
 import numpy as np
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
@@ -28,11 +29,13 @@ __all__ = [
     "FitData",
     "Trained",
     "child_seed",
+    "class_factors",
     "initial_params",
     "make_records",
     "make_run",
     "make_solver",
     "run_loop",
+    "scaled_weights",
     "validation_rows",
 ]
 
@@ -116,18 +119,58 @@ def make_records(data, class_weight, classes):
     classes : ndarray of shape (n_classes,)
         Labels as the user knows them (keys of a `class_weight` dict).
     """
-    weights = data.weights
+    weights = scaled_weights(data.labels, data.weights, class_weight, classes)
+    return Records(data.X, np.eye(data.n_classes)[data.labels], weights)
+
+
+def scaled_weights(labels, weights, class_weight, classes):
+    """Weights of all rows of a fit as the loss uses them: they average 1.
+
+    Parameters
+    ----------
+    labels : ndarray of int of shape (n,)
+    weights : ndarray of shape (n,)
+        Sample weights, as given.
+    class_weight : dict, "balanced" or None
+    classes : ndarray of shape (n_classes,)
+
+    Raises
+    ------
+    ValueError
+        A class weight that is no weight, or names no class.
+    """
     if class_weight is not None:
-        present = np.unique(data.labels)
-        per_class = np.ones(data.n_classes)
+        weights = weights * class_factors(labels, weights, class_weight, classes)[labels]
+    mean = weights.mean()
+    if mean == 0:
+        raise ValueError(f"class_weight={class_weight!r} gives every row the weight 0.")
+    return weights / mean
+
+
+def class_factors(labels, weights, class_weight, classes):
+    """Weight of each class, shape (n_classes,); arguments as of `scaled_weights`."""
+    present = np.unique(labels)
+    per_class = np.ones(len(classes))
+    if not isinstance(class_weight, dict):
         per_class[present] = compute_class_weight(
-            class_weight,
-            classes=classes[present],
-            y=classes[data.labels],
-            sample_weight=data.weights,
+            class_weight, classes=classes[present], y=classes[labels], sample_weight=weights
         )
-        weights = weights * per_class[data.labels]
-    return Records(data.X, np.eye(data.n_classes)[data.labels], weights / weights.mean())
+        return per_class
+    known = classes.tolist()
+    unknown = [label for label in class_weight if label not in known]
+    if unknown and not set(known) <= set(class_weight):
+        raise ValueError(
+            f"class_weight has the keys {unknown}, which are not among the classes {known}; a "
+            "class that is left out has weight 1."
+        )
+    for i, label in enumerate(known):
+        weight = class_weight.get(label, 1.0)
+        if not isinstance(weight, Real) or not np.isfinite(weight) or weight < 0:
+            raise ValueError(
+                f"class_weight[{label!r}]={weight!r} must be a finite number that is not negative."
+            )
+        per_class[i] = weight
+    return per_class
 
 
 def validation_rows(labels, fraction, seed):
@@ -204,26 +247,52 @@ def run_loop(estimator, run, valid=None, *, extra_hooks=(), title="fit", checkpo
     """Train with the estimator's hooks; returns the run."""
     criterion = {"tol": estimator.tol, "n_iter_no_change": estimator.n_iter_no_change}
     hooks = [Tolerance(**criterion) if valid is None else EarlyStopping(valid, **criterion)]
-    saved = list(hooks)
     if estimator.verbose == 1:
         hooks.append(Progress(f"{type(estimator).__name__} {title}"))
     elif estimator.verbose > 1:
         hooks.append(EpochPrinter(f"{type(estimator).__name__} {title}"))
     hooks.extend(extra_hooks)
     if checkpoint is not None:
-        hooks.append(Checkpoint(checkpoint, _signature(estimator, run), saved))
+        saved = [hook for hook in hooks if hook.state]
+        hooks.append(Checkpoint(checkpoint, _signature(estimator, run, valid), saved))
     return train(run, hooks)
 
 
-def _signature(estimator, run):
+def _signature(estimator, run, valid):
     """What must be equal for a checkpoint to be resumed: parameters, data, start."""
     digest = hashlib.blake2b(digest_size=16)
     params = estimator.get_params(deep=False)
     for name in ("checkpoint", "verbose", "unlearning", "store_data"):
         params.pop(name, None)
-    digest.update(repr(sorted((name, repr(value)) for name, value in params.items())).encode())
+    digest.update(repr(sorted((name, _told(value)) for name, value in params.items())).encode())
     digest.update(repr((run.seed.entropy, run.seed.spawn_key)).encode())
-    records = run.objective.streams["train"]
-    for array in (run.params, records.X, records.targets, records.weights):
-        digest.update(np.ascontiguousarray(array).tobytes())
+    arrays = [run.params]
+    for records in (run.objective.streams["train"], valid):
+        if records is not None:
+            arrays += [records.X, records.targets, records.weights]
+    for array in arrays:
+        digest.update(repr(array.shape).encode() + np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
+
+
+def _told(value):
+    """A parameter as a string that is the same in another process."""
+    if isinstance(value, np.ndarray):
+        return repr((value.shape, value.dtype.str, hashlib.blake2b(value.tobytes()).hexdigest()))
+    if isinstance(value, list | tuple):
+        return repr([_told(item) for item in value])
+    if hasattr(value, "data") and hasattr(value, "find_bit"):  # a circuit; its repr is an address
+        return repr(
+            [
+                (
+                    instruction.operation.name,
+                    [
+                        _told(p) if isinstance(p, np.ndarray) else str(p)
+                        for p in instruction.operation.params
+                    ],
+                    [value.find_bit(bit).index for bit in instruction.qubits],
+                )
+                for instruction in value.data
+            ]
+        )
+    return repr(value)

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..training import LogisticHead, Objective, Point, RidgeHead, TrainingRun
 from ..unlearning import Assumption, HeadView
-from ._fitting import Trained, child_seed, make_records
+from ._fitting import Trained, child_seed, class_factors, make_records
 
 __all__ = ["head_view", "solve_head"]
 
@@ -17,20 +17,22 @@ def solve_head(estimator, network, data, seed):
     Weights of the rows are taken as given: a row's share of the loss must not depend on who
     else is there, or it could not be taken out.
     """
+    spent = network.meter.copy()
+    design = estimator._structure
     params = estimator._initial_params(network, seed)
     weights = _row_weights(estimator, data)
     layout = _Head(estimator, network)
     phi = layout.features(params, data.X)
     state = {}
-    if estimator.head == "ridge":
+    if design["head"] == "ridge":
         targets = np.eye(data.n_classes)[data.labels]
         gram, moment = RidgeHead.moments(phi, targets, weights)
-        solution = RidgeHead(estimator.head_penalty).solve(gram, moment)
+        solution = RidgeHead(design["head_penalty"]).solve(gram, moment)
         state = {"gram": gram, "moment": moment}
         residual = phi @ solution - targets
         loss = float(weights @ (residual**2).sum(axis=1)) / weights.sum()
     else:
-        problem = LogisticHead(estimator.head_penalty)
+        problem = LogisticHead(design["head_penalty"])
         signs = layout.signs(data.labels, data.n_classes)
         noise = _noise(estimator, seed, (phi.shape[1], signs.shape[1]))
         solution = problem.solve(phi, signs, weights, noise)
@@ -48,17 +50,19 @@ def solve_head(estimator, network, data, seed):
         history=[{"epoch": 1, "loss": loss, "gradient_norm": 0.0, "seconds": 0.0}],
         stop_reason="solved",
         finished=True,
+        cost=network.meter.since(spent),
     )
     return Trained(run, np.zeros(len(data), dtype=bool), head_state=state)
 
 
 def head_view(estimator, network, forget, retain):
     """The head as a strategy sees it; None where the circuit was trained on the rows."""
-    if estimator.trainable != "head":
+    design = estimator._structure
+    if design["trainable"] != "head":
         return None
     layout = _Head(estimator, network)
     params = estimator.params_
-    given = estimator.circuit_weights is not None
+    given = design["circuit_weights"] is not None
     origin = Assumption(
         "circuit weights were passed in, trained on rows outside this data"
         if given
@@ -66,10 +70,10 @@ def head_view(estimator, network, forget, retain):
         checked=not given,
     )
     return HeadView(
-        kind=estimator.head,
+        kind=design["head"],
         exact=estimator._backend().exact,
-        penalty=estimator.head_penalty,
-        noise=estimator.objective_noise,
+        penalty=design["head_penalty"],
+        noise=design["objective_noise"],
         weights=layout.weights_of(params),
         state=estimator._head_state,
         forget_weights=_row_weights(estimator, forget),
@@ -89,14 +93,14 @@ class _Head:
     """
 
     def __init__(self, estimator, network):
-        self.layer = network.layers[0]
+        self.network = network
         self.slices = network.layout.slices
         bounds = np.append(estimator._observable_bounds(), 1.0)
-        logistic = estimator.head == "logistic"
+        logistic = estimator._structure["head"] == "logistic"
         self.scale = 1.0 / (bounds * np.sqrt(len(bounds))) if logistic else np.ones(len(bounds))
 
     def features(self, params, X):
-        values = self.layer.executable.expectations(X, params[self.slices["quantum"]])
+        values = self.network.outputs(params, X, n_layers=1)
         return np.concatenate([values, np.ones((len(X), 1))], axis=1) * self.scale
 
     def params_of(self, params, weights):
@@ -116,18 +120,19 @@ class _Head:
 
 
 def _row_weights(estimator, part):
-    if isinstance(estimator.class_weight, dict):
-        factor = np.array([estimator.class_weight.get(c, 1.0) for c in estimator.classes_.tolist()])
-        return part.weights * factor[part.labels]
-    return part.weights
+    class_weight = estimator._structure["class_weight"]
+    if class_weight is None:
+        return part.weights
+    factor = class_factors(part.labels, part.weights, class_weight, estimator.classes_)
+    return part.weights * factor[part.labels]
 
 
 def _noise(estimator, seed, shape):
     """The secret linear term; from the operating system unless `random_state` fixes it."""
-    if not estimator.objective_noise:
+    if not estimator._structure["objective_noise"]:
         return np.zeros(shape)
     if estimator.random_state is None:
         rng = np.random.default_rng()
     else:
         rng = np.random.default_rng(child_seed(seed, _NOISE))
-    return rng.normal(0.0, estimator.objective_noise, shape)
+    return rng.normal(0.0, estimator._structure["objective_noise"], shape)

@@ -10,7 +10,7 @@ import numpy as np
 from ..exceptions import AlreadyForgottenError, MemberRecordError, NotATrainingSampleError
 from ._matching import column_scale, match_rows, row_digests
 
-__all__ = ["MemberRecord"]
+__all__ = ["MemberRecord", "check_key"]
 
 # Forgotten rows are remembered, within this process only, by a hash under a key that is
 # never written anywhere: asking twice gets a precise answer, a pickle gives nothing away.

@@ -1,5 +1,6 @@
 """`QNNClassifier`: a variational quantum circuit with a linear head."""
 
+import copy
 from numbers import Integral, Real
 
 import numpy as np
@@ -22,6 +23,8 @@ __all__ = ["QNNClassifier"]
 _CIRCUIT = HasMethods(["compose", "assign_parameters"])
 # Qubits that n_qubits=None takes at least and at most.
 _FEWEST, _MOST = 2, 8
+# What the circuit is built from.
+_DESIGN = ("encoding", "ansatz", "n_qubits", "n_layers", "entanglement", "reuploading")
 
 
 class QNNClassifier(BaseUnlearningClassifier):
@@ -255,7 +258,13 @@ QuantumCircuit, default="strong"
             "entanglement": self.entanglement,
             "reuploading": self.reuploading,
             "observables": self.observables,
+            # A certificate rests on these: they are fit's, whatever is set afterwards.
+            "trainable": self.trainable,
+            "circuit_weights": copy.deepcopy(self.circuit_weights),
             "head": self.head,
+            "head_penalty": self.head_penalty,
+            "objective_noise": self.objective_noise,
+            "class_weight": copy.deepcopy(self.class_weight),
         }
 
     def _n_qubits_for(self, n_features):
@@ -269,15 +278,13 @@ QuantumCircuit, default="strong"
         return min(max(_FEWEST, n_features), _MOST)
 
     def _build_network(self, structure, n_features, n_classes, backend):
-        design = dict(structure)
-        read, head = design.pop("observables"), design.pop("head")
-        qnn = build_circuit(n_features=n_features, **design)
-        observables = _resolve_observables(read, structure["n_qubits"])
+        qnn = build_circuit(n_features=n_features, **{k: structure[k] for k in _DESIGN})
+        observables = _resolve_observables(structure["observables"], structure["n_qubits"])
         executable = backend.compile(
             qnn.circuit, observables, inputs=qnn.inputs, weights=qnn.weights
         )
         layers = [QuantumLayer(executable)]
-        if head == "logistic":
+        if structure["head"] == "logistic":
             n_columns = 1 if n_classes == 2 else n_classes
             return Network([*layers, Dense("head", len(observables), n_columns), OneVsRest()])
         return Network([*layers, Dense("head", len(observables), n_classes)])
@@ -311,8 +318,8 @@ QuantumCircuit, default="strong"
 
     def _initial_params(self, network, seed):
         params = super()._initial_params(network, seed)
-        if self.circuit_weights is not None:
-            weights = np.asarray(self.circuit_weights, dtype=float)
+        if self._structure["circuit_weights"] is not None:
+            weights = np.asarray(self._structure["circuit_weights"], dtype=float)
             part = network.layout.slices["quantum"]
             if weights.shape != params[part].shape or not np.isfinite(weights).all():
                 raise ValueError(
@@ -323,10 +330,10 @@ QuantumCircuit, default="strong"
         return params
 
     def _trainable_mask(self, network):
-        return network.layout.mask(["head"]) if self.trainable == "head" else None
+        return network.layout.mask(["head"]) if self._structure["trainable"] == "head" else None
 
     def _solves_head(self):
-        return self.head != "softmax"
+        return self._structure["head"] != "softmax"
 
     def _head_view(self, network, forget, retain):
         return head_view(self, network, forget, retain)

@@ -130,8 +130,23 @@ class Network:
         -------
         ndarray of shape (B, n_outputs)
         """
+        return self.outputs(params, X, len(self.layers))
+
+    def outputs(self, params, X, n_layers):
+        """Outputs of the first `n_layers` layers, for predictions.
+
+        Parameters
+        ----------
+        params : ndarray of shape (layout.size,)
+        X : ndarray of shape (B, n_features)
+        n_layers : int
+
+        Returns
+        -------
+        ndarray of shape (B, n_outputs of the last of them)
+        """
         values = X
-        for layer in self.layers:
+        for layer in self.layers[:n_layers]:
             values = layer.outputs(self._of(layer, params), values)
         self._spend(len(X), gradient=False)
         return values
