@@ -10,6 +10,7 @@ from ._forgetting import (
     tug_of_war_score,
     uqi_score,
 )
+from ._make_scorer import make_privacy_scorer, privacy_scoring
 from ._membership import MembershipResult, membership_result
 from ._pareto import pareto
 from ._plot_front import ForgettingUtilityDisplay
@@ -20,6 +21,17 @@ from ._plot_roc import MembershipRocDisplay
 from ._quality import ForgettingQuality, forgetting_quality
 from ._rates import OperatingPoint
 from ._relearn import RelearnTime, relearn_time
+from ._scorers import (
+    neg_forget_gap,
+    neg_mia_advantage,
+    neg_mia_distinguishability,
+    neg_retain_gap,
+    neg_tpr_at_1pct_fpr,
+    oracle_agreement,
+    tug_of_war,
+    uqi,
+)
+from ._scoring_case import ScoringCase
 
 __all__ = [
     "EquivalenceResult",
@@ -34,6 +46,7 @@ __all__ = [
     "OperatingPoint",
     "ParetoDisplay",
     "RelearnTime",
+    "ScoringCase",
     "accuracy_interval",
     "agreement_score",
     "forgetting_quality",
@@ -42,12 +55,22 @@ __all__ = [
     "gap_to_oracle",
     "js_to_oracle",
     "kl_to_oracle",
+    "make_privacy_scorer",
     "mean_interval",
     "membership_result",
+    "neg_forget_gap",
+    "neg_mia_advantage",
+    "neg_mia_distinguishability",
+    "neg_retain_gap",
+    "neg_tpr_at_1pct_fpr",
+    "oracle_agreement",
     "oracle_equivalence",
     "pareto",
+    "privacy_scoring",
     "relearn_time",
+    "tug_of_war",
     "tug_of_war_score",
+    "uqi",
     "uqi_score",
     "zrf_score",
 ]

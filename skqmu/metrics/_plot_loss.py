@@ -9,9 +9,8 @@ import numpy as np
 from .._validation import check_choice
 from ._inputs import check_vector
 from ._plotting import axes_for, role_color, tidy
-from ._proba import probabilities
+from ._signals import true_class_signal
 
-_CLIP = 1e-12
 _LABELS = {
     "loss": "cross-entropy loss (nats)",
     "logit": r"confidence in the true class, $\ln p_y - \ln(1 - p_y)$",
@@ -142,23 +141,3 @@ class LossDistributionDisplay:
         ax.spines["left"].set_visible(False)
         ax.tick_params(axis="y", length=0)
         return self
-
-
-def true_class_signal(model, X, y, signal="loss"):
-    """Loss, or logit of the true class's probability, of each record.
-
-    Probabilities are held 1e-12 away from 0 and 1, so that both are finite.
-
-    Returns
-    -------
-    ndarray of shape (n,)
-    """
-    y = np.asarray(y)
-    labels = np.unique(np.concatenate([np.asarray(model.classes_), y]))
-    proba = probabilities(model, X, labels)
-    p = proba[np.arange(len(y)), np.searchsorted(labels, y)]
-    rest = proba.sum(axis=1) - p  # not 1 - p: that loses the digits of a small rest
-    p = np.clip(p, _CLIP, 1.0)
-    if signal == "loss":
-        return -np.log(p)
-    return np.log(p) - np.log(np.clip(rest, _CLIP, 1.0))

@@ -1,0 +1,258 @@
+"""Scorers ``(estimator, X, y)`` that make leakage and forgetting searchable like accuracy.
+
+All of them: greater is better.  Leakage is measured with the corrected measures, whose average is
+0 where nothing leaks, because a search that minimises a biased measure fits its noise.
+"""
+
+import numpy as np
+
+from ._divergence import agreement_score
+from ._forgetting import gap_to_oracle, tug_of_war_score, uqi_score
+from ._membership import membership_result
+from ._scoring_case import scoring_case
+from ._signals import membership_signal
+
+
+def neg_mia_advantage(estimator, X, y, *, signal="logit", n_resamples=50):
+    """Minus the advantage of a membership attack on the forgotten records.
+
+    The attack tells the forget set from held-out records of the same classes by one signal of
+    the model's output; threshold and direction are chosen out of sample.
+
+    Parameters
+    ----------
+    estimator : fitted UnlearningClassifier, or Pipeline that ends in one
+        Or a classifier with a member record (``is_member``): then the members among the given
+        rows are told from the others.
+    X : array-like of shape (n, d)
+        Held-out rows; rows that were trained on are not counted as non-members.
+    y : array-like of shape (n,)
+    signal : {"logit", "confidence", "entropy", "correct"}, default="logit"
+        What the attacker looks at.
+    n_resamples : int, default=50
+        Divisions of the cross-fitting.
+
+    Returns
+    -------
+    float
+        0 where nothing leaks (it may be a little above), -1 where everything does; ``nan``, with
+        a ResolutionWarning, on training rows (which a halving search scores too).
+
+    Examples
+    --------
+    >>> from skqmu.metrics import neg_mia_advantage, privacy_scoring
+    >>> privacy_scoring("accuracy", "neg_mia_advantage")["neg_mia_advantage"] is neg_mia_advantage
+    True
+    """
+    result = _leak(estimator, X, y, signal, n_resamples=n_resamples)
+    return np.nan if result is None else -result.advantage
+
+
+def neg_mia_distinguishability(estimator, X, y, *, signal="logit", n_resamples=50):
+    """Minus ``|AUC - 1/2|`` of a membership attack on the forgotten records, corrected.
+
+    Parameters
+    ----------
+    estimator : fitted UnlearningClassifier, or Pipeline that ends in one
+        Or a classifier with a member record, as for :func:`neg_mia_advantage`.
+    X : array-like of shape (n, d)
+    y : array-like of shape (n,)
+    signal : {"logit", "confidence", "entropy", "correct"}, default="logit"
+    n_resamples : int, default=50
+        Divisions of the cross-fitting.
+
+    Returns
+    -------
+    float
+        0 where nothing leaks (it may be a little above), -1/2 where everything does.  Two-sided:
+        forgetting so much that the records stand out again is a leak.
+
+    Examples
+    --------
+    >>> from skqmu.metrics import neg_mia_distinguishability, privacy_scoring
+    >>> list(privacy_scoring("neg_mia_distinguishability", "balanced_accuracy"))
+    ['neg_mia_distinguishability', 'balanced_accuracy']
+    """
+    result = _leak(estimator, X, y, signal, n_resamples=n_resamples)
+    return np.nan if result is None else -result.corrected_distinguishability
+
+
+def neg_tpr_at_1pct_fpr(estimator, X, y, *, signal="logit"):
+    """Minus the share of the forgotten records that an attack finds at 1 % false alarms.
+
+    Parameters
+    ----------
+    estimator : fitted UnlearningClassifier, or Pipeline that ends in one
+        Or a classifier with a member record, as for :func:`neg_mia_advantage`.
+    X : array-like of shape (n, d)
+    y : array-like of shape (n,)
+    signal : {"logit", "confidence", "entropy", "correct"}, default="logit"
+
+    Returns
+    -------
+    float
+        ``nan``, with a ResolutionWarning, below 100 non-members of the members' classes in a
+        fold: search for :func:`neg_mia_advantage` then, or use fewer folds.
+
+    Examples
+    --------
+    >>> from skqmu.metrics import neg_tpr_at_1pct_fpr, make_privacy_scorer
+    >>> make_privacy_scorer(neg_tpr_at_1pct_fpr, signal="confidence")
+    make_privacy_scorer(neg_tpr_at_1pct_fpr, signal='confidence')
+    """
+    result = _leak(estimator, X, y, signal, fprs=(0.01,), n_resamples=1)
+    return np.nan if result is None else -result.at_fpr(0.01).tpr
+
+
+def neg_forget_gap(estimator, X, y):
+    """Minus the absolute gap between model and oracles in accuracy on the forget set.
+
+    Parameters
+    ----------
+    estimator : fitted UnlearningClassifier with ``n_oracles >= 1``, or Pipeline that ends in one
+    X : array-like of shape (n, d)
+        Not used; the forget set is the estimator's.
+    y : array-like of shape (n,)
+
+    Returns
+    -------
+    float
+        0 is best.
+
+    Examples
+    --------
+    >>> from skqmu.metrics import neg_forget_gap, privacy_scoring
+    >>> list(privacy_scoring("accuracy", "neg_forget_gap"))
+    ['accuracy', 'neg_forget_gap']
+    """
+    case = scoring_case(estimator, X, y, needs=("oracles",))
+    return -abs(gap_to_oracle(case.model, case.oracles, *case.forget))
+
+
+def neg_retain_gap(estimator, X, y):
+    """Minus the absolute gap between model and oracles in accuracy on the retained records.
+
+    Parameters
+    ----------
+    estimator : fitted UnlearningClassifier with ``n_oracles >= 1``, or Pipeline that ends in one
+    X : array-like of shape (n, d)
+        Not used; the retained records are the estimator's.
+    y : array-like of shape (n,)
+
+    Returns
+    -------
+    float
+        0 is best.
+
+    Examples
+    --------
+    >>> from skqmu.metrics import neg_retain_gap, privacy_scoring
+    >>> list(privacy_scoring("neg_retain_gap", "neg_forget_gap"))
+    ['neg_retain_gap', 'neg_forget_gap']
+    """
+    case = scoring_case(estimator, X, y, needs=("oracles",))
+    return -abs(gap_to_oracle(case.model, case.oracles, *case.retain))
+
+
+def oracle_agreement(estimator, X, y):
+    """Share of the held-out rows that model and oracles label alike, averaged over oracles.
+
+    Parameters
+    ----------
+    estimator : fitted UnlearningClassifier with ``n_oracles >= 1``, or Pipeline that ends in one
+    X : array-like of shape (n, d)
+    y : array-like of shape (n,)
+        Not used.
+
+    Returns
+    -------
+    float
+        Between 0 and 1.
+
+    Examples
+    --------
+    >>> from skqmu.metrics import oracle_agreement, privacy_scoring
+    >>> privacy_scoring("oracle_agreement")["oracle_agreement"] is oracle_agreement
+    True
+    """
+    case = scoring_case(estimator, X, y, needs=("oracles",))
+    return float(np.mean([agreement_score(case.model, o, case.X) for o in case.oracles]))
+
+
+def tug_of_war(estimator, X, y):
+    """Product of ``1 - |gap to the oracles|`` over retain, forget and held-out accuracy.
+
+    Parameters
+    ----------
+    estimator : fitted UnlearningClassifier with ``n_oracles >= 1``, or Pipeline that ends in one
+    X : array-like of shape (n, d)
+    y : array-like of shape (n,)
+
+    Returns
+    -------
+    float
+        Between 0 and 1.  See :func:`tug_of_war_score`.
+
+    Examples
+    --------
+    >>> from skqmu.metrics import tug_of_war, privacy_scoring
+    >>> privacy_scoring("tug_of_war")["tug_of_war"] is tug_of_war
+    True
+    """
+    case = scoring_case(estimator, X, y, needs=("oracles",))
+    return tug_of_war_score(
+        case.model, case.oracles, retain=case.retain, forget=case.forget, test=case.test
+    )
+
+
+def uqi(estimator, X, y):
+    """Unlearning quality index: forget drop less half the drops on retained and held-out rows.
+
+    Parameters
+    ----------
+    estimator : fitted UnlearningClassifier, or Pipeline that ends in one
+    X : array-like of shape (n, d)
+    y : array-like of shape (n,)
+
+    Returns
+    -------
+    float
+        See :func:`uqi_score`: it rewards forgetting too much, and is here for comparison.
+
+    Examples
+    --------
+    >>> from skqmu.metrics import privacy_scoring, uqi
+    >>> privacy_scoring("uqi")["uqi"] is uqi
+    True
+    """
+    case = scoring_case(estimator, X, y, needs=("original",))
+    return uqi_score(
+        case.model, case.original, retain=case.retain, forget=case.forget, test=case.test
+    )
+
+
+def _leak(estimator, X, y, signal, **options):
+    """Membership result on the forget set; None (warned of) where only training rows are given."""
+    case = scoring_case(estimator, X, y, needs=("members",))
+    if len(case.y_nonmember) == 0:
+        return None
+    return membership_result(
+        membership_signal(case.model, case.X_member, case.y_member, signal),
+        membership_signal(case.model, case.X_nonmember, case.y_nonmember, signal),
+        **{"fprs": (), **options},
+    )
+
+
+SCORERS = {
+    scorer.__name__: scorer
+    for scorer in (
+        neg_mia_advantage,
+        neg_mia_distinguishability,
+        neg_tpr_at_1pct_fpr,
+        neg_forget_gap,
+        neg_retain_gap,
+        oracle_agreement,
+        tug_of_war,
+        uqi,
+    )
+}
