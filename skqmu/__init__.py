@@ -17,6 +17,8 @@ __version__ = "0.1.0.dev0"
 # public name -> the room that defines it
 _HOME = {
     "QNNClassifier": "classifiers",
+    "ShardedClassifier": "classifiers",
+    "UnlearningClassifier": "classifiers",
     "unlearn": "classifiers",
     "show_versions": "utils",
 }

@@ -2,5 +2,15 @@
 
 from ._pipeline import unlearn
 from ._qnn import QNNClassifier
+from ._sharded import ShardedClassifier
+from ._suggest import StrategyTable, suggest_strategy
+from ._unlearning_classifier import UnlearningClassifier
 
-__all__ = ["QNNClassifier", "unlearn"]
+__all__ = [
+    "QNNClassifier",
+    "ShardedClassifier",
+    "StrategyTable",
+    "UnlearningClassifier",
+    "suggest_strategy",
+    "unlearn",
+]

@@ -4,7 +4,7 @@ from ._adversarial import AdversarialUniform
 from ._amnesiac import Amnesiac
 from ._ascent import FisherForgetting, GradientAscent, NegGradPlus, RelativeGradientAscent
 from ._base import HeadView, LoopStrategy, Outcome, UnlearningRequest, UnlearningStrategy
-from ._certificate import Assumption, Certificate
+from ._certificate import UPSTREAM, Assumption, Certificate
 from ._composite import Composite
 from ._convex import CertifiedRemoval, ExactDowndate
 from ._dampening import SelectiveDampening
@@ -23,6 +23,7 @@ from ._retrain import Retrain
 __all__ = [
     "SCRUB",
     "STRATEGIES",
+    "UPSTREAM",
     "AdversarialUniform",
     "Amnesiac",
     "Assumption",

@@ -189,6 +189,10 @@ class UnlearningStrategy(BaseEstimator, ABC):
         """Check the parameters; called before anything is touched."""
         validate_params(self)
 
+    def gradient_rows(self, n_forget, n_retain):
+        """Rows that gradients are taken of, at most: the cost before it is spent."""
+        return 0
+
     def check(self, request):
         """Refuse a request that the strategy cannot honour; called before `unlearn`."""
 
@@ -231,6 +235,12 @@ class LoopStrategy(UnlearningStrategy):
     def hooks(self, request):
         """Hooks of the loop, a list; ascents return their stop rule."""
         return []
+
+    def gradient_rows(self, n_forget, n_retain):
+        streams = [n_forget] if self.requires == {"forget"} else [n_retain]
+        if self.requires >= {"forget", "retain"}:
+            streams = [n_retain, n_retain]  # the shorter stream comes round again
+        return self.max_iter * sum(streams)
 
     def start(self, request):
         """Parameters that the loop starts from, shape (n_parameters,)."""

@@ -52,8 +52,8 @@ class Certificate:
     Examples
     --------
     >>> from skqmu.unlearning import Certificate
-    >>> Certificate("certified", 1.0, 1e-4, residual_bound=0.05, budget=0.2).budget_left.round(2)
-    np.float64(0.15)
+    >>> round(Certificate("certified", 1.0, 1e-4, 0.05, budget=0.2).budget_left, 2)
+    0.15
     """
 
     kind: str

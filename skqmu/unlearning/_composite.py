@@ -51,6 +51,9 @@ class Composite(UnlearningStrategy):
     def importance_kinds(self):
         return frozenset().union(*(s.importance_kinds for s in self._resolved()))
 
+    def gradient_rows(self, n_forget, n_retain):
+        return sum(s.gradient_rows(n_forget, n_retain) for s in self._resolved())
+
     def validate(self):
         super().validate()
         parts = self._resolved()

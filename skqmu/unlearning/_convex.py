@@ -198,6 +198,6 @@ def _check_head(strategy, request, kind):
         )
     if request.head.state is None:
         raise ValueError(
-            f"{name} goes on from what fit or an earlier {name} left, and another strategy has moved "
-            "the head since; fit again, or use the strategy 'retrain'."
+            f"{name} goes on from what fit or an earlier {name} left, and another strategy has "
+            "moved the head since; fit again, or use the strategy 'retrain'."
         )

@@ -76,6 +76,9 @@ class SelectiveDampening(UnlearningStrategy):
     def importance_kinds(self):
         return frozenset({self.importance})
 
+    def gradient_rows(self, n_forget, n_retain):
+        return 2 * n_forget + n_retain
+
     def unlearn(self, request):
         everyone = request.importance(self.importance)
         part = importance_of(request.network, request.params, request.forget, self.importance)

@@ -1,0 +1,443 @@
+"""`ShardedClassifier` (SISA): exact deletion by retraining only what saw the row."""
+
+import copy
+import time
+from numbers import Integral
+from pathlib import Path
+
+import joblib
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.dummy import DummyClassifier
+from sklearn.utils import get_tags
+from sklearn.utils.multiclass import check_classification_targets
+
+from .._validation import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    check_is_fitted,
+    validate_data,
+    validate_params,
+)
+from ..exceptions import MemberRecordError
+from ..unlearning import UPSTREAM, Assumption, Certificate
+from ._deletion import BEYOND_REACH
+from ._members import MemberRecord
+from ._meta import aligned_proba, draw_seed, fit_clone, with_seed
+
+__all__ = ["ShardedClassifier"]
+
+
+class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+    """Sharded, isolated, sliced and aggregated training (SISA) of any classifier.
+
+    The rows are dealt to shards, and each shard trains a model of its own, slice by slice.
+    A deletion refits the shards that hold a forgotten row, from the first slice that does,
+    and nothing else.
+
+    Parameters
+    ----------
+    estimator : classifier
+        With `n_slices` above 1, one with `warm_start`.
+    n_shards : int, default=4
+    n_slices : int, default=1
+        Slice r trains on the rows of slices 1 to r, going on from slice r - 1.
+    aggregation : {"mean", "vote"}, default="mean"
+        Of the shards' probabilities, or of their predicted classes.
+    checkpoint_dir : path-like or None, default=None
+        Keep slices' models in files of a directory of its own instead of in memory. Files
+        of models that saw a forgotten row are deleted.
+    n_jobs : int or None, default=None
+        Shards that train at once.
+    random_state : int, RandomState instance or None, default=None
+        Of the dealing and of the shards' models.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    assignment_ : ndarray of int of shape (n_rows, 2)
+        Shard and slice of each row that is left, in the order of `fit`.
+    expected_refit_fraction_ : float
+        Expected cost of deleting one random row, as a share of the rows that a whole
+        training goes through.
+    unlearning_log_ : list of dict
+
+    Notes
+    -----
+    Source: Bourtoule et al. 2021 (arXiv 1912.03817). Rows are dealt class by class, so that
+    shards know all classes as far as rows suffice (the paper deals at random); a shard with
+    rows of one class only predicts that class. The result of a deletion equals `fit` on the
+    remaining rows with the same assignment and seeds, exactly.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skqmu import ShardedClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = ShardedClassifier(LogisticRegression(max_iter=500), n_shards=5, random_state=0)
+    >>> clf = clf.fit(X, y).unlearn(X[:1])
+    >>> round(clf.expected_refit_fraction_, 2), clf.unlearning_log_[-1]["shards_refitted"]
+    (0.2, 1)
+    """
+
+    _parameter_constraints = {
+        "estimator": [HasMethods(["fit", "predict_proba"])],
+        "n_shards": [Interval(Integral, 1, None, closed="left")],
+        "n_slices": [Interval(Integral, 1, None, closed="left")],
+        "aggregation": [StrOptions({"mean", "vote"})],
+        "checkpoint_dir": [str, Path, None],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        estimator,
+        *,
+        n_shards=4,
+        n_slices=1,
+        aggregation="mean",
+        checkpoint_dir=None,
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.estimator = estimator
+        self.n_shards = n_shards
+        self.n_slices = n_slices
+        self.aggregation = aggregation
+        self.checkpoint_dir = checkpoint_dir
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.classifier_tags = inner.classifier_tags
+        tags.non_deterministic = inner.non_deterministic
+        tags.target_tags.single_output = True
+        return tags
+
+    # ------------------------------------------------------------------------- fitting
+
+    def fit(self, X, y, *, assignment=None):
+        """Deal the rows and train the shards.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        assignment : array-like of int of shape (n_samples, 2), default=None
+            Shard and slice of each row; None: dealt.
+
+        Returns
+        -------
+        self : object
+        """
+        validate_params(self)
+        if self.n_slices > 1 and "warm_start" not in self.estimator.get_params():
+            raise ValueError(
+                f"n_slices={self.n_slices} needs an estimator with warm_start, which "
+                f"{type(self.estimator).__name__} lacks; use n_slices=1."
+            )
+        X, y = validate_data(self, X, y, dtype=np.float64)
+        check_classification_targets(y)
+        classes, labels = np.unique(y, return_inverse=True)
+        seed = draw_seed(self.random_state)
+        deal, *shard_seeds = seed.spawn(1 + self.n_shards)
+        if assignment is None:
+            assignment = self._dealt(labels, np.random.default_rng(deal))
+        else:
+            assignment = self._checked_assignment(assignment, len(X))
+        members = MemberRecord.of(
+            "rows", X, labels, np.ones(len(X)), positions=np.arange(len(X)), n_seen=len(X)
+        )
+        models = self._train(members, assignment, classes, shard_seeds, [0] * self.n_shards, None)
+        self.classes_ = classes
+        self.assignment_ = assignment
+        self._members = members
+        self._seeds = shard_seeds
+        self.models_ = models
+        self.unlearning_log_ = []
+        self.expected_refit_fraction_ = self._expected_refit_fraction()
+        return self
+
+    def _dealt(self, labels, rng):
+        """Shard and slice of each row: every class is dealt evenly, slice by slice."""
+        n_hands = self.n_shards * self.n_slices
+        hands = np.empty(len(labels), dtype=int)
+        dealt = 0
+        for label in np.unique(labels):
+            mine = rng.permutation(np.flatnonzero(labels == label))
+            hands[mine] = (dealt + np.arange(len(mine))) % n_hands
+            dealt += len(mine)
+        return np.stack([hands % self.n_shards, hands // self.n_shards], axis=1)
+
+    def _checked_assignment(self, assignment, n_rows):
+        assignment = np.asarray(assignment)
+        limits = (self.n_shards, self.n_slices)
+        if assignment.shape != (n_rows, 2) or not np.issubdtype(assignment.dtype, np.integer):
+            raise ValueError(
+                f"assignment must hold a shard and a slice for each of {n_rows} rows, integers of "
+                f"shape ({n_rows}, 2); got {assignment.dtype} of shape {assignment.shape}."
+            )
+        if (assignment < 0).any() or (assignment >= limits).any():
+            raise ValueError(
+                f"assignment names shards or slices outside 0..{limits[0] - 1} and "
+                f"0..{limits[1] - 1}."
+            )
+        return assignment
+
+    def _train(self, members, assignment, classes, seeds, first, old):
+        """Models of all shards, kept up to slice ``first[shard]``, trained from there."""
+        fitted = joblib.Parallel(n_jobs=self.n_jobs)(
+            joblib.delayed(_train_shard)(
+                self.estimator,
+                seeds[shard],
+                _slices(members, assignment, classes, shard, self.n_slices),
+                classes,
+                first[shard],
+                self._load(old[shard][first[shard] - 1]) if old and first[shard] else None,
+            )
+            for shard in range(self.n_shards)
+            if first[shard] < self.n_slices
+        )
+        fitted = iter(fitted)
+        return [
+            [*(old[shard][: first[shard]] if old else []), *(self._store(m) for m in next(fitted))]
+            if first[shard] < self.n_slices
+            else old[shard]
+            for shard in range(self.n_shards)
+        ]
+
+    def _store(self, model):
+        if self.checkpoint_dir is None or model is None:
+            return model
+        directory = Path(self.checkpoint_dir)
+        directory.mkdir(parents=True, exist_ok=True)
+        path = directory / f"slice-{joblib.hash(model)}.joblib"
+        joblib.dump(model, path)
+        return path
+
+    @staticmethod
+    def _load(stored):
+        return joblib.load(stored) if isinstance(stored, Path) else stored
+
+    def _expected_refit_fraction(self):
+        """Mean over the rows of what their deletion costs, over the cost of all."""
+        counts = np.zeros((self.n_shards, self.n_slices))
+        np.add.at(counts, tuple(self.assignment_.T), 1)
+        work = counts.cumsum(axis=1)
+        from_slice = work[:, ::-1].cumsum(axis=1)[:, ::-1]
+        return float((counts * from_slice).sum() / counts.sum() / work.sum())
+
+    # ---------------------------------------------------------------------- prediction
+
+    def predict_proba(self, X):
+        """Aggregated probabilities.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Mean over the shards, or the share of their votes.
+        """
+        check_is_fitted(self, "models_")
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        models = [self._load(slices[-1]) for slices in self.models_ if slices[-1] is not None]
+        proba = np.stack([aligned_proba(model, X, self.classes_) for model in models])
+        if self.aggregation == "vote":
+            proba = np.eye(len(self.classes_))[proba.argmax(axis=2)]
+        return proba.mean(axis=0)
+
+    def predict(self, X):
+        """Most probable class of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        columns = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[columns]
+
+    # ---------------------------------------------------------------------- forgetting
+
+    def is_member(self, X, y=None):
+        """Which rows the shards were trained on and have not forgotten.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        ndarray of bool of shape (n_samples,)
+        """
+        check_is_fitted(self, "models_")
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        labels = None if y is None else np.searchsorted(self.classes_, np.asarray(y))
+        return np.array(
+            [
+                len(entries) > 0
+                and (labels is None or bool((self._members.labels[entries] == labels[i]).any()))
+                for i, entries in enumerate(self._record().match(X))
+            ]
+        )
+
+    def unlearn(self, X_forget=None, y_forget=None, *, index=None):
+        """Forget rows by refitting, in their shards, from the first slice that holds one.
+
+        Parameters
+        ----------
+        X_forget : array-like of shape (k, n_features), default=None
+            Every copy of each row is forgotten; `y_forget` restricts the copies.
+        y_forget : array-like of shape (k,), default=None
+        index : array-like of int or bool, default=None
+            Positions in the data given to `fit`, instead of rows.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        NotATrainingSampleError, AlreadyForgottenError, ValueError
+            The estimator is as it was before.
+        """
+        check_is_fitted(self, "models_")
+        started = time.perf_counter()
+        record = self._record()
+        entries = self._entries(X_forget, y_forget, index)
+        if len(entries) == len(record):
+            raise ValueError(
+                f"the request names all {len(record)} rows; delete the estimator instead."
+            )
+        first = [self.n_slices] * self.n_shards
+        for shard, number in self.assignment_[entries]:
+            first[shard] = min(first[shard], int(number))
+        keep = np.ones(len(record), dtype=bool)
+        keep[entries] = False
+        members, assignment = record.without(entries), self.assignment_[keep]
+        models = self._train(members, assignment, self.classes_, self._seeds, first, self.models_)
+        removed = [m for s, f in zip(self.models_, first, strict=True) for m in s[f:]]
+        entry = {
+            "strategy": "ShardedRetrain",
+            "params": {"n_shards": self.n_shards, "n_slices": self.n_slices},
+            "kind": "exact",
+            "status": "done",
+            "n_forget": len(entries),
+            "n_retain": len(members),
+            "classes_removed": self.classes_[
+                np.setdiff1d(record.labels[entries], members.labels)
+            ].tolist(),
+            "shards_refitted": int(sum(f < self.n_slices for f in first)),
+            "seconds": time.perf_counter() - started,
+            "certificate": Certificate("exact", assumptions=[Assumption(UPSTREAM, checked=False)]),
+            "notes": self._discard(removed, models),
+            "beyond_reach": BEYOND_REACH,
+        }
+        self.models_, self._members, self.assignment_ = models, members, assignment
+        self.unlearning_log_ = [*self.unlearning_log_, entry]
+        self.expected_refit_fraction_ = self._expected_refit_fraction()
+        return self
+
+    def _entries(self, X, y, index):
+        if (X is None) == (index is None):
+            raise ValueError("name the rows to forget either by X_forget= or by index=.")
+        if index is not None:
+            if y is not None:
+                raise ValueError("y_forget= goes with X_forget=.")
+            entries = self._record().locate(index)
+        else:
+            if len(X) == 0:
+                raise ValueError("X_forget holds no rows: there is nothing to forget.")
+            X = validate_data(self, X, dtype=np.float64, reset=False)
+            labels = None
+            if y is not None:
+                unknown = np.setdiff1d(y, self.classes_)
+                if len(unknown) or len(y) != len(X):
+                    raise ValueError(
+                        f"y_forget must give one of classes_={self.classes_.tolist()} for each of "
+                        f"{len(X)} rows."
+                    )
+                labels = np.searchsorted(self.classes_, np.asarray(y))
+            entries = self._record().find(X, labels)
+        if len(entries) == 0:
+            raise ValueError("index= names no rows: there is nothing to forget.")
+        return entries
+
+    def _record(self):
+        if self._members is None:
+            raise MemberRecordError(
+                "this is a released copy: it predicts and holds no member record. Send the request "
+                "to the estimator that release() was called on."
+            )
+        return self._members
+
+    def _discard(self, removed, models):
+        """Delete files of models that saw a forgotten row."""
+        kept = {model for slices in models for model in slices if isinstance(model, Path)}
+        files = {model for model in removed if isinstance(model, Path)} - kept
+        for path in files:
+            path.unlink(missing_ok=True)
+        return [f"{len(files)} slice files were deleted."] if files else []
+
+    def release(self):
+        """A copy that only predicts, without rows, earlier slices and log.
+
+        Returns
+        -------
+        ShardedClassifier
+        """
+        check_is_fitted(self, "models_")
+        released = clone(self)
+        for name in ("classes_", "n_features_in_", "feature_names_in_"):
+            if hasattr(self, name):
+                setattr(released, name, getattr(self, name))
+        last = [self._load(slices[-1]) for slices in self.models_]
+        released.models_ = [[m.release() if hasattr(m, "release") else m] for m in last]
+        released._members = None
+        return released
+
+
+def _slices(members, assignment, classes, shard, n_slices):
+    """Rows of a shard, cumulated slice by slice: (X, y) each."""
+    parts = []
+    for number in range(n_slices):
+        rows = (assignment[:, 0] == shard) & (assignment[:, 1] <= number)
+        parts.append((members.X[rows], classes[members.labels[rows]]))
+    return parts
+
+
+def _train_shard(estimator, seed, slices, classes, first, model):
+    """Models of the slices from `first` on, each going on from the one before."""
+    models = []
+    for number, (X, y) in enumerate(slices):
+        if number < first:
+            continue
+        if len(X) == 0:
+            models.append(None)
+            continue
+        if len(np.unique(y)) == 1:
+            # Most classifiers refuse a single class; nothing else can be learned from it.
+            model, trained = DummyClassifier(strategy="prior").fit(X, y), None
+        elif model is None or isinstance(model, DummyClassifier):
+            trained = with_seed(estimator, seed)
+        else:
+            trained = copy.deepcopy(model)
+        if trained is not None:
+            if len(slices) > 1:
+                trained.set_params(warm_start=True)
+            fresh = not hasattr(trained, "classes_")
+            model = fit_clone(trained, X, y, classes) if fresh else trained.fit(X, y)
+        models.append(model)
+    return models

@@ -1,0 +1,286 @@
+"""`UnlearningClassifier`: train, forget and compare, as one estimator that can be searched."""
+
+import copy
+import warnings
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
+from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d, get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+
+from .._validation import check_is_fitted, check_sample_weight, validate_data
+from ..exceptions import UnlearningWarning
+from ..unlearning import Retrain, resolve_strategy
+from ._meta import aligned_proba, as_memory, draw_seed, fit_clone, forgets, has_seed, with_seed
+from ._pipeline import unlearn
+
+__all__ = ["UnlearningClassifier"]
+
+
+def _has(name):
+    def check(self):
+        getattr(getattr(self, "estimator_", self.estimator), name)
+        return True
+
+    return check
+
+
+class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+    """Train an estimator, let it forget a part of its data, and keep what to compare with.
+
+    One `fit` is the whole experiment, so that `GridSearchCV`, `cross_validate` and the
+    scorers of :mod:`skqmu.metrics` can search over strategies like over anything else.
+
+    Parameters
+    ----------
+    estimator : classifier
+        One that can `unlearn` (or a pipeline that ends in one); with the strategy
+        ``"retrain"`` any scikit-learn classifier.
+    strategy : str or UnlearningStrategy, default="retrain"
+        Its parameters are searchable as ``strategy__*``.
+    n_oracles : int, default=0
+        Models to train from scratch on the retained rows, with fresh seeds: what scorers
+        of the gap to retraining compare with.
+    memory : str, joblib.Memory or None, default=None
+        Caches base fits and oracles by parameters, rows and seed, so that candidates that
+        differ in the strategy alone share them. An estimator without a fixed
+        `random_state` is not cached.
+    n_jobs : int or None, default=None
+        For the oracles.
+    random_state : int, RandomState instance or None, default=None
+        Seeds of the oracles.
+
+    Attributes
+    ----------
+    estimator_ : classifier
+        After unlearning.
+    original_ : classifier
+        Before it.
+    oracles_ : list of classifiers
+    X_forget_, y_forget_, X_retain_, y_retain_ : ndarray
+    classes_ : ndarray of shape (n_classes,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.preprocessing import scale
+    >>> from skqmu import QNNClassifier, UnlearningClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> forget = np.arange(150) < 5
+    >>> clf = UnlearningClassifier(QNNClassifier(max_iter=5, random_state=0), n_oracles=1)
+    >>> clf = clf.fit(scale(X), y, forget=forget)
+    >>> len(clf.X_forget_), len(clf.oracles_)
+    (5, 1)
+    """
+
+    def __init__(
+        self,
+        estimator,
+        strategy="retrain",
+        *,
+        n_oracles=0,
+        memory=None,
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.estimator = estimator
+        self.strategy = strategy
+        self.n_oracles = n_oracles
+        self.memory = memory
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.classifier_tags = inner.classifier_tags
+        tags.non_deterministic = inner.non_deterministic
+        tags.target_tags.single_output = True
+        return tags
+
+    def fit(self, X, y, forget=None, sample_weight=None):
+        """Train on all rows, then forget those of the mask.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        forget : array-like of bool of shape (n_samples,), default=None
+            A mask, because cross-validation slices it with the rows; None: forget nothing.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self : object
+
+        Warns
+        -----
+        UnlearningWarning
+            The mask names no row (a fold without any).
+        """
+        strategy = resolve_strategy(self.strategy)
+        retraining = isinstance(strategy, Retrain)
+        if not forgets(self.estimator) and not retraining:
+            raise TypeError(
+                f"estimator={type(self.estimator).__name__} has no method unlearn, so "
+                f"strategy={self.strategy!r} cannot be carried out; use strategy='retrain' or a "
+                "classifier of skqmu."
+            )
+        if not isinstance(self.n_oracles, int | np.integer) or self.n_oracles < 0:
+            raise ValueError(f"n_oracles={self.n_oracles!r} must be an integer >= 0.")
+        memory = as_memory(self.memory)
+        X, y = self._checked_training(X, y)
+        check_classification_targets(y)
+        if sample_weight is not None:
+            sample_weight = check_sample_weight(sample_weight, X)
+        mask = self._checked_mask(forget, len(y))
+        classes = np.unique(y)
+        staying = ~mask
+        weights = None if sample_weight is None else sample_weight[staying]
+        X_forget, X_retain = _safe_indexing(X, mask), _safe_indexing(X, staying)
+
+        original = self._cached(memory, self.estimator)(
+            self.estimator, X, y, classes, sample_weight
+        )
+        if not mask.any():
+            unlearned = original
+        elif forgets(self.estimator):
+            unlearned = copy.deepcopy(original)
+            unlearn(unlearned, X_forget, y[mask], strategy=strategy)
+        else:
+            unlearned = fit_clone(self.estimator, X_retain, y[staying], classes, weights)
+        seeds = draw_seed(self.random_state).spawn(self.n_oracles)
+        oracles = Parallel(n_jobs=self.n_jobs)(
+            delayed(self._cached(memory, seeded))(seeded, X_retain, y[staying], classes, weights)
+            for seeded in (with_seed(self.estimator, seed) for seed in seeds)
+        )
+        self.original_, self.estimator_, self.oracles_ = original, unlearned, list(oracles)
+        self.X_forget_, self.y_forget_ = X_forget, y[mask]
+        self.X_retain_, self.y_retain_ = X_retain, y[staying]
+        self.classes_ = classes
+        return self
+
+    def _checked(self, X):
+        """Array of the fitted width; a data frame stays one, for pipelines that name columns."""
+        if hasattr(X, "iloc"):
+            validate_data(self, X, skip_check_array=True, reset=False)
+            return X
+        return validate_data(self, X, reset=False, dtype=None, ensure_all_finite=False)
+
+    def _checked_training(self, X, y):
+        if not hasattr(X, "iloc"):
+            return validate_data(self, X, y, dtype=None, ensure_all_finite=False)
+        validate_data(self, X, y, skip_check_array=True)
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(X, y)
+        return X, y
+
+    @staticmethod
+    def _checked_mask(forget, n_rows):
+        if forget is None:
+            return np.zeros(n_rows, dtype=bool)
+        mask = np.asarray(forget)
+        if mask.dtype != bool:
+            raise ValueError(
+                f"forget must be a boolean mask over the rows; got dtype {mask.dtype}. Positions "
+                "would not be sliced by cross-validation: use mask = np.isin(np.arange(len(X)), "
+                "positions)."
+            )
+        if mask.shape != (n_rows,):
+            raise ValueError(f"forget has shape {mask.shape}; expected ({n_rows},).")
+        if mask.all():
+            raise ValueError("forget names every row; at least one must be retained.")
+        if not mask.any():
+            warnings.warn(
+                "forget names no row (a fold without any?): nothing was forgotten.",
+                UnlearningWarning,
+                stacklevel=3,
+            )
+        return mask
+
+    @staticmethod
+    def _cached(memory, estimator):
+        # A cached result of an unseeded fit would pass one draw off as another.
+        return memory.cache(fit_clone) if has_seed(estimator) else fit_clone
+
+    def unlearn(self, X_forget=None, y_forget=None, **request):
+        """Honour one more deletion request on the fitted estimator.
+
+        Parameters
+        ----------
+        X_forget : array-like of shape (k, n_features), default=None
+        y_forget : array-like of shape (k,), default=None
+        **request : dict
+            As for the classifier's own `unlearn`; the strategy is this one's by default.
+
+        Returns
+        -------
+        self : object
+        """
+        check_is_fitted(self, "estimator_")
+        if not forgets(self.estimator_):
+            raise TypeError(
+                f"{type(self.estimator_).__name__} has no method unlearn; fit again with the rows "
+                "in the mask."
+            )
+        request.setdefault("strategy", self.strategy)
+        if self.estimator_ is self.original_:
+            self.estimator_ = copy.deepcopy(self.original_)
+        unlearn(self.estimator_, X_forget, y_forget, **request)
+        return self
+
+    @property
+    def unlearning_log_(self):
+        """Log of the fitted estimator."""
+        check_is_fitted(self, "estimator_")
+        last = self.estimator_
+        return (last[-1] if hasattr(last, "steps") else last).unlearning_log_
+
+    @available_if(_has("is_member"))
+    def is_member(self, X, y=None):
+        """Which rows the unlearned model was trained on and has not forgotten.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        ndarray of bool of shape (n_samples,)
+        """
+        check_is_fitted(self, "estimator_")
+        return self.estimator_.is_member(X, y)
+
+    def predict(self, X):
+        """Classes, by the model after unlearning.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        check_is_fitted(self, "estimator_")
+        return self.estimator_.predict(self._checked(X))
+
+    @available_if(_has("predict_proba"))
+    def predict_proba(self, X):
+        """Probabilities of `classes_`, by the model after unlearning.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            A class that the model does not know has probability 0.
+        """
+        check_is_fitted(self, "estimator_")
+        return aligned_proba(self.estimator_, self._checked(X), self.classes_)
