@@ -9,8 +9,10 @@ from skqmu.attacks._quantile import QuantileAttack
 from skqmu.attacks._registry import all_attacks
 from skqmu.attacks._result import AttackResult
 from skqmu.attacks._rmia import RMIAAttack
+from skqmu.attacks._shots import ShotCurveResult, ShotLeakageCurve, ShotPoint
 from skqmu.attacks._threat_model import ThreatModel
 from skqmu.attacks._threshold import ThresholdAttack
+from skqmu.attacks._unlearning import UnlearningAttack, UnlearningResult
 
 __all__ = [
     "AttackResult",
@@ -21,8 +23,13 @@ __all__ = [
     "RMIAAttack",
     "ShadowModelAttack",
     "ShadowPool",
+    "ShotCurveResult",
+    "ShotLeakageCurve",
+    "ShotPoint",
     "ThreatModel",
     "ThresholdAttack",
+    "UnlearningAttack",
+    "UnlearningResult",
     "all_attacks",
     "match_classes",
 ]

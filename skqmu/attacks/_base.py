@@ -239,7 +239,7 @@ class ShadowAttack(Attack):
             if X_pool is None:
                 raise ValueError("fit needs X_pool and y_pool, or pool=.")
             X, _, labels = self._start_fit(X_pool, y_pool)
-            pool = self._make_pool().fit(X, labels)
+            pool = self._fit_pool(X, labels)
         else:
             pool = self._adopt(pool, X_pool)
         y = encode_labels(pool.y_, self.target_classes_, name="y_pool")
@@ -257,6 +257,9 @@ class ShadowAttack(Attack):
     def _n_shadow_queries(self):
         # shadows are asked as often as the target: averages of K have another spread
         return self.n_queries
+
+    def _fit_pool(self, X, labels):
+        return self._make_pool().fit(X, labels)
 
     def _make_pool(self):
         source = self.target if self.shadow_estimator is None else self.shadow_estimator

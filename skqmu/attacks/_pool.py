@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 
 from skqmu._validation import check_is_fitted
 from skqmu.attacks._estimators import entropy_from, settings_of, shadow_template, with_seed
-from skqmu.attacks._membership import balanced_membership
+from skqmu.attacks._membership import BLOCK, balanced_membership
 from skqmu.attacks._outputs import query_proba
 from skqmu.attacks._parallel import run_jobs
 from skqmu.attacks._records import RecordIndex, check_records
@@ -33,11 +33,10 @@ def take(X, rows):
 class ShadowPool(MetaEstimatorMixin, BaseEstimator):
     """Shadow models: clones trained on random halves of a pool of records.
 
-    Every record is in exactly half of the shadows, shadows ``2k`` and ``2k + 1`` split the
-    pool between them, classes are halved evenly, copies of a record stay together. Each
-    shadow has its own seed, spawned from `random_state`, so its numbers depend neither on
-    `n_jobs` nor on the joblib backend, and the first shadows of a larger pool are those of
-    a smaller one.
+    Every record is in exactly half of the shadows, every shadow holds half of every class,
+    copies of a record stay together. Each shadow has its own seed, spawned from
+    `random_state`, so its numbers depend neither on `n_jobs` nor on the joblib backend, and
+    a pool of 8 more shadows starts with the same ones.
 
     Models and outputs are kept on disk (a private temporary folder, or `memory`) and read
     when needed: the parent's memory does not grow with `n_shadows`. Predict-only copies
@@ -68,8 +67,10 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
     ----------
     members_ : ndarray of shape (n_shadows, n_pool), bool
         Who each shadow was trained on.
+    candidates_ : ndarray of shape (n_pool,), bool, or None
+        Who was to be forgotten.
     forgotten_ : ndarray of shape (n_shadows, n_pool), bool, or None
-        Who each shadow was made to forget.
+        Who each shadow was made to forget: the candidates among its members.
     classes_ : ndarray
         Labels of the pool; the order of the columns of all outputs.
     X_, y_ : the pool
@@ -161,9 +162,10 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         )
 
         def digest():
-            # everything that a shadow's numbers depend on, except how many there are
+            # everything that a shadow's numbers depend on; of how many there are, the blocks
             key = (_versions(), type(template).__qualname__, template, self.unlearn)
-            return joblib.hash((key, X, y, forget, self.n_queries, entropy))
+            blocks = self.n_shadows % BLOCK
+            return joblib.hash((key, X, y, forget, self.n_queries, entropy, blocks))
 
         store = ShadowStore(cache_directory(self.memory, digest))
         missing = [i for i in range(self.n_shadows) if i not in store]
@@ -183,6 +185,7 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
 
         self.X_, self.y_, self.classes_ = X, y, classes
         self.members_ = members
+        self.candidates_ = forget
         self.forgotten_ = None if forget is None else members & forget
         self.n_trained_ = len(missing)
         self.settings_ = settings_of(template)

@@ -20,6 +20,8 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 from skqmu.attacks import LiRAAttack, ShadowPool, ThresholdAttack
+from skqmu.attacks import _pool as pool_module
+from skqmu.attacks import _store as store
 from skqmu.attacks._estimators import shadow_template
 from skqmu.exceptions import ShadowFitError
 
@@ -59,7 +61,7 @@ def test_shadows_differ_in_their_seeds_and_not_in_the_template():
 
 def test_the_first_shadows_of_a_larger_pool_are_those_of_a_smaller_one():
     small = ShadowPool(TREE, n_shadows=4, random_state=3).fit(X, y)
-    large = ShadowPool(TREE, n_shadows=10, random_state=3).fit(X, y)
+    large = ShadowPool(TREE, n_shadows=12, random_state=3).fit(X, y)
     np.testing.assert_array_equal(large.members_[:4], small.members_)
     np.testing.assert_array_equal(all_outputs(large)[:4], all_outputs(small))
 
@@ -184,11 +186,11 @@ def test_memory_brings_back_shadows_and_trains_only_what_is_missing(tmp_path):
     first = ShadowPool(TREE, n_shadows=4, random_state=0, memory=tmp_path).fit(X, y)
     again = ShadowPool(TREE, n_shadows=4, random_state=0, memory=str(tmp_path)).fit(X, y)
     more = ShadowPool(
-        TREE, n_shadows=6, random_state=0, memory=joblib.Memory(str(tmp_path), verbose=0)
+        TREE, n_shadows=12, random_state=0, memory=joblib.Memory(str(tmp_path), verbose=0)
     ).fit(X, y)
-    assert (first.n_trained_, again.n_trained_, more.n_trained_) == (4, 0, 2)
+    assert (first.n_trained_, again.n_trained_, more.n_trained_) == (4, 0, 8)
     np.testing.assert_array_equal(all_outputs(more)[:4], all_outputs(first))
-    fresh = ShadowPool(TREE, n_shadows=6, random_state=0).fit(X, y)
+    fresh = ShadowPool(TREE, n_shadows=12, random_state=0).fit(X, y)
     np.testing.assert_array_equal(all_outputs(more), all_outputs(fresh))
 
 
@@ -245,9 +247,9 @@ def test_clearing_the_memory_and_the_pool_removes_the_files(tmp_path):
     assert not hasattr(pool, "members_")
 
 
-def test_the_parents_memory_does_not_grow_with_the_number_of_shadows():
+def test_the_parents_memory_does_not_grow_with_the_number_of_shadows(monkeypatch):
     rng = np.random.default_rng(0)
-    many, labels = rng.normal(size=(4000, 4)), np.arange(4000) % 10
+    many, labels = rng.normal(size=(2000, 4)), np.arange(2000) % 20
     target = GaussianNB().fit(many, labels)
 
     def peak(n_shadows):
@@ -259,10 +261,12 @@ def test_the_parents_memory_does_not_grow_with_the_number_of_shadows():
         tracemalloc.stop()
         return size
 
-    # 60 more shadows hold 60 * 4000 * 10 * 8 bytes = 19 MB of outputs; the membership
-    # masks (4000 bytes each) are the only thing that may grow
-    small, large = peak(60), peak(120)
-    assert large < small + 4e6
+    # what is reduced at once must stop growing: 2 MB a block here. 40 more shadows hold
+    # 40 * 2000 * 20 * 8 bytes = 13 MB of outputs; their masks (2000 bytes each) may grow
+    monkeypatch.setattr(store, "BLOCK_BYTES", 2 * 2**20)
+    monkeypatch.setattr(pool_module, "BLOCK_BYTES", 2 * 2**20)
+    small, large = peak(24), peak(64)
+    assert large < small + 2e6
 
 
 # --- sharing and asking -----------------------------------------------------------------
