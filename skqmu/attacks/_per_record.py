@@ -63,15 +63,17 @@ class PerRecordAttack(ShadowAttack):
             ).reshape(*block.shape[:-1], -1)
             yield rows, self._observe(aligned, y[rows])
 
-    def _reduce(self, pool, outputs, y, inside, without=None):
-        keep = np.ones(pool.n_shadows, dtype=bool)
-        if without is not None:
-            keep[without] = False
-        parts = [
-            self._summarise(signals[keep], inside[:, rows][keep])
-            for rows, signals in self._signals(pool, outputs, y)
-        ]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    def _reduce(self, pool, outputs, y, inside, without=(None,)):
+        """Return statistics of the records, once for each shadow in `without` left out.
+
+        One pass over the blocks serves all: reading the outputs is what costs.
+        """
+        parts = [[] for _ in without]
+        for rows, signals in self._signals(pool, outputs, y):
+            for part, shadow in zip(parts, without, strict=True):
+                keep = np.arange(pool.n_shadows) != (-1 if shadow is None else shadow)
+                part.append(self._summarise(signals[keep], inside[:, rows][keep]))
+        return [{k: np.concatenate([p[k] for p in part]) for k in part[0]} for part in parts]
 
     def _adopt(self, pool, X_pool):
         pool = super()._adopt(pool, X_pool)
@@ -83,21 +85,21 @@ class PerRecordAttack(ShadowAttack):
         return super()._make_pool()
 
     def _learn(self, pool, y):
-        statistics = self._reduce(pool, pool.outputs(), y, pool.members_)
-        self.statistics_ = statistics
-        self._whole = self._join(statistics)
+        shadows = self._calibration_shadows(pool)
+        self.statistics_, *self._left_out = self._reduce(
+            pool, pool.outputs(), y, pool.members_, [None, *shadows]
+        )
+        self._whole = self._join(self.statistics_)
         if self._uses_population:
             signal = self._observe(self._ask(pool.X_), y)
-            self._target_population = self._population(None, signal, statistics)
+            self._target_population = self._population(None, signal, self.statistics_)
 
     def _shadow_scores(self, pool, y, shadows):
-        for s in shadows:
-            statistics = self._reduce(pool, pool.outputs(), y, pool.members_, without=s)
-            whole = self._join(statistics)
+        for s, statistics in zip(shadows, self.__dict__.pop("_left_out"), strict=True):
             proba = align_columns(pool.outputs().one(s), pool.classes_, self.target_classes_)
             signal = self._observe(proba, y)
             population = self._population(s, signal, statistics)
-            yield self._compare(signal, statistics, whole, population)
+            yield self._compare(signal, statistics, self._join(statistics), population)
 
     # -- target ---------------------------------------------------------------------------
 
@@ -115,7 +117,7 @@ class PerRecordAttack(ShadowAttack):
         if not known.all():
             outputs = pool.query(take(X, np.flatnonzero(~known)))
             outside = np.zeros(outputs.shape[:2], dtype=bool)
-            statistics = self._reduce(pool, outputs, y[~known], outside)
+            (statistics,) = self._reduce(pool, outputs, y[~known], outside)
             scores[~known] = self._compare(
                 signal[~known], statistics, self._whole, self._target_population
             )

@@ -169,7 +169,8 @@ class RMIAAttack(PerRecordAttack):
             columns = encode_labels(labels, self.target_classes_)
             outputs = pool.query(X)
             outside = np.zeros(outputs.shape[:2], dtype=bool)
-            self._z = X, columns, self._reduce(pool, outputs, columns, outside)
+            (statistics,) = self._reduce(pool, outputs, columns, outside)
+            self._z = X, columns, statistics
             self._z_shadows = outputs, pool.classes_
         super()._learn(pool, y)
 
