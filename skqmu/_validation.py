@@ -128,4 +128,6 @@ def validate_params(estimator):
 def _option_names(constraint):
     if not isinstance(constraint, list | tuple):
         return []
-    return [option for item in constraint if isinstance(item, StrOptions) for option in item.options]
+    return [
+        option for item in constraint if isinstance(item, StrOptions) for option in item.options
+    ]
