@@ -296,7 +296,10 @@ def without(items, position):
 def _plain(estimates, sizes, highest=np.inf):
     """Return the metrics' estimates as dicts with the number of rows behind each."""
     return {
-        name: {"value": e.value, "low": e.low, "high": min(e.high, highest), "n": sizes.get(name)}
+        name: {
+            **{key: float(min(getattr(e, key), highest)) for key in ("value", "low", "high")},
+            "n": sizes.get(name),
+        }
         for name, e in estimates.items()
     }
 

@@ -114,7 +114,7 @@ def _known_by_oracles(oracles):
             for part in ("retain", "forget", "test")
         ),
         band(oracle_band(oracles, divergence), 2),
-        f"{times[0]:.2f}–{seconds(times[1])}",
+        f"{seconds(times[0])} – {seconds(times[1])}",
     ]
 
 

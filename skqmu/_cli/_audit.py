@@ -1,0 +1,169 @@
+"""The commands ``audit`` and ``show``: from arguments to files."""
+
+import sys
+from pathlib import Path
+
+from skqmu._cli._parser import DEFAULT_ATTACKS, DEFAULT_FORGET, DEFAULT_MECHANISMS
+from skqmu._cli._progress import progress
+
+__all__ = ["UsageError", "run_audit", "show_report"]
+
+PAGE, NUMBERS = "audit.html", "audit.json"
+# wider data are reduced to so many principal components, one to a qubit
+_MOST_FEATURES = 8
+
+
+class UsageError(Exception):
+    """The request was at fault; nothing was computed."""
+
+
+def run_audit(arguments):
+    """Carry out ``python -m skqmu audit`` and return the exit code."""
+    mechanisms = _mechanisms(arguments)
+    if mechanisms is None:
+        return 0
+    from skqmu.audit._run import AuditRun
+
+    plan = _plan(arguments, mechanisms)
+    if arguments.dry_run:
+        for name, number in plan.steps().items():
+            print(f"{name}: {number}")
+        return 0
+    folder = _folder(arguments)
+    with progress(arguments.quiet) as listener:
+        run = AuditRun(plan, listener)
+        try:
+            run.run()
+        except KeyboardInterrupt:
+            _write(run.report, folder, arguments.quiet)
+            raise
+    _write(run.report, folder, arguments.quiet)
+    return 0
+
+
+def show_report(arguments):
+    """Carry out ``python -m skqmu show`` and return the exit code."""
+    from skqmu.audit import AuditReport
+
+    try:
+        report = AuditReport.from_json(Path(arguments.report))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{arguments.report} cannot be read: {error}") from error
+    if arguments.html is not None:
+        page = Path(arguments.html)
+        if page.exists() and not arguments.force:
+            raise UsageError(f"{page} exists; pass --force to replace it.")
+        report.to_html(page)
+    _print(report)
+    return 0
+
+
+def _mechanisms(arguments):
+    """Return the names asked for, checked; None when only their list was wanted."""
+    from skqmu._validation import check_choice
+    from skqmu.unlearning import STRATEGIES
+
+    names = arguments.mechanism or DEFAULT_MECHANISMS
+    if "list" in names:
+        for name, strategy in sorted(STRATEGIES.items()):
+            summary = strategy.__doc__.strip().splitlines()[0].rstrip(".")
+            print(f"{name}: {summary} ({strategy.kind}; {strategy.source})")
+        return None
+    try:
+        return tuple(check_choice("--mechanism", name, STRATEGIES) for name in names)
+    except ValueError as error:
+        raise UsageError(error) from error
+
+
+def _plan(arguments, mechanisms):
+    from skqmu.audit._plan import make_plan
+    from skqmu.datasets import load
+
+    data = load(arguments.dataset)
+    forget = arguments.forget
+    if forget is None:
+        # without one of two classes nothing would be left to classify
+        forget = [text for text in DEFAULT_FORGET if text[:5] != "class" or data.y.max() > 1]
+    try:
+        return make_plan(
+            default_model(data.X.shape[1]),
+            data.X,
+            data.y,
+            forget=forget,
+            X_test=None,
+            y_test=None,
+            mechanisms=mechanisms,
+            attacks=tuple(arguments.attack or DEFAULT_ATTACKS),
+            n_shadows=arguments.shadows,
+            n_oracles=arguments.oracles,
+            test_size=arguments.test_size,
+            reference_size="auto",
+            n_jobs=arguments.n_jobs,
+            random_state=arguments.seed,
+            level=arguments.level,
+            title=data.name,
+        )
+    except ValueError as error:
+        raise UsageError(error) from error
+
+
+def default_model(n_features):
+    """Return the model that is audited: standard scaling, then a QNN on at most 8 features."""
+    from sklearn.decomposition import PCA
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from skqmu import QNNClassifier
+
+    steps = [StandardScaler(), QNNClassifier()]
+    if n_features > _MOST_FEATURES:
+        steps.insert(1, PCA(_MOST_FEATURES))
+    return make_pipeline(*steps)
+
+
+def _folder(arguments):
+    """Return the folder for the results; it exists and holds no earlier ones."""
+    if arguments.out is None:
+        folder = _first_free(Path("audit-report"))
+    else:
+        folder = Path(arguments.out)
+        earlier = [name for name in (PAGE, NUMBERS) if (folder / name).exists()]
+        if earlier and not arguments.force:
+            raise UsageError(
+                f"{folder} holds {' and '.join(earlier)} of an earlier run; choose another --out, "
+                "or pass --force to replace them."
+            )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {folder} cannot be made: {error}") from error
+    return folder
+
+
+def _first_free(folder):
+    number, candidate = 1, folder
+    while candidate.exists():
+        number += 1
+        candidate = folder.with_name(f"{folder.name}-{number}")
+    return candidate
+
+
+def _write(report, folder, quiet):
+    """Write what there is; an audit without a finished scenario leaves nothing."""
+    if not report.scenarios:
+        if not any(folder.iterdir()):
+            folder.rmdir()
+        return
+    report.to_json(folder / NUMBERS)
+    report.to_html(folder / PAGE)
+    if not quiet:
+        _print(report)
+    print(f"page: {folder / PAGE}\nnumbers: {folder / NUMBERS}")
+
+
+def _print(report):
+    from rich.console import Console
+
+    # a pipe has no width of its own
+    width = None if sys.stdout.isatty() else 100
+    Console(file=sys.stdout, width=width).print(report)

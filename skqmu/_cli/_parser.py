@@ -1,0 +1,157 @@
+"""What can be asked for on the command line, and the help that teaches it."""
+
+import argparse
+
+import skqmu
+from skqmu.datasets import EMBEDDED
+
+__all__ = ["DEFAULT_FORGET", "DEFAULT_MECHANISMS", "make_parser"]
+
+DEFAULT_FORGET = ("class:0", "fraction:0.1")
+DEFAULT_MECHANISMS = ("retrain", "gradient_ascent", "label_complement")
+DEFAULT_ATTACKS = ("loss", "confidence", "lira")
+
+_AUDIT = """
+Train a quantum neural network on a data set that comes with scikit-learn, make it
+forget, and find out whether the result can be told from a model that never saw the data.
+
+For each request (--forget) there are
+  the original    trained on everything;
+  oracles         the same model, trained from scratch without the forgotten rows: what
+                  forgetting should look like, and how far such models differ by themselves;
+  mechanisms      copies of the original that were told to forget.
+Attacks try to tell forgotten rows from held-out rows of the same classes, refitted
+against each model. The terminal shows a table; DIR receives audit.html (one page that
+needs nothing else) and audit.json (every number, format skqmu.audit/1).
+"""
+
+_EXAMPLES = """
+examples:
+  python -m skqmu audit
+      Iris; forget class 0, and a tenth of all rows; every default
+  python -m skqmu audit --dataset digits --forget class:3 --shadows 64 --n-jobs 2
+      more shadows make the likelihood-ratio attack stronger
+  python -m skqmu audit --mechanism scrub --mechanism retrain --oracles 8 --out scrub
+      more oracles make verdicts sharper
+  python -m skqmu audit --dry-run
+      say what would be trained, and train nothing
+  python -m skqmu show audit-report/audit.json
+      show a finished report again
+
+exit codes: 0 done, 1 the work failed, 2 the request was at fault, 130 interrupted
+(what was finished until then is written).
+"""
+
+
+def make_parser():
+    """Return the parser of the whole command line."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--traceback", action="store_true", help="on an error show where it came from"
+    )
+    parser = argparse.ArgumentParser(
+        prog="python -m skqmu",
+        description="Quantum machine unlearning: train, forget, attack, compare.",
+        epilog="'python -m skqmu audit --help' explains the main command.",
+    )
+    parser.add_argument("--version", action="version", version=f"skqmu {skqmu.__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="command", title="commands")
+    _add_audit(commands, common)
+    show = commands.add_parser(
+        "show",
+        parents=[common],
+        help="print a report that was written before, and make its page again",
+        description="Print a report from its JSON file.",
+    )
+    show.add_argument("report", metavar="FILE", help="audit.json of an earlier audit")
+    show.add_argument("--html", metavar="PAGE", help="also write the page to PAGE")
+    show.add_argument("--force", action="store_true", help="replace PAGE if it is there")
+    commands.add_parser(
+        "versions",
+        parents=[common],
+        help="print versions for a bug report",
+        description="Print the versions of skqmu and of what it stands on.",
+    )
+    return parser
+
+
+def _add_audit(commands, common):
+    audit = commands.add_parser(
+        "audit",
+        parents=[common],
+        help="train, forget, attack, and compare with retraining",
+        description=_AUDIT,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = audit.add_argument_group("what is audited")
+    what.add_argument(
+        "--dataset", default="iris", choices=EMBEDDED, help="data set (default: iris)"
+    )
+    what.add_argument(
+        "--forget",
+        action="append",
+        metavar="WHAT",
+        help="class:LABEL (every row of a class) or fraction:F (that share of the rows, at "
+        f"random, by class); repeatable (default: {' and '.join(DEFAULT_FORGET)}; only "
+        "the latter where there are two classes)",
+    )
+    what.add_argument(
+        "--mechanism",
+        action="append",
+        metavar="NAME",
+        help="how to forget; 'list' names them all; repeatable "
+        f"(default: {', '.join(DEFAULT_MECHANISMS)})",
+    )
+    what.add_argument(
+        "--attack",
+        action="append",
+        metavar="NAME",
+        help="how to attack: loss, confidence, true_confidence, entropy, modified_entropy, logit "
+        f"(thresholds), lira, lira_offline; repeatable (default: {', '.join(DEFAULT_ATTACKS)})",
+    )
+    size = audit.add_argument_group("how much work")
+    size.add_argument(
+        "--shadows",
+        type=int,
+        default=16,
+        metavar="N",
+        help="shadow models behind lira, even (default: 16; 64 and more to be thorough)",
+    )
+    size.add_argument(
+        "--oracles",
+        type=int,
+        default=3,
+        metavar="N",
+        help="models retrained without the forgotten rows (default: 3)",
+    )
+    size.add_argument(
+        "--test-size",
+        type=float,
+        default=0.4,
+        metavar="F",
+        help="share of the rows to hold out (default: 0.4)",
+    )
+    size.add_argument(
+        "--n-jobs",
+        type=int,
+        default=-1,
+        metavar="N",
+        help="models trained at once (default: -1, one a core); changes no number",
+    )
+    size.add_argument(
+        "--seed", type=int, default=0, metavar="S", help="all randomness (default: 0)"
+    )
+    size.add_argument(
+        "--level", type=float, default=0.95, metavar="P", help="of intervals (default: 0.95)"
+    )
+    out = audit.add_argument_group("what comes out")
+    out.add_argument(
+        "--out",
+        metavar="DIR",
+        help="folder for audit.html and audit.json (default: audit-report, or the first of "
+        "audit-report-2, -3, ... that is free)",
+    )
+    out.add_argument("--force", action="store_true", help="replace files of an earlier run in DIR")
+    out.add_argument("--dry-run", action="store_true", help="check and count, train nothing")
+    out.add_argument("--quiet", action="store_true", help="no progress and no table")
