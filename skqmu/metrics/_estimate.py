@@ -232,7 +232,7 @@ def record_mean(values, level, n_resamples, rng):
         # it also hits the mean.
         still = drawn_spread <= 1e-12 * spread
         ratio = shift / np.where(still, 1.0, drawn_spread)
-        ratios.append(np.where(still & (shift != 0), np.sign(shift) * np.inf, ratio))
+        ratios.append(np.where(still & (shift != 0), np.copysign(np.inf, shift), ratio))
     tail = (1 - level) / 2
     left, right = np.quantile(np.concatenate(ratios), [tail, 1 - tail], method="nearest")
     # Two or three records leave most resamples without spread: the limits are then infinite.

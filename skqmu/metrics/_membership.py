@@ -49,8 +49,8 @@ class MembershipResult:
     corrected_distinguishability : float
         ``|auc - 1/2|`` with its sign chosen out of sample: averages 0 when nothing leaks.
     advantage : float
-        TPR - FPR of a threshold chosen out of sample: averages 0 when nothing leaks, and may
-        be negative.
+        TPR - FPR of a threshold chosen out of sample, or 0 for an attacker who saw too little
+        there to choose one: averages 0 when nothing leaks, and may be negative.
     advantage_interval : tuple of (low, high)
         Of the best threshold's advantage.
     operating_points : tuple of OperatingPoint

@@ -61,6 +61,14 @@ def test_agreeing_records_do_not_prove_a_gap_of_zero():
     assert thousand.high < 0.01
 
 
+def test_discrete_values_whose_resamples_hit_the_mean_give_no_warning():
+    values = np.r_[np.zeros(5), np.full(30, 20.7)]
+    estimate = gap_interval(values, np.zeros(35))
+    assert estimate.low < values.mean() < estimate.high
+    few = gap_interval([0.2, 0.7], [0.1, 0.3])
+    assert (few.low, few.high) == (-np.inf, np.inf)  # two records hardly ever show a spread
+
+
 def test_gap_interval_names_bad_input():
     with pytest.raises(ValueError, match="same records"):
         gap_interval([1, 0], [1])
