@@ -108,7 +108,8 @@ def _add_audit(commands, common):
         action="append",
         metavar="NAME",
         help="how to attack: loss, confidence, true_confidence, entropy, modified_entropy, logit "
-        f"(thresholds), lira, lira_offline; repeatable (default: {', '.join(DEFAULT_ATTACKS)})",
+        "(thresholds), lira, lira_offline, rmia, rmia_offline, shadow_model, qnn_output; "
+        f"repeatable (default: {', '.join(DEFAULT_ATTACKS)})",
     )
     size = audit.add_argument_group("how much work")
     size.add_argument(

@@ -59,11 +59,12 @@ def audit(
         needs no help of the classifier.
     attacks : str or sequence of str, default=("loss", "confidence", "lira")
         Threshold attacks by their signal (``"loss"``, ``"confidence"``,
-        ``"true_confidence"``, ``"entropy"``, ``"modified_entropy"``, ``"logit"``), and the
-        likelihood-ratio attack (``"lira"``, ``"lira_offline"``).
+        ``"true_confidence"``, ``"entropy"``, ``"modified_entropy"``, ``"logit"``), and those
+        that learn from shadows: ``"lira"``, ``"lira_offline"``, ``"rmia"``,
+        ``"rmia_offline"``, ``"shadow_model"``, ``"qnn_output"``.
     n_shadows : int, default=16
         Shadow models, even; trained once, on halves of training and held-out rows, and
-        shared by all attacks. Only the likelihood-ratio attacks need them.
+        shared by all attacks. Threshold attacks alone need none.
     n_oracles : int, default=3
         At least 1; 2 show how far retrained models differ among themselves, without which
         there is no verdict; 3 add the divergence among them.

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skqmu.attacks import LiRAAttack, ThresholdAttack
 from skqmu.attacks._outputs import (
     PROBABILITY_EPS,
-    SIGNALS,
     cross_entropy,
     encode_labels,
     query_proba,
 )
+from skqmu.audit._attacks import fit_attack
 from skqmu.audit._compare import auc_gap, mean_gap
 from skqmu.audit._verdict import BEARABLE_MARGIN
 from skqmu.exceptions import ResolutionWarning
@@ -25,7 +24,7 @@ from skqmu.metrics import (
 )
 from skqmu.metrics._divergence import kl_per_record
 
-__all__ = ["ATTACKS", "Judge", "Observation", "without"]
+__all__ = ["Judge", "Observation", "without"]
 
 # false-positive rates at which the true-positive rate is reported, where the sample allows
 _FPRS = (0.1, 0.01, 0.001)
@@ -34,28 +33,6 @@ _MAX_LOSSES = 200
 # what a probability floor of PROBABILITY_EPS, or of the metrics' 1e-8, leaves possible: an
 # interval of a few records may be infinite, the quantity cannot
 _HIGHEST = {"loss": -np.log(PROBABILITY_EPS), "kl": -np.log(1e-8), "js": np.log(2)}
-
-
-def _threshold(signal):
-    def make(target, n_shadows):
-        return ThresholdAttack(target, signal=signal, n_shadows=n_shadows)
-
-    return make
-
-
-def _lira(online):
-    def make(target, n_shadows):
-        return LiRAAttack(target, online=online, n_shadows=n_shadows)
-
-    return make
-
-
-#: Attacks by name: ``make(target, n_shadows)``; the second says which need shadows.
-ATTACKS = {
-    **{signal: (_threshold(signal), False) for signal in SIGNALS},
-    "lira": (_lira(True), True),
-    "lira_offline": (_lira(False), True),
-}
 
 
 @dataclass
@@ -104,11 +81,13 @@ class Judge:
     pool : ShadowPool or None
         Shadows that all attacks share; None when no attack needs any.
     level : float
+    seed : int
+        For what an attack itself draws; the same for every model.
     """
 
-    def __init__(self, data, scenario, classes, attacks, pool, level):
+    def __init__(self, data, scenario, classes, attacks, pool, level, seed):
         self.data, self.scenario, self.classes = data, scenario, classes
-        self.attacks, self.pool, self.level = attacks, pool, level
+        self.attacks, self.pool, self.level, self.seed = attacks, pool, level, seed
         self.y = encode_labels(np.concatenate([data.y, data.y_test]), classes)
         n_train = len(data.y)
         held_out = n_train + np.arange(len(data.y_test))
@@ -133,11 +112,7 @@ class Judge:
         scores, threats = {}, {}
         n_members = len(self.scenario.members)
         for name in self.attacks:
-            make, _ = ATTACKS[name]
-            if self.pool is None:
-                attack = make(model, 0).fit(self.data.X_test, self.data.y_test)
-            else:
-                attack = make(model, self.pool.n_shadows).fit(pool=self.pool)
+            attack = fit_attack(name, model, self.pool, self.data, self.seed)
             values = attack.decision_function(X, y)
             scores[name] = values[:n_members], values[n_members:]
             threats[name] = attack.threat_model_.to_dict()

@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from skqmu._validation import check_choice
 from skqmu.attacks._estimators import entropy_from, shadow_template
-from skqmu.audit._measure import ATTACKS
+from skqmu.audit._attacks import ATTACKS, needs_shadows
 from skqmu.audit._models import can_unlearn, strategy_label
 from skqmu.audit._scenarios import Data, make_scenarios, split_data
 from skqmu.datasets import forget_split
@@ -67,7 +67,7 @@ class Plan:
 
     def steps(self):
         """Return how many models will be trained, by purpose."""
-        shadows = self.n_shadows if any(ATTACKS[name][1] for name in self.attacks) else 0
+        shadows = self.n_shadows if needs_shadows(self.attacks) else 0
         return {
             "original": 1,
             "oracles": self.n_oracles * len(self.scenarios),
@@ -175,8 +175,8 @@ def _check_attacks(attacks, n_shadows):
         check_choice("attacks", name, ATTACKS)
     if len(set(attacks)) < len(attacks):
         raise ValueError(f"attacks={attacks!r} names one attack twice.")
-    if any(ATTACKS[name][1] for name in attacks):
-        why = "the likelihood-ratio attack needs a spread with and without each record"
+    if needs_shadows(attacks):
+        why = "shadow attacks need a spread with and without each record"
         _check_count("n_shadows", n_shadows, 4, why)
         if n_shadows % 2:
             raise ValueError(

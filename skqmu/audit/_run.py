@@ -6,7 +6,8 @@ import numpy as np
 
 from skqmu.attacks import ShadowPool
 from skqmu.attacks._parallel import run_jobs
-from skqmu.audit._measure import ATTACKS, Judge, without
+from skqmu.audit._attacks import needs_shadows
+from skqmu.audit._measure import Judge, without
 from skqmu.audit._models import can_unlearn, fit_model, unlearn_copy
 from skqmu.audit._report import AuditReport, describe, json_values
 from skqmu.audit._verdict import verdict
@@ -31,8 +32,8 @@ class AuditRun:
         self.plan = plan
         self.listener = listener or (lambda stage, done, total: None)
         self.report = AuditReport(describe(plan))
-        seeds = np.random.SeedSequence(plan.entropy).spawn(4)
-        self._original_seed, oracle_seed, retrain_seed, self._shadow_seed = seeds
+        seeds = np.random.SeedSequence(plan.entropy).spawn(5)
+        self._original_seed, oracle_seed, retrain_seed, self._shadow_seed, self._attack_seed = seeds
         n_scenarios = len(plan.scenarios)
         self._oracle_seeds = [s.spawn(plan.n_oracles) for s in oracle_seed.spawn(n_scenarios)]
         self._retrain_seeds = [
@@ -96,7 +97,7 @@ class AuditRun:
 
     def _shadows(self):
         plan, data = self.plan, self.plan.data
-        if not any(ATTACKS[name][1] for name in plan.attacks):
+        if not needs_shadows(plan.attacks):
             return None
         stage = f"{plan.n_shadows} shadow models"
         self.listener(stage, 0, 1)
@@ -115,7 +116,8 @@ class AuditRun:
     def _judge(self, scenario, models, pool):
         plan, data = self.plan, self.plan.data
         classes = models[0].estimator.classes_
-        judge = Judge(data, scenario, classes, plan.attacks, pool, plan.level)
+        seed = int(self._attack_seed.generate_state(1)[0])
+        judge = Judge(data, scenario, classes, plan.attacks, pool, plan.level, seed)
         stage = f"{scenario.name}: attacks"
         observations = []
         self.listener(stage, 0, len(models))

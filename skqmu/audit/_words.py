@@ -20,6 +20,10 @@ ATTACK_WORDS = {
     "logit": "logit threshold",
     "lira": "likelihood ratio (LiRA)",
     "lira_offline": "likelihood ratio (LiRA, offline)",
+    "qnn_output": "network on QNN outputs",
+    "rmia": "robust ratio (RMIA)",
+    "rmia_offline": "robust ratio (RMIA, offline)",
+    "shadow_model": "classifier of shadow outputs",
 }
 MODEL_WORDS = {
     "gradient_ascent": "gradient ascent",

@@ -17,6 +17,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 import skqmu
 from skqmu.audit import AuditReport, audit
+from skqmu.audit._attacks import ATTACKS
 from skqmu.datasets import make_memorisation
 
 X, Y = load_iris(return_X_y=True)
@@ -86,6 +87,17 @@ def test_the_attack_can_only_tell_when_the_truth_can_be_told():
     for attack in report.data["settings"]["attacks"]:
         low, high = report.attack("fraction:0.3", "original", attack).auc_interval
         assert low <= 0.5 <= high
+
+
+@pytest.mark.parametrize("attack", sorted(ATTACKS))
+def test_every_attack_that_can_be_asked_for_finds_what_was_memorised(forest, attack):
+    report = audit(forest, *NOISY, forget="fraction:0.4", mechanisms=(), attacks=attack,
+                   n_shadows=8, n_oracles=2, test_size=0.5, random_state=0)  # fmt: skip
+    low, _ = report.attack("fraction:0.4", "original", attack).auc_interval
+    assert low > 0.5
+    for oracle in ("oracle 1", "oracle 2"):
+        assert abs(report.attack("fraction:0.4", oracle, attack).auc - 0.5) < 0.15
+    assert report["fraction:0.4"]["threat_models"][attack]["knows_members"] is False
 
 
 def test_a_failing_mechanism_is_a_result_and_the_rest_goes_on(forest):

@@ -1,0 +1,49 @@
+"""The attacks that an audit can make, by name."""
+
+from skqmu.attacks import (
+    LiRAAttack,
+    QNNOutputAttack,
+    RMIAAttack,
+    ShadowModelAttack,
+    ThresholdAttack,
+)
+from skqmu.attacks._outputs import SIGNALS
+
+__all__ = ["ATTACKS", "fit_attack", "needs_shadows"]
+
+#: name -> (class, parameters); a name of a signal is a threshold on it
+ATTACKS = {
+    **{signal: (ThresholdAttack, {"signal": signal}) for signal in SIGNALS},
+    "lira": (LiRAAttack, {"online": True}),
+    "lira_offline": (LiRAAttack, {"online": False}),
+    "qnn_output": (QNNOutputAttack, {}),
+    "rmia": (RMIAAttack, {"online": True}),
+    "rmia_offline": (RMIAAttack, {"online": False}),
+    "shadow_model": (ShadowModelAttack, {}),
+}
+
+
+def needs_shadows(names):
+    """Whether any of these attacks learns from shadow models."""
+    return any(ATTACKS[name][0] is not ThresholdAttack for name in names)
+
+
+def fit_attack(name, target, pool, data, random_state):
+    """Fit a fresh attack against one model.
+
+    Parameters
+    ----------
+    name : str
+    target : fitted classifier
+    pool : ShadowPool or None
+        Shared by all attacks; None when none of them needs shadows.
+    data : Data
+    random_state : int
+        Of what the attack itself draws; shadows bring their own.
+    """
+    make, parameters = ATTACKS[name]
+    if pool is None:
+        attack = make(target, n_shadows=0, random_state=random_state, **parameters)
+        return attack.fit(data.X_test, data.y_test)
+    attack = make(target, n_shadows=pool.n_shadows, random_state=random_state, **parameters)
+    return attack.fit(pool=pool)
