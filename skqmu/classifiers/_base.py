@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from numbers import Integral, Real
 from pathlib import Path
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
@@ -15,17 +14,14 @@ from .._callbacks import CallbackSupportMixin, callback_context, with_callbacks
 from .._validation import (
     Interval,
     StrOptions,
-    check_is_fitted,
     check_sample_weight,
     validate_data,
     validate_params,
 )
-from ..backends import BACKENDS, BaseBackend, resolve_backend
+from ..backends import BACKENDS, BaseBackend
 from ..exceptions import MemberRecordError
-from ..network import log_softmax, softmax
 from ..training import Point, SklearnCallbacks, UpdateLog
 from ..unlearning import UnlearningStrategy, importance_of, resolve_strategy
-from ._deletion import carry_out
 from ._fitting import (
     LATER_FITS,
     FitData,
@@ -36,17 +32,22 @@ from ._fitting import (
     run_loop,
     validation_rows,
 )
+from ._forgetting import ForgettingMixin
 from ._head import solve_head
 from ._members import MemberRecord, check_key
+from ._predicting import PredictingMixin
 
 __all__ = ["BaseUnlearningClassifier"]
 
-# Networks live outside the estimators: they hold compiled circuits, which are neither
-# state that `predict` may change nor anything to pickle.
-_NETWORKS = WeakKeyDictionary()
 
-
-class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator, ABC):
+class BaseUnlearningClassifier(
+    ForgettingMixin,
+    PredictingMixin,
+    CallbackSupportMixin,
+    ClassifierMixin,
+    BaseEstimator,
+    ABC,
+):
     """Base of the classifiers that hold a circuit and can forget.
 
     Subclasses say how the network is built (`_structure_for`, `_build_network`); training,
@@ -401,213 +402,6 @@ class BaseUnlearningClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstima
             "_structure": self._structure,
             **{k: v for k, v in vars(self).items() if k == "feature_names_in_"},
         }
-
-    # ---------------------------------------------------------------------- prediction
-
-    def _backend(self):
-        return resolve_backend(self.backend)
-
-    def _network(self, n_classes=None):
-        """The network for the fitted structure and the current backend, built once."""
-        backend = self._backend()
-        n_classes = len(self.classes_) if n_classes is None else n_classes
-        key = (id(self._structure), n_classes, type(backend), repr(backend.get_params()))
-        known = _NETWORKS.get(self)
-        if known is None or known[0] != key:
-            network = self._build_network(self._structure, self.n_features_in_, n_classes, backend)
-            # The structure itself is kept, so that its id cannot be given to another.
-            known = _NETWORKS[self] = (key, network, self._structure)
-        return known[1]
-
-    def _logits(self, X):
-        check_is_fitted(self, "params_")
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        with self._backend().limit_threads():
-            return self._network().logits(self.params_, X)
-
-    def predict_proba(self, X):
-        """Probabilities of the classes.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-            Columns in the order of `classes_`.
-        """
-        return softmax(self._logits(X), axis=1)
-
-    def predict_log_proba(self, X):
-        """Logarithms of `predict_proba`, exact where a probability underflows.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-        """
-        return log_softmax(self._logits(X), axis=1)
-
-    def predict(self, X):
-        """Most probable class of each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-        """
-        columns = self._logits(X).argmax(axis=1)
-        return self.classes_[columns]
-
-    # ---------------------------------------------------------------------- forgetting
-
-    def unlearn(
-        self,
-        X_forget=None,
-        y_forget=None,
-        *,
-        index=None,
-        X_retain=None,
-        y_retain=None,
-        X_reference=None,
-        y_reference=None,
-        strategy=None,
-        fingerprint_key=None,
-    ):
-        """Honour a deletion request.
-
-        Name the rows by `X_forget` (every copy of each is forgotten; `y_forget` restricts
-        the copies by label) or by `index` (positions in the data given to `fit`).
-
-        Parameters
-        ----------
-        X_forget : array-like of shape (k, n_features), default=None
-        y_forget : array-like of shape (k,), default=None
-        index : array-like of int, or of bool over the `fit` data, default=None
-        X_retain : array-like of shape (m, n_features), default=None
-            The rows that stay, where the classifier does not store them.
-        y_retain : array-like of shape (m,), default=None
-        X_reference : array-like, default=None
-            Rows that were never trained on, for stop rules; default: `fit`'s validation
-            part, if there is one.
-        y_reference : array-like, default=None
-        strategy : str or UnlearningStrategy, default=None
-            For this request; None: the parameter `unlearning`.
-        fingerprint_key : bytes, default=None
-            The key given to `fit`, with ``store_data="fingerprints"``.
-
-        Returns
-        -------
-        self : object
-            `unlearning_log_` has a new entry; `classes_` keeps a forgotten class.
-
-        Raises
-        ------
-        NotATrainingSampleError
-            Rows that were never trained on; their positions are in its ``rows``.
-        AlreadyForgottenError
-            Rows that were forgotten before.
-        MemberRecordError, ValueError
-            The request cannot be honoured with what is stored and passed.
-
-        Notes
-        -----
-        Nothing changes unless all of it succeeds. A strategy that diverges or is
-        interrupted leaves everything as it was but for an entry in the log.
-        """
-        check_is_fitted(self, "params_")
-        self._check_parameters()
-        chosen = resolve_strategy(
-            self.unlearning if strategy is None else strategy,
-            "unlearning" if strategy is None else "strategy",
-        )
-        carry_out(
-            self,
-            chosen,
-            forget=(X_forget, y_forget, index),
-            retain=(X_retain, y_retain),
-            reference=(X_reference, y_reference),
-            fingerprint_key=fingerprint_key,
-        )
-        return self
-
-    def is_member(self, X, y=None, *, fingerprint_key=None):
-        """Which rows the model was trained on and has not forgotten.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,), default=None
-            Count a row only if it was trained on with this label.
-        fingerprint_key : bytes, default=None
-            As for `unlearn`.
-
-        Returns
-        -------
-        ndarray of bool of shape (n_samples,)
-
-        Raises
-        ------
-        MemberRecordError
-            No record is kept.
-        """
-        check_is_fitted(self, "params_")
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        matches = self._member_record().match(X, fingerprint_key)
-        if y is None:
-            return np.array([len(entries) > 0 for entries in matches], dtype=bool)
-        labels = self._encoded(y, len(X), "y")
-        found = zip(matches, labels, strict=True)
-        return np.array(
-            [(self._members.labels[e] == label).any() for e, label in found], dtype=bool
-        )
-
-    def release(self):
-        """A copy that only predicts: what one deploys.
-
-        Returns
-        -------
-        estimator
-            Without member record, optimizer state, history or log. It cannot `unlearn`.
-        """
-        check_is_fitted(self, "params_")
-        copy = type(self)(**self.get_params(deep=False))
-        kept = ("params_", "classes_", "n_features_in_", "feature_names_in_", "_structure")
-        for name in kept:
-            if hasattr(self, name):
-                setattr(copy, name, getattr(self, name))
-        copy.checkpoint = None
-        return copy
-
-    def _member_record(self):
-        record = getattr(self, "_members", None)
-        if record is None:
-            raise MemberRecordError(
-                "this is a released copy: it predicts and holds no member record. Send the request "
-                "to the estimator that release() was called on."
-            )
-        record.require("this")
-        return record
-
-    def _encoded(self, y, n_rows, name):
-        """Class indices of labels that must be known and as many as the rows."""
-        y = np.asarray(y)
-        if y.shape != (n_rows,):
-            raise ValueError(f"{name} has shape {y.shape}; expected ({n_rows},), one label a row.")
-        unknown = np.setdiff1d(y, self.classes_)
-        if len(unknown):
-            raise ValueError(
-                f"{name} holds labels {unknown.tolist()} that are not in "
-                f"classes_={self.classes_.tolist()}."
-            )
-        return np.searchsorted(self.classes_, y)
 
 
 @contextmanager

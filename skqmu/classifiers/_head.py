@@ -9,6 +9,8 @@ from ._fitting import Trained, child_seed, class_factors, make_records
 __all__ = ["head_view", "solve_head"]
 
 _NOISE = 3
+# Rows whose features tell whether a backend is still the one of fit.
+_N_PROBES = 2
 
 
 def solve_head(estimator, network, data, seed):
@@ -23,12 +25,17 @@ def solve_head(estimator, network, data, seed):
     weights = _row_weights(estimator, data)
     layout = _Head(estimator, network)
     phi = layout.features(params, data.X)
-    state = {}
+    state = {
+        "exact": estimator._backend().exact,
+        "probe": layout.probe(params, data.X.shape[1]),
+        "weight": float(weights.sum()),
+        "unit_weights": bool((data.weights == 1).all()),
+    }
     if design["head"] == "ridge":
         targets = np.eye(data.n_classes)[data.labels]
         gram, moment = RidgeHead.moments(phi, targets, weights)
         solution = RidgeHead(design["head_penalty"]).solve(gram, moment)
-        state = {"gram": gram, "moment": moment}
+        state.update(gram=gram, moment=moment)
         residual = phi @ solution - targets
         loss = float(weights @ (residual**2).sum(axis=1)) / weights.sum()
     else:
@@ -37,7 +44,7 @@ def solve_head(estimator, network, data, seed):
         noise = _noise(estimator, seed, (phi.shape[1], signs.shape[1]))
         solution = problem.solve(phi, signs, weights, noise)
         left = problem.gradient(solution, phi, signs, weights) + noise
-        state = {"residuals": np.linalg.norm(left, axis=0)}
+        state["residuals"] = np.linalg.norm(left, axis=0)
         loss = float(problem.loss(solution, phi, signs, weights).sum()) / weights.sum()
     run = TrainingRun(
         network=network,
@@ -69,15 +76,34 @@ def head_view(estimator, network, forget, retain):
         else "circuit weights were drawn at random and never trained",
         checked=not given,
     )
+    state = estimator._head_state
+    recorded = estimator._members.mode != "none"
+    forget_weights = _row_weights(estimator, forget)
+    retain_weights = None if retain is None else _row_weights(estimator, retain)
+    exact = same = complete = False
+    if state is not None:
+        exact = bool(state["exact"] and estimator._backend().exact)
+        same = exact and np.allclose(
+            state["probe"], layout.probe(params, forget.X.shape[1]), rtol=0, atol=1e-9
+        )
+    if retain is None:
+        complete = None
+    elif state is not None:
+        at_hand = forget_weights.sum() + retain_weights.sum()
+        complete = bool(np.isclose(at_hand, state["weight"], rtol=1e-9))
     return HeadView(
         kind=design["head"],
-        exact=estimator._backend().exact,
+        exact=exact,
+        same_features=same,
+        complete=complete,
+        weights_known=recorded or state is None or state["unit_weights"],
+        members_checked=recorded,
         penalty=design["head_penalty"],
         noise=design["objective_noise"],
         weights=layout.weights_of(params),
-        state=estimator._head_state,
-        forget_weights=_row_weights(estimator, forget),
-        retain_weights=None if retain is None else _row_weights(estimator, retain),
+        state=state,
+        forget_weights=forget_weights,
+        retain_weights=retain_weights,
         features=lambda X: layout.features(params, X),
         signs=lambda labels: layout.signs(labels, len(estimator.classes_)),
         params_of=lambda weights: layout.params_of(params, weights),
@@ -102,6 +128,11 @@ class _Head:
     def features(self, params, X):
         values = self.network.outputs(params, X, n_layers=1)
         return np.concatenate([values, np.ones((len(X), 1))], axis=1) * self.scale
+
+    def probe(self, params, n_features):
+        """Features of rows that are the same for every data set."""
+        rows = np.random.default_rng(0).uniform(-3.0, 3.0, (_N_PROBES, n_features))
+        return self.features(params, rows)
 
     def params_of(self, params, weights):
         params = params.copy()

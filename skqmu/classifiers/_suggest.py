@@ -7,7 +7,7 @@ import numpy as np
 from .._validation import check_is_fitted
 from ..exceptions import MemberRecordError, NotATrainingSampleError
 from ..unlearning import STRATEGIES
-from ._deletion import possible_request
+from ._request import possible_request
 
 __all__ = ["StrategyTable", "suggest_strategy"]
 

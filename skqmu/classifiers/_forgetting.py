@@ -1,0 +1,155 @@
+"""What a classifier that can forget offers: `unlearn`, `is_member`, `release`."""
+
+import numpy as np
+
+from .._validation import check_is_fitted, validate_data
+from ..exceptions import MemberRecordError
+from ..unlearning import resolve_strategy
+from ._deletion import carry_out
+
+__all__ = ["ForgettingMixin"]
+
+
+class ForgettingMixin:
+    """Deletion requests on a fitted classifier with a member record."""
+
+    def unlearn(
+        self,
+        X_forget=None,
+        y_forget=None,
+        *,
+        index=None,
+        X_retain=None,
+        y_retain=None,
+        X_reference=None,
+        y_reference=None,
+        strategy=None,
+        fingerprint_key=None,
+    ):
+        """Honour a deletion request.
+
+        Name the rows by `X_forget` (every copy of each is forgotten; `y_forget` restricts
+        the copies by label) or by `index` (positions in the data given to `fit`).
+
+        Parameters
+        ----------
+        X_forget : array-like of shape (k, n_features), default=None
+        y_forget : array-like of shape (k,), default=None
+        index : array-like of int, or of bool over the `fit` data, default=None
+        X_retain : array-like of shape (m, n_features), default=None
+            The rows that stay, where the classifier does not store them.
+        y_retain : array-like of shape (m,), default=None
+        X_reference : array-like, default=None
+            Rows that were never trained on, for stop rules; default: `fit`'s validation
+            part, if there is one.
+        y_reference : array-like, default=None
+        strategy : str or UnlearningStrategy, default=None
+            For this request; None: the parameter `unlearning`.
+        fingerprint_key : bytes, default=None
+            The key given to `fit`, with ``store_data="fingerprints"``.
+
+        Returns
+        -------
+        self : object
+            `unlearning_log_` has a new entry; `classes_` keeps a forgotten class.
+
+        Raises
+        ------
+        NotATrainingSampleError
+            Rows that were never trained on; their positions are in its ``rows``.
+        AlreadyForgottenError
+            Rows that were forgotten before.
+        MemberRecordError, ValueError
+            The request cannot be honoured with what is stored and passed.
+
+        Notes
+        -----
+        Nothing changes unless all of it succeeds. A strategy that diverges or is
+        interrupted leaves everything as it was but for an entry in the log.
+        """
+        check_is_fitted(self, "params_")
+        self._check_parameters()
+        chosen = resolve_strategy(
+            self.unlearning if strategy is None else strategy,
+            "unlearning" if strategy is None else "strategy",
+        )
+        carry_out(
+            self,
+            chosen,
+            forget=(X_forget, y_forget, index),
+            retain=(X_retain, y_retain),
+            reference=(X_reference, y_reference),
+            fingerprint_key=fingerprint_key,
+        )
+        return self
+
+    def is_member(self, X, y=None, *, fingerprint_key=None):
+        """Which rows the model was trained on and has not forgotten.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), default=None
+            Count a row only if it was trained on with this label.
+        fingerprint_key : bytes, default=None
+            As for `unlearn`.
+
+        Returns
+        -------
+        ndarray of bool of shape (n_samples,)
+
+        Raises
+        ------
+        MemberRecordError
+            No record is kept.
+        """
+        check_is_fitted(self, "params_")
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        matches = self._member_record().match(X, fingerprint_key)
+        if y is None:
+            return np.array([len(entries) > 0 for entries in matches], dtype=bool)
+        labels = self._encoded(y, len(X), "y")
+        found = zip(matches, labels, strict=True)
+        return np.array(
+            [(self._members.labels[e] == label).any() for e, label in found], dtype=bool
+        )
+
+    def release(self):
+        """A copy that only predicts: what one deploys.
+
+        Returns
+        -------
+        estimator
+            Without member record, optimizer state, history or log. It cannot `unlearn`.
+        """
+        check_is_fitted(self, "params_")
+        copy = type(self)(**self.get_params(deep=False))
+        kept = ("params_", "classes_", "n_features_in_", "feature_names_in_", "_structure")
+        for name in kept:
+            if hasattr(self, name):
+                setattr(copy, name, getattr(self, name))
+        copy.checkpoint = None
+        return copy
+
+    def _member_record(self):
+        record = getattr(self, "_members", None)
+        if record is None:
+            raise MemberRecordError(
+                "this is a released copy: it predicts and holds no member record. Send the request "
+                "to the estimator that release() was called on."
+            )
+        record.require("this")
+        return record
+
+    def _encoded(self, y, n_rows, name):
+        """Class indices of labels that must be known and as many as the rows."""
+        y = np.asarray(y)
+        if y.shape != (n_rows,):
+            raise ValueError(f"{name} has shape {y.shape}; expected ({n_rows},), one label a row.")
+        unknown = np.setdiff1d(y, self.classes_)
+        if len(unknown):
+            raise ValueError(
+                f"{name} holds labels {unknown.tolist()} that are not in "
+                f"classes_={self.classes_.tolist()}."
+            )
+        return np.searchsorted(self.classes_, y)
