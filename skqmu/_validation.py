@@ -19,7 +19,9 @@ from sklearn.utils.validation import (
 )
 from sklearn.utils.validation import (
     check_is_fitted,
-    validate_data,
+)
+from sklearn.utils.validation import (
+    validate_data as _validate_data,
 )
 
 __all__ = [
@@ -37,6 +39,17 @@ __all__ = [
     "validate_data",
     "validate_params",
 ]
+
+
+def validate_data(estimator, X="no_validation", *args, **options):
+    """Validate as scikit-learn does, with rows of more than one axis flattened first.
+
+    An estimator that takes images has a method `_as_rows` that does so.
+    """
+    as_rows = getattr(estimator, "_as_rows", None)
+    if as_rows is not None and not isinstance(X, str):
+        X = as_rows(X)
+    return _validate_data(estimator, X, *args, **options)
 
 
 def did_you_mean(value, allowed):

@@ -1,18 +1,27 @@
 """Layers over one flat parameter vector, and losses on their logits."""
 
+from ._activations import Activation, activations
+from ._batchnorm import BatchNorm
+from ._dropout import Dropout
 from ._layers import Dense, Layer, OneVsRest, QuantumLayer
 from ._losses import cross_entropy, cross_entropy_gradient, entropy, log_softmax, softmax
 from ._network import Meter, Network
 from ._parameters import ParameterLayout
+from ._torch import TorchLayer
 
 __all__ = [
+    "Activation",
+    "BatchNorm",
     "Dense",
+    "Dropout",
     "Layer",
     "Meter",
     "Network",
     "OneVsRest",
     "ParameterLayout",
     "QuantumLayer",
+    "TorchLayer",
+    "activations",
     "cross_entropy",
     "cross_entropy_gradient",
     "entropy",

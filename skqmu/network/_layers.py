@@ -20,6 +20,11 @@ class Layer(ABC):
     name : str
         Name of the layer's group in the flat vector.
     n_parameters : int
+    n_buffers : int
+        Numbers that training derives from the data without a gradient (running statistics).
+        The layer finds them behind its parameters in `params`.
+    has_training_mode : bool
+        Whether training computes something else than prediction.
 
     Examples
     --------
@@ -41,14 +46,33 @@ class Layer(ABC):
 
     name = ""
     n_parameters = 0
+    n_buffers = 0
+    has_training_mode = False
 
     def initial(self, rng):
         """Draw initial parameters, shape (n_parameters,)."""
         return np.zeros(self.n_parameters)
 
+    def initial_buffers(self):
+        """Buffers of a layer that has seen no data, shape (n_buffers,)."""
+        return np.zeros(self.n_buffers)
+
+    def array_shapes(self):
+        """Name and shape of the arrays that parameters, then buffers, consist of (a dict)."""
+        shapes = {"weights": (self.n_parameters,), "buffers": (self.n_buffers,)}
+        return {name: shape for name, shape in shapes.items() if shape[0]}
+
     @abstractmethod
     def forward(self, params, inputs):
         """Return ``(outputs, tape)`` for `inputs` of shape (B, n_inputs)."""
+
+    def forward_training(self, params, inputs, rng, *, to_forget=False):
+        """Return ``(outputs, tape, buffers)`` in training mode.
+
+        `buffers` are those after the batch, or None where they stay; a batch `to_forget`
+        must not move them.
+        """
+        return *self.forward(params, inputs), None
 
     @abstractmethod
     def backward(self, params, tape, d_outputs, *, per_sample, need_inputs):
@@ -104,6 +128,9 @@ class Dense(Layer):
         self.n_inputs = n_inputs
         self.n_outputs = n_outputs
         self.n_parameters = n_inputs * n_outputs + n_outputs
+
+    def array_shapes(self):
+        return {"kernel": (self.n_inputs, self.n_outputs), "bias": (self.n_outputs,)}
 
     def _split(self, params):
         n_kernel = self.n_inputs * self.n_outputs
@@ -172,6 +199,9 @@ class QuantumLayer(Layer):
         self.executable = executable
         self.name = name
         self.n_parameters = executable.n_weights
+
+    def array_shapes(self):
+        return {"angles": (self.n_parameters,)}
 
     def initial(self, rng):
         per_qubit = max(1.0, self.n_parameters / self.executable.n_qubits)

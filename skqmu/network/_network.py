@@ -51,25 +51,47 @@ class Network:
 
     def __post_init__(self):
         self.layout = ParameterLayout(
-            [(layer.name, layer.n_parameters) for layer in self.layers if layer.n_parameters]
+            [(layer.name, layer.n_parameters) for layer in self.layers if layer.n_parameters],
+            [(layer.name, layer.n_buffers) for layer in self.layers if layer.n_buffers],
         )
+        self.has_training_mode = any(layer.has_training_mode for layer in self.layers)
 
     def initial(self, rng):
-        """Draw a flat vector of initial parameters, shape (layout.size,)."""
-        return np.concatenate([np.zeros(0), *(layer.initial(rng) for layer in self.layers)])
+        """Draw a flat vector of initial parameters and buffers, shape (layout.size,)."""
+        parameters = [layer.initial(rng) for layer in self.layers]
+        buffers = [layer.initial_buffers() for layer in self.layers]
+        return np.concatenate([np.zeros(0), *parameters, *buffers])
 
     def _of(self, layer, params):
         part = self.layout.slices.get(layer.name)
-        return params[part] if part is not None else params[:0]
+        mine = params[part] if part is not None else params[:0]
+        if not layer.n_buffers:
+            return mine
+        return np.concatenate([mine, params[self.layout.buffers[layer.name]]])
 
-    def _per_layer(self, method):
+    def _per_layer(self, method, of_buffers):
         parts = [np.asarray(getattr(layer, method)()) for layer in self.layers]
-        return np.concatenate(parts) if parts else np.zeros(0)
+        n_buffers = self.layout.size - self.layout.n_parameters
+        return np.concatenate([*parts, np.full(n_buffers, of_buffers)])
+
+    def with_buffers(self, params, source):
+        """`params` with the buffers of another flat vector.
+
+        Parameters
+        ----------
+        params, source : ndarray of shape (layout.size,)
+
+        Returns
+        -------
+        ndarray of shape (layout.size,)
+        """
+        n = self.layout.n_parameters
+        return params if n == self.layout.size else np.concatenate([params[:n], source[n:]])
 
     @property
     def periods(self):
         """Period of each parameter (inf: none), shape (layout.size,)."""
-        return self._per_layer("period")
+        return self._per_layer("period", np.inf)
 
     def wrapped(self, params):
         """`params` with every angle brought into +-half its period.
@@ -94,7 +116,7 @@ class Network:
     @property
     def decayed(self):
         """Mask of the parameters under weight decay, shape (layout.size,)."""
-        return self._per_layer("decayed")
+        return self._per_layer("decayed", False)
 
     def forward(self, params, X):
         """Logits and tape.
@@ -117,6 +139,39 @@ class Network:
             tape.append(entry)
         self._spend(len(X), gradient=False)
         return values, (params, tape)
+
+    def forward_training(self, params, X, rng, *, to_forget=False):
+        """Logits and tape in training mode, and the buffers after it.
+
+        Parameters
+        ----------
+        params : ndarray of shape (layout.size,)
+        X : ndarray of shape (B, n_features)
+        rng : numpy.random.Generator
+            Of dropout.
+        to_forget : bool, default=False
+            Rows to forget must not leave a trace: they move no buffer.
+
+        Returns
+        -------
+        logits : ndarray of shape (B, n_outputs)
+        tape : object
+            For `backward`.
+        after : ndarray of shape (layout.size,)
+            `params`, with the buffers as the batch leaves them.
+        """
+        tape = []
+        values, after = X, params
+        for layer in self.layers:
+            values, entry, buffers = layer.forward_training(
+                self._of(layer, params), values, rng, to_forget=to_forget
+            )
+            tape.append(entry)
+            if buffers is not None:
+                after = after.copy() if after is params else after
+                after[self.layout.buffers[layer.name]] = buffers
+        self._spend(len(X), gradient=False)
+        return values, (params, tape), after
 
     def logits(self, params, X):
         """Logits alone, as predictions need them; holds one layer's outputs at a time.
@@ -167,6 +222,7 @@ class Network:
         Returns
         -------
         d_params : ndarray of shape (layout.size,) or (B, layout.size)
+            0 for buffers.
         d_inputs : ndarray of shape (B, n_features) or None
         """
         params, entries = tape
@@ -189,7 +245,10 @@ class Network:
             if layer.n_parameters:
                 pieces.append(d_layer)
         self._spend(len(d_logits), gradient=True)
-        return np.concatenate(pieces[::-1], axis=-1), d_values if need_inputs else None
+        n_buffers = self.layout.size - self.layout.n_parameters
+        shape = (len(d_logits), n_buffers) if per_sample else n_buffers
+        d_params = np.concatenate([*pieces[::-1], np.zeros(shape)], axis=-1)
+        return d_params, d_values if need_inputs else None
 
     def quantum_information(self, params, X, weights):
         """Diagonal quantum Fisher information of the circuits' weights.

@@ -15,11 +15,18 @@ class ParameterLayout:
     ----------
     groups : sequence of (str, int)
         Name and number of parameters of each group, in order.
+    buffers : sequence of (str, int), default=()
+        Name and number of the buffers (running statistics) of the groups that have some;
+        they stand behind all parameters and belong to no group: nothing trains, resets,
+        dampens or perturbs them.
 
     Attributes
     ----------
     slices : dict of str to slice
         In the order of the network, from input to output.
+    buffers : dict of str to slice
+    n_parameters : int
+        Length of the flat vector without the buffers.
     size : int
         Length of the flat vector.
 
@@ -33,7 +40,7 @@ class ParameterLayout:
     np.int64(4)
     """
 
-    def __init__(self, groups):
+    def __init__(self, groups, buffers=()):
         self.slices = {}
         start = 0
         for name, size in groups:
@@ -41,7 +48,17 @@ class ParameterLayout:
                 raise ValueError(f"group name {name!r} stands twice; names must be unique.")
             self.slices[name] = slice(start, start + size)
             start += size
+        self.n_parameters = start
+        self.buffers = {}
+        for name, size in buffers:
+            self.buffers[name] = slice(start, start + size)
+            start += size
         self.size = start
+
+    @property
+    def is_parameter(self):
+        """Boolean vector, False on the buffers, shape (size,)."""
+        return np.arange(self.size) < self.n_parameters
 
     @property
     def names(self):

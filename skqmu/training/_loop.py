@@ -129,12 +129,23 @@ class TrainingRun:
 
     def evaluate(self, batches):
         """Loss and gradient of one step's batches at `params`, without moving."""
-        loss, gradients = 0.0, {}
-        for name, rows in batches:
+        return self._evaluated(batches)[:2]
+
+    def _evaluated(self, batches):
+        """`evaluate`, and `params` with the buffers as the batches leave them."""
+        loss, gradients, after = 0.0, {}, self.params
+        for number, (name, rows) in enumerate(batches):
             batch = self.objective.streams[name][rows]
-            logits, tape = self.network.forward(
-                self.params, self.objective.inputs(name, batch, self)
-            )
+            inputs = self.objective.inputs(name, batch, self)
+            if self.network.has_training_mode:
+                logits, tape, after = self.network.forward_training(
+                    after,
+                    inputs,
+                    self.generator(self.point.step, number + 1),
+                    to_forget=name == "forget",
+                )
+            else:
+                logits, tape = self.network.forward(self.params, inputs)
             values, d_logits = self.objective.loss(name, logits, batch)
             loss += float(values.sum()) / len(batch)
             gradients[name], _ = self.network.backward(tape, d_logits / len(batch))
@@ -143,7 +154,9 @@ class TrainingRun:
         gradient = gradient + d_penalty
         if self.objective.trainable is not None:
             gradient = np.where(self.objective.trainable, gradient, 0.0)
-        return loss + penalty, gradient
+        # What noise or a penalty on the whole vector would do to buffers.
+        gradient = self.network.with_buffers(gradient, np.zeros_like(gradient))
+        return loss + penalty, gradient, after
 
 
 def train(run, hooks=()):
@@ -203,13 +216,14 @@ def _step(run, batches, number):
     here = run.point
     # Overflow is found below, and told as what it is.
     with np.errstate(over="ignore", invalid="ignore"):
-        loss, gradient = run.evaluate(batches)
+        loss, gradient, after = run._evaluated(batches)
         norm = float(np.linalg.norm(gradient))
-        _check_finite(run, number, loss=loss, gradient=norm)
+        _check_finite(run, number, loss=loss, gradient=norm, buffers=after)
         params, moments = run.solver.step(here.params, gradient, here.moments)
         _check_finite(run, number, parameters=params)
     if run.objective.trainable is not None:
         params = np.where(run.objective.trainable, params, here.params)
+    params = run.network.with_buffers(params, after)
     n_rows = len(batches[0][1])
     run.batches = batches
     run.point = Point(

@@ -32,8 +32,10 @@ class Amnesiac(UnlearningStrategy):
     def unlearn(self, request):
         updates = request.updates
         taken_back = np.sum(updates, axis=0) if len(updates) else np.zeros_like(request.params)
+        left = request.params - taken_back
         return Outcome(
-            params=request.params - taken_back,
+            # Running means and variances minus some of their steps are no statistics.
+            params=request.network.with_buffers(left, request.params),
             stop_reason=f"{len(updates)} logged updates taken back",
             log_holds=True,
         )

@@ -246,8 +246,9 @@ class FisherForgetting(Ascent):
     Notes
     -----
     Source: HQML (arXiv 2512.19253) for the penalised ascent with ``fisher_on="forget"``;
-    Golatkar et al. 2020 (arXiv 1911.04933, eq. 8) for the noise, there without a cap.
-    Deviation: the stop rule.
+    Golatkar et al. 2020 (arXiv 1911.04933) for the noise. Deviations: the stop rule; the
+    variance alpha / F, where their derivation has one in proportion to F^(-1/2) [n]; the
+    cap.
 
     Examples
     --------
@@ -298,6 +299,10 @@ class FisherForgetting(Ascent):
         retained = self.noise or self.fisher_on == "retain"
         return frozenset({"forget", "retain"} if retained else {"forget"})
 
+    def gradient_rows(self, n_forget, n_retain):
+        fisher = n_retain if self.noise or self.fisher_on == "retain" else n_forget
+        return fisher if self.noise else fisher + self.max_iter * n_forget
+
     def unlearn(self, request):
         if not self.noise:
             return super().unlearn(request)
@@ -306,8 +311,9 @@ class FisherForgetting(Ascent):
             np.sqrt(self.alpha / np.maximum(fisher, np.finfo(float).tiny)), self._MOST_NOISE
         )
         rng = np.random.default_rng(request.seed)
+        moved = request.params + spread * rng.standard_normal(len(spread))
         return Outcome(
-            params=request.params + spread * rng.standard_normal(len(spread)),
+            params=request.network.with_buffers(moved, request.params),
             stop_reason="noise added once",
         )
 

@@ -23,7 +23,16 @@ class HeadView:
     ----------
     kind : {"softmax", "ridge", "logistic"}
     exact : bool
-        Whether features carry no sampling noise.
+        Whether features carried no sampling noise at fit and carry none now.
+    same_features : bool
+        Whether the backend gives the features that fit used, measured on two fixed rows.
+    complete : bool or None
+        Whether forgotten and retained rows together are all that the head was solved on, by
+        their summed weight; None: no retained rows are at hand.
+    weights_known : bool
+        Whether the forgotten rows' weights in the loss are those that fit used.
+    members_checked : bool
+        Whether a member record says that the rows were trained on.
     penalty, noise : float
         Strength of the penalty, and standard deviation of the random linear term.
     weights : ndarray of shape (D, K)
@@ -50,6 +59,10 @@ class HeadView:
 
     kind: str
     exact: bool
+    same_features: bool
+    complete: bool | None
+    weights_known: bool
+    members_checked: bool
     penalty: float
     noise: float
     weights: np.ndarray
@@ -89,8 +102,9 @@ class UnlearningRequest:
         From a `numpy.random.SeedSequence` or None (the fit's own) to the finished run of a
         fit on the retained rows with the class list fixed.
     importance : callable
-        From a kind (``"fisher"``, ``"qfi"``) to the `Importance` of the parameters to all
-        rows that they were trained on, forgotten and retained.
+        From a kind (``"fisher"``, ``"qfi"``) and parameters to the `Importance` of these to
+        all rows that were trained on, forgotten and retained. Where the rows are not at
+        hand it is that which `fit` measured at its own parameters.
     updates : list of ndarray
         Logged steps whose batch held a forgotten row, each of shape (n_parameters,).
     trainable : ndarray of bool of shape (n_parameters,) or None
@@ -114,6 +128,10 @@ class UnlearningRequest:
     updates: list
     trainable: np.ndarray | None = None
     head: HeadView | None = None
+
+    def settled(self, params):
+        """`params` with those that `fit` did not train as they were."""
+        return params if self.trainable is None else np.where(self.trainable, params, self.params)
 
 
 @dataclass(frozen=True)
@@ -237,10 +255,13 @@ class LoopStrategy(UnlearningStrategy):
         return []
 
     def gradient_rows(self, n_forget, n_retain):
-        streams = [n_forget] if self.requires == {"forget"} else [n_retain]
-        if self.requires >= {"forget", "retain"}:
-            streams = [n_retain, n_retain]  # the shorter stream comes round again
-        return self.max_iter * sum(streams)
+        return self.max_iter * sum(self._stream_rows(n_forget, n_retain).values())
+
+    def _stream_rows(self, n_forget, n_retain):
+        """Rows of each stream in an epoch, at most: the shorter one comes round again."""
+        sizes = {"forget": n_forget, "retain": n_retain}
+        names = self.requires & set(sizes)
+        return {name: max(sizes[n] for n in names) for name in names}
 
     def start(self, request):
         """Parameters that the loop starts from, shape (n_parameters,)."""
@@ -264,7 +285,7 @@ class LoopStrategy(UnlearningStrategy):
                 network=request.network,
                 objective=objective,
                 solver=self._solver(request),
-                point=Point(self.start(request)),
+                point=Point(request.settled(self.start(request))),
                 seed=request.seed,
                 max_iter=self.max_iter,
                 batch_size=self.batch_size or request.batch_size,

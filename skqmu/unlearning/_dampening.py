@@ -80,7 +80,7 @@ class SelectiveDampening(UnlearningStrategy):
         return 2 * n_forget + n_retain
 
     def unlearn(self, request):
-        everyone = request.importance(self.importance)
+        everyone = request.importance(self.importance, request.params)
         part = importance_of(request.network, request.params, request.forget, self.importance)
         self._check_threshold(part.weight / everyone.weight)
         reference = (everyone.without(part) if self.reference == "retain" else everyone).values
@@ -88,6 +88,8 @@ class SelectiveDampening(UnlearningStrategy):
             ratio = np.where(part.values > 0, part.values / reference, 0.0)
             factor = np.minimum(self.lam / ratio, 1.0)
         chosen = ratio > self._thresholds(ratio, request.network.layout)
+        if request.trainable is not None:
+            chosen &= request.trainable
         params = request.params.copy()
         params[chosen] = (factor * request.network.wrapped(params))[chosen]
         moved = chosen & (factor < 1)
@@ -113,7 +115,7 @@ class SelectiveDampening(UnlearningStrategy):
         if self.alpha != "auto":
             return np.full(len(ratio), self.alpha)
         parts = [slice(None)] if self.importance == "fisher" else layout.slices.values()
-        thresholds = np.empty(len(ratio))
+        thresholds = np.full(len(ratio), np.inf)  # buffers, which belong to no group
         for part in parts:
             # Never below 1: what matters as much to the others is not to be dampened.
             finite = ratio[part][np.isfinite(ratio[part])]

@@ -1,0 +1,275 @@
+"""A torch module as a layer: its parameters and buffers live in the flat vector."""
+
+import copy
+from contextlib import contextmanager
+
+import numpy as np
+
+from ._layers import Layer
+
+__all__ = ["TorchLayer", "import_torch"]
+
+# Rows whose gradients are held apart at once.
+_PER_SAMPLE_CHUNK = 64
+
+
+def import_torch(what):
+    """Import torch, or say which extra brings it.
+
+    Raises
+    ------
+    ImportError
+        torch is not installed.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise ImportError(
+            f"{what} needs torch, which is not installed; install the extra: "
+            "pip install 'skqmu[torch]'."
+        ) from error
+    return torch
+
+
+class TorchLayer(Layer):
+    """A `torch.nn.Module` as a layer of a network.
+
+    Parameters and floating-point buffers of the module are part of the flat vector, in the
+    order of ``named_parameters()`` and ``named_buffers()``; the module itself is copied and
+    serves as a function of them (`torch.func.functional_call`).
+
+    Parameters
+    ----------
+    name : str
+    module : torch.nn.Module
+        From rows of shape (B, *input_shape) to (B, n_outputs).
+    n_inputs : int
+        Features of a row, as the network passes them.
+    input_shape : tuple of int or None, default=None
+        Shape of one row for the module, such as (1, 28, 28); None: (n_inputs,).
+    dtype : {"float32", "float64"}, default="float32"
+        What the module computes in; the flat vector is float64 in any case.
+
+    Attributes
+    ----------
+    n_outputs : int
+        Found by passing one row of zeros.
+
+    Raises
+    ------
+    ImportError
+        torch is not installed (the message names the extra).
+    ValueError
+        The module does not accept such rows, or does not return one vector a row.
+
+    Notes
+    -----
+    Initial parameters are drawn as the module's own layers draw them (`reset_parameters`),
+    from a seed of the network's generator; a parameter that no layer can draw starts where
+    the module given has it. torch's global generator is left as it was. torch computes on
+    one thread here: results are then the same for every `n_jobs`, and small batches gain
+    nothing from more. In batches of rows to forget, batch norm uses its running statistics
+    and leaves them as they are (see `BatchNorm`).
+
+    Examples
+    --------
+    >>> from skqmu.network import TorchLayer
+    >>> import torch                                                     # doctest: +SKIP
+    >>> TorchLayer("front.0", torch.nn.Linear(4, 2), n_inputs=4)         # doctest: +SKIP
+    """
+
+    has_training_mode = True
+
+    def __init__(self, name, module, n_inputs, *, input_shape=None, dtype="float32"):
+        torch = import_torch(f"{type(module).__name__} as a layer")
+        if not isinstance(module, torch.nn.Module):
+            raise ValueError(
+                f"module must be a torch.nn.Module; got {module!r} of type {type(module).__name__}."
+            )
+        self.name = name
+        self.n_inputs = n_inputs
+        self.input_shape = tuple(input_shape or (n_inputs,))
+        self._dtype = getattr(torch, dtype)
+        self._modules = {"predict": copy.deepcopy(module).to(dtype=self._dtype).eval()}
+        base = self._modules["predict"]
+        self._shapes = {n: tuple(p.shape) for n, p in base.named_parameters()}
+        self._buffer_shapes = {
+            n: tuple(b.shape) for n, b in base.named_buffers() if b.is_floating_point()
+        }
+        self.n_parameters = _size(self._shapes)
+        self.n_buffers = _size(self._buffer_shapes)
+        self.n_outputs = self._probe()
+
+    def _probe(self):
+        rows = np.zeros((1, self.n_inputs))
+        try:
+            outputs = self.outputs(self._own(self._modules["predict"]), rows)
+        except RuntimeError as error:
+            raise ValueError(
+                f"the module {type(self._modules['predict']).__name__} does not accept rows of "
+                f"shape {self.input_shape}: {error}"
+            ) from error
+        if outputs.ndim != 2:
+            raise ValueError(
+                f"the module {type(self._modules['predict']).__name__} returns shape "
+                f"{outputs.shape[1:]} a row; a layer needs one vector a row (add torch.nn.Flatten)."
+            )
+        return outputs.shape[1]
+
+    def array_shapes(self):
+        return {**self._shapes, **self._buffer_shapes}
+
+    def _module(self, mode):
+        """The module in one mode; several copies, so that no call changes another's."""
+        if mode not in self._modules:
+            module = copy.deepcopy(self._modules["predict"]).train()
+            if mode == "forget":
+                for part in module.modules():
+                    if hasattr(part, "running_mean"):
+                        part.eval()
+            self._modules[mode] = module
+        return self._modules[mode]
+
+    def _own(self, module):
+        """Flat vector of a module's parameters and buffers."""
+        named = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+        parts = [named[n].detach().double().numpy().ravel() for n in self.array_shapes()]
+        return np.concatenate([np.zeros(0), *parts])
+
+    def initial(self, rng):
+        torch = import_torch("this network")
+        module = copy.deepcopy(self._modules["predict"])
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(rng.integers(2**31)))
+            for part in module.modules():
+                if hasattr(part, "reset_parameters"):
+                    part.reset_parameters()
+        return self._own(module)[: self.n_parameters]
+
+    def initial_buffers(self):
+        module = copy.deepcopy(self._modules["predict"])
+        for part in module.modules():
+            if hasattr(part, "reset_running_stats"):
+                part.reset_running_stats()
+        return self._own(module)[self.n_parameters :]
+
+    def _tensor(self, array):
+        import torch
+
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self._dtype)
+
+    def _named(self, flat):
+        """Views of a flat tensor (parameters, then buffers), by name."""
+        named, start = {}, 0
+        for name, shape in self.array_shapes().items():
+            stop = start + int(np.prod(shape))
+            named[name] = flat[start:stop].view(shape)
+            start = stop
+        return named
+
+    def _rows(self, inputs):
+        return self._tensor(inputs).reshape(-1, *self.input_shape)
+
+    def outputs(self, params, inputs):
+        import torch
+
+        if not len(inputs):
+            return np.zeros((0, self.n_outputs))
+        with _one_thread(torch), torch.no_grad():
+            outputs = torch.func.functional_call(
+                self._modules["predict"], self._named(self._tensor(params)), (self._rows(inputs),)
+            )
+            return outputs.double().numpy()
+
+    def forward(self, params, inputs):
+        return self._run(params, inputs, "predict")[:2]
+
+    def forward_training(self, params, inputs, rng, *, to_forget=False):
+        import torch
+
+        mode = "forget" if to_forget or len(inputs) < 2 else "train"
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(rng.integers(2**31)))  # of dropout
+            outputs, tape, buffers = self._run(params, inputs, mode)
+        return outputs, tape, buffers if self.n_buffers and mode == "train" else None
+
+    def _run(self, params, inputs, mode):
+        import torch
+
+        parameters = self._tensor(params[: self.n_parameters]).requires_grad_()
+        # A copy: batch norm writes into what it is given.
+        buffers = self._tensor(params[self.n_parameters :]).clone()
+        rows = self._rows(inputs).requires_grad_()
+        with _one_thread(torch):
+            named = self._named(torch.cat([parameters, buffers]) if len(buffers) else parameters)
+            for name in self._buffer_shapes:
+                named[name] = named[name].detach().clone()
+            outputs = torch.func.functional_call(self._module(mode), named, (rows,))
+        after = [named[name].double().numpy().ravel() for name in self._buffer_shapes]
+        tape = (parameters, rows, outputs, mode)
+        return outputs.detach().double().numpy(), tape, np.concatenate([np.zeros(0), *after])
+
+    def backward(self, params, tape, d_outputs, *, per_sample, need_inputs):
+        import torch
+
+        parameters, rows, outputs, mode = tape
+        if per_sample and mode != "predict":
+            raise ValueError("per-sample gradients of a torch module need prediction mode.")
+        if per_sample:
+            d_params = self._per_sample(params, rows.detach(), d_outputs)
+            wanted = [rows] if need_inputs else []
+        else:
+            d_params = None
+            wanted = [parameters, *([rows] if need_inputs else [])]
+        gradients = []
+        if wanted:
+            with _one_thread(torch):
+                gradients = torch.autograd.grad(
+                    outputs,
+                    wanted,
+                    self._tensor(d_outputs),
+                    retain_graph=True,
+                    allow_unused=True,
+                )
+        arrays = [
+            np.zeros(tuple(part.shape)) if gradient is None else gradient.double().numpy()
+            for part, gradient in zip(wanted, gradients, strict=True)
+        ]
+        d_inputs = arrays.pop().reshape(len(d_outputs), -1) if need_inputs else None
+        return arrays[0] if d_params is None else d_params, d_inputs
+
+    def _per_sample(self, params, rows, d_outputs):
+        import torch
+
+        flat = self._tensor(params)
+        buffers = flat[self.n_parameters :]
+        module = self._modules["predict"]
+
+        def gain(parameters, row, weight):
+            named = self._named(torch.cat([parameters, buffers]))
+            outputs = torch.func.functional_call(module, named, (row[None],))
+            return (outputs[0] * weight).sum()
+
+        gradient = torch.func.vmap(
+            torch.func.grad(gain), in_dims=(None, 0, 0), chunk_size=_PER_SAMPLE_CHUNK
+        )
+        with _one_thread(torch):
+            gradients = gradient(flat[: self.n_parameters], rows, self._tensor(d_outputs))
+            return gradients.double().numpy()
+
+
+def _size(shapes):
+    return int(sum(np.prod(shape) for shape in shapes.values()))
+
+
+@contextmanager
+def _one_thread(torch):
+    before = torch.get_num_threads()
+    if before == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
