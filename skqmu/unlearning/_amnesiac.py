@@ -28,6 +28,7 @@ class Amnesiac(UnlearningStrategy):
     advice = "Only with small batches, and followed by a repair."
     source = "Graves et al. 2021 (arXiv 2010.10981)"
     requires = frozenset({"forget", "update_log"})
+    classifier_params = {"log_updates": True}
 
     def unlearn(self, request):
         updates = request.updates

@@ -181,12 +181,16 @@ class UnlearningStrategy(BaseEstimator, ABC):
         In one line, for tables.
     advice : str
         In one line, for someone who has to choose.
+    classifier_params : dict
+        Parameters that a classifier must have been fitted with, such as
+        ``{"log_updates": True}``: what examples, docs and check suites set.
     """
 
     kind = "approximate"
     source = ""
     formula = ""
     advice = ""
+    classifier_params = {}
     _parameter_constraints = {}
 
     @property

@@ -22,9 +22,10 @@ class ExactDowndate(UnlearningStrategy):
     Notes
     -----
     For ``QNNClassifier(trainable="head", head="ridge")``. Refused when the circuit weights
-    were trained on the rows, when shots make the features random, and with balanced class
-    weights (which depend on who is there). Ours; the linear algebra is that of recursive
-    least squares.
+    were trained on the rows, when shots made or make the features random, when the backend
+    gives other features than at fit, and where the rows' weights in the loss are not known;
+    balanced class weights, which depend on who is there, are refused by fit. Ours; the
+    linear algebra is that of recursive least squares.
 
     Examples
     --------
@@ -42,22 +43,24 @@ class ExactDowndate(UnlearningStrategy):
     formula = "solve (G - Phi_f' Phi_f + lam I) w = m - Phi_f' t_f"
     advice = "Exact and instant, where a head on fixed features is model enough."
     requires = frozenset({"forget"})
+    classifier_params = {"trainable": "head", "head": "ridge"}
 
     def check(self, request):
         _check_head(self, request, "ridge")
-        if not request.head.exact:
-            raise ValueError(
-                "ExactDowndate needs the features that fit used, and a sampled backend draws new "
-                "ones; use backend='statevector', or the strategy 'retrain'."
-            )
 
     def unlearn(self, request):
         head = request.head
         gram, moment = RidgeHead.moments(
             head.features(request.forget.X), request.forget.targets, head.forget_weights
         )
-        state = {"gram": head.state["gram"] - gram, "moment": head.state["moment"] - moment}
-        weights = RidgeHead(head.penalty).solve(**state)
+        state = {
+            **head.state,
+            "gram": head.state["gram"] - gram,
+            "moment": head.state["moment"] - moment,
+            "weight": head.state["weight"] - head.forget_weights.sum(),
+        }
+        _check_still_a_gram_matrix(state["gram"], head.state["gram"])
+        weights = RidgeHead(head.penalty).solve(state["gram"], state["moment"])
         return Outcome(
             params=head.params_of(weights),
             stop_reason="normal equations downdated and solved",
@@ -65,7 +68,8 @@ class ExactDowndate(UnlearningStrategy):
             certificate=Certificate(
                 "exact",
                 assumptions=[
-                    Assumption("features come from an exact backend", checked=True),
+                    Assumption("features are exact, and those that fit used", checked=True),
+                    Assumption("the rows were trained on", checked=head.members_checked),
                     head.origin,
                     Assumption(UPSTREAM, checked=False),
                 ],
@@ -94,9 +98,11 @@ class CertifiedRemoval(UnlearningStrategy):
     by 1/4 as there. For ``QNNClassifier(trainable="head", head="logistic",
     objective_noise=sigma)``. One-vs-rest heads share one budget: their bounds add up in the
     root of the sum of squares. The bound starts at the gradient that the solver left. The
-    noise must stay secret (`random_state` determines it), and requests must not adapt to
-    it. The bound is on the gradient; the distance to the refitted head is at most
-    bound / (penalty * n_retained).
+    noise must stay secret (an integer `random_state` determines it and must stay as secret;
+    None draws it from the operating system and keeps it nowhere), and requests must not
+    adapt to it. The bound is on the gradient; the distance to the refitted head is at most
+    bound / (penalty * n_retained). Refused, beyond what `ExactDowndate` refuses, when the
+    retained rows passed are not all that stay: the Hessian would be another.
 
     Examples
     --------
@@ -116,6 +122,7 @@ class CertifiedRemoval(UnlearningStrategy):
     formula = "w += H^-1 Delta; bound += 1/4 |H^-1 Delta| |Phi H^-1 Delta| |Phi|_2"
     advice = "A proof instead of a measurement, for a head on fixed features."
     requires = frozenset({"forget", "retain", "objective_noise"})
+    classifier_params = {"trainable": "head", "head": "logistic", "objective_noise": 1.0}
     _parameter_constraints = {
         "epsilon": [Interval(Real, 0, None, closed="neither")],
         "delta": [Interval(Real, 0, 1, closed="neither")],
@@ -127,6 +134,12 @@ class CertifiedRemoval(UnlearningStrategy):
 
     def check(self, request):
         _check_head(self, request, "logistic")
+        if request.head.complete is False:
+            raise ValueError(
+                "CertifiedRemoval needs all rows that stay, and the weights of those passed as "
+                "X_retain do not add up to them; pass every row that the classifier was trained on "
+                "and has not forgotten."
+            )
 
     def unlearn(self, request):
         head = request.head
@@ -136,7 +149,13 @@ class CertifiedRemoval(UnlearningStrategy):
         assumptions = [
             Assumption("every row of features has norm at most 1", checked=True),
             Assumption("the loss was perturbed by N(0, sigma^2) noise at fit", checked=True),
-            Assumption("the noise is secret, and requests do not depend on it", checked=False),
+            Assumption("features are exact, and those that fit used", checked=True),
+            Assumption("the rows were trained on", checked=head.members_checked),
+            Assumption(
+                "the noise, and any random_state that it was drawn from, is secret, and requests "
+                "do not depend on it",
+                checked=False,
+            ),
             head.origin,
             Assumption(UPSTREAM, checked=False),
         ]
@@ -144,7 +163,11 @@ class CertifiedRemoval(UnlearningStrategy):
             return Outcome(
                 params=head.params_of(weights),
                 stop_reason="Newton step within the budget",
-                head_state={"residuals": residuals},
+                head_state={
+                    **head.state,
+                    "residuals": residuals,
+                    "weight": head.state["weight"] - head.forget_weights.sum(),
+                },
                 certificate=Certificate(
                     "certified", self.epsilon, self.delta, bound, float(budget), assumptions
                 ),
@@ -200,4 +223,28 @@ def _check_head(strategy, request, kind):
         raise ValueError(
             f"{name} goes on from what fit or an earlier {name} left, and another strategy has "
             "moved the head since; fit again, or use the strategy 'retrain'."
+        )
+    if not request.head.exact:
+        raise ValueError(
+            f"{name} needs the features that fit used, and a sampled backend draws new ones each "
+            "time; fit with an exact backend ('statevector'), or use the strategy 'retrain'."
+        )
+    if not request.head.same_features:
+        raise ValueError(
+            f"{name} needs the features that fit used, and the backend that is set now gives "
+            "others; set the backend of fit again, or use the strategy 'retrain'."
+        )
+    if not request.head.weights_known:
+        raise ValueError(
+            f"{name} needs the forgotten rows' sample weights, and store_data='none' kept none of "
+            "them; fit with store_data='rows' or 'fingerprints', or use the strategy 'retrain'."
+        )
+
+
+def _check_still_a_gram_matrix(gram, before):
+    """Rows that were never added leave a matrix that is no sum of squares."""
+    if np.linalg.eigvalsh(gram)[0] < -1e-9 * np.trace(before):
+        raise ValueError(
+            "the rows to forget cannot have been trained on: without them the head's normal "
+            "equations are those of no data. Pass rows as they were given to fit."
         )
