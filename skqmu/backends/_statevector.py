@@ -1,194 +1,297 @@
-"""The exact backend: state vectors of a whole batch in one array."""
+"""The exact backend: state vectors of a whole batch, adjoint gradients, in chunks."""
+
+import weakref
+from numbers import Integral
 
 import numpy as np
-from qiskit.quantum_info import SparsePauliOp
 
+from .._validation import check_choice
 from ..circuits._build import parameter_list
-from ..circuits._expressions import AngleMap
-from ..circuits._gates import Fixed, Prepare, lower_circuit
-from ..exceptions import CircuitError
+from ..circuits._compile import check_width, compile_program
 from ._base import BaseBackend, Executable
+from ._run import Engine
 from ._threads import limit_blas_threads
 
 __all__ = ["StatevectorBackend"]
 
+_DTYPES = ("complex64", "complex128")
+# Chunks whose states together stay in the outer cache run fastest.
+_CHUNK_BYTES = 2**22
+
 
 class StatevectorBackend(BaseBackend):
-    """Exact expectation values and adjoint gradients by NumPy.
+    """Exact expectation values and adjoint gradients, by NumPy.
+
+    The batch is one array. Neighbouring gates fuse into matrices on a few qubits, chosen by
+    cost; the gradient is the adjoint method on the same operations (Jones & Gacon 2020,
+    arXiv 2009.02823), with one reduced transition matrix a block, from which all its
+    parameters' derivatives follow.
 
     Parameters
     ----------
     dtype : {"complex128", "complex64"}, default="complex128"
-    n_threads : int, default=1
-        BLAS threads inside :meth:`limit_threads`.
+        Precision of the states. Angles and gate matrices are always double.
+    n_threads : int or None, default=1
+        BLAS threads while the backend works; None leaves BLAS alone. The default leaves
+        parallelism to ``n_jobs`` and gives the same numbers for every ``n_jobs``.
+    max_memory : int, default=2**30
+        Bytes that states may take. A batch that needs more is worked off in chunks.
+    chunk_size : int or None, default=None
+        Records a chunk; None chooses by cache and memory.
+    fusion : {"auto", "none"} or int, default="auto"
+        ``"auto"`` chooses the blocks by cost, an integer is the largest number of qubits of
+        a block, ``"none"`` runs gate by gate.
+
+    Notes
+    -----
+    Results do not depend on the chunking beyond rounding (1e-12). A live array is never
+    part of the backend: it pickles and clones as its parameters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qiskit.quantum_info import SparsePauliOp
+    >>> from skqmu.backends import StatevectorBackend
+    >>> from skqmu.circuits import build_circuit
+    >>> circuit, x, w = build_circuit("angle", "strong", n_features=2, n_qubits=2)
+    >>> run = StatevectorBackend().compile(
+    ...     circuit, [SparsePauliOp("IZ"), SparsePauliOp("ZI")], inputs=x, weights=w
+    ... )
+    >>> run.expectations(np.zeros((1, 2)), np.zeros(6))
+    array([[1., 1.]])
     """
 
-    def __init__(self, dtype="complex128", n_threads=1):
+    def __init__(
+        self, dtype="complex128", *, n_threads=1, max_memory=2**30, chunk_size=None, fusion="auto"
+    ):
         self.dtype = dtype
         self.n_threads = n_threads
+        self.max_memory = max_memory
+        self.chunk_size = chunk_size
+        self.fusion = fusion
 
     def limit_threads(self):
         """Return a context manager that holds BLAS at `n_threads` threads."""
         return limit_blas_threads(self.n_threads)
 
     def compile(self, circuit, observables, *, inputs, weights):
-        """Return an executable; see :class:`BaseBackend`."""
-        return _StatevectorExecutable(
+        """Return a :class:`StatevectorExecutable`; see :class:`BaseBackend`."""
+        self._check()
+        dtype = np.dtype(self.dtype)
+        check_width(circuit, dtype.itemsize, self.max_memory)
+        program = compile_program(
             circuit,
             observables,
-            parameter_list("inputs", inputs),
-            parameter_list("weights", weights),
-            np.dtype(self.dtype),
+            inputs=parameter_list("inputs", inputs),
+            weights=parameter_list("weights", weights),
+            fusion=self.fusion,
+        )
+        return StatevectorExecutable(
+            program, dtype, self.n_threads, self.max_memory, self.chunk_size
         )
 
-
-class _StatevectorExecutable(Executable):
-    def __init__(self, circuit, observables, inputs, weights, dtype):
-        self.n_qubits = circuit.num_qubits
-        self.n_inputs, self.n_weights = len(inputs), len(weights)
-        self.n_outputs = len(observables)
-        self.dtype = dtype
-        self.elements = lower_circuit(circuit)
-        angles = []
-        for element in self.elements:
-            if isinstance(element, Prepare):
-                angles += element.values
-            elif not isinstance(element, Fixed):
-                angles.append(element.angle)
-        self.angles = AngleMap(angles, inputs, weights)
-        self.observables = []
-        for observable in observables:
-            observable = SparsePauliOp(observable)
-            if observable.num_qubits != self.n_qubits:
-                raise CircuitError(
-                    f"an observable acts on {observable.num_qubits} qubits, the circuit has "
-                    f"{self.n_qubits}."
+    def _check(self):
+        check_choice("dtype", str(self.dtype), _DTYPES)
+        for name in ("n_threads", "chunk_size", "max_memory"):
+            value = getattr(self, name)
+            none_allowed = name != "max_memory"
+            if not (value is None and none_allowed) and not (
+                isinstance(value, Integral) and not isinstance(value, bool) and value >= 1
+            ):
+                raise ValueError(
+                    f"{name}={value!r} must be an integer >= 1{' or None' * none_allowed}."
                 )
-            self.observables.append(observable.to_matrix(sparse=True).tocsr())
-        self.weight_periods = np.full(self.n_weights, np.inf)
+        if isinstance(self.fusion, str) or not isinstance(self.fusion, Integral):
+            check_choice("fusion", self.fusion, ("auto", "none"))
+        elif not 1 <= self.fusion <= 12:
+            raise ValueError(f"fusion={self.fusion!r}: the largest block has 1 to 12 qubits.")
 
-    def _columns(self, shared, sampled):
-        """Angles of all columns, shape (n_columns, B)."""
-        table = np.empty((self.angles.n_columns, len(sampled)))
-        mask = self.angles.is_sampled
-        table[~mask] = shared[:, None]
-        table[mask] = sampled.T
-        return table
 
-    def _axes(self, state, qubits):
-        """Bring the qubits to the front: (2**k, rest, B) and the way back."""
-        n = self.n_qubits
-        front = [n - 1 - q for q in reversed(qubits)]
-        rest = [a for a in range(n) if a not in front]
-        order = [*front, *rest, n]
-        moved = state.reshape((2,) * n + (-1,)).transpose(order)
-        back = np.argsort(order)
-        return moved.reshape(2 ** len(qubits), -1, state.shape[-1]), moved.shape, back
+class _Tape:
+    """What a backward pass needs: angles, matrices, and each chunk's states or its rows."""
 
-    def _apply(self, state, qubits, function):
-        moved, shape, back = self._axes(state, qubits)
-        return function(moved).reshape(shape).transpose(back).reshape(state.shape)
+    def __init__(self, angles, matrices, blocks, shared, sampled, squeeze):
+        self.angles = angles
+        self.matrices = matrices
+        self.blocks = blocks
+        self.shared = shared
+        self.sampled = sampled
+        self.squeeze = squeeze
+        self.runs = {}
 
-    @staticmethod
-    def _rotate(element, angle, sign=1.0):
-        phases = np.exp(1j * sign * element.spectrum[:, None] * angle)[:, None, :]
-        if element.is_diagonal:
-            return lambda moved: phases * moved
 
-        def run(moved):
-            turned = np.tensordot(element.basis.conj().T, moved, 1) * phases
-            return np.tensordot(element.basis, turned, 1)
+class StatevectorExecutable(Executable):
+    """A compiled circuit on the statevector engine.
 
-        return run
+    Attributes
+    ----------
+    program : Program
+        ``program.describe()`` shows the fusion choice.
+    """
+
+    def __init__(self, program, dtype, n_threads, max_memory, chunk_size):
+        self.program = program
+        self.n_qubits = program.n_qubits
+        self.n_inputs = program.angles.n_inputs
+        self.n_weights = program.angles.n_weights
+        self.n_outputs = program.n_outputs
+        self.weight_periods = program.weight_periods
+        self.dtype = dtype
+        self.n_threads = n_threads
+        self.max_memory = max_memory
+        self.chunk_size = chunk_size
+        self._engine = Engine(program, dtype)
+
+    def limit_threads(self):
+        """Return a context manager that holds BLAS at the backend's number of threads."""
+        return limit_blas_threads(self.n_threads)
 
     def forward(self, inputs, weights):
-        """See :class:`Executable`; a leading model axis of `weights` leads the result."""
+        """Return ``(values, tape)``.
+
+        Parameters
+        ----------
+        inputs : array-like of shape (B, n_inputs) or (M, B, n_inputs)
+        weights : array-like of shape (n_weights,) or (M, n_weights)
+            With a leading model axis, M models are evaluated together.
+
+        Returns
+        -------
+        values : ndarray of shape (B, n_outputs) or (M, B, n_outputs)
+        tape : object
+            For :meth:`backward`, any number of times.
+        """
+        return self._forward(inputs, weights, keep=True)
+
+    def expectations(self, inputs, weights):
+        """Return the values of :meth:`forward` alone."""
+        return self._forward(inputs, weights, keep=False)[0]
+
+    def _forward(self, inputs, weights, keep):
         inputs, weights = self._checked(inputs, weights)
-        if weights.ndim == 2:
-            rows = [inputs] * len(weights) if inputs.ndim == 2 else inputs
-            runs = [self.forward(x, w) for x, w in zip(rows, weights, strict=True)]
-            return np.stack([r[0] for r in runs]), [r[1] for r in runs]
-        shared, sampled, tape = self.angles.evaluate(inputs, weights)
-        table = self._columns(shared, sampled)
-        state = np.zeros((2**self.n_qubits, len(inputs)), dtype=complex)
-        state[0] = 1.0
-        states, column = [], 0
-        for element in self.elements:
-            states.append(state)
-            if isinstance(element, Prepare):
-                values = table[column : column + len(element.values)]
-                column += len(element.values)
-                norm = np.linalg.norm(values, axis=0)
-                if not np.all(norm > 0):
-                    rows = np.flatnonzero(~(norm > 0))
-                    raise ValueError(
-                        f"amplitude encoding cannot normalise rows of zeros: rows {rows[:5]}."
-                    )
+        squeeze = weights.ndim == 1 and inputs.ndim == 2
+        weights = np.atleast_2d(weights)
+        with self.limit_threads():
+            tape = self._prepared(inputs, weights, squeeze)
+            lead, n_rows = len(tape.shared), tape.sampled.shape[-1]
+            values = np.empty((lead, n_rows, self.n_outputs))
+            size = self._chunk_rows(lead)
+            keep = keep and self._tape_bytes(lead) * n_rows <= self.max_memory
+            for first in range(0, n_rows, size):
+                rows = slice(first, min(first + size, n_rows))
+                run = self._evolve(tape, rows, values)
+                if keep:
+                    tape.runs[first] = run
+                    # The buffers return when the tape is gone, or used up.
+                    weakref.finalize(tape, self._engine.give, run)
+                else:
+                    self._engine.give(run)
+        return values[0] if squeeze else values, tape
 
-                def prepare(moved, values=values / norm):
-                    out = np.zeros_like(moved)
-                    out[: len(values)] = values[:, None, :] * moved[0]
-                    return out
+    def _prepared(self, inputs, weights, squeeze):
+        """Evaluate what does not depend on the chunk."""
+        shared, sampled, angles = self.program.angles.evaluate(inputs, weights)
+        lead = len(shared)
+        # Records last: (models, angles, records).
+        sampled = np.broadcast_to(sampled, (lead, *sampled.shape[-2:]))
+        sampled = np.ascontiguousarray(sampled.swapaxes(1, 2))
+        blocks, matrices = self._engine.matrices.forward(shared)
+        blocks = [block.astype(self.dtype, copy=False) for block in blocks]
+        return _Tape(angles, matrices, blocks, shared, sampled, squeeze)
 
-                state = self._apply(state, element.qubits, prepare)
-            elif isinstance(element, Fixed):
-                matrix = np.diag(element.matrix) if element.is_diagonal else element.matrix
-                state = self._apply(
-                    state, element.qubits, lambda m, u=matrix: np.tensordot(u, m, 1)
-                )
-            else:
-                state = self._apply(state, element.qubits, self._rotate(element, table[column]))
-                column += 1
-        values = np.stack(
-            [np.einsum("zb,zb->b", state.conj(), o @ state).real for o in self.observables], axis=1
+    def _evolve(self, tape, rows, values=None):
+        run = self._engine.take(len(tape.shared), rows.stop - rows.start)
+        result = self._engine.forward(
+            run, tape.blocks, tape.shared, tape.sampled[:, :, rows], rows.start
         )
-        return values, (tape, table, states, state)
+        if values is not None:
+            values[:, rows] = result.swapaxes(1, 2)
+        return run
 
     def backward(self, tape, cotangent, per_sample=False, need_inputs=True, need_weights=True):
-        """See :class:`Executable`."""
+        """Return ``(d_inputs, d_weights)`` of ``sum(cotangent * values)``.
+
+        Parameters
+        ----------
+        tape : object
+            From :meth:`forward`.
+        cotangent : array-like, like the values
+        per_sample : bool, default=False
+            Keep the weights' gradient of each record.
+        need_inputs, need_weights : bool, default=True
+            None is returned for what is not needed.
+
+        Returns
+        -------
+        d_inputs : ndarray of shape ([M,] B, n_inputs) or None
+        d_weights : ndarray of shape ([M,] n_weights), ([M,] B, n_weights), or None
+        """
+        lead, n_rows = len(tape.shared), tape.sampled.shape[-1]
         cotangent = np.asarray(cotangent, dtype=float)
-        if isinstance(tape, list):
-            runs = [
-                self.backward(t, c, per_sample, need_inputs, need_weights)
-                for t, c in zip(tape, cotangent, strict=True)
-            ]
-            return tuple(None if r[0] is None else np.stack(r) for r in zip(*runs, strict=True))
-        tape, table, states, state = tape
-        costate = sum(o @ state * c for o, c in zip(self.observables, cotangent.T, strict=True))
-        slopes = np.zeros_like(table)
-        column = len(table)
-        for element, before in zip(reversed(self.elements), reversed(states), strict=True):
-            if isinstance(element, Prepare):
-                column -= len(element.values)
-                values = table[column : column + len(element.values)]
-                norm = np.linalg.norm(values, axis=0)
-                bra, *_ = self._axes(costate, element.qubits)
-                ket, *_ = self._axes(before, element.qubits)
-                d_unit = 2 * np.einsum("krb,rb->kb", bra.conj(), ket[0]).real[: len(values)]
-                unit = values / norm
-                slopes[column : column + len(values)] = (
-                    d_unit - unit * (unit * d_unit).sum(axis=0)
-                ) / norm
-            elif isinstance(element, Fixed):
-                matrix = np.diag(element.matrix) if element.is_diagonal else element.matrix
-                costate = self._apply(
-                    costate, element.qubits, lambda m, u=matrix: np.tensordot(u.conj().T, m, 1)
-                )
-            else:
-                column -= 1
-                costate = self._apply(
-                    costate, element.qubits, self._rotate(element, table[column], -1.0)
-                )
-                bra, *_ = self._axes(costate, element.qubits)
-                ket, *_ = self._axes(before, element.qubits)
-                if element.basis is not None:
-                    inverse = element.basis.conj().T
-                    bra, ket = np.tensordot(inverse, bra, 1), np.tensordot(inverse, ket, 1)
-                overlap = np.einsum("krb,krb->kb", bra.conj(), ket)
-                slopes[column] = -2 * (element.spectrum @ overlap.imag)
-        mask = self.angles.is_sampled
-        d_shared = slopes[~mask].T if per_sample else slopes[~mask].sum(axis=1)
-        d_inputs, d_weights = self.angles.pullback(
-            tape, d_shared, slopes[mask].T, per_sample=per_sample
-        )
+        expected = (*(() if tape.squeeze else (lead,)), n_rows, self.n_outputs)
+        if cotangent.shape != expected:
+            raise ValueError(f"cotangent must have shape {expected}; got {cotangent.shape}.")
+        cotangent = cotangent.reshape(lead, n_rows, self.n_outputs).swapaxes(1, 2)
+        with self.limit_threads():
+            d_shared, d_sampled = self._pulled(
+                tape, cotangent, per_sample, need_inputs, need_weights
+            )
+            d_inputs, d_weights = self.program.angles.pullback(
+                tape.angles, d_shared, d_sampled.swapaxes(1, 2), per_sample=per_sample
+            )
+        if tape.squeeze:
+            d_inputs, d_weights = d_inputs[0], d_weights[0]
         return d_inputs if need_inputs else None, d_weights if need_weights else None
+
+    def _pulled(self, tape, cotangent, per_sample, need_inputs, need_weights):
+        """Return the slopes of shared and sampled angles."""
+        engine, program = self._engine, self.program
+        lead, _, n_rows = cotangent.shape
+        d_sampled = np.zeros((lead, program.angles.n_sampled, n_rows))
+        by_record = (n_rows,) if per_sample else ()
+        d_shared = np.zeros((lead, *by_record, program.angles.n_shared))
+        d_blocks = None if per_sample else self._empty_blocks(lead, ())
+        wants_sampled = need_inputs or (need_weights and program.angles.sampled_weights)
+        size = self._chunk_rows(lead)
+        for first in range(0, n_rows, size):
+            rows = slice(first, min(first + size, n_rows))
+            kept = tape.runs.get(first)
+            run = self._evolve(tape, rows) if kept is None else kept
+            if per_sample:
+                d_blocks = self._empty_blocks(lead, (rows.stop - rows.start,))
+            own = d_shared[:, rows] if per_sample else d_shared
+            engine.backward(
+                run,
+                cotangent[:, :, rows],
+                d_blocks,
+                own if need_weights else None,
+                d_sampled[:, :, rows] if wants_sampled else None,
+                per_sample,
+            )
+            if kept is None:
+                engine.give(run)
+            if per_sample and need_weights:
+                engine.matrices.backward(tape.matrices, d_blocks, own)
+        if need_weights and not per_sample:
+            engine.matrices.backward(tape.matrices, d_blocks, d_shared)
+        return d_shared, d_sampled
+
+    def _empty_blocks(self, lead, records):
+        return [
+            np.zeros((lead, *records, f.size, 2**f.width, 2**f.width), complex)
+            for f in self.program.families
+        ]
+
+    def _tape_bytes(self, lead):
+        """Bytes a record that a kept forward pass and its backward pass take."""
+        # Beside the slots: two costates and one array of squares.
+        largest = 2 ** max(self.program.widths, default=0)
+        return lead * self.dtype.itemsize * (self.program.amplitudes() + 3 * largest)
+
+    def _chunk_rows(self, lead):
+        """Records a chunk: as many as stay in cache, at least as many as keep BLAS busy."""
+        limit = max(1, self.max_memory // self._tape_bytes(lead))
+        if self.chunk_size is not None:
+            return min(limit, self.chunk_size)
+        state = lead * self.dtype.itemsize * 2 ** max(self.program.widths, default=0)
+        return int(min(limit, max(16, _CHUNK_BYTES // state)))

@@ -237,6 +237,8 @@ class AngleMap:
     is_sampled : ndarray of bool
         Whether the column depends on an input, hence on the record.
     n_columns : int
+    sampled_weights : bool
+        Whether some column depends on an input and a weight.
     """
 
     def __init__(self, expressions, inputs, weights):
@@ -247,6 +249,7 @@ class AngleMap:
         self.nodes = [parse_expression(expression, position) for expression in expressions]
         self.n_columns = len(self.nodes)
         self.is_sampled = np.array(["x" in _leaf_kinds(n) for n in self.nodes], dtype=bool)
+        self.sampled_weights = any({"x", "w"} <= _leaf_kinds(node) for node in self.nodes)
         self._shared = self._grouped(~self.is_sampled)
         self._sampled = self._grouped(self.is_sampled)
         # A column's place among the shared, or among the sampled, columns.

@@ -6,113 +6,77 @@ versions, and its derivative. Matrices are in qiskit's order: the first qubit of
 the lowest bit of the index.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
-from qiskit.circuit import ControlledGate, ParameterExpression
-from qiskit.circuit.exceptions import CircuitError as QiskitCircuitError
+from qiskit import QuantumCircuit, transpile
+from qiskit.circuit import AnnotatedOperation, ControlledGate, ParameterExpression
+from qiskit.circuit.annotated_operation import ControlModifier, InverseModifier, PowerModifier
+from qiskit.exceptions import QiskitError
 
 from ..exceptions import CircuitError
+from ._elements import Fixed, Prepare, Rotation, control, inverse
 from ._encodings import AmplitudeGate
 
-__all__ = ["Fixed", "Prepare", "Rotation", "lower_circuit"]
+__all__ = ["lower_circuit"]
 
+# A gate on more qubits than this is taken apart by its definition, which is cheaper than
+# its matrix; gates that ARE matrices stay whole.
 _WIDEST_MATRIX = 4
-
-
-@dataclass(frozen=True, eq=False)
-class Fixed:
-    """A unitary without parameters; a vector `matrix` is a diagonal."""
-
-    qubits: tuple
-    matrix: np.ndarray
-
-    @property
-    def is_diagonal(self):
-        return self.matrix.ndim == 1
-
-
-@dataclass(frozen=True, eq=False)
-class Rotation:
-    """``V diag(exp(i angle spectrum)) V^dagger``; `basis` None stands for V = 1."""
-
-    qubits: tuple
-    basis: np.ndarray | None
-    spectrum: np.ndarray
-    angle: object
-
-    @property
-    def is_diagonal(self):
-        return self.basis is None
-
-
-@dataclass(frozen=True, eq=False)
-class Prepare:
-    """Amplitude encoding of `values` on qubits that are still in |0>."""
-
-    qubits: tuple
-    values: tuple
-
 
 _H = np.array([[1, 1], [1, -1]]) / np.sqrt(2)
 _PAULI_BASIS = {"X": _H, "Y": np.diag([1, 1j]) @ _H, "Z": np.eye(2)}
 _IGNORED = {"barrier", "id", "delay"}
 _WAY_OUT = {
-    "measure": "remove the measurements: the backend reads expectation values of the final state",
+    "measure": "remove the measurements (circuit.remove_final_measurements()): the backend "
+    "reads expectation values of the final state",
     "reset": "start from a fresh qubit instead of a reset one",
-    "initialize": "use it only first, on qubits in |0>, or use StatePreparation",
+    "initialize": "use it first, on qubits in |0>, or use StatePreparation, which is unitary",
 }
-_CONTROL_FLOW = {"if_else", "for_loop", "while_loop", "switch_case", "break_loop", "continue_loop"}
 
 
 def _pauli_rotation(pauli):
     """exp(-i angle P / 2); the string's first letter acts on the gate's first qubit."""
-
-    def build(angle):
-        basis, signs = np.eye(1), np.ones(1)
-        for letter in pauli:
-            basis = np.kron(_PAULI_BASIS[letter], basis)
-            signs = np.kron([1, -1], signs)
-        n_qubits = tuple(range(len(pauli)))
-        return [Rotation(n_qubits, None if set(pauli) == {"Z"} else basis, -0.5 * signs, angle)]
-
-    return build
+    basis, signs = np.eye(1), np.ones(1)
+    for letter in pauli:
+        basis = np.kron(_PAULI_BASIS[letter], basis)
+        signs = np.kron([1, -1], signs)
+    basis = None if set(pauli) == {"Z"} else basis
+    qubits, spectrum = tuple(range(len(pauli))), -0.5 * signs
+    return lambda angle: [Rotation(qubits, basis, spectrum, angle)]
 
 
-def _phase(angle, qubit=0, sign=1):
+_rx, _ry = _pauli_rotation("X"), _pauli_rotation("Y")
+
+
+def _phase(angle, qubit=0, sign=1.0):
     return Rotation((qubit,), None, np.array([0.0, sign]), angle)
-
-
-def _ry(angle):
-    return _pauli_rotation("Y")(angle)[0]
-
-
-def _u(theta, phi, lam, gamma=0.0):
-    """U, with the phase gamma that qiskit hands to the base gate of a controlled CU."""
-    return [_phase(lam), _ry(theta), _phase(phi), _global_phase(gamma)]
 
 
 def _global_phase(angle):
     return Rotation((), None, np.ones(1), angle)
 
 
+def _u(theta, phi, lam, gamma=0.0):
+    """U, with the phase gamma that qiskit hands to the base gate of a controlled CU."""
+    return [_phase(lam), *_ry(theta), _phase(phi), _global_phase(gamma)]
+
+
 def _u2(phi, lam):
-    return [_phase(lam), _ry(np.pi / 2), _phase(phi)]
+    return [_phase(lam), *_ry(np.pi / 2), _phase(phi)]
 
 
 def _r(theta, phi):
-    return [_phase(phi, sign=-1), *_pauli_rotation("X")(theta), _phase(phi)]
+    return [_phase(phi, sign=-1.0), *_rx(theta), _phase(phi)]
 
 
 def _cu(theta, phi, lam, gamma):
-    return _controlled(_u(theta, phi, lam, gamma), 1, 1)
+    return control(_u(theta, phi, lam, gamma), 1, 1)
 
 
 def _xx_yy(sign):
     """exp(-i theta (XX + sign YY) / 4) between phases that turn its axis by beta."""
     x, y = np.array([[0, 1], [1, 0]]), np.array([[0, -1j], [1j, 0]])
-    spectrum, basis = np.linalg.eigh((np.kron(x, x) + sign * np.kron(y, y)).real / 4)
-    spectrum = -np.round(2 * spectrum) / 2
+    halves, basis = np.linalg.eigh((np.kron(x, x) + sign * np.kron(y, y)).real / 4)
+    spectrum = -np.round(2 * halves) / 2
     turned = 0 if sign > 0 else 1
 
     def build(theta, beta=0.0):
@@ -129,8 +93,8 @@ _PARAMETRISED = {
     "global_phase": lambda angle: [_global_phase(angle)],
     "p": lambda angle: [_phase(angle)],
     "u1": lambda angle: [_phase(angle)],
-    "rx": _pauli_rotation("X"),
-    "ry": _pauli_rotation("Y"),
+    "rx": _rx,
+    "ry": _ry,
     "rz": _pauli_rotation("Z"),
     "rxx": _pauli_rotation("XX"),
     "ryy": _pauli_rotation("YY"),
@@ -141,13 +105,22 @@ _PARAMETRISED = {
     "u2": _u2,
     "r": _r,
     "cu": _cu,
-    "xx_plus_yy": _xx_yy(+1),
-    "xx_minus_yy": _xx_yy(-1),
+    "xx_plus_yy": _xx_yy(+1.0),
+    "xx_minus_yy": _xx_yy(-1.0),
 }
 
 
 def lower_circuit(circuit):
     """Return the elements of a circuit, in time order, without its global phase.
+
+    Parameters
+    ----------
+    circuit : qiskit.QuantumCircuit
+
+    Returns
+    -------
+    list of Fixed, Rotation and Prepare
+        A rotation's angle, and a preparation's values, are still qiskit's expressions.
 
     Raises
     ------
@@ -166,24 +139,108 @@ def _lower_definition(circuit):
     elements, touched = [], set()
     for instruction in circuit.data:
         operation = instruction.operation
-        qubits = tuple(position[qubit] for qubit in instruction.qubits)
         if operation.name in _IGNORED:
             continue
-        if isinstance(operation, AmplitudeGate):
-            if touched & set(qubits):
-                raise CircuitError(
-                    "instruction 'amplitude' prepares a state from |0> but acts on qubits that "
-                    "earlier gates touch; put it first."
-                )
-            lowered = [Prepare(tuple(range(len(qubits))), tuple(operation.params))]
-        elif operation.name == "initialize" and not touched & set(qubits):
-            lowered = _lower_definition(_without_resets(operation.definition))
+        qubits = tuple(position[qubit] for qubit in instruction.qubits)
+        lowered = _lower(operation, fresh=touched.isdisjoint(qubits))
+        elements += [element.moved(qubits) for element in lowered]
+        touched.update(qubits)
+    phase = circuit.global_phase
+    if isinstance(phase, ParameterExpression) or phase:
+        elements.append(_global_phase(phase))
+    return elements
+
+
+def _lower(operation, fresh=False):
+    """Return the elements of one operation, on local qubits 0, 1, ...
+
+    `fresh` says that its qubits are still in |0>, which a state preparation needs.
+    """
+    name = operation.name
+    if name in _IGNORED:
+        return []
+    if isinstance(operation, AmplitudeGate):
+        if not fresh:
+            raise CircuitError(
+                "instruction 'amplitude' prepares a state from |0>; put it first, before any "
+                "other gate on its qubits."
+            )
+        return [Prepare(tuple(range(operation.num_qubits)), tuple(operation.params))]
+    if name == "initialize" and fresh:
+        return _lower_definition(_without_resets(operation.definition))
+    if name in _WAY_OUT or getattr(operation, "blocks", None) or operation.num_clbits:
+        way_out = _WAY_OUT.get(name, "unroll classical control flow into plain gates")
+        raise CircuitError(f"instruction {name!r} cannot be part of a program: {way_out}.")
+    if isinstance(operation, AnnotatedOperation):
+        return _lower_annotated(operation)
+    build = _PARAMETRISED.get(name)
+    if build is not None and (name == "cu" or not isinstance(operation, ControlledGate)):
+        return build(*operation.params)
+    if name == "diagonal":
+        return [Fixed(tuple(range(operation.num_qubits)), np.array(operation.params, complex))]
+    matrix = _numeric_matrix(operation)
+    if matrix is not None:
+        return [Fixed(tuple(range(operation.num_qubits)), matrix)]
+    if isinstance(operation, ControlledGate):
+        base = _lower(operation.base_gate)
+        return control(base, operation.num_ctrl_qubits, operation.ctrl_state)
+    try:
+        definition = operation.definition
+    except QiskitError:  # some gates have a definition for numbers only
+        definition = None
+    return _lower_definition(_synthesised(operation) if definition is None else definition)
+
+
+def _numeric_matrix(operation):
+    """Return the matrix of a narrow gate without free parameters, else None."""
+    if operation.num_qubits > _WIDEST_MATRIX and operation.name != "unitary":
+        return None
+    if any(isinstance(p, ParameterExpression) and p.parameters for p in operation.params):
+        return None
+    try:
+        return np.asarray(operation.to_matrix(), dtype=complex)
+    except (AttributeError, TypeError, QiskitError):
+        return None
+
+
+def _synthesised(operation):
+    """Let qiskit's transpiler find gates for an operation that states none itself."""
+    circuit = QuantumCircuit(operation.num_qubits)
+    circuit.append(operation, range(operation.num_qubits))
+    try:
+        result = transpile(
+            circuit, basis_gates=["u", "cx", "cp", "swap"], optimization_level=0, seed_transpiler=0
+        )
+    except QiskitError as error:
+        raise CircuitError(
+            f"instruction {operation.name!r} has no numeric matrix, no definition and no synthesis "
+            f"({error}); decompose it into standard gates, or bind its parameters, before "
+            "compiling."
+        ) from error
+    if any(step.operation.name == operation.name for step in result.data):
+        raise CircuitError(
+            f"instruction {operation.name!r} has no numeric matrix and no definition; decompose it "
+            "into standard gates, or bind its parameters, before compiling."
+        )
+    return result
+
+
+def _lower_annotated(operation):
+    """Lower the base operation and apply the modifiers, innermost first."""
+    elements = _lower(operation.base_op)
+    for modifier in operation.modifiers:
+        if isinstance(modifier, InverseModifier):
+            elements = inverse(elements)
+        elif isinstance(modifier, ControlModifier):
+            elements = control(elements, modifier.num_ctrl_qubits, modifier.ctrl_state)
+        elif isinstance(modifier, PowerModifier) and float(modifier.power).is_integer():
+            power = int(modifier.power)
+            elements = (elements if power >= 0 else inverse(elements)) * abs(power)
         else:
-            lowered = _lower(operation)
-        elements += [_moved(element, qubits) for element in lowered]
-        touched |= set(qubits)
-    if isinstance(circuit.global_phase, ParameterExpression) or circuit.global_phase:
-        elements.append(_global_phase(circuit.global_phase))
+            raise CircuitError(
+                f"instruction {operation.name!r} has the modifier {modifier}, which has no "
+                "lowering; use an integer power, or put the gate's own matrix."
+            )
     return elements
 
 
@@ -194,95 +251,3 @@ def _without_resets(circuit):
         if instruction.operation.name != "reset":
             kept.append(instruction)
     return kept
-
-
-def _moved(element, qubits):
-    """Return the element with its local qubits renamed to `qubits`."""
-    fields = {**element.__dict__, "qubits": tuple(qubits[q] for q in element.qubits)}
-    return type(element)(**fields)
-
-
-def _lower(operation):
-    """Return the elements of one operation, on local qubits 0, 1, ..."""
-    name, params = operation.name, operation.params
-    if name in _IGNORED:
-        return []
-    if name in _WAY_OUT or name in _CONTROL_FLOW or getattr(operation, "num_clbits", 0):
-        way_out = _WAY_OUT.get(name, "unroll the classical control flow into plain gates")
-        raise CircuitError(f"instruction {name!r} cannot be part of a program: {way_out}.")
-    if isinstance(operation, AmplitudeGate):
-        raise CircuitError("instruction 'amplitude' must stand first, not inside another gate.")
-    if name in _PARAMETRISED and not isinstance(operation, ControlledGate):
-        return _PARAMETRISED[name](*params)
-    if name == "cu":
-        return _PARAMETRISED[name](*params)
-    matrix = _numeric_matrix(operation)
-    if matrix is not None:
-        return [_fixed(matrix)]
-    if isinstance(operation, ControlledGate):
-        return _lower_controlled(operation)
-    definition = getattr(operation, "definition", None)
-    if definition is None:
-        raise CircuitError(
-            f"instruction {name!r} has neither a matrix nor a definition; decompose it into "
-            "standard gates (for example with qiskit.transpile) before compiling."
-        )
-    return _lower_definition(definition)
-
-
-def _numeric_matrix(operation):
-    if operation.num_qubits > _WIDEST_MATRIX:
-        return None
-    if any(isinstance(p, ParameterExpression) and p.parameters for p in operation.params):
-        return None
-    try:
-        matrix = np.asarray(operation.to_matrix())
-    except (AttributeError, TypeError, QiskitCircuitError):
-        return None
-    return matrix
-
-
-def _fixed(matrix):
-    n_qubits = len(matrix).bit_length() - 1
-    diagonal = np.diagonal(matrix)
-    if not np.any(matrix - np.diag(diagonal)):
-        matrix = diagonal.copy()
-    return Fixed(tuple(range(n_qubits)), matrix)
-
-
-def _lower_controlled(operation):
-    """Control the base gate's elements; qiskit puts the control qubits first."""
-    return _controlled(_lower(operation.base_gate), operation.num_ctrl_qubits, operation.ctrl_state)
-
-
-def _controlled(elements, n_control, state):
-    """Return the elements controlled by qubits 0 .. n_control - 1 being in `state`."""
-    result = []
-    for element in elements:
-        targets = tuple(q + n_control for q in element.qubits)
-        if isinstance(element, Rotation):
-            basis, phases = element.basis, element.spectrum
-        elif element.is_diagonal:
-            basis, phases = None, np.angle(element.matrix)
-        else:
-            basis, phases = _diagonalise(element.matrix)
-        if basis is not None:
-            result.append(Fixed(targets, basis.conj().T))
-        spectrum = np.zeros((len(phases), 2**n_control))
-        spectrum[:, state] = phases
-        qubits = tuple(range(n_control)) + targets
-        if isinstance(element, Rotation):
-            result.append(Rotation(qubits, None, spectrum.ravel(), element.angle))
-        else:
-            result.append(Fixed(qubits, np.exp(1j * spectrum.ravel())))
-        if basis is not None:
-            result.append(Fixed(targets, basis))
-    return result
-
-
-def _diagonalise(unitary):
-    """Return (V, phases) with unitary = V diag(exp(i phases)) V^dagger."""
-    from scipy.linalg import schur
-
-    triangular, basis = schur(unitary, output="complex")
-    return basis, np.angle(np.diagonal(triangular))

@@ -1,0 +1,147 @@
+"""One pass of a program over a chunk of records, with buffers that outlive it.
+
+Fresh arrays of this size cost a page fault every 4 kB, about as much as the arithmetic; so a
+finished pass leaves its arrays to the next one of the same shape.
+"""
+
+import numpy as np
+
+from ._kernels import make_kernel
+from ._matrices import ParameterMatrices
+from ._reading import Reading
+from ._start import ProductStart, StatePreparation
+
+__all__ = ["Engine", "Run"]
+
+_KEPT_WORKSPACES = 16
+
+
+class Run:
+    """States, costates and tapes of one chunk.
+
+    Attributes
+    ----------
+    lead, n_records : int
+        Models and records.
+    states : list of ndarray
+        One a slot, shape (models, 2**k, records).
+    costates : dict of int to ndarray
+    """
+
+    def __init__(self, engine, lead, n_records):
+        self.engine = engine
+        self.lead, self.n_records = lead, n_records
+        self.dtype = engine.dtype
+        self.states = [None] * len(engine.program.widths)
+        self.costates = {}
+        self.tapes = {}
+        self._own = {}
+        self._free = {}
+        self._free_real = {}
+
+    def _shape(self, slot):
+        return self.lead, 2 ** self.engine.program.widths[slot], self.n_records
+
+    def new_state(self, slot):
+        """Return the buffer that holds a slot's state in every pass."""
+        if slot not in self._own:
+            self._own[slot] = np.empty(self._shape(slot), self.dtype)
+        return self._own[slot]
+
+    def scratch(self, slot):
+        """Return a free array of the slot's shape."""
+        pool = self._free.get(self.engine.program.widths[slot])
+        return pool.pop() if pool else np.empty(self._shape(slot), self.dtype)
+
+    def release(self, slot, array):
+        """Give back an array of :meth:`scratch`'s kind."""
+        self._free.setdefault(self.engine.program.widths[slot], []).append(array)
+
+    def scratch_real(self, slot):
+        """Return a free real array with two numbers for each amplitude of the slot."""
+        pool = self._free_real.get(self.engine.program.widths[slot])
+        if pool:
+            return pool.pop()
+        lead, size, n_records = self._shape(slot)
+        return np.empty((lead, size, 2 * n_records), np.zeros(0, self.dtype).real.dtype)
+
+    def release_real(self, slot, array):
+        """Give back an array of :meth:`scratch_real`'s kind."""
+        self._free_real.setdefault(self.engine.program.widths[slot], []).append(array)
+
+
+class Engine:
+    """A program with everything that its passes need.
+
+    Parameters
+    ----------
+    program : Program
+    dtype : numpy.dtype
+        complex128 or complex64.
+    """
+
+    def __init__(self, program, dtype):
+        self.program = program
+        self.dtype = np.dtype(dtype)
+        self.matrices = ParameterMatrices(program)
+        self.start = ProductStart(program)
+        self.preparations = [StatePreparation(g, program.angles) for g in program.prepares]
+        self.kernels = [make_kernel(op) for op in program.ops]
+        self.reading = Reading(program)
+        self._workspaces = []
+
+    def take(self, lead, n_records):
+        """Return a :class:`Run` of a shape, an earlier one's buffers if there are any."""
+        for i, run in enumerate(self._workspaces):
+            if (run.lead, run.n_records) == (lead, n_records):
+                try:
+                    return self._workspaces.pop(i)
+                except IndexError:  # another thread took it
+                    break
+        return Run(self, lead, n_records)
+
+    def give(self, run):
+        """Keep a finished run's buffers for the next pass of its shape."""
+        run.costates.clear()
+        if len(self._workspaces) < _KEPT_WORKSPACES:
+            self._workspaces.append(run)
+
+    def forward(self, run, blocks, shared, sampled, first_row):
+        """Evolve a chunk; return the values, shape (models, n_outputs, records)."""
+        run.blocks, run.shared, run.sampled = blocks, shared, sampled
+        run.tapes[self.start] = self.start.forward(shared, sampled, run.states, self.dtype)
+        for preparation in self.preparations:
+            run.tapes[preparation] = preparation.forward(
+                shared, sampled, run.states, self.dtype, first_row
+            )
+        for kernel in self.kernels:
+            kernel.forward(run)
+        return self.reading.forward(run)
+
+    def backward(self, run, cotangent, d_blocks, d_shared, d_sampled, per_sample):
+        """Pull a cotangent (models, n_outputs, records) back through a chunk.
+
+        Adds to `d_blocks` (see :class:`ParameterMatrices`) and `d_shared`, and writes
+        `d_sampled` of shape (models, n_sampled, records); either may be None.
+        """
+        run.d_blocks, run.d_shared, run.d_sampled = d_blocks, d_shared, d_sampled
+        run.need_weights, run.per_sample = d_shared is not None, per_sample
+        self.reading.backward(run, cotangent)
+        for kernel in reversed(self.kernels):
+            if kernel.op.target in run.costates:
+                kernel.backward(run)
+        program = self.program
+        need = (d_shared is not None, d_sampled is not None)
+        if program.starts and self.start.matter(*need):
+            for start in program.starts:
+                for slot in start.slots:
+                    if slot not in run.costates:
+                        run.costates[slot] = np.zeros(run._shape(slot), self.dtype)
+            self.start.backward(run.tapes[self.start], run.costates, d_shared, d_sampled)
+        for preparation in self.preparations:
+            slot = preparation.group.slot
+            if preparation.columns.matter(*need) and slot in run.costates:
+                preparation.backward(
+                    run.tapes[preparation], run.costates[slot], d_shared, d_sampled
+                )
+        run.costates.clear()

@@ -1,0 +1,357 @@
+"""Compile a circuit with observables into a program."""
+
+from collections import defaultdict
+from dataclasses import replace
+
+import numpy as np
+from qiskit.circuit import ParameterExpression
+from scipy.sparse import csr_array
+
+from ..exceptions import CircuitError
+from ._blocks import BlockTable, RunTable, one_qubit_run
+from ._elements import Prepare, Rotation, split_wide
+from ._expressions import AngleMap
+from ._fusion import choose_plan
+from ._gates import lower_circuit
+from ._monomial import compressed_shapes, local_index, monomial_op, with_local
+from ._periods import weight_periods
+from ._program import (
+    BlockOp,
+    JoinOp,
+    PrepareGroup,
+    Program,
+    ReadoutGroup,
+    RunGroup,
+    StartGroup,
+)
+from ._readouts import parse_observables
+
+__all__ = ["bound_elements", "compile_program"]
+
+_DENSE_TABLE = 2**16
+
+
+def bound_elements(circuit, inputs, weights):
+    """Lower a circuit and give every free angle a column of an angle map.
+
+    Returns
+    -------
+    elements : list of Fixed, Rotation and Prepare
+        Rotations with constant angles have become fixed.
+    angles : AngleMap
+    """
+    expressions, elements = [], []
+    for element in split_wide(lower_circuit(circuit)):
+        if isinstance(element, Rotation):
+            angle = element.angle
+            if isinstance(angle, ParameterExpression) and angle.parameters:
+                element = replace(element, angle=None, column=len(expressions))
+                expressions.append(angle)
+            else:
+                if isinstance(angle, ParameterExpression):
+                    angle = angle.numeric()
+                element = element.at(float(angle))
+        elif isinstance(element, Prepare):
+            first = len(expressions)
+            expressions += element.values
+            element = replace(element, columns=tuple(range(first, len(expressions))))
+        elements.append(element)
+    angles = AngleMap(expressions, inputs, weights)
+    sampled = angles.is_sampled
+    return [
+        replace(e, sampled=bool(sampled[e.column])) if isinstance(e, Rotation) else e
+        for e in elements
+    ], angles
+
+
+def compile_program(circuit, observables, *, inputs, weights, fusion="auto"):
+    """Compile a circuit with observables.
+
+    Parameters
+    ----------
+    circuit : qiskit.QuantumCircuit
+    observables : list of SparsePauliOp, or Probabilities
+    inputs, weights : list of Parameter
+    fusion : {"auto", "none"} or int, default="auto"
+        See :func:`choose_plan`.
+
+    Returns
+    -------
+    Program
+
+    Raises
+    ------
+    CircuitError
+        When an instruction has no lowering, a parameter is in neither list, or an observable
+        does not fit.
+    """
+    elements, angles = bound_elements(circuit, inputs, weights)
+    seen = parse_observables(observables, circuit.num_qubits)
+    plan, costs = choose_plan(elements, circuit.num_qubits, seen.support, seen.diagonal, fusion)
+    rotations = [element for element in elements if isinstance(element, Rotation)]
+    periods = weight_periods(rotations, angles.nodes, len(weights))
+    summary = {"windows": plan.windows, "costs": costs, "n_gates": len(circuit.data)}
+    return _Assembler(plan, angles, circuit.num_qubits).program(seen, periods, summary)
+
+
+class _Assembler:
+    """Turns a plan into operations on slots."""
+
+    def __init__(self, plan, angles, n_qubits):
+        self.plan = plan
+        self.angles = angles
+        self.n_qubits = n_qubits
+        self.home = {q: w for w, window in enumerate(plan.windows) for q in window}
+        self.registers = []  # qubits of each slot, lowest first
+        self.slot_of = {}  # current slot of each qubit
+        self.runs = RunTable()
+        self.blocks = BlockTable(self.runs)
+        self.ops = []
+        self.monomial_results = set()
+        self.order = {}  # slot -> permutation that the readout takes over
+
+    def program(self, seen, periods, summary):
+        start_runs, starts, prepares = self._start()
+        for step in self._merged(self.plan.steps):
+            self._step(step)
+        readout = self._readout(seen)
+        return Program(
+            n_qubits=self.n_qubits,
+            n_outputs=seen.n_outputs,
+            angles=self.angles,
+            runs=self.runs.groups(self.angles.place),
+            families=self.blocks.families(self.angles.place),
+            start_runs=start_runs,
+            starts=starts,
+            prepares=prepares,
+            ops=tuple(self.ops),
+            widths=tuple(len(register) for register in self.registers),
+            readout=readout,
+            constants=seen.constants,
+            weight_periods=periods,
+            summary=summary,
+        )
+
+    def _merged(self, steps):
+        """Yield the steps; neighbouring monomial ones on one register become one."""
+        waiting = None
+        for step in steps:
+            if (
+                waiting is not None
+                and step.kind == "monomial"
+                and self.plan.fused
+                and step.absorbed == waiting.absorbed
+                and waiting.windows.isdisjoint(step.windows)
+                and len({self.slot_of[q] for s in (waiting, step) for q in self._touched(s)}) == 1
+            ):
+                waiting = replace(
+                    waiting,
+                    elements=waiting.elements + step.elements,
+                    windows=waiting.windows | step.windows,
+                )
+                continue
+            if waiting is not None:
+                yield waiting
+                waiting = None
+            if step.kind == "monomial":
+                waiting = step
+            else:
+                yield step
+        if waiting is not None:
+            yield waiting
+
+    @staticmethod
+    def _touched(step):
+        touched = {qubit for element in step.elements for qubit in element.qubits}
+        return touched.union(step.qubits or ())
+
+    def _new_slot(self, qubits):
+        self.registers.append(sorted(qubits))
+        slot = len(self.registers) - 1
+        self.slot_of.update(dict.fromkeys(qubits, slot))
+        return slot
+
+    def _start(self):
+        """Product states of the windows; prepared qubits are registers of their own."""
+        prepares, prepared = [], set()
+        for element in self.plan.preparations:
+            register = sorted(element.qubits)
+            slot = self._new_slot(register)
+            positions = [register.index(qubit) for qubit in element.qubits]
+            states = np.arange(len(element.columns))
+            places = sum(((states >> b) & 1) << p for b, p in enumerate(positions))
+            prepares.append(PrepareGroup(slot, len(register), np.array(element.columns), places))
+            prepared.update(register)
+        by_length = defaultdict(list)
+        for qubit, elements in self.plan.start.items():
+            if qubit not in prepared:
+                run = one_qubit_run(elements)
+                by_length[len(run[1])].append((qubit, run))
+        start_runs, row = [], {}
+        for length in sorted(by_length):
+            members = by_length[length]
+            rows = [row.setdefault(qubit, len(row)) for qubit, _ in members]
+            fixed = np.array([run[0] for _, run in members]).swapaxes(0, 1)
+            columns = np.array([run[1] for _, run in members], dtype=int)
+            gaps = np.array([run[2] for _, run in members], dtype=float)
+            shape = (len(members), length)
+            group = RunGroup(
+                np.ascontiguousarray(fixed), columns.reshape(shape), gaps.reshape(shape)
+            )
+            start_runs.append((group, np.array(rows)))
+        by_width = defaultdict(list)
+        for window in self.plan.windows:
+            qubits = [qubit for qubit in window if qubit not in prepared]
+            if qubits:
+                by_width[len(qubits)].append(qubits)
+        starts = []
+        for members in by_width.values():
+            rows = np.array([[row[q] for q in reversed(qubits)] for qubits in members])
+            starts.append(StartGroup(rows, tuple(self._new_slot(q) for q in members)))
+        return tuple(start_runs), tuple(starts), tuple(prepares)
+
+    def _joined(self, qubits):
+        """Return the slot that holds all of `qubits`, joining registers where needed."""
+        slots = {self.slot_of[qubit] for qubit in qubits}
+        while len(slots) > 1:
+            first, second = sorted(slots, key=lambda s: (len(self.registers[s]), s))[:2]
+            slots -= {first, second}
+            slots.add(self._join(first, second))
+        return slots.pop()
+
+    def _join(self, first, second):
+        qubits = sorted(self.registers[first] + self.registers[second])
+        inside = {p for p, qubit in enumerate(qubits) if qubit in set(self.registers[first])}
+        target, part = compressed_shapes(len(qubits), inside)
+        other = tuple(t if p == 1 else 1 for t, p in zip(target, part, strict=True))
+        slot = self._new_slot(qubits)
+        self.ops.append(JoinOp((first, second), slot, (part, other, target)))
+        for source in (first, second):
+            if source in self.order:
+                positions = [qubits.index(qubit) for qubit in self.registers[source]]
+                order = self.order.get(slot, np.arange(2 ** len(qubits)))
+                moved = self.order[source][local_index(order, positions)]
+                self.order[slot] = with_local(order, positions, moved)
+        return slot
+
+    def _step(self, step):
+        source = self._joined(self._touched(step))
+        register = self.registers[source]
+        if step.kind == "block":
+            self.ops.append(self._block(step, source, register))
+            return
+        # A monomial's own gradient needs its result: only others' results are overwritten.
+        fresh = source not in self.monomial_results
+        op = monomial_op(
+            step.elements, register, self.home, self.angles.place, source, source, fresh
+        )
+        if step.absorbed:
+            before = self.order.get(source, np.arange(2 ** len(register)))
+            self.order[source] = before if op.order is None else before[op.order]
+        elif op.order is not None or op.phases is not None or op.terms:
+            target = source if op.in_place else self._new_slot(register)
+            self.ops.append(replace(op, target=target))
+            self.monomial_results.add(target)
+
+    def _block(self, step, source, register):
+        family, member = self.blocks.add(step.elements, step.qubits)
+        positions = [register.index(qubit) for qubit in step.qubits]
+        width, k = len(register), len(positions)
+        target = self._new_slot(register)
+        if positions == list(range(positions[0], positions[0] + k)):
+            left, right = 2 ** (width - positions[0] - k), 2 ** positions[0]
+            return BlockOp(source, target, family, member, left, right)
+        axes = tuple(width - 1 - p for p in reversed(positions))
+        return BlockOp(source, target, family, member, 2 ** (width - k), 1, axes)
+
+    def _readout(self, seen):
+        if seen.probabilities is not None:
+            return (self._probability_group(seen.probabilities),)
+        slots = {}
+        for _, x, z, _ in seen.terms:
+            support = {q for q in range(self.n_qubits) if (x | z) >> q & 1}
+            self._joined(support)
+        for term in seen.terms:
+            slots.setdefault(self.slot_of[self._lowest(term)], []).append(term)
+        groups = []
+        for slot, terms in slots.items():
+            groups += self._pauli_groups(slot, terms)
+        return tuple(groups)
+
+    @staticmethod
+    def _lowest(term):
+        mask = term[1] | term[2]
+        return (mask & -mask).bit_length() - 1
+
+    def _pauli_groups(self, slot, terms):
+        """Group a slot's terms by the flip they make and the window they need."""
+        register = self.registers[slot]
+        position = {qubit: p for p, qubit in enumerate(register)}
+        states = np.arange(2 ** len(register))
+        everything = tuple(range(len(register)))
+        grouped = defaultdict(list)
+        for output, x, z, coefficient in terms:
+            local_x, local_z = (
+                sum(1 << position[q] for q in register if mask >> q & 1) for mask in (x, z)
+            )
+            windows = {self.home[q] for q in register if (x | z) >> q & 1}
+            kept = everything
+            if not x and slot not in self.order and len(windows) == 1:
+                kept = tuple(p for p, q in enumerate(register) if self.home[q] in windows)
+            grouped[local_x, kept].append((output, local_z, coefficient))
+        if (0, everything) in grouped:
+            for key in [k for k in grouped if k[0] == 0 and k[1] != everything]:
+                grouped[0, everything] += grouped.pop(key)
+        for (flip, kept), members in grouped.items():
+            outputs = sorted({output for output, *_ in members})
+            row = {output: i for i, output in enumerate(outputs)}
+            table = np.zeros((len(outputs), 2 ** len(kept)), complex if flip else float)
+            for output, z, coefficient in members:
+                local_z = sum(1 << bit for bit, p in enumerate(kept) if z >> p & 1)
+                signs = 1.0 - 2.0 * (np.bitwise_count(states[: table.shape[1]] & local_z) & 1)
+                table[row[output]] += (coefficient if flip else coefficient.real) * signs
+            yield self._group(slot, kept, states ^ flip if flip else None, outputs, table)
+
+    def _probability_group(self, probabilities):
+        slot = self._joined(probabilities.qubits)
+        register = self.registers[slot]
+        read = [p for p, qubit in enumerate(register) if qubit in set(probabilities.qubits)]
+        kept = tuple(read) if slot not in self.order else tuple(range(len(register)))
+        states = np.arange(2 ** len(kept))
+        labels = probabilities.outcomes(local_index(states, [kept.index(p) for p in read]))
+        table = csr_array(
+            (np.ones(len(states)), (labels, states)), shape=(len(probabilities), len(states))
+        )
+        if table.shape[0] * table.shape[1] <= _DENSE_TABLE:
+            table = table.toarray()
+        return self._group(slot, kept, None, np.arange(len(probabilities)), table)
+
+    def _group(self, slot, kept, flip, outputs, table):
+        """Build the group; a permutation before the readout moves table columns instead."""
+        register = self.registers[slot]
+        if slot in self.order:
+            order = self.order[slot]
+            inverse = np.argsort(order)
+            table = table[:, inverse]
+            if flip is not None:
+                flip = order[flip[inverse]]
+        shape, part = compressed_shapes(len(register), set(kept))
+        axes = tuple(axis for axis, length in enumerate(part) if length > 1)
+        return ReadoutGroup(slot, shape, axes, flip, np.array(outputs), table)
+
+
+def check_width(circuit, itemsize, max_memory):
+    """Refuse a register of which not even three records' states fit into memory.
+
+    Raises
+    ------
+    CircuitError
+        Says the bytes.
+    """
+    needed = 3 * itemsize * 2**circuit.num_qubits
+    if needed > max_memory:
+        raise CircuitError(
+            f"a state of {circuit.num_qubits} qubits takes {itemsize * 2**circuit.num_qubits:,} "
+            f"bytes; one record needs {needed:,} bytes and max_memory={max_memory:,} bytes are "
+            "allowed: use fewer qubits (features fold onto them), or raise max_memory."
+        )

@@ -1,0 +1,168 @@
+"""The two elements that circuits consist of, and what can be done to them."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from scipy.linalg import schur
+
+__all__ = ["Fixed", "Prepare", "Rotation", "control", "inverse", "split_wide"]
+
+
+@dataclass(frozen=True, eq=False)
+class Fixed:
+    """A unitary without parameters; a vector `matrix` is a diagonal."""
+
+    qubits: tuple
+    matrix: np.ndarray
+
+    column = None
+
+    def moved(self, onto):
+        """Return the element with local qubit ``q`` renamed to ``onto[q]``."""
+        return replace(self, qubits=tuple(onto[q] for q in self.qubits))
+
+    @cached_property
+    def monomial(self):
+        """``(source, phases)`` with out[z] = phases[z] in[source[z]], or None if dense."""
+        if self.matrix.ndim == 1:
+            return np.arange(len(self.matrix)), self.matrix
+        filled = self.matrix != 0
+        if not np.all(filled.sum(axis=1) == 1):
+            return None
+        source = np.argmax(filled, axis=1)
+        return source, self.matrix[np.arange(len(source)), source]
+
+    def dense(self):
+        """Return the matrix in full, shape (2**k, 2**k)."""
+        return np.diag(self.matrix) if self.matrix.ndim == 1 else self.matrix
+
+
+@dataclass(frozen=True, eq=False)
+class Rotation:
+    """``V diag(exp(i angle spectrum)) V^dagger``; `basis` None stands for V = 1.
+
+    `angle` is an expression at first, and None once `column` says where its value is.
+    """
+
+    qubits: tuple
+    basis: np.ndarray | None
+    spectrum: np.ndarray
+    angle: object = None
+    column: int | None = None
+    sampled: bool = False
+
+    def moved(self, onto):
+        """Return the element with local qubit ``q`` renamed to ``onto[q]``."""
+        return replace(self, qubits=tuple(onto[q] for q in self.qubits))
+
+    def at(self, angle):
+        """Return the fixed element at a number."""
+        phases = np.exp(1j * angle * self.spectrum)
+        if self.basis is None:
+            return Fixed(self.qubits, phases)
+        return Fixed(self.qubits, (self.basis * phases) @ self.basis.conj().T)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepare:
+    """Amplitude encoding of `values` on qubits that are still in |0>."""
+
+    qubits: tuple
+    values: tuple
+    columns: tuple = ()
+
+    def moved(self, onto):
+        """Return the element with local qubit ``q`` renamed to ``onto[q]``."""
+        return replace(self, qubits=tuple(onto[q] for q in self.qubits))
+
+
+def inverse(elements):
+    """Return the inverse of a product of elements."""
+    result = []
+    for element in reversed(elements):
+        if isinstance(element, Rotation):
+            result.append(replace(element, spectrum=-element.spectrum))
+        else:
+            result.append(replace(element, matrix=element.matrix.conj().T))
+    return result
+
+
+def control(elements, n_control, state):
+    """Return the elements, controlled by qubits 0 .. n_control - 1 being in `state`.
+
+    A controlled ``V D V^dagger`` is ``V (controlled D) V^dagger``: the basis needs no
+    control, and what does is diagonal however many controls there are.
+    """
+    result = []
+    for element in elements:
+        targets = tuple(q + n_control for q in element.qubits)
+        if isinstance(element, Rotation):
+            basis, phases = element.basis, element.spectrum
+        elif element.matrix.ndim == 1:
+            basis, phases = None, np.angle(element.matrix)
+        else:
+            triangular, basis = schur(element.matrix, output="complex")
+            phases = np.angle(np.diagonal(triangular))
+        spectrum = np.zeros((len(phases), 2**n_control))
+        spectrum[:, state] = phases
+        spectrum = spectrum.ravel()
+        qubits = (*range(n_control), *targets)
+        if isinstance(element, Rotation):
+            core = replace(element, qubits=qubits, basis=None, spectrum=spectrum)
+        else:
+            core = Fixed(qubits, _exact_phases(spectrum))
+        if basis is None:
+            result.append(core)
+        else:
+            result += [Fixed(targets, basis.conj().T), core, Fixed(targets, basis)]
+    return result
+
+
+def _exact_phases(angles):
+    """exp(i angles), with the four simple phases free of rounding."""
+    quarters = angles / (np.pi / 2)
+    near = np.round(quarters)
+    exact = np.array([1, 1j, -1, -1j])[near.astype(int) % 4]
+    return np.where(np.abs(quarters - near) < 1e-14, exact, np.exp(1j * angles))
+
+
+def split_wide(elements):
+    """Rewrite each dense rotation on several qubits as basis change, diagonal, and back.
+
+    A basis that is a product of one-qubit matrices (every Pauli rotation) is split further,
+    so that only the diagonal part acts on more than one qubit.
+    """
+    for element in elements:
+        if isinstance(element, Rotation) and element.basis is not None and len(element.qubits) > 1:
+            parts = _local_factors(element.basis)
+            if parts is None:
+                bases = [Fixed(element.qubits, element.basis)]
+            else:
+                bases = [
+                    Fixed((qubit,), part)
+                    for qubit, part in zip(element.qubits, parts, strict=True)
+                    if np.any(part != np.eye(2))
+                ]
+            yield from inverse(bases)
+            yield replace(element, basis=None)
+            yield from bases
+        else:
+            yield element
+
+
+def _local_factors(matrix):
+    """Return one unitary a qubit (lowest first) whose Kronecker product is `matrix`, or None."""
+    parts = []
+    while len(matrix) > 2:
+        half = len(matrix) // 2
+        blocks = matrix.reshape(half, 2, half, 2)
+        peak = np.unravel_index(np.argmax(np.abs(blocks)), blocks.shape)
+        low = blocks[peak[0], :, peak[2], :]
+        low = low / np.sqrt(np.abs(np.linalg.det(low)) or 1.0)
+        high = np.einsum("aibj,ij->ab", blocks, low.conj()) / 2
+        if not np.allclose(np.kron(high, low), matrix, atol=1e-14):
+            return None
+        parts.append(low)
+        matrix = high
+    return [*parts, matrix]
