@@ -16,6 +16,7 @@ __version__ = "0.1.0.dev0"
 
 # public name -> the room that defines it
 _HOME = {
+    "HybridQNNClassifier": "classifiers",
     "QNNClassifier": "classifiers",
     "ShardedClassifier": "classifiers",
     "UnlearningClassifier": "classifiers",

@@ -1,5 +1,6 @@
 """Classifiers that can forget, as scikit-learn estimators."""
 
+from ._hybrid import HybridQNNClassifier
 from ._pipeline import unlearn
 from ._qnn import QNNClassifier
 from ._sharded import ShardedClassifier
@@ -7,6 +8,7 @@ from ._suggest import StrategyTable, suggest_strategy
 from ._unlearning_classifier import UnlearningClassifier
 
 __all__ = [
+    "HybridQNNClassifier",
     "QNNClassifier",
     "ShardedClassifier",
     "StrategyTable",

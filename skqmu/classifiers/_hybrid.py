@@ -1,0 +1,348 @@
+"""`HybridQNNClassifier`: a classical front-end, a circuit and a classical head, trained jointly."""
+
+import copy
+from numbers import Integral
+
+import numpy as np
+
+from .._validation import HasMethods, Interval, StrOptions, check_is_fitted
+from ..circuits import (
+    ansatze,
+    build_circuit,
+    encodings,
+    entanglements,
+)
+from ..network import Network, QuantumLayer
+from ._base import BaseUnlearningClassifier
+from ._layer_specs import (
+    FRONT_ENDS,
+    classical_layers,
+    dense_core,
+    front_layers,
+    image_shape_for,
+)
+from ._qnn import _CIRCUIT, _resolve_observables
+from ._weights import NamedWeightsMixin
+
+__all__ = ["HybridQNNClassifier"]
+
+# Qubits that n_qubits=None takes: behind a dense front-end, behind a convolutional one, and
+# at least and at most where the features enter the circuit themselves.
+_DENSE, _CNN = 4, 8
+_FEWEST, _MOST = 2, 8
+
+
+class HybridQNNClassifier(NamedWeightsMixin, BaseUnlearningClassifier):
+    """Hybrid quantum neural network classifier that can forget.
+
+    A classical front-end turns a record into angles (or amplitudes), a circuit with
+    trainable layers follows, and a classical head reads the expectation values. All
+    parameters form one vector and are trained together; its groups are ``"front.0"``, ...,
+    ``"quantum"``, ``"head.0"``, ...
+
+    Parameters
+    ----------
+    front_end : {"dense", "none", "cnn-h", "cnn-s"} or torch.nn.Module, default="dense"
+        ``"dense"``: `front_layers`, then a dense layer to the circuit's inputs. ``"none"``:
+        features enter the circuit themselves. ``"cnn-h"``: two convolutions of 16 and 32
+        channels (3 x 3, ReLU, 2 x 2 max pool each), then dense; ``"cnn-s"``: one of 5 channels
+        (5 x 5), then dense and LeakyReLU (the front-ends of the studies arXiv 2512.19253 and
+        2509.06086). These two and modules need the extra ``torch``. A module must end with
+        as many outputs as the circuit has inputs. Where the circuit takes angles,
+        ``pi * tanh`` follows any front-end but ``"none"``.
+    front_layers : sequence of (int or str), default=()
+        For ``"dense"``: layers before the last one, described as `head_layers`.
+    image_shape : tuple of int or None, default=None
+        Shape of a row for a convolution or a module, (height, width) or (channels, height,
+        width). None: square for ``"cnn-*"``, a vector for a module. Rows may then be given
+        in this shape or flattened.
+    dtype : {"float32", "float64"}, default="float32"
+        What torch computes in. Everything else is float64.
+    head_layers : sequence of (int or str), default=(16, "relu")
+        Layers between the circuit and the last dense layer, in order: an integer is a dense
+        layer of that width, a string ``"batch_norm"``, ``"dropout:RATE"``, or an activation
+        (``"relu"``, ``"leaky_relu"``, ``"elu"``, ``"tanh"``, ``"pi_tanh"``, ``"sigmoid"``).
+    core : {"quantum", "dense"}, default="quantum"
+        ``"dense"``: the classical twin. Two dense layers with about as many parameters
+        (and a tanh) take the circuit's place, so that no claim about a circuit stands
+        without its control.
+    encoding : {"angle", "angle_xyz", "iqp", "amplitude"} or QuantumCircuit, default="angle"
+        See :func:`skqmu.circuits.build_circuit`.
+    ansatz : {"strong", "rotations_cz", "real_amplitudes", "efficient_su2"} or \
+QuantumCircuit, default="rotations_cz"
+    n_qubits : int or None, default=None
+        None: 4 behind a dense front-end, 8 behind a convolution or a module; with
+        ``front_end="none"`` as many as features, at least 2 and at most 8; with a circuit
+        its own.
+    n_layers : int, default=2
+    entanglement : {"none", "linear", "ring", "full"}, default="ring"
+    reuploading : bool, default=False
+    observables : {"z", "zz"} or list of SparsePauliOp, default="z"
+    backend : {"statevector", ...} or BaseBackend, default="statevector"
+        As of `QNNClassifier`, and so are the parameters that follow.
+    solver : {"adam", "sgd"}, default="adam"
+    learning_rate_init : float, default=0.01
+    batch_size : int or "auto", default="auto"
+    max_iter : int, default=150
+    alpha : float, default=0.0
+        Strength of the L2 penalty on the kernels of dense layers.
+    tol : float, default=1e-4
+    n_iter_no_change : int, default=10
+    early_stopping : bool, default=False
+    validation_fraction : float, default=0.1
+    momentum : float, default=0.9
+    nesterovs_momentum : bool, default=True
+    beta_1, beta_2 : float, default=0.9, 0.999
+    epsilon : float, default=1e-8
+    class_weight : dict, "balanced" or None, default=None
+    warm_start : bool, default=False
+    unlearning : str or UnlearningStrategy, default="retrain"
+    store_data : {"rows", "fingerprints", "none"}, default="rows"
+    log_updates : bool, default=False
+    checkpoint : path-like or None, default=None
+    random_state : int, RandomState instance or None, default=None
+    verbose : int, default=0
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    params_ : ndarray
+        All parameters, then the buffers (running statistics of batch norm).
+    buffers_ : dict of str to ndarray
+        Buffers by name: what training derived from the data without a gradient.
+    n_qubits_ : int
+    unlearning_log_ : list of dict
+    history_ : list of dict
+    n_features_in_ : int
+        Pixels count as features.
+
+    See Also
+    --------
+    QNNClassifier : Without classical layers before the circuit.
+
+    Notes
+    -----
+    Buffers are restored when a step or a request fails and start anew at retraining. Rows to
+    forget never move them, but what they left there during `fit` stays until retraining:
+    each entry of the log names the buffers.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.preprocessing import scale
+    >>> from skqmu import HybridQNNClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = HybridQNNClassifier(max_iter=20, random_state=0).fit(scale(X), y)
+    >>> list(clf.get_weights())
+    ['front.0.kernel', 'front.0.bias', 'quantum.angles', 'head.0.kernel', 'head.0.bias', \
+'head.2.kernel', 'head.2.bias']
+    """
+
+    _parameter_constraints = {
+        **BaseUnlearningClassifier._parameter_constraints,
+        "front_end": [StrOptions(set(FRONT_ENDS)), HasMethods(["forward", "state_dict"])],
+        "front_layers": [list, tuple],
+        "image_shape": [list, tuple, None],
+        "dtype": [StrOptions({"float32", "float64"})],
+        "head_layers": [list, tuple],
+        "core": [StrOptions({"quantum", "dense"})],
+        "encoding": [StrOptions(set(encodings())), _CIRCUIT],
+        "ansatz": [StrOptions(set(ansatze())), _CIRCUIT],
+        "n_qubits": [Interval(Integral, 1, None, closed="left"), None],
+        "n_layers": [Interval(Integral, 1, None, closed="left")],
+        "entanglement": [StrOptions(set(entanglements()))],
+        "reuploading": ["boolean"],
+        "observables": [StrOptions({"z", "zz"}), list, tuple],
+    }
+
+    def __init__(
+        self,
+        front_end="dense",
+        *,
+        front_layers=(),
+        image_shape=None,
+        dtype="float32",
+        head_layers=(16, "relu"),
+        core="quantum",
+        encoding="angle",
+        ansatz="rotations_cz",
+        n_qubits=None,
+        n_layers=2,
+        entanglement="ring",
+        reuploading=False,
+        observables="z",
+        backend="statevector",
+        solver="adam",
+        learning_rate_init=0.01,
+        batch_size="auto",
+        max_iter=150,
+        alpha=0.0,
+        tol=1e-4,
+        n_iter_no_change=10,
+        early_stopping=False,
+        validation_fraction=0.1,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        class_weight=None,
+        warm_start=False,
+        unlearning="retrain",
+        store_data="rows",
+        log_updates=False,
+        checkpoint=None,
+        random_state=None,
+        verbose=0,
+    ):
+        self.front_end = front_end
+        self.front_layers = front_layers
+        self.image_shape = image_shape
+        self.dtype = dtype
+        self.head_layers = head_layers
+        self.core = core
+        self.encoding = encoding
+        self.ansatz = ansatz
+        self.n_qubits = n_qubits
+        self.n_layers = n_layers
+        self.entanglement = entanglement
+        self.reuploading = reuploading
+        self.observables = observables
+        self.backend = backend
+        self.solver = solver
+        self.learning_rate_init = learning_rate_init
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.alpha = alpha
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.class_weight = class_weight
+        self.warm_start = warm_start
+        self.unlearning = unlearning
+        self.store_data = store_data
+        self.log_updates = log_updates
+        self.checkpoint = checkpoint
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def _as_rows(self, X):
+        """Images as flat rows; anything else as it is."""
+        takes_images = self.image_shape is not None or (
+            isinstance(self.front_end, str) and self.front_end.startswith("cnn")
+        )
+        shape = np.shape(X) if takes_images and hasattr(X, "__array__") else ()
+        if len(shape) < 3:
+            return X
+        expected = self.image_shape
+        if expected is not None and tuple(shape[1:]) not in (tuple(expected), (1, *expected)):
+            raise ValueError(
+                f"X holds images of shape {tuple(shape[1:])}; image_shape={expected!r} is what "
+                f"this {type(self).__name__} takes, or flattened rows."
+            )
+        return np.asarray(X).reshape(shape[0], -1)
+
+    def _structure_for(self, n_features):
+        n_qubits = self._n_qubits_for(n_features)
+        return {
+            "front_end": copy.deepcopy(self.front_end),
+            "front_layers": tuple(self.front_layers),
+            "image_shape": image_shape_for(self.front_end, self.image_shape, n_features),
+            "dtype": self.dtype,
+            "head_layers": tuple(self.head_layers),
+            "core": self.core,
+            "encoding": self.encoding,
+            "ansatz": self.ansatz,
+            "n_qubits": n_qubits,
+            "n_layers": self.n_layers,
+            "entanglement": self.entanglement,
+            "reuploading": self.reuploading,
+            "observables": self.observables,
+            "n_circuit_inputs": self._n_circuit_inputs(n_features, n_qubits),
+            "angles": not (isinstance(self.encoding, str) and self.encoding == "amplitude"),
+        }
+
+    def _n_qubits_for(self, n_features):
+        if self.n_qubits is not None:
+            return self.n_qubits
+        for circuit in (self.encoding, self.ansatz):
+            if not isinstance(circuit, str):
+                return circuit.num_qubits
+        if self.front_end == "dense":
+            return _DENSE
+        if self.front_end != "none":
+            return _CNN
+        if self.encoding == "amplitude":
+            return max(_FEWEST, (n_features - 1).bit_length())
+        return min(max(_FEWEST, n_features), _MOST)
+
+    def _n_circuit_inputs(self, n_features, n_qubits):
+        if isinstance(self.front_end, str) and self.front_end == "none":
+            return n_features
+        if not isinstance(self.encoding, str):
+            return self.encoding.num_parameters
+        return 2**n_qubits if self.encoding == "amplitude" else n_qubits
+
+    def _check_parameters(self):
+        super()._check_parameters()
+        if len(self.front_layers) and self.front_end != "dense":
+            raise ValueError(
+                f"front_layers={self.front_layers!r} belongs to front_end='dense'; this classifier "
+                f"has front_end={self.front_end!r}."
+            )
+        for name in ("front_layers", "head_layers"):
+            try:
+                classical_layers(getattr(self, name), name, 1)
+            except ValueError as error:
+                raise ValueError(f"{name}={getattr(self, name)!r}: {error}") from error
+
+    def _build_network(self, structure, n_features, n_classes, backend):
+        n_inputs = structure["n_circuit_inputs"]
+        front = front_layers(structure, n_features)
+        observables = _resolve_observables(structure["observables"], structure["n_qubits"])
+        qnn = build_circuit(
+            structure["encoding"],
+            structure["ansatz"],
+            n_features=n_inputs,
+            n_qubits=structure["n_qubits"],
+            n_layers=structure["n_layers"],
+            entanglement=structure["entanglement"],
+            reuploading=structure["reuploading"],
+        )
+        if structure["core"] == "dense":
+            core = dense_core(n_inputs, len(observables), len(qnn.weights))
+        else:
+            core = [
+                QuantumLayer(
+                    backend.compile(
+                        qnn.circuit, observables, inputs=qnn.inputs, weights=qnn.weights
+                    )
+                )
+            ]
+        items = (*structure["head_layers"], n_classes)
+        head, _ = classical_layers(items, "head", len(observables))
+        return Network([*front, *core, *head])
+
+    @property
+    def buffers_(self):
+        """Running statistics by name, as in `get_weights`."""
+        check_is_fitted(self, "params_")
+        groups = self._network().layout.buffers
+        return {
+            name: array
+            for name, array in self.get_weights().items()
+            if name.rpartition(".")[2] in ("mean", "variance", "running_mean", "running_var")
+            and any(name.startswith(f"{group}.") for group in groups)
+        }
+
+    @property
+    def n_qubits_(self):
+        """Qubits of the fitted circuit."""
+        check_is_fitted(self, "params_")
+        return self._structure["n_qubits"]

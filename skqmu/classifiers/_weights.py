@@ -1,0 +1,160 @@
+"""Weights by name, in and out: models trained elsewhere can be audited and unlearned here."""
+
+import numpy as np
+
+from .._validation import check_is_fitted, did_you_mean
+from ..training import Point
+from ._fitting import FitData, Trained, make_records, make_run
+
+__all__ = ["NamedWeightsMixin"]
+
+
+class NamedWeightsMixin:
+    """`get_weights` and `from_weights`."""
+
+    def get_weights(self):
+        """Parameters and buffers as named arrays.
+
+        Returns
+        -------
+        dict of str to ndarray
+            From input to output. ``"<group>.kernel"`` (n_inputs, n_outputs) and
+            ``"<group>.bias"`` of dense layers; ``"quantum.angles"`` in the order layer, then
+            qubit, then axis (for ``"rotations_cz"`` RX, RY, RZ; for ``"strong"`` the theta,
+            phi, lambda of U); ``"<group>.scale"``, ``"shift"``, ``"mean"``, ``"variance"`` of
+            batch norm; ``"front.0.<name>"`` for a torch module, where `name` and layout are
+            those of its ``state_dict``. A group is ``"front.<i>"``, ``"quantum"`` (or
+            ``"core.<i>"``) or ``"head.<i>"``, i the layer's place in its row, activations
+            counted.
+
+        Notes
+        -----
+        torch keeps the kernel of a `Linear` as (n_outputs, n_inputs): transpose it.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skqmu import HybridQNNClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = HybridQNNClassifier(max_iter=2, n_layers=1, random_state=0).fit(X, y)
+        >>> clf.get_weights()["quantum.angles"].shape
+        (12,)
+        """
+        check_is_fitted(self, "params_")
+        params = self.params_
+        return {
+            name: params[part].reshape(shape).copy()
+            for name, part, shape in _arrays(self._network())
+        }
+
+    @classmethod
+    def from_weights(cls, weights, *, classes, n_features=None, X=None, y=None, **parameters):
+        """A fitted classifier with weights that were trained elsewhere.
+
+        Parameters
+        ----------
+        weights : dict of str to array-like
+            All arrays that `get_weights` of such a classifier names.
+        classes : array-like of shape (n_classes,)
+            Sorted labels.
+        n_features : int or None, default=None
+            Width of a row (pixels of an image); None: that of `X`.
+        X : array-like of shape (n_samples, n_features), default=None
+            The rows that the weights were trained on. With them the classifier keeps a
+            member record and can `unlearn`; without, it only predicts and can be audited.
+        y : array-like of shape (n_samples,), default=None
+            Their labels.
+        **parameters
+            Of the constructor: they must describe the same network.
+
+        Returns
+        -------
+        self : object
+
+        Raises
+        ------
+        ValueError
+            Missing or unknown names, wrong shapes, numbers that are not finite.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_iris
+        >>> from skqmu import HybridQNNClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = HybridQNNClassifier(max_iter=2, random_state=0).fit(X, y)
+        >>> twin = HybridQNNClassifier.from_weights(clf.get_weights(), classes=[0, 1, 2], X=X, y=y)
+        >>> np.array_equal(twin.predict_proba(X), clf.predict_proba(X))
+        True
+        """
+        estimator = cls(**parameters)
+        estimator._check_parameters()
+        if (X is None) != (y is None):
+            raise ValueError("X= and y= go together: the rows the weights were trained on.")
+        if X is None and n_features is None:
+            raise ValueError("n_features= is needed where the training rows X are not passed.")
+        if X is None:
+            estimator.classes_ = np.unique(classes)
+            estimator.n_features_in_ = int(n_features)
+            estimator._structure = estimator._structure_for(estimator.n_features_in_)
+            estimator.params_ = _flat(estimator._network(), weights)
+            return estimator
+        data = estimator._validated(X, y, None, classes, fixed=None)
+        estimator._check_members_can_be_kept(None)
+        estimator._start_afresh()
+        seed = estimator._next_seed()
+        estimator.params_ = _flat(estimator._network(), weights)
+        _adopt_rows(estimator, data, seed)
+        return estimator
+
+
+def _adopt_rows(estimator, data: FitData, seed):
+    """Member record and book-keeping, as a fit that took no step would leave them."""
+    run = make_run(
+        estimator,
+        estimator._network(),
+        make_records(data, estimator.class_weight, estimator.classes_),
+        seed,
+        start=Point(estimator.params_),
+    )
+    run.finished, run.stop_reason, run.cost = True, "weights were imported", run.spent()
+    trained = Trained(run, np.zeros(len(data), dtype=bool))
+    estimator._adopt(trained)
+    estimator._remember(data, trained, None, extend=False)
+
+
+def _arrays(network):
+    """Name, place in the flat vector and shape of every array."""
+    layout = network.layout
+    for layer in network.layers:
+        starts = [layout.slices[layer.name].start] if layer.n_parameters else []
+        start, read = (starts or [0])[0], 0
+        for name, shape in layer.array_shapes().items():
+            size = int(np.prod(shape))
+            if read == layer.n_parameters:
+                start = layout.buffers[layer.name].start
+            yield f"{layer.name}.{name}", slice(start, start + size), shape
+            start, read = start + size, read + size
+
+
+def _flat(network, weights):
+    arrays = list(_arrays(network))
+    names = [name for name, _, _ in arrays]
+    unknown = [name for name in weights if name not in names]
+    missing = [name for name in names if name not in weights]
+    if unknown or missing:
+        hint = did_you_mean(unknown[0], missing or names) if unknown else ""
+        raise ValueError(
+            f"weights do not fit this network: unknown {unknown}, missing {missing}.{hint} It has "
+            f"{', '.join(names)}."
+        )
+    params = np.empty(network.layout.size)
+    for name, part, shape in arrays:
+        values = np.asarray(weights[name], dtype=np.float64)
+        if values.shape != shape or not np.isfinite(values).all():
+            raise ValueError(
+                f"weights[{name!r}] must be finite numbers of shape {shape}; got shape "
+                f"{values.shape}{'' if values.shape != shape else ' with NaN or infinity'}."
+            )
+        params[part] = values.ravel()
+    return params
