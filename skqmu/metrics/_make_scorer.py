@@ -6,7 +6,7 @@ from .._validation import check_choice
 from ._scorers import SCORERS
 from ._scoring_case import scoring_case
 
-_NEEDS = ("members", "oracles", "original")
+_NEEDS = ("forget", "members", "oracles", "original")
 
 
 class _PrivacyScorer:
@@ -42,7 +42,7 @@ def make_privacy_scorer(function, *, needs=(), greater_is_better=True, **options
     function : callable or str
         A function of a :class:`ScoringCase` that returns a number; or one of our scorers, or
         its name, to change its options.
-    needs : iterable of {"members", "oracles", "original"}, default=()
+    needs : iterable of {"forget", "members", "oracles", "original"}, default=()
         What must be there; a clear error says what is missing. "members" also fills
         ``case.X_nonmember`` with held-out rows in the members' class proportions.
     greater_is_better : bool, default=True

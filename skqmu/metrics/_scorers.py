@@ -125,7 +125,7 @@ def neg_forget_gap(estimator, X, y):
     >>> list(privacy_scoring("accuracy", "neg_forget_gap"))
     ['accuracy', 'neg_forget_gap']
     """
-    case = scoring_case(estimator, X, y, needs=("oracles",))
+    case = scoring_case(estimator, X, y, needs=("oracles", "forget"))
     return -abs(gap_to_oracle(case.model, case.oracles, *case.forget))
 
 
@@ -199,7 +199,7 @@ def tug_of_war(estimator, X, y):
     >>> privacy_scoring("tug_of_war")["tug_of_war"] is tug_of_war
     True
     """
-    case = scoring_case(estimator, X, y, needs=("oracles",))
+    case = scoring_case(estimator, X, y, needs=("oracles", "forget"))
     return tug_of_war_score(
         case.model, case.oracles, retain=case.retain, forget=case.forget, test=case.test
     )
@@ -225,7 +225,7 @@ def uqi(estimator, X, y):
     >>> privacy_scoring("uqi")["uqi"] is uqi
     True
     """
-    case = scoring_case(estimator, X, y, needs=("original",))
+    case = scoring_case(estimator, X, y, needs=("original", "forget"))
     return uqi_score(
         case.model, case.original, retain=case.retain, forget=case.forget, test=case.test
     )

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import _num_samples
 
 from ..exceptions import ResolutionWarning
 
@@ -28,14 +30,14 @@ class ScoringCase:
         Before unlearning.
     oracles : tuple of fitted classifiers
         Trained without the forget set; may be empty.
-    X_member, y_member : ndarray
+    X_member, y_member : array-like
         Records whose membership an attacker would like to know: the forget set, or, for a plain
         classifier, those of the given rows that it was trained on.
-    X_nonmember, y_nonmember : ndarray
+    X_nonmember, y_nonmember : array-like
         Held-out records in the members' class proportions, none of which was trained on.
-    X_forget, y_forget, X_retain, y_retain : ndarray or None
+    X_forget, y_forget, X_retain, y_retain : array-like or None
         None for a plain classifier.
-    X, y : ndarray
+    X, y : array-like
         All rows that the scorer was given (transformed by the earlier steps of a pipeline).
 
     Examples
@@ -87,7 +89,7 @@ def scoring_case(estimator, X, y, *, needs=()):
         ``is_member``
     X : array-like of shape (n, d)
     y : array-like of shape (n,)
-    needs : subset of {"oracles", "original", "members"}
+    needs : subset of {"oracles", "original", "forget", "members"}
         "members" asks for fair non-members too, and fails where there are none; where every
         row was trained on (the training scores of a search) both are empty, with a warning.
 
@@ -102,8 +104,8 @@ def scoring_case(estimator, X, y, *, needs=()):
     """
     model, X = _unwrap(estimator, X)
     y = np.asarray(y)
-    if len(X) != len(y):
-        raise ValueError(f"X has {len(X)} rows and y {len(y)} labels.")
+    if _num_samples(X) != len(y):
+        raise ValueError(f"X has {_num_samples(X)} rows and y {len(y)} labels.")
     if not hasattr(model, "X_forget_"):
         return _plain_case(model, X, y, needs)
     oracles = tuple(getattr(model, "oracles_", None) or ())
@@ -112,9 +114,15 @@ def scoring_case(estimator, X, y, *, needs=()):
             f"this score compares with oracles, but {type(model).__name__} was fitted with "
             "n_oracles=0: set n_oracles=3 or more (memory=... lets candidates share them)."
         )
-    forget = _as_rows(model.X_forget_), np.asarray(model.y_forget_)
-    retain = _as_rows(model.X_retain_), np.asarray(model.y_retain_)
-    members = others = (X[:0], y[:0])
+    forget = model.X_forget_, np.asarray(model.y_forget_)
+    retain = model.X_retain_, np.asarray(model.y_retain_)
+    if len(forget[1]) == 0 and set(needs) & {"members", "forget"}:
+        raise ValueError(
+            f"this {type(model).__name__} forgot no record, so there is nothing to score: pass "
+            "fit(X, y, forget=mask); in a search, every fold must hold forgotten records (stratify "
+            "by the mask, or use fewer folds)."
+        )
+    members = others = _take(X, y, np.zeros(len(y), dtype=bool))
     if "members" in needs:
         seen = same_rows(X, retain[0]) | same_rows(X, forget[0])
         if seen.all():
@@ -125,7 +133,7 @@ def scoring_case(estimator, X, y, *, needs=()):
                 stacklevel=4,
             )
         else:
-            members, others = class_matched(*forget, X[~seen], y[~seen])
+            members, others = class_matched(*forget, *_take(X, y, ~seen))
     return ScoringCase(
         model.estimator_,
         getattr(model, "original_", None),
@@ -147,13 +155,12 @@ def _unwrap(estimator, X):
         estimator = estimator.steps[-1][1]
     if not hasattr(estimator, "classes_"):
         raise NotFittedError(f"{type(estimator).__name__} is not fitted: it has no classes_.")
-    return estimator, _as_rows(X)
+    return estimator, X if hasattr(X, "shape") else np.asarray(X)
 
 
-def _as_rows(X):
-    if hasattr(X, "toarray"):
-        X = X.toarray()
-    return np.asarray(X)
+def _take(X, y, rows):
+    """Rows of a pair; data frames and sparse matrices stay what they are."""
+    return _safe_indexing(X, rows), y[rows]
 
 
 def _plain_case(model, X, y, needs):
@@ -178,7 +185,7 @@ def _plain_case(model, X, y, needs):
             "Wrap it in UnlearningClassifier, which knows its forget set, or score rows that "
             "hold members and non-members."
         )
-    members, others = class_matched(X[member], y[member], X[~member], y[~member])
+    members, others = class_matched(*_take(X, y, member), *_take(X, y, ~member))
     return ScoringCase(model, None, (), *members, *others, None, None, None, None, X, y)
 
 
@@ -208,7 +215,7 @@ def class_matched(X_member, y_member, X_other, y_other):
             stacklevel=4,
         )
         kept = np.isin(y_member, classes[there > 0])
-        X_member, y_member = X_member[kept], y_member[kept]
+        X_member, y_member = _take(X_member, y_member, kept)
         classes, wanted, there = classes[there > 0], wanted[there > 0], there[there > 0]
     scale = float((there / wanted).min())
     take = np.maximum(1, np.floor(scale * wanted + 1e-9).astype(int))
@@ -217,31 +224,39 @@ def class_matched(X_member, y_member, X_other, y_other):
         at = np.flatnonzero(y_other == label)
         rows.append(at[np.linspace(0, len(at) - 1, count).round().astype(int)])
     rows = np.sort(np.concatenate(rows))
-    return (X_member, y_member), (X_other[rows], y_other[rows])
+    return (X_member, y_member), _take(X_other, y_other, rows)
 
 
 def same_rows(X, reference):
     """Which rows of `X` are rows of `reference`, up to the last bits.
 
-    Rows are sorted by one fixed linear form, so that only near neighbours are compared.
+    Rows are sorted by one fixed linear form, so that only near neighbours are compared; rows that
+    are not all numbers must be equal.
 
     Parameters
     ----------
-    X : ndarray of shape (n, d)
-    reference : ndarray of shape (m, d)
+    X : array, sparse matrix or data frame of shape (n, d)
+    reference : the same of shape (m, d)
 
     Returns
     -------
     ndarray of bool, shape (n,)
     """
+    X, reference = _dense(X), _dense(reference)
     if len(reference) == 0 or len(X) == 0 or X.shape[1:] != reference.shape[1:]:
         return np.zeros(len(X), dtype=bool)
-    X, reference = (np.asarray(a, dtype=float).reshape(len(a), -1) for a in (X, reference))
+    try:
+        X, reference = X.astype(float), reference.astype(float)
+    except (TypeError, ValueError):
+        known = set(map(tuple, reference.tolist()))
+        return np.array([tuple(row) in known for row in X.tolist()])
+    # A missing value equals a missing value; any number that no feature has will do.
+    X, reference = (np.where(np.isnan(a), -1.2345e67, a) for a in (X, reference))
     form = np.random.default_rng(0).normal(size=X.shape[1])
     key, known = X @ form, reference @ form
     order = np.argsort(known)
     known = known[order]
-    scale = _RTOL * (1 + np.abs(reference).max()) * (1 + np.abs(form).sum())
+    scale = _RTOL * (1 + np.abs(reference) @ np.abs(form)).max()
     first = np.searchsorted(known, key - scale)
     last = np.searchsorted(known, key + scale)
     found = np.zeros(len(X), dtype=bool)
@@ -249,3 +264,8 @@ def same_rows(X, reference):
         near = reference[order[first[row] : last[row]]]
         found[row] = np.isclose(near, X[row], rtol=_RTOL, atol=_RTOL).all(axis=1).any()
     return found
+
+
+def _dense(X):
+    X = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
+    return X.reshape(len(X), int(np.prod(X.shape[1:])))

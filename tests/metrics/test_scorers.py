@@ -6,10 +6,14 @@ import warnings
 import numpy as np
 import pytest
 import sklearn
+from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import make_classification
 from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
@@ -21,7 +25,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from skqmu.exceptions import ResolutionWarning
+from skqmu import QNNClassifier, UnlearningClassifier
+from skqmu.exceptions import ResolutionWarning, UnlearningWarning
 from skqmu.metrics import (
     make_privacy_scorer,
     neg_forget_gap,
@@ -185,14 +190,13 @@ def test_same_rows_are_found_up_to_their_last_bits():
     assert not same_rows(reference + 1e-3, reference).any()
 
 
-@pytest.mark.parametrize("n_jobs", [1, 2])
-def test_searches_over_leakage_through_a_pipeline_give_equal_scores_for_every_n_jobs(n_jobs):
-    search = _search(n_jobs)
-    assert search.best_params_ == {"forgetter__honest": True}
-    assert search.cv_results_["mean_test_neg_mia_advantage"].tolist() == (
-        _search(1).cv_results_["mean_test_neg_mia_advantage"].tolist()
-    )
-    assert np.isfinite(search.cv_results_["mean_test_tug_of_war"]).all()
+def test_searches_over_leakage_through_a_pipeline_give_equal_scores_for_every_n_jobs():
+    one, two = _search(1), _search(2)
+    assert one.best_params_ == {"forgetter__honest": True}
+    for name in one.scorer_:
+        column = f"mean_test_{name}"
+        assert one.cv_results_[column].tolist() == two.cv_results_[column].tolist()
+        assert np.isfinite(one.cv_results_[column]).all()
 
 
 def _search(n_jobs):
@@ -303,6 +307,64 @@ def test_a_plain_classifier_is_scored_on_its_own_record():
         neg_mia_advantage(nearest(), X, Y)
     with pytest.raises(ValueError, match="240 rows and y 239"):
         neg_mia_advantage(model, X, Y[1:])
+
+
+def test_an_estimator_that_forgot_nothing_says_so():
+    half = np.arange(240) < 160
+    model = Forgetter(nearest(), n_oracles=1).fit(X[half], Y[half], forget=np.zeros(160, bool))
+    for scorer in (neg_mia_advantage, neg_forget_gap, tug_of_war, uqi):
+        with pytest.raises(ValueError, match=r"forgot no record.*forget=mask"):
+            scorer(model, X[~half], Y[~half])
+    assert neg_retain_gap(model, X[~half], Y[~half]) == 0
+    assert oracle_agreement(model, X[~half], Y[~half]) == 1
+
+
+def test_sparse_rows_and_rows_of_strings_are_told_apart():
+    rows = np.array([[1.0, 0.0], [0.0, 2.0], [3.0, np.nan]])
+    assert same_rows(csr_matrix(rows[:2]), rows[:1]).tolist() == [True, False]
+    assert same_rows(rows, rows[2:]).tolist() == [False, False, True]
+    words = np.array([["a", 1], ["b", 2]], dtype=object)
+    assert same_rows(words, words[1:]).tolist() == [False, True]
+    half = np.arange(240) < 160
+    model = Forgetter(LogisticRegression()).fit(X[half], Y[half], forget=FORGET[half])
+    dense = neg_mia_advantage(model, X[~half], Y[~half])
+    model.X_forget_, model.X_retain_ = map(csr_matrix, (model.X_forget_, model.X_retain_))
+    assert neg_mia_advantage(model, csr_matrix(X[~half]), Y[~half]) == pytest.approx(dense)
+
+
+def test_the_real_meta_estimator_on_frames_and_pipelines():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(X[:90], columns=list("abcdef"))
+    columns = make_pipeline(
+        ColumnTransformer([("scale", StandardScaler(), ["a", "b", "c"])]), KNeighborsClassifier(1)
+    )
+    model = UnlearningClassifier(columns, "retrain", n_oracles=1)
+    model.fit(frame[:60], Y[:60], forget=FORGET[:60])
+    scores = privacy_scoring("neg_mia_advantage", "tug_of_war", "uqi", "oracle_agreement")
+    for scorer in scores.values():
+        assert np.isfinite(scorer(model, frame[60:], Y[60:90]))
+
+
+def test_the_real_meta_estimator_in_a_search():
+    search = GridSearchCV(
+        make_pipeline(
+            StandardScaler(),
+            UnlearningClassifier(
+                QNNClassifier(max_iter=2, random_state=0), "gradient_ascent", n_oracles=1
+            ),
+        ),
+        {"unlearningclassifier__strategy": ["gradient_ascent", "retrain"]},
+        scoring=privacy_scoring("accuracy", "neg_mia_advantage", "neg_forget_gap", "uqi"),
+        refit=pareto("accuracy", "neg_mia_advantage", "neg_forget_gap"),
+        cv=2,
+        error_score="raise",
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnlearningWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        search.fit(X[:80, :2], Y[:80], unlearningclassifier__forget=FORGET[:80])
+    table = [search.cv_results_[f"mean_test_{name}"] for name in search.scorer_]
+    assert np.isfinite(table).all()
 
 
 def test_signals_without_probabilities_and_with_infinite_ones():
