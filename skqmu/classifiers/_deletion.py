@@ -42,7 +42,7 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
     try:
         with estimator._backend().limit_threads():
             spent = request.network.meter.copy()
-            outcome = _run(strategy, request)
+            outcome = _run(estimator, strategy, request)
             entry["cost"] = request.network.meter.since(spent)
             if request.trainable is not None:
                 params = np.where(request.trainable, outcome.params, request.params)
@@ -69,7 +69,12 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
         stop_reason=outcome.stop_reason,
         history=outcome.history,
         certificate=outcome.certificate,
-        notes=[*outcome.notes, *notes, *_discard_artefacts(estimator)],
+        notes=[
+            *outcome.notes,
+            *notes,
+            *_about_buffers(request.network, trained),
+            *_discard_artefacts(estimator),
+        ],
         beyond_reach=BEYOND_REACH,
     )
     after = {
@@ -80,7 +85,7 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
         "_members": members,
         "_artefacts": (),
         "_updates": _updates_after(estimator, forget, retain, trained, outcome),
-        "_importances": _importances_after(estimator, request, trained),
+        "_importances": _importances_after(estimator, request, trained, outcome.params),
         "unlearning_log_": [*estimator.unlearning_log_, entry],
     }
     if trained is not None:
@@ -101,7 +106,7 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
     vars(estimator).update(after)
 
 
-def _run(strategy, request):
+def _run(estimator, strategy, request):
     if len(request.forget) == 0 and "forget" in strategy.requires:
         return Outcome(
             params=request.params,
@@ -110,6 +115,8 @@ def _run(strategy, request):
                 "the rows belonged to fit's validation part: they chose the epoch, and no gradient "
                 "ever saw them; the parameters are unchanged."
             ],
+            log_holds=True,
+            head_state=estimator._head_state,
         )
     return strategy.unlearn(request)
 
@@ -121,6 +128,20 @@ def _log_failure(estimator, entry, error, seconds):
     entry.pop("after", None)
     entry.update(status=status, error=f"{type(error).__name__}: {error}", seconds=seconds)
     estimator.unlearning_log_ = [*estimator.unlearning_log_, entry]
+
+
+def _about_buffers(network, trained):
+    """What is to be said about running statistics, which no gradient reaches."""
+    if not network.layout.buffers:
+        return []
+    names = ", ".join(network.layout.buffers)
+    if trained is not None:
+        return [f"buffers (running statistics) of {names} were computed anew from retained rows."]
+    return [
+        f"buffers (running statistics) of {names} were derived from all rows that fit saw; the "
+        "forgotten rows moved them no more, and what they left there fades only as retained rows "
+        "pass. Retrain resets them."
+    ]
 
 
 def _quality(request, params):
@@ -166,16 +187,21 @@ def _updates_after(estimator, forget, retain, trained, outcome):
     return None
 
 
-def _importances_after(estimator, request, trained):
-    """What is stored, less the forgotten rows' part; a refit has measured it anew."""
+def _importances_after(estimator, request, trained, params):
+    """Measured anew where all rows that stay are at hand; else less the forgotten rows' part."""
     if trained is not None:
         return trained.importances
-    return {
-        kind: everyone.without(importance_of(request.network, request.params, request.forget, kind))
-        if len(request.forget)
-        else everyone
-        for kind, everyone in estimator._importances.items()
-    }
+    after = {}
+    for kind, everyone in estimator._importances.items():
+        staying = 0.0 if request.retain is None else request.retain.weights.sum()
+        if np.isclose(staying, everyone.weight - request.forget.weights.sum(), rtol=1e-9):
+            after[kind] = importance_of(request.network, params, request.retain, kind)
+        elif len(request.forget):
+            part = importance_of(request.network, request.params, request.forget, kind)
+            after[kind] = everyone.without(part)
+        else:
+            after[kind] = everyone
+    return after
 
 
 def _discard_artefacts(estimator):
