@@ -129,6 +129,8 @@ class ForgettingMixin:
             if hasattr(self, name):
                 setattr(copy, name, getattr(self, name))
         copy.checkpoint = None
+        if self._structure.get("objective_noise"):
+            copy.random_state = None  # the noise could be drawn from it again
         return copy
 
     def _member_record(self):

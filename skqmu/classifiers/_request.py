@@ -35,31 +35,67 @@ class _Part:
         return len(self.X)
 
 
-def possible_request(estimator, strategy, X_forget, y_forget, arguments):
-    """Rows to forget and to retain, if the strategy could honour the request; or raise."""
-    arguments = dict(arguments)
-    forget, retain, _, _ = prepared_request(
+def possible_request(
+    estimator,
+    strategies,
+    X_forget,
+    y_forget,
+    *,
+    index=None,
+    X_retain=None,
+    y_retain=None,
+    X_reference=None,
+    y_reference=None,
+    fingerprint_key=None,
+):
+    """What each strategy says to a request.
+
+    Returns
+    -------
+    n_forget : int
+    n_retain : int or None
+        None: no retained rows are at hand.
+    refusals : list of (MemberRecordError or ValueError or None)
+        None: the strategy could honour the request.
+
+    Raises
+    ------
+    ValueError
+        The request is wrong by itself.
+    """
+    parts = _parts(
         estimator,
-        strategy,
-        (X_forget, y_forget, arguments.pop("index", None)),
-        (arguments.pop("X_retain", None), arguments.pop("y_retain", None)),
-        (arguments.pop("X_reference", None), arguments.pop("y_reference", None)),
-        arguments.pop("fingerprint_key", None),
+        (X_forget, y_forget, index),
+        (X_retain, y_retain),
+        (X_reference, y_reference),
+        fingerprint_key,
     )
-    if arguments:
-        raise TypeError(f"unknown arguments: {', '.join(sorted(arguments))}.")
-    return len(forget), 0 if retain is None else len(retain)
+    request, _ = _request(estimator, *parts)
+    refusals = []
+    for strategy in strategies:
+        try:
+            _check_data_at_hand(estimator, strategy, *parts[1:])
+            strategy.check(request)
+            refusals.append(None)
+        except (MemberRecordError, ValueError) as error:
+            refusals.append(error)
+    forget, retain, _ = parts
+    return len(forget), None if retain is None else len(retain), refusals
 
 
 def prepared_request(estimator, strategy, forget, retain, reference, fingerprint_key):
     """Find the rows and check that the strategy has what it needs; change nothing."""
+    parts = _parts(estimator, forget, retain, reference, fingerprint_key)
+    _check_data_at_hand(estimator, strategy, *parts[1:])
+    request, refitted = _request(estimator, *parts)
+    strategy.check(request)
+    return parts[0], parts[1], request, refitted
+
+
+def _parts(estimator, forget, retain, reference, fingerprint_key):
     forget = _forget_part(estimator, *forget, fingerprint_key)
     retain = _retain_part(estimator, forget, *retain, fingerprint_key)
-    reference = _reference_part(estimator, forget, *reference, fingerprint_key)
-    _check_data_at_hand(estimator, strategy, retain, reference)
-    request, refitted = _request(estimator, forget, retain, reference)
-    strategy.check(request)
-    return forget, retain, request, refitted
+    return forget, retain, _reference_part(estimator, forget, *reference, fingerprint_key)
 
 
 def _forget_part(estimator, X, y, index, key):
@@ -256,11 +292,11 @@ def _request(estimator, forget, retain, reference):
         refitted["trained"] = estimator._trained(data, seed)
         return refitted["trained"].run
 
-    def importance(kind):
+    def importance(kind, params):
         if retain is None:
             return estimator._importances[kind]
         seen = np.concatenate([~part.held_out for part in parts]) if with_record else slice(None)
-        return importance_of(network, estimator.params_, records[seen], kind)
+        return importance_of(network, params, records[seen], kind)
 
     request = UnlearningRequest(
         network=network,

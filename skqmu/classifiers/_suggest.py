@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._validation import check_is_fitted
-from ..exceptions import MemberRecordError, NotATrainingSampleError
 from ..unlearning import STRATEGIES
 from ._request import possible_request
 
@@ -78,21 +77,28 @@ def suggest_strategy(estimator, X_forget=None, y_forget=None, **request):
     ('retrain', True)
     """
     check_is_fitted(estimator, "params_")
+    strategies = {name: factory() for name, factory in STRATEGIES.items()}
+    n_forget, n_retain, refusals = possible_request(
+        estimator, strategies.values(), X_forget, y_forget, **request
+    )
+    whole = estimator.n_iter_ * n_retain if n_retain else np.nan
     rows = []
-    for name, factory in STRATEGIES.items():
-        strategy = factory()
-        row = {"name": name, "kind": strategy.kind, "advice": strategy.advice}
-        try:
-            n_forget, n_retain = possible_request(estimator, strategy, X_forget, y_forget, request)
-        except NotATrainingSampleError:
-            raise
-        except (MemberRecordError, ValueError) as error:
-            rows.append({**row, "possible": False, "cost": np.nan, "why_not": str(error)})
-            continue
-        spent = strategy.gradient_rows(n_forget, n_retain)
-        whole = estimator.n_iter_ * n_retain if n_retain else np.nan
-        cost = 1.0 if name == "retrain" else spent / whole if np.isfinite(whole) else np.nan
-        rows.append({**row, "possible": True, "cost": float(cost), "why_not": ""})
+    for (name, strategy), refusal in zip(strategies.items(), refusals, strict=True):
+        cost = np.nan
+        if refusal is None:
+            cost = 1.0
+            if name != "retrain":
+                cost = strategy.gradient_rows(n_forget, n_retain or 0) / whole
+        rows.append(
+            {
+                "name": name,
+                "possible": refusal is None,
+                "kind": strategy.kind,
+                "cost": float(cost),
+                "why_not": "" if refusal is None else str(refusal),
+                "advice": strategy.advice,
+            }
+        )
     order = {"exact": 0, "certified": 1, "approximate": 2}
     rows.sort(key=lambda r: (not r["possible"], order[r["kind"]], np.nan_to_num(r["cost"], nan=9)))
     return StrategyTable(rows)

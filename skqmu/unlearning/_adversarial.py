@@ -84,6 +84,10 @@ class AdversarialUniform(Ascent):
         self.lam = lam
         self.clip = clip
 
+    def _stream_rows(self, n_forget, n_retain):
+        rows = super()._stream_rows(n_forget, n_retain)
+        return {**rows, "search": rows["forget"]}  # of x_adv, by the inputs
+
     def validate(self):
         super().validate()
         if self.clip is not None and not (len(self.clip) == 2 and self.clip[0] < self.clip[1]):

@@ -20,7 +20,9 @@ class Composite(UnlearningStrategy):
     Notes
     -----
     Source: the alternating unlearn/repair schedules of Su et al. 2025 (arXiv 2509.06086).
-    Approximate, whatever its parts are.
+    A later part sees the parameters that the one before it left: they are its teacher,
+    its anchor, and what its importances are measured at. Approximate; parts that are exact
+    or certified by themselves are refused.
 
     Examples
     --------
@@ -74,7 +76,7 @@ class Composite(UnlearningStrategy):
                 request.seed.entropy, spawn_key=(*request.seed.spawn_key, number)
             )
             outcomes.append(part.unlearn(replace(request, params=params, seed=seed)))
-            params = outcomes[-1].params
+            params = request.settled(outcomes[-1].params)
         return Outcome(
             params=params,
             stop_reason="; ".join(o.stop_reason for o in outcomes),

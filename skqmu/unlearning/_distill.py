@@ -35,8 +35,8 @@ class SCRUB(Ascent):
     msteps : int or None, default=None
         Epochs that disobey; None: all.
     rewind : bool, default=False
-        Return the epoch whose forget error is closest to the error on held-out records of
-        the same classes (SCRUB+R). Takes the place of `stop`.
+        Return the epoch whose forget error is closest to the error that the last epoch
+        makes on held-out records of the same classes (SCRUB+R). Takes the place of `stop`.
     jitter : float, default=0.01
         Standard deviation of a normal displacement of the parameters at the start.
     learning_rate_init : float or None, default=None
@@ -53,8 +53,9 @@ class SCRUB(Ascent):
     Notes
     -----
     Source: Kurmanji et al. 2023 (arXiv 2302.09880), who use ``lam_r=0.5``, ``gamma=1``,
-    ``msteps=3``; the defaults are those of HQML (arXiv 2512.19253), whose SCRUB(+R) saves
-    the rewind checkpoint and never loads it. Deviations: the stop rule; and `jitter`,
+    ``msteps=3``; the defaults are those of HQML
+    (arXiv 2512.19253), whose SCRUB(+R) saves the rewind checkpoint and never loads it.
+    Deviations: the stop rule; and `jitter`,
     because where S equals T the gradient of KL(T || S) is exactly 0: published runs leave
     that point by the rounding noise of single precision, which is not a method.
 
@@ -118,7 +119,8 @@ class SCRUB(Ascent):
 
     def start(self, request):
         rng = np.random.default_rng(request.seed)
-        return request.params + rng.normal(0.0, self.jitter, len(request.params))
+        moved = request.params + rng.normal(0.0, self.jitter, len(request.params))
+        return request.network.with_buffers(moved, request.params)
 
     def hooks(self, request):
         return [_Rewind(request)] if self.rewind else super().hooks(request)
@@ -159,7 +161,7 @@ class _Rewind(Hook):
         self.reference = request.reference
         shared = np.intersect1d(self.forget.labels, self.reference.labels)
         self.comparable = len(shared) > 0
-        self.best, self.best_params, self.best_epoch = np.inf, None, 0
+        self.epochs = []
         if not self.comparable:
             note = (
                 "rewind has no held-out records of the forgotten rows' classes, and the last "
@@ -168,24 +170,28 @@ class _Rewind(Hook):
             self.notes.append(note)
             warnings.warn(note, UnlearningWarning, stacklevel=2)
             return
-        reference = self.reference[np.isin(self.reference.labels, shared)]
-        share = class_shares(self.forget.labels, reference.labels)
-        self.target = float(share @ self._wrong(request.params, reference)) / share.sum()
+        self.forget = self.forget[np.isin(self.forget.labels, shared)]
+        self.reference = self.reference[np.isin(self.reference.labels, shared)]
+        share = class_shares(self.forget.labels, self.reference.labels)
+        self.share = share / share.sum()
 
     def _wrong(self, params, records):
-        return self.network.forward(params, records.X)[0].argmax(axis=1) != records.labels
+        return self.network.logits(params, records.X).argmax(axis=1) != records.labels
 
     def after_epoch(self, run):
         if self.comparable:
-            distance = abs(self._wrong(run.params, self.forget).mean() - self.target)
-            if distance < self.best:
-                self.best, self.best_params, self.best_epoch = distance, run.params, run.epoch
+            self.epochs.append((self._wrong(run.params, self.forget).mean(), run.params))
         return False
 
     def end(self, run):
-        if run.finished and self.best_params is not None:
-            run.move(self.best_params)
-            run.stop_reason = f"rewound to epoch {self.best_epoch} of {run.epoch}"
+        if not run.finished or not self.epochs:
+            return
+        target = float(self.share @ self._wrong(run.params, self.reference))
+        distances = [abs(error - target) for error, _ in self.epochs]
+        best = int(np.argmin(distances))
+        run.move(self.epochs[best][1])
+        run.kept_epoch = best + 1
+        run.stop_reason = f"rewound to epoch {best + 1} of {run.epoch}"
 
 
 class BadTeacher(Ascent):
@@ -351,7 +357,7 @@ class DistributionGuided(Ascent):
 def _guide(request, beta):
     """Target distribution of each forgotten row, shape (n_f, C)."""
     forget = request.forget
-    logits, _ = request.network.forward(request.params, forget.X)
+    logits = request.network.logits(request.params, forget.X)
     log_p = log_softmax(logits, axis=1)
     guide = np.zeros_like(log_p)
     for label in np.unique(forget.labels):
@@ -374,4 +380,4 @@ def _log_mean(log_p):
 
 def _probabilities(request, records, params=None, temperature=1.0):
     params = request.params if params is None else params
-    return softmax(request.network.forward(params, records.X)[0] / temperature, axis=1)
+    return softmax(request.network.logits(params, records.X) / temperature, axis=1)

@@ -200,12 +200,15 @@ class SaliencyUnlearning(Ascent):
         )
         self.threshold = threshold
 
+    def gradient_rows(self, n_forget, n_retain):
+        return n_forget + super().gradient_rows(n_forget, n_retain)
+
     def objective(self, request):
         forget = request.forget
         logits, tape = request.network.forward(request.params, forget.X)
         d_logits = cross_entropy_gradient(logits, forget.targets, forget.weights / len(forget))
         saliency = np.abs(request.network.backward(tape, d_logits)[0])
-        n_moving = max(1, round(self.threshold * len(saliency)))
+        n_moving = max(1, round(self.threshold * request.network.layout.n_parameters))
         trainable = np.zeros(len(saliency), dtype=bool)
         trainable[np.argsort(-saliency, kind="stable")[:n_moving]] = True
         return Objective(
@@ -304,7 +307,7 @@ class _BalancedObjective(Objective):
 def _most_similar(request):
     """Index of the class most similar to each class, shape (C,)."""
     parts = [request.forget, request.retain]
-    logits = np.concatenate([request.network.forward(request.params, part.X)[0] for part in parts])
+    logits = np.concatenate([request.network.logits(request.params, part.X) for part in parts])
     labels = np.concatenate([part.labels for part in parts])
     n_classes = logits.shape[1]
     means = np.zeros((n_classes, n_classes))

@@ -66,6 +66,12 @@ class StopRule(Hook):
                 "early_stopping=True."
             )
             return
+        alone = np.setdiff1d(forget.labels, shared)
+        if len(alone):
+            self._warn(
+                f"the stop rule has no held-out records of {len(alone)} of the forgotten rows' "
+                "classes and goes by the rows of the other classes."
+            )
         forget = forget[np.isin(forget.labels, shared)]
         reference = reference[np.isin(reference.labels, shared)]
         share = class_shares(forget.labels, reference.labels)
@@ -101,7 +107,7 @@ class StopRule(Hook):
         warnings.warn(message, UnlearningWarning, stacklevel=2)
 
     def _logits(self, params, records):
-        return self.network.forward(params, records.X)[0]
+        return self.network.logits(params, records.X)
 
     def _loss(self, params, records):
         return cross_entropy(self._logits(params, records), records.targets)
