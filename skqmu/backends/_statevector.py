@@ -9,6 +9,7 @@ from .._validation import check_choice
 from ..circuits._build import parameter_list
 from ..circuits._compile import check_width, compile_program
 from ._base import BaseBackend, Executable
+from ._gatewise import GateByGate
 from ._run import Engine
 from ._threads import limit_blas_threads
 
@@ -141,6 +142,7 @@ class StatevectorExecutable(Executable):
         self.max_memory = max_memory
         self.chunk_size = chunk_size
         self._engine = Engine(program, dtype)
+        self._gatewise = GateByGate(program)
 
     def limit_threads(self):
         """Return a context manager that holds BLAS at the backend's number of threads."""
@@ -242,6 +244,73 @@ class StatevectorExecutable(Executable):
         if tape.squeeze:
             d_inputs, d_weights = d_inputs[0], d_weights[0]
         return d_inputs if need_inputs else None, d_weights if need_weights else None
+
+    def jacobian(self, inputs, weights):
+        """Return all derivatives, record by record.
+
+        Returns
+        -------
+        d_inputs : ndarray of shape (B, n_outputs, n_inputs)
+        d_weights : ndarray of shape (B, n_outputs, n_weights)
+        """
+        values, tape = self.forward(inputs, weights)
+        if values.ndim != 2:
+            raise ValueError("jacobian takes one model: weights of shape (n_weights,).")
+        d_inputs = np.empty((*values.shape, self.n_inputs))
+        d_weights = np.empty((*values.shape, self.n_weights))
+        for output in range(self.n_outputs):
+            cotangent = np.zeros(values.shape)
+            cotangent[:, output] = 1.0
+            d_inputs[:, output], d_weights[:, output] = self.backward(
+                tape, cotangent, per_sample=True
+            )
+        return d_inputs, d_weights
+
+    def quantum_fisher(self, inputs, weights, *, average=False):
+        """Return the diagonal quantum Fisher information of the weights.
+
+        ``F_kk = 4 (<d_k psi|d_k psi> - |<psi|d_k psi>|^2)`` for each record, through the
+        chain rule where a weight enters expressions or several gates (Meyer 2021,
+        arXiv 2103.15191, eq. 21). The readout does not matter: this is the state's
+        information.
+
+        Parameters
+        ----------
+        inputs : array-like of shape (B, n_inputs)
+        weights : array-like of shape (n_weights,)
+        average : bool, default=False
+            Return the mean over the records, shape (n_weights,).
+
+        Returns
+        -------
+        ndarray of shape (B, n_weights)
+        """
+        inputs, weights = self._one_model(inputs, weights)
+        rows = self._gatewise_rows(inputs, 2 + self.n_weights)
+        information = [self._gatewise.fisher(inputs[own], weights) for own in rows]
+        information = np.concatenate(information or [np.zeros((0, self.n_weights))])
+        return information.mean(axis=0) if average else information
+
+    def statevectors(self, inputs, weights):
+        """Return the final states, shape (B, 2**n_qubits), up to a global phase."""
+        inputs, weights = self._one_model(inputs, weights)
+        rows = self._gatewise_rows(inputs, 3)
+        states = [self._gatewise.states(inputs[own], weights).T for own in rows]
+        return np.concatenate(states or [np.zeros((0, 2**self.n_qubits), complex)])
+
+    def _one_model(self, inputs, weights):
+        inputs, weights = self._checked(inputs, weights)
+        if weights.ndim != 1 or inputs.ndim != 2:
+            raise ValueError(
+                "one model at a time: inputs of shape (n_samples, n_inputs) and weights of "
+                f"shape (n_weights,); got {inputs.shape} and {weights.shape}."
+            )
+        return inputs, weights
+
+    def _gatewise_rows(self, inputs, n_vectors):
+        """Slices of rows whose `n_vectors` states a row fit into memory."""
+        size = max(1, self.max_memory // (3 * n_vectors * 16 * 2**self.n_qubits))
+        return [slice(i, i + size) for i in range(0, len(inputs), size)]
 
     def _pulled(self, tape, cotangent, per_sample, need_inputs, need_weights):
         """Return the slopes of shared and sampled angles."""

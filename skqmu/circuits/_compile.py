@@ -91,7 +91,9 @@ def compile_program(circuit, observables, *, inputs, weights, fusion="auto"):
     rotations = [element for element in elements if isinstance(element, Rotation)]
     periods = weight_periods(rotations, angles.nodes, len(weights))
     summary = {"windows": plan.windows, "costs": costs, "n_gates": len(circuit.data)}
-    return _Assembler(plan, angles, circuit.num_qubits).program(seen, periods, summary)
+    return _Assembler(plan, angles, circuit.num_qubits).program(
+        seen, periods, tuple(elements), summary
+    )
 
 
 class _Assembler:
@@ -110,7 +112,8 @@ class _Assembler:
         self.monomial_results = set()
         self.order = {}  # slot -> permutation that the readout takes over
 
-    def program(self, seen, periods, summary):
+    def program(self, seen, periods, elements, summary):
+        """Assemble everything."""
         start_runs, starts, prepares = self._start()
         for step in self._merged(self.plan.steps):
             self._step(step)
@@ -129,6 +132,7 @@ class _Assembler:
             readout=readout,
             constants=seen.constants,
             weight_periods=periods,
+            elements=elements,
             summary=summary,
         )
 

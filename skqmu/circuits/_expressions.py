@@ -356,6 +356,27 @@ class AngleMap:
             group.pull(steps, d_sampled[..., group.columns], add_sampled)
         return d_inputs, d_weights
 
+    def weight_slopes(self, tape):
+        """Return ``{(column, weight): slope}`` of the columns' derivatives by weights.
+
+        A slope is an array that broadcasts against (B,). Only for one model.
+        """
+        slopes = {}
+        for number, (group, steps) in enumerate(tape[2]):
+            sampled = number >= len(self._shared)
+            columns = np.flatnonzero(self.is_sampled if sampled else ~self.is_sampled)
+            columns = columns[group.columns]
+
+            def add(kind, index, slope, columns=columns):
+                if kind == "w":
+                    slope = np.broadcast_to(slope, (*slope.shape[:-1], len(columns)))
+                    for i, (column, weight) in enumerate(zip(columns, index, strict=True)):
+                        key = (int(column), int(weight))
+                        slopes[key] = slopes.get(key, 0.0) + slope[..., i]
+
+            group.pull(steps, np.ones(len(columns)), add)
+        return slopes
+
 
 def _scatter(target, index, values):
     """Add columns of `values` to columns `index` of `target`; an index may repeat."""

@@ -240,6 +240,8 @@ class Program:
         What identity terms add.
     weight_periods : ndarray of shape (n_weights,)
         Period of the outputs in each weight; inf where there is none.
+    elements : tuple
+        The circuit gate by gate, as it was before scheduling.
     summary : dict
         The cut, the steps and the estimated costs, for :meth:`describe`.
     """
@@ -257,6 +259,7 @@ class Program:
     readout: tuple
     constants: np.ndarray
     weight_periods: np.ndarray
+    elements: tuple
     summary: dict
 
     def amplitudes(self, stored=True):
