@@ -1,7 +1,22 @@
 """Backends: values that turn a circuit and numbers into expectation values and gradients."""
 
+from ._aer import AerBackend
 from ._base import BaseBackend, Executable
+from ._gradients import AdjointGradient, GradientMethod, ParameterShift, SPSAGradient
+from ._noise_stream import NoiseStream
 from ._registry import BACKENDS, resolve_backend
 from ._statevector import StatevectorBackend
 
-__all__ = ["BACKENDS", "BaseBackend", "Executable", "StatevectorBackend", "resolve_backend"]
+__all__ = [
+    "BACKENDS",
+    "AdjointGradient",
+    "AerBackend",
+    "BaseBackend",
+    "Executable",
+    "GradientMethod",
+    "NoiseStream",
+    "ParameterShift",
+    "SPSAGradient",
+    "StatevectorBackend",
+    "resolve_backend",
+]

@@ -51,6 +51,10 @@ class BaseBackend(ABC, BaseEstimator):
         """Return a context manager to hold during a fit; this one does nothing."""
         return nullcontext()
 
+    def identity(self):
+        """Return a string that is equal for backends that run circuits alike."""
+        return repr((type(self).__name__, sorted(self.get_params().items())))
+
 
 class Executable(ABC):
     """A compiled circuit with observables.
@@ -60,7 +64,14 @@ class Executable(ABC):
     n_qubits, n_inputs, n_weights, n_outputs : int
     weight_periods : ndarray of shape (n_weights,)
         Period of the expectation values in each weight; inf where there is none.
+    noise : NoiseStream or None
+        Where sampling noise comes from; None where values are exact by construction.
+    spent : Spent or None
+        Circuits and shots really run; None where running costs nothing but time.
     """
+
+    noise = None
+    spent = None
 
     @abstractmethod
     def forward(self, inputs, weights):

@@ -1,12 +1,14 @@
 """Backends by name."""
 
 from .._validation import resolve
+from ._aer import AerBackend
 from ._base import BaseBackend
 from ._statevector import StatevectorBackend
 
 __all__ = ["BACKENDS", "resolve_backend"]
 
 BACKENDS = {
+    "aer": AerBackend,
     "statevector": StatevectorBackend,
 }
 

@@ -1,0 +1,172 @@
+"""What the sampled backends share: an executable that evaluates columns of angles."""
+
+import logging
+from dataclasses import dataclass, field
+from threading import Lock
+
+import numpy as np
+from qiskit.quantum_info import SparsePauliOp
+
+from ._base import Executable
+from ._columns import ColumnCircuit
+from ._gradients import AdjointGradient, ParameterShift, SPSAGradient, resolve_gradient
+from ._measure import MeasurementPlan
+from ._noise_stream import NoiseStream
+from ._statevector import StatevectorBackend
+
+__all__ = ["PrimitiveExecutable", "Spent"]
+
+logger = logging.getLogger("skqmu.backends")
+
+
+@dataclass
+class Spent:
+    """What an executable has run since it was made.
+
+    Attributes
+    ----------
+    circuits : int
+        Circuits with numbers bound: evaluations times measurement settings.
+    shots, pubs, jobs : int
+    seconds : float
+        Charged by a device, where one says so.
+    """
+
+    circuits: int = 0
+    shots: int = 0
+    pubs: int = 0
+    jobs: int = 0
+    seconds: float = 0.0
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
+
+    def add(self, **amounts):
+        """Add to the totals (from any thread)."""
+        with self._lock:
+            for name, amount in amounts.items():
+                setattr(self, name, getattr(self, name) + amount)
+
+
+@dataclass(frozen=True)
+class _Tape:
+    inputs: np.ndarray
+    weights: np.ndarray
+    columns: np.ndarray
+    angles: object
+
+
+class PrimitiveExecutable(Executable):
+    """An executable whose values come from `_expectations`, a batch of angles at a time.
+
+    Parameters
+    ----------
+    backend : BaseBackend
+        With parameters `gradient` and `seed`.
+    circuit, observables, inputs, weights
+        As for `BaseBackend.compile`.
+
+    Attributes
+    ----------
+    columns : ColumnCircuit
+    plan : MeasurementPlan
+    frequencies : list of tuple of float
+        Of each rotation column, in the circuit that runs.
+    gradient : GradientMethod
+    noise : NoiseStream
+        Where sampling noise comes from; an estimator puts its own here.
+    spent : Spent
+    """
+
+    #: With more shifted circuits a record than this, ``gradient="auto"`` takes SPSA.
+    auto_limit = 1024
+
+    def __init__(self, backend, circuit, observables, inputs, weights):
+        self.columns = ColumnCircuit(circuit, inputs, weights)
+        self.plan = MeasurementPlan(observables, circuit.num_qubits)
+        self.n_qubits = circuit.num_qubits
+        self.n_inputs = self.columns.angle_map.n_inputs
+        self.n_weights = self.columns.angle_map.n_weights
+        self.n_outputs = len(self.plan.constant)
+        self.frequencies = self.columns.frequencies
+        self.noise = NoiseStream(backend.seed)
+        self.salt = backend.seed
+        self.spent = Spent()
+        self._source = (circuit, [SparsePauliOp(o) for o in observables], inputs, weights)
+        self._twin = None
+        self.prepare(backend)
+        self.gradient = self._chosen(backend)
+
+    def prepare(self, backend):
+        """Set up what runs circuits (before the gradient method is chosen)."""
+
+    def _expectations(self, columns):
+        """Expectation values, shape (N, n_outputs), for `columns` of shape (N, n_columns)."""
+        raise TypeError(f"{type(self).__name__} does not say how circuits run.")
+
+    def _chosen(self, backend):
+        """The gradient method; ``"auto"`` says in the log what it took and why."""
+        if not (isinstance(backend.gradient, str) and backend.gradient == "auto"):
+            return resolve_gradient(backend.gradient)
+        shift = ParameterShift()
+        n_shifts = shift.n_evaluations(self, need_inputs=False)
+        if backend.exact and not self.noisy:
+            method, why = AdjointGradient(), "values are exact and noiseless"
+        elif n_shifts <= self.auto_limit:
+            method, why = shift, f"{n_shifts} shifted circuits a record"
+        else:
+            method = SPSAGradient()
+            why = f"parameter shift would take {n_shifts} circuits a record"
+        logger.info(
+            "%s: gradient='auto' takes %s (%s)", type(backend).__name__, type(method).__name__, why
+        )
+        return method
+
+    noisy = False
+
+    @property
+    def twin(self):
+        """Exact executable of the same circuit, compiled when first asked for."""
+        if self._twin is None:
+            circuit, observables, inputs, weights = self._source
+            self._twin = StatevectorBackend().compile(
+                circuit, observables, inputs=inputs, weights=weights
+            )
+        return self._twin
+
+    @property
+    def weight_periods(self):
+        """See :class:`Executable`."""
+        return self.twin.weight_periods
+
+    def draw(self):
+        """Next seed of the noise stream (a `SeedSequence`)."""
+        return self.noise.draw(self.salt)
+
+    def run(self, columns):
+        """Evaluate columns of shape (N, n_columns); returns (N, n_outputs)."""
+        if not len(columns) or not self.plan.settings:
+            return np.broadcast_to(self.plan.constant, (len(columns), self.n_outputs)).copy()
+        return self._expectations(columns)
+
+    def forward(self, inputs, weights):
+        """See :class:`Executable`."""
+        inputs, weights = self._checked(inputs, weights)
+        if inputs.ndim != 2 or weights.ndim != 1:
+            raise ValueError(
+                "this backend evaluates one model at a time: inputs of shape (n_samples, "
+                f"{self.n_inputs}) and weights of shape ({self.n_weights},); got {inputs.shape} "
+                f"and {weights.shape}."
+            )
+        columns, angles = self.columns.evaluate(inputs, weights)
+        return self.run(columns), _Tape(inputs, weights, columns, angles)
+
+    def backward(self, tape, cotangent, per_sample=False, need_inputs=True, need_weights=True):
+        """See :class:`Executable`."""
+        cotangent = np.asarray(cotangent, dtype=float)
+        return self.gradient.backward(
+            self,
+            tape,
+            cotangent,
+            per_sample=per_sample,
+            need_inputs=need_inputs,
+            need_weights=need_weights,
+        )
