@@ -124,20 +124,31 @@ def test_import_costs_at_most_a_fifth_of_a_second_beyond_sklearn_base():
     assert min(float(run_python(code)) for _ in range(2)) <= 0.2
 
 
-@pytest.mark.parametrize("room", ROOMS)
-def test_no_room_loads_a_heavy_package_when_imported(room):
+@pytest.mark.parametrize(
+    ("rooms", "theirs"),
+    [
+        ([room for room in ROOMS if room not in LEARNING], ""),
+        (LEARNING, ", qiskit, qiskit.quantum_info"),
+    ],
+    ids=["audit", "learning"],
+)
+def test_no_room_loads_a_heavy_package_when_imported(rooms, theirs):
     # scikit-learn and qiskit load some themselves where they find them (rich, matplotlib)
-    theirs = "import sklearn.pipeline, sklearn.ensemble, scipy.stats"
-    if room in LEARNING:
-        theirs += ", qiskit, qiskit.quantum_info"
-    code = (
-        f"import sys; {theirs}; before = set(sys.modules); import skqmu.{room};"
-        "print(*sorted({m.split('.')[0] for m in set(sys.modules) - before}))"
+    theirs = f"import sklearn.pipeline, sklearn.ensemble, scipy.stats{theirs}"
+    steps = "; ".join(f"import skqmu.{room}; print('{room}', *new())" for room in rooms)
+    loaded = run_python(
+        f"import sys; {theirs}\n"
+        "def new():\n"
+        "    global before\n"
+        "    added, before = set(sys.modules) - before, set(sys.modules)\n"
+        "    return sorted({name.split('.')[0] for name in added})\n"
+        f"before = set(sys.modules)\n{steps}"
     )
-    loaded = set(run_python(code).split())
-    assert not loaded & HEAVY
-    if room not in LEARNING:
-        assert "qiskit" not in loaded
+    assert len(loaded.splitlines()) == len(rooms)
+    for line in loaded.splitlines():
+        room, *packages = line.split()
+        assert not set(packages) & HEAVY, room
+        assert room in LEARNING or "qiskit" not in packages, room
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.stem)
@@ -223,6 +234,19 @@ def test_the_gate_runs_the_commands_of_the_readme_word_for_word():
     command = "pip install '.[test]' && pytest"
     assert f"\n{command}\n" in readme
     assert f'bash -c "{command}"' in gate
+
+
+def test_the_lower_bounds_are_the_versions_that_were_tested():
+    setup = (REPOSITORY / "setup.cfg").read_text(encoding="utf-8")
+    tested = (REPOSITORY / ".ci" / "lower-bounds.txt").read_text(encoding="utf-8")
+    pins = dict(re.findall(r"^([\w-]+)==([\d.]+)$", tested, re.M))
+    section = re.search(r"install_requires =\n((?: +.*\n)+)", setup).group(1)
+    section += re.search(r"^test =\n((?: +.*\n)+)", setup, re.M).group(1)
+    for name, low in re.findall(r"^ +([\w-]+) >= ([\d.]+)$", section, re.M):
+        tested_release = pins[name].split(".")
+        assert tested_release[: low.count(".") + 1] == low.split("."), name
+        assert set(tested_release[low.count(".") + 1 :]) <= {"0"}, name
+    assert len(section.splitlines()) == len(re.findall(r">=", section))
 
 
 def test_show_versions_prints_every_dependency_and_imports_none(capsys):
