@@ -10,7 +10,7 @@ from ..exceptions import UnlearningWarning
 from ..network import log_softmax, softmax
 from ..training import Hook, Objective
 from ._base import Ascent
-from ._stop import class_shares
+from ._stop import StopRule, class_shares
 
 __all__ = ["SCRUB", "BadTeacher", "DistributionGuided"]
 
@@ -53,11 +53,11 @@ class SCRUB(Ascent):
     Notes
     -----
     Source: Kurmanji et al. 2023 (arXiv 2302.09880), who use ``lam_r=0.5``, ``gamma=1``,
-    ``msteps=3``; the defaults are those of HQML
-    (arXiv 2512.19253), whose SCRUB(+R) saves the rewind checkpoint and never loads it.
-    Deviations: the stop rule; and `jitter`,
-    because where S equals T the gradient of KL(T || S) is exactly 0: published runs leave
-    that point by the rounding noise of single precision, which is not a method.
+    ``msteps=3``; the defaults are those of HQML (arXiv 2512.19253), whose SCRUB(+R) saves
+    the rewind checkpoint and never loads it. Deviations: the stop rule, asked after each
+    epoch; and `jitter`, because where S equals T the gradient of KL(T || S) is exactly 0:
+    published runs leave that point by the rounding noise of single precision, which is not
+    a method.
 
     Examples
     --------
@@ -123,7 +123,9 @@ class SCRUB(Ascent):
         return request.network.with_buffers(moved, request.params)
 
     def hooks(self, request):
-        return [_Rewind(request)] if self.rewind else super().hooks(request)
+        if self.rewind:
+            return [_Rewind(request)]
+        return [StopRule(request, every="epoch")] if self.stop == "auto" else []
 
     def objective(self, request):
         # lam_r KL(T||S) + gamma CE(y, S) = (lam_r + gamma) CE(mixture of T and y, S) + const

@@ -36,6 +36,9 @@ class StopRule(Hook):
     Parameters
     ----------
     request : UnlearningRequest
+    every : {"step", "epoch"}, default="step"
+        When to look. ``"epoch"`` is for objectives that climb and repair in turn: between
+        the two the retained rows stand as nobody wants them.
 
     Attributes
     ----------
@@ -43,8 +46,10 @@ class StopRule(Hook):
         What could not be compared, for the log.
     """
 
-    def __init__(self, request):
+    def __init__(self, request, *, every="step"):
         self.network = request.network
+        self.every = every
+        self.epoch_start = None
         self.notes = []
         self.parts = []
         removed = np.isin(request.forget.labels, request.removed_classes)
@@ -124,10 +129,19 @@ class StopRule(Hook):
         run.stop_reason = "stop rule: the forgotten rows already look unseen at step 0"
         return True
 
+    def before_epoch(self, run):
+        self.epoch_start = run.params
+
     def after_step(self, run):
-        if not self.parts or not self._reached(run.params):
+        return self.every == "step" and self._ends(run, run.point.previous)
+
+    def after_epoch(self, run):
+        return self.every == "epoch" and self._ends(run, self.epoch_start)
+
+    def _ends(self, run, before):
+        after = run.params
+        if not self.parts or not self._reached(after):
             return False
-        before, after = run.point.previous, run.params
         low, high = 0.0, 1.0
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
