@@ -6,6 +6,7 @@ from .._validation import check_is_fitted, validate_data
 from ..exceptions import MemberRecordError
 from ..unlearning import resolve_strategy
 from ._deletion import carry_out
+from ._members import encoded_labels
 
 __all__ = ["ForgettingMixin"]
 
@@ -144,14 +145,4 @@ class ForgettingMixin:
         return record
 
     def _encoded(self, y, n_rows, name):
-        """Class indices of labels that must be known and as many as the rows."""
-        y = np.asarray(y)
-        if y.shape != (n_rows,):
-            raise ValueError(f"{name} has shape {y.shape}; expected ({n_rows},), one label a row.")
-        unknown = np.setdiff1d(y, self.classes_)
-        if len(unknown):
-            raise ValueError(
-                f"{name} holds labels {unknown.tolist()} that are not in "
-                f"classes_={self.classes_.tolist()}."
-            )
-        return np.searchsorted(self.classes_, y)
+        return encoded_labels(y, self.classes_, n_rows, name)

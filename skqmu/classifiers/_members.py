@@ -1,5 +1,6 @@
 """The member record: which rows a classifier was trained on, and which it forgot."""
 
+import copy
 import hashlib
 import hmac
 import secrets
@@ -10,7 +11,7 @@ import numpy as np
 from ..exceptions import AlreadyForgottenError, MemberRecordError, NotATrainingSampleError
 from ._matching import column_scale, match_rows, row_digests
 
-__all__ = ["MemberRecord", "check_key"]
+__all__ = ["MemberRecord", "check_key", "encoded_labels"]
 
 # Forgotten rows are remembered, within this process only, by a hash under a key that is
 # never written anywhere: asking twice gets a precise answer, a pickle gives nothing away.
@@ -100,6 +101,10 @@ class MemberRecord:
 
     def __getstate__(self):
         return {**vars(self), "tombstones": frozenset()}
+
+    def __deepcopy__(self, memo):
+        # Within the process a copy remembers what a pickle must not.
+        return type(self)(**copy.deepcopy(vars(self), memo))
 
     def __len__(self):
         return len(self.labels)
@@ -321,6 +326,32 @@ class MemberRecord:
             origin=np.concatenate([self.origin, origin]),
         )
         return record, places
+
+
+def encoded_labels(y, classes, n_rows, name):
+    """Class indices of labels that must be known, and as many as the rows.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_rows,)
+    classes : ndarray of shape (n_classes,)
+    n_rows : int
+    name : str
+        The argument that `y` was given as, for messages.
+
+    Returns
+    -------
+    ndarray of int of shape (n_rows,)
+    """
+    y = np.asarray(y)
+    if y.shape != (n_rows,):
+        raise ValueError(f"{name} has shape {y.shape}; expected ({n_rows},), one label a row.")
+    unknown = np.setdiff1d(y, classes)
+    if len(unknown):
+        raise ValueError(
+            f"{name} holds labels {unknown.tolist()} that are not in classes_={classes.tolist()}."
+        )
+    return np.searchsorted(classes, y)
 
 
 def _few(rows, n=5):
