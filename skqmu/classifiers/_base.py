@@ -1,7 +1,6 @@
 """What every classifier of skqmu shares: fit, predict, forget, release."""
 
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from .._validation import (
     validate_data,
     validate_params,
 )
-from ..backends import BACKENDS, BaseBackend
+from ..backends import BACKENDS, BaseBackend, NoiseStream
 from ..exceptions import MemberRecordError
 from ..training import Point, SklearnCallbacks, UpdateLog
 from ..unlearning import UnlearningStrategy, importance_of, resolve_strategy
@@ -26,6 +25,7 @@ from ._fitting import (
     LATER_FITS,
     FitData,
     Trained,
+    all_or_nothing,
     initial_params,
     make_records,
     make_run,
@@ -126,7 +126,7 @@ class BaseUnlearningClassifier(
         TrainingDivergedError
             Likewise.
         """
-        with _all_or_nothing(self):
+        with all_or_nothing(self):
             self._check_parameters()
             self._check_members_can_be_kept(fingerprint_key)
             resuming = self.warm_start and hasattr(self, "params_")
@@ -153,6 +153,7 @@ class BaseUnlearningClassifier(
 
     def _start_afresh(self):
         self._seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        self._noise = NoiseStream(self._seed)
         self._n_fits = 0
         self._structure = self._structure_for(self.n_features_in_)
         self._artefacts = ()
@@ -293,7 +294,7 @@ class BaseUnlearningClassifier(
         self : object
             Rows that come again with the same label count once in the member record.
         """
-        with _all_or_nothing(self):
+        with all_or_nothing(self):
             self._check_parameters()
             self._check_members_can_be_kept(fingerprint_key)
             first = not hasattr(self, "params_")
@@ -400,22 +401,9 @@ class BaseUnlearningClassifier(
             "classes_": self.classes_,
             "n_features_in_": self.n_features_in_,
             "_structure": self._structure,
+            "_noise": self._noise,
             **{k: v for k, v in vars(self).items() if k == "feature_names_in_"},
         }
-
-
-@contextmanager
-def _all_or_nothing(estimator):
-    """Restore the estimator's attributes if anything goes wrong (they are never mutated)."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        # `with_callbacks` cleans up what it set, and must find it.
-        kept = {k: v for k, v in vars(estimator).items() if k.startswith(("_callback", "_skl"))}
-        vars(estimator).clear()
-        vars(estimator).update({**before, **kept})
-        raise
 
 
 def _described(given):

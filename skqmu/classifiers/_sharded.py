@@ -1,6 +1,5 @@
 """`ShardedClassifier` (SISA): exact deletion by retraining only what saw the row."""
 
-import copy
 import time
 from numbers import Integral
 from pathlib import Path
@@ -23,8 +22,10 @@ from .._validation import (
 from ..exceptions import MemberRecordError
 from ..unlearning import UPSTREAM, Assumption, Certificate
 from ._deletion import BEYOND_REACH
+from ._fitting import all_or_nothing
 from ._members import MemberRecord
-from ._meta import aligned_proba, draw_seed, fit_clone, with_seed
+from ._meta import aligned_proba, draw_seed
+from ._shards import slices_of, train_shard
 
 __all__ = ["ShardedClassifier"]
 
@@ -61,13 +62,16 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     expected_refit_fraction_ : float
         Expected cost of deleting one random row, as a share of the rows that a whole
         training goes through.
+    fit_cost_ : dict
+        Rows, circuits and shots of all shards' training (nan where they do not count them).
     unlearning_log_ : list of dict
 
     Notes
     -----
     Source: Bourtoule et al. 2021 (arXiv 1912.03817). Rows are dealt class by class, so that
     shards know all classes as far as rows suffice (the paper deals at random); a shard with
-    rows of one class only predicts that class. The result of a deletion equals `fit` on the
+    rows of one class only predicts that class; a slice that brings a class which the model
+    before it does not know starts afresh. The result of a deletion equals `fit` on the
     remaining rows with the same assignment and seeds, exactly.
 
     Examples
@@ -135,6 +139,13 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         -------
         self : object
         """
+        with all_or_nothing(self):
+            replaced = [m for slices in getattr(self, "models_", ()) for m in slices]
+            self._fit(X, y, assignment)
+        self._discard(replaced, self.models_)
+        return self
+
+    def _fit(self, X, y, assignment):
         validate_params(self)
         if self.n_slices > 1 and "warm_start" not in self.estimator.get_params():
             raise ValueError(
@@ -159,9 +170,9 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self._members = members
         self._seeds = shard_seeds
         self.models_ = models
+        self.fit_cost_ = self._cost(model for slices in models for model in slices)
         self.unlearning_log_ = []
         self.expected_refit_fraction_ = self._expected_refit_fraction()
-        return self
 
     def _dealt(self, labels, rng):
         """Shard and slice of each row: every class is dealt evenly, slice by slice."""
@@ -192,10 +203,10 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     def _train(self, members, assignment, classes, seeds, first, old):
         """Models of all shards, kept up to slice ``first[shard]``, trained from there."""
         fitted = joblib.Parallel(n_jobs=self.n_jobs)(
-            joblib.delayed(_train_shard)(
+            joblib.delayed(train_shard)(
                 self.estimator,
                 seeds[shard],
-                _slices(members, assignment, classes, shard, self.n_slices),
+                slices_of(members, assignment, classes, shard, self.n_slices),
                 classes,
                 first[shard],
                 self._load(old[shard][first[shard] - 1]) if old and first[shard] else None,
@@ -223,6 +234,17 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     @staticmethod
     def _load(stored):
         return joblib.load(stored) if isinstance(stored, Path) else stored
+
+    def _cost(self, models):
+        """What training the models cost, summed; nan where they do not count it."""
+        unknown = dict.fromkeys(("forward_rows", "gradient_rows", "circuits", "shots"), np.nan)
+        fitted = [self._load(model) for model in models if model is not None]
+        costs = [
+            getattr(model, "fit_cost_", unknown)
+            for model in fitted
+            if not isinstance(model, DummyClassifier)
+        ]
+        return {name: sum(cost[name] for cost in costs) for name in unknown}
 
     def _expected_refit_fraction(self):
         """Mean over the rows of what their deletion costs, over the cost of all."""
@@ -284,7 +306,7 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "models_")
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        labels = None if y is None else np.searchsorted(self.classes_, np.asarray(y))
+        labels = None if y is None else self._encoded(y, len(X), "y")
         return np.array(
             [
                 len(entries) > 0
@@ -327,8 +349,6 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         keep = np.ones(len(record), dtype=bool)
         keep[entries] = False
         members, assignment = record.without(entries), self.assignment_[keep]
-        models = self._train(members, assignment, self.classes_, self._seeds, first, self.models_)
-        removed = [m for s, f in zip(self.models_, first, strict=True) for m in s[f:]]
         entry = {
             "strategy": "ShardedRetrain",
             "params": {"n_shards": self.n_shards, "n_slices": self.n_slices},
@@ -340,14 +360,36 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 np.setdiff1d(record.labels[entries], members.labels)
             ].tolist(),
             "shards_refitted": int(sum(f < self.n_slices for f in first)),
-            "seconds": time.perf_counter() - started,
-            "certificate": Certificate("exact", assumptions=[Assumption(UPSTREAM, checked=False)]),
-            "notes": self._discard(removed, models),
-            "beyond_reach": BEYOND_REACH,
         }
-        self.models_, self._members, self.assignment_ = models, members, assignment
-        self.unlearning_log_ = [*self.unlearning_log_, entry]
+        try:
+            models = self._train(
+                members, assignment, self.classes_, self._seeds, first, self.models_
+            )
+        except BaseException as error:
+            entry.update(
+                status="interrupted" if isinstance(error, KeyboardInterrupt) else "failed",
+                error=f"{type(error).__name__}: {error}",
+                seconds=time.perf_counter() - started,
+            )
+            self.unlearning_log_ = [*self.unlearning_log_, entry]
+            raise
+        entry.update(
+            seconds=time.perf_counter() - started,
+            cost=self._cost(m for s, f in zip(models, first, strict=True) for m in s[f:]),
+            certificate=Certificate("exact", assumptions=[Assumption(UPSTREAM, checked=False)]),
+            notes=[],
+            beyond_reach=BEYOND_REACH,
+        )
+        removed = [m for s, f in zip(self.models_, first, strict=True) for m in s[f:]]
+        # At once, and before files go: an interrupt finds the old models or the new.
+        vars(self).update(
+            models_=models,
+            _members=members,
+            assignment_=assignment,
+            unlearning_log_=[*self.unlearning_log_, entry],
+        )
         self.expected_refit_fraction_ = self._expected_refit_fraction()
+        entry["notes"] += self._discard(removed, models)
         return self
 
     def _entries(self, X, y, index):
@@ -358,22 +400,23 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 raise ValueError("y_forget= goes with X_forget=.")
             entries = self._record().locate(index)
         else:
-            if len(X) == 0:
+            if np.shape(X)[:1] == (0,):
                 raise ValueError("X_forget holds no rows: there is nothing to forget.")
             X = validate_data(self, X, dtype=np.float64, reset=False)
-            labels = None
-            if y is not None:
-                unknown = np.setdiff1d(y, self.classes_)
-                if len(unknown) or len(y) != len(X):
-                    raise ValueError(
-                        f"y_forget must give one of classes_={self.classes_.tolist()} for each of "
-                        f"{len(X)} rows."
-                    )
-                labels = np.searchsorted(self.classes_, np.asarray(y))
+            labels = None if y is None else self._encoded(y, len(X), "y_forget")
             entries = self._record().find(X, labels)
         if len(entries) == 0:
             raise ValueError("index= names no rows: there is nothing to forget.")
         return entries
+
+    def _encoded(self, y, n_rows, name):
+        y = np.asarray(y)
+        if y.shape != (n_rows,) or len(np.setdiff1d(y, self.classes_)):
+            raise ValueError(
+                f"{name} must give one of classes_={self.classes_.tolist()} for each of {n_rows} "
+                "rows."
+            )
+        return np.searchsorted(self.classes_, y)
 
     def _record(self):
         if self._members is None:
@@ -387,9 +430,16 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         """Delete files of models that saw a forgotten row."""
         kept = {model for slices in models for model in slices if isinstance(model, Path)}
         files = {model for model in removed if isinstance(model, Path)} - kept
+        left = []
         for path in files:
-            path.unlink(missing_ok=True)
-        return [f"{len(files)} slice files were deleted."] if files else []
+            try:
+                path.unlink(missing_ok=True)
+            except OSError:
+                left.append(str(path))
+        notes = [f"{len(files) - len(left)} slice files were deleted."] if files else []
+        if left:
+            notes.append(f"slice files that saw the rows could not be deleted: {', '.join(left)}.")
+        return notes
 
     def release(self):
         """A copy that only predicts, without rows, earlier slices and log.
@@ -407,37 +457,3 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         released.models_ = [[m.release() if hasattr(m, "release") else m] for m in last]
         released._members = None
         return released
-
-
-def _slices(members, assignment, classes, shard, n_slices):
-    """Rows of a shard, cumulated slice by slice: (X, y) each."""
-    parts = []
-    for number in range(n_slices):
-        rows = (assignment[:, 0] == shard) & (assignment[:, 1] <= number)
-        parts.append((members.X[rows], classes[members.labels[rows]]))
-    return parts
-
-
-def _train_shard(estimator, seed, slices, classes, first, model):
-    """Models of the slices from `first` on, each going on from the one before."""
-    models = []
-    for number, (X, y) in enumerate(slices):
-        if number < first:
-            continue
-        if len(X) == 0:
-            models.append(None)
-            continue
-        if len(np.unique(y)) == 1:
-            # Most classifiers refuse a single class; nothing else can be learned from it.
-            model, trained = DummyClassifier(strategy="prior").fit(X, y), None
-        elif model is None or isinstance(model, DummyClassifier):
-            trained = with_seed(estimator, seed)
-        else:
-            trained = copy.deepcopy(model)
-        if trained is not None:
-            if len(slices) > 1:
-                trained.set_params(warm_start=True)
-            fresh = not hasattr(trained, "classes_")
-            model = fit_clone(trained, X, y, classes) if fresh else trained.fit(X, y)
-        models.append(model)
-    return models
