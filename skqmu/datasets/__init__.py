@@ -3,6 +3,8 @@
 from skqmu.datasets._forget import forget_split
 from skqmu.datasets._large import load_covertype, load_fashion_mnist, load_mnist
 from skqmu.datasets._load import EMBEDDED, load
+from skqmu.datasets._sample import load_fashion_sample
+from skqmu.datasets._study_h import study_h_split
 from skqmu.datasets._synthetic import make_memorisation
 
 __all__ = [
@@ -11,6 +13,8 @@ __all__ = [
     "load",
     "load_covertype",
     "load_fashion_mnist",
+    "load_fashion_sample",
     "load_mnist",
     "make_memorisation",
+    "study_h_split",
 ]

@@ -1,83 +1,33 @@
-"""Loaders of large data sets, and the study's rows."""
+"""The packaged images, and the rows of Study H."""
 
-import gzip
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 
-from skqmu.datasets import (
-    load_covertype,
-    load_fashion_mnist,
-    load_mnist,
-    study_h_split,
-)
+from skqmu.datasets import load_fashion_mnist, load_fashion_sample, load_mnist, study_h_split
 from skqmu.datasets._study_h import _torch_randperm
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
 
 def test_the_packaged_sample_holds_twenty_images_a_class_and_its_notice():
-    sample = load_fashion_mnist(sample=True)
-    assert sample.X.shape == (200, 28, 28)
-    assert sample.X.dtype == np.float32
+    sample = load_fashion_sample()
+    assert sample.X.shape == (200, 784)
     assert 0.0 <= sample.X.min() < sample.X.max() <= 1.0
     assert np.bincount(sample.y).tolist() == [20] * 10
-    import skqmu.datasets
-
-    notice = Path(skqmu.datasets.__file__).parent / "data" / "FASHION_MNIST_LICENSE.txt"
+    notice = files("skqmu.datasets") / "data" / "FASHION_MNIST_LICENSE.txt"
     assert "Zalando SE" in notice.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("suffix", [".npz", ".csv", ".csv.gz"])
-def test_the_same_images_come_from_every_kind_of_file(tmp_path, suffix):
-    X = np.random.default_rng(0).integers(0, 256, (3, 28, 28)).astype(np.uint8)
-    y = np.array([2, 0, 1], dtype=np.uint8)
-    path = tmp_path / f"images{suffix}"
-    if suffix == ".npz":
-        np.savez(path, X=X, y=y)
-    else:
-        rows = [",".join(map(str, [*image.ravel(), label])) for image, label in zip(X, y)]
-        text = "\n".join([",".join([*(f"p{i}" for i in range(784)), "label"]), *rows])
-        with (gzip.open if suffix.endswith("gz") else open)(path, "wt") as file:
-            file.write(text)
-    data = load_mnist(path)
-    np.testing.assert_allclose(data.X, X / 255.0, rtol=1e-6)
-    assert data.y.tolist() == [2, 0, 1]
-
-
-def test_a_csv_file_without_a_header_is_read_whole(tmp_path):
-    table = np.column_stack([np.random.default_rng(0).random((4, 54)), [1, 2, 7, 5]])
-    path = tmp_path / "cover.csv"
-    np.savetxt(path, table, delimiter=",")
-    data = load_covertype(path)
-    np.testing.assert_allclose(data.X, table[:, :-1])
-    assert data.y.tolist() == [1, 2, 7, 5]
-
-
-@pytest.mark.parametrize(
-    ("arrays", "message"),
-    [
-        ({"X": np.zeros((2, 28, 28))}, "holds no array 'y'"),
-        ({"X": np.zeros((2, 27, 28)), "y": np.zeros(2)}, r"shape \(2, 27, 28\)"),
-        ({"X": np.zeros((2, 784)), "y": np.zeros(3)}, r"shape \(3,\)"),
-    ],
-)
-def test_a_file_without_such_images_is_refused(tmp_path, arrays, message):
-    np.savez(tmp_path / "bad.npz", **arrays)
-    with pytest.raises(ValueError, match=message):
-        load_mnist(tmp_path / "bad.npz")
-
-
-def test_other_files_and_contradictions_are_refused(tmp_path):
-    (tmp_path / "x.txt").write_text("1")
-    with pytest.raises(ValueError, match="neither"):
-        load_mnist(tmp_path / "x.txt")
-    with pytest.raises(ValueError, match="needs no path"):
-        load_fashion_mnist("x.npz", sample=True)
-    with pytest.raises(FileNotFoundError, match="does not exist"):
-        load_fashion_mnist(tmp_path / "gone.npz")
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data folder is absent")
+def test_the_packaged_sample_is_a_part_of_the_original():
+    sample, whole = load_fashion_sample(), load_fashion_mnist(SHARED / "fashion_mnist_8000.npz")
+    rows = np.searchsorted(whole.index, sample.index)
+    np.testing.assert_array_equal(whole.X[rows], sample.X)
+    np.testing.assert_array_equal(whole.y[rows], sample.y)
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 700])
