@@ -1,6 +1,7 @@
 """`UnlearningClassifier`: train, forget and compare, as one estimator that can be searched."""
 
 import copy
+import inspect
 import warnings
 
 import numpy as np
@@ -25,6 +26,17 @@ def _has(name):
         return True
 
     return check
+
+
+def _takes_strategies(estimator):
+    if not forgets(estimator):
+        return False
+    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+    return "strategy" in inspect.signature(last.unlearn).parameters
+
+
+def _warn_nothing(reason):
+    warnings.warn(f"{reason}: nothing was forgotten.", UnlearningWarning, stacklevel=4)
 
 
 class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
@@ -122,12 +134,11 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             The mask names no row (a fold without any).
         """
         strategy = resolve_strategy(self.strategy)
-        retraining = isinstance(strategy, Retrain)
-        if not forgets(self.estimator) and not retraining:
+        if not isinstance(strategy, Retrain) and not _takes_strategies(self.estimator):
             raise TypeError(
-                f"estimator={type(self.estimator).__name__} has no method unlearn, so "
-                f"strategy={self.strategy!r} cannot be carried out; use strategy='retrain' or a "
-                "classifier of skqmu."
+                f"estimator={type(self.estimator).__name__} has no method unlearn that takes a "
+                f"strategy, so strategy={self.strategy!r} cannot be carried out; use "
+                "strategy='retrain' or a QNN classifier of skqmu."
             )
         if not isinstance(self.n_oracles, int | np.integer) or self.n_oracles < 0:
             raise ValueError(f"n_oracles={self.n_oracles!r} must be an integer >= 0.")
@@ -149,7 +160,7 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             unlearned = original
         elif forgets(self.estimator):
             unlearned = copy.deepcopy(original)
-            unlearn(unlearned, X_forget, y[mask], strategy=strategy)
+            self._forget(unlearned, X, y, mask, sample_weight, strategy)
         else:
             unlearned = fit_clone(self.estimator, X_retain, y[staying], classes, weights)
         seeds = draw_seed(self.random_state).spawn(self.n_oracles)
@@ -162,6 +173,28 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self.X_retain_, self.y_retain_ = X_retain, y[staying]
         self.classes_ = classes
         return self
+
+    @staticmethod
+    def _forget(model, X, y, mask, sample_weight, strategy):
+        trained = mask if sample_weight is None else mask & (sample_weight > 0)
+        if not trained.any():
+            _warn_nothing("every row of the mask has zero weight and was never trained on")
+            return
+        request = {"strategy": strategy} if _takes_strategies(model) else {}
+        last = model.steps[-1][1] if hasattr(model, "steps") else model
+        if getattr(last, "store_data", "rows") == "rows":
+            # By position: a copy that the mask does not name stays, as it does for oracles.
+            unlearn(model, index=np.flatnonzero(trained), **request)
+            return
+        staying = ~mask
+        unlearn(
+            model,
+            _safe_indexing(X, trained),
+            y[trained],
+            X_retain=_safe_indexing(X, staying),
+            y_retain=y[staying],
+            **request,
+        )
 
     def _checked(self, X):
         """Array of the fitted width; a data frame stays one, for pipelines that name columns."""
@@ -194,11 +227,7 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         if mask.all():
             raise ValueError("forget names every row; at least one must be retained.")
         if not mask.any():
-            warnings.warn(
-                "forget names no row (a fold without any?): nothing was forgotten.",
-                UnlearningWarning,
-                stacklevel=3,
-            )
+            _warn_nothing("forget names no row (a fold without any?)")
         return mask
 
     @staticmethod
@@ -226,7 +255,8 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 f"{type(self.estimator_).__name__} has no method unlearn; fit again with the rows "
                 "in the mask."
             )
-        request.setdefault("strategy", self.strategy)
+        if _takes_strategies(self.estimator_):
+            request.setdefault("strategy", self.strategy)
         if self.estimator_ is self.original_:
             self.estimator_ = copy.deepcopy(self.original_)
         unlearn(self.estimator_, X_forget, y_forget, **request)
