@@ -55,7 +55,7 @@ def load_mnist(path=None, *, n_per_class=None, classes=None, random_state=None, 
     ...     np.savez(path, X=images, y=[0, 1, 0, 1])
     ...     data = load_mnist(path, n_per_class=1, random_state=0)
     >>> data.X.shape, data.y
-    ((2, 784), array([0, 1]))
+    ((2, 784), array([1, 0]))
     """
     names = [str(digit) for digit in range(10)]
     source = _npz(path) if path is not None else _openml("mnist_784", data_home)
@@ -144,7 +144,7 @@ def load_covertype(path=None, *, n_per_class=None, classes=None, random_state=No
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = os.path.join(folder, "cover.csv")
     ...     with open(path, "w") as file:
-    ...         _ = file.write("\\n".join([header, *rows]))
+    ...         print(header, *rows, sep=chr(10), file=file)
     ...     data = load_covertype(path, classes=[2, 3])
     >>> data.X.shape, data.y
     ((3, 54), array([2, 2, 3]))
@@ -219,8 +219,7 @@ def _csv(path):
     import gzip
 
     path = Path(path)
-    opened = gzip.open(path, "rt") if path.suffix == ".gz" else open(path, encoding="utf-8")
-    with opened as file:
+    with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as file:
         header = next(csv.reader(file), [])
         if len(header) != 55 or header[-1] != "Cover_Type":
             raise ValueError(
