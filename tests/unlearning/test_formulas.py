@@ -1,0 +1,375 @@
+"""Every strategy's first steps against its formula, with gradients by finite differences."""
+
+import numpy as np
+import pytest
+
+from skqmu.classifiers._fitting import REQUESTS
+from skqmu.unlearning import (
+    SCRUB,
+    AdversarialUniform,
+    Amnesiac,
+    BadTeacher,
+    DistributionGuided,
+    FineTune,
+    FisherForgetting,
+    GradientAscent,
+    LabelComplement,
+    LastLayersFineTune,
+    LastLayersRetrain,
+    NegGradPlus,
+    NoisyFineTune,
+    RandomLabels,
+    RelativeGradientAscent,
+    SaliencyUnlearning,
+    SimilarLabelReweighting,
+)
+
+N_QUANTUM = 6
+
+
+def after(clf, data, strategy):
+    """Parameters after the strategy was carried out."""
+    clf.unlearn(data.X_f, data.y_f, strategy=strategy)
+    return clf.params_
+
+
+def request_rng(clf):
+    """The generator of the next request, as strategies draw from it."""
+    return np.random.default_rng(np.random.SeedSequence(clf._seed, spawn_key=(REQUESTS,)))
+
+
+def one_step(cls, **parameters):
+    stop = {"stop": None} if "stop" in cls().get_params() else {}
+    return cls(max_iter=1, **stop, **parameters)
+
+
+def close(moved, expected):
+    np.testing.assert_allclose(moved, expected, rtol=0, atol=2e-8)
+
+
+def test_the_hand_written_model_is_the_classifier(trained, data, hand):
+    expected = hand.log_proba(trained.params_, data.X)
+    np.testing.assert_allclose(trained.predict_log_proba(data.X), expected, atol=1e-12)
+
+
+def test_gradient_ascent(trained, data, hand):
+    theta = trained.params_
+    g_f = hand.slope(lambda p: hand.ce(p, data.X_f, data.y_f), theta)
+    close(after(trained, data, one_step(GradientAscent)), theta + hand.rate * g_f)
+
+
+def test_neg_grad_plus(trained, data, hand):
+    theta = trained.params_
+    gradient = hand.slope(
+        lambda p: hand.ce(p, data.X_r, data.y_r) - 0.7 * hand.ce(p, data.X_f, data.y_f), theta
+    )
+    close(after(trained, data, one_step(NegGradPlus, alpha=0.7)), theta - hand.rate * gradient)
+
+
+@pytest.mark.parametrize("relative", ["norm", "project"])
+def test_relative_gradient_ascent(trained, data, hand, relative):
+    theta = trained.params_
+    g_r = hand.slope(lambda p: hand.ce(p, data.X_r, data.y_r), theta)
+    g_f = hand.slope(lambda p: hand.ce(p, data.X_f, data.y_f), theta)
+    if relative == "norm":
+        g_f = g_f * np.linalg.norm(g_r) / np.linalg.norm(g_f)
+    else:
+        g_f = g_f - g_r * (g_f @ g_r) / (g_r @ g_r)
+        assert abs(g_f @ g_r) < 1e-12
+    strategy = one_step(RelativeGradientAscent, lam=0.6, relative=relative)
+    close(after(trained, data, strategy), theta - hand.rate * (g_r - 0.6 * g_f))
+
+
+@pytest.mark.parametrize("fisher_on", ["forget", "retain"])
+def test_fisher_forgetting(trained, data, hand, fisher_on):
+    theta = trained.params_
+    rows = (data.X_f, data.y_f) if fisher_on == "forget" else (data.X_r, data.y_r)
+    per_row = [
+        hand.slope(lambda p, x=x, c=c: hand.ce(p, x[None], [c]), theta)
+        for x, c in zip(*rows, strict=True)
+    ]
+    fisher = np.mean(np.square(per_row), axis=0)
+
+    def ascent(p):
+        return hand.slope(lambda q: hand.ce(q, data.X_f, data.y_f), p)
+
+    first = theta + hand.rate * ascent(theta)
+    second = first - hand.rate * (-ascent(first) + 4.0 * fisher * (first - theta))
+    strategy = FisherForgetting(lam=4.0, fisher_on=fisher_on, max_iter=2, stop=None)
+    close(after(trained, data, strategy), second)
+
+
+def test_fisher_noise_has_variance_alpha_over_the_retained_rows_fisher(trained, data, hand):
+    theta, alpha = trained.params_, 1e-3
+    per_row = [
+        hand.slope(lambda p, x=x, c=c: hand.ce(p, x[None], [c]), theta)
+        for x, c in zip(data.X_r, data.y_r, strict=True)
+    ]
+    spread = np.minimum(np.sqrt(alpha / np.mean(np.square(per_row), axis=0)), 0.5)
+    expected = theta + spread * request_rng(trained).standard_normal(len(theta))
+    moved = after(trained, data, FisherForgetting(noise=True, alpha=alpha))
+    np.testing.assert_allclose(moved, expected, atol=1e-6)
+
+
+def test_fine_tune_with_a_decaying_l1_penalty(trained, data, hand):
+    theta = trained.params_
+    wrapped = trained._network().wrapped(theta)
+
+    def step(p, wrapped, strength):
+        gradient = hand.slope(lambda q: hand.ce(q, data.X_r, data.y_r), p)
+        return p - hand.rate * (gradient + strength * np.sign(wrapped))
+
+    first = step(theta, wrapped, 0.02)
+    second = step(first, trained._network().wrapped(first), 0.01)
+    close(after(trained, data, FineTune(l1=0.02, max_iter=2)), second)
+
+
+def test_noisy_fine_tune_clips(trained, data, hand):
+    theta = trained.params_
+    g_r = hand.slope(lambda p: hand.ce(p, data.X_r, data.y_r), theta)
+    clip = 0.5 * np.linalg.norm(g_r)
+    moved = after(trained, data, one_step(NoisyFineTune, clip=clip, sigma=0.0))
+    close(moved, theta - hand.rate * 0.5 * g_r)
+
+
+def test_noisy_fine_tune_leaves_short_gradients_and_adds_noise(make_classifier, data, hand):
+    noises = []
+    for seed in range(40):
+        clf = make_classifier(random_state=seed, max_iter=1).fit(data.X, data.y)
+        theta = clf.params_
+        g_r = hand.slope(lambda p: hand.ce(p, data.X_r, data.y_r), theta)
+        moved = after(clf, data, one_step(NoisyFineTune, clip=100.0, sigma=0.3))
+        noises.append((theta - moved) / hand.rate - g_r)
+    noises = np.array(noises)
+    # 600 draws: the standard deviation's own relative error is 1/sqrt(1200).
+    assert abs(noises.std() / 0.3 - 1) < 4 / np.sqrt(2 * noises.size)
+    assert abs(noises.mean()) < 4 * 0.3 / np.sqrt(noises.size)
+
+
+def test_last_layers_fine_tune_moves_the_head_alone(trained, data, hand):
+    theta = trained.params_
+    gradient = hand.slope(lambda p: hand.ce(p, data.X_r, data.y_r), theta)
+    gradient[:N_QUANTUM] = 0
+    close(after(trained, data, one_step(LastLayersFineTune)), theta - hand.rate * gradient)
+
+
+def test_last_layers_fine_tune_as_in_hqml_climbs_behind_frozen_first_groups(trained, data, hand):
+    theta = trained.params_
+    gradient = hand.slope(lambda p: hand.ce(p, data.X_f, data.y_f), theta)
+    gradient[:N_QUANTUM] = 0
+    strategy = one_step(LastLayersFineTune, ascend=True)
+    assert strategy.requires == {"forget"}
+    close(after(trained, data, strategy), theta + hand.rate * gradient)
+
+
+def test_freezing_everything_is_refused(trained, data):
+    with pytest.raises(ValueError, match="freezes all 2 parameter groups"):
+        after(trained, data, LastLayersFineTune(k=2, ascend=True, stop=None))
+
+
+@pytest.mark.parametrize("train", ["last", "all"])
+def test_last_layers_retrain(trained, data, hand, train):
+    theta = trained.params_
+    start = theta.copy()
+    start[N_QUANTUM:] = trained._network().initial(request_rng(trained))[N_QUANTUM:]
+    gradient = hand.slope(lambda p: hand.ce(p, data.X_r, data.y_r), start)
+    if train == "last":
+        gradient[:N_QUANTUM] = 0
+    close(
+        after(trained, data, one_step(LastLayersRetrain, train=train)), start - hand.rate * gradient
+    )
+
+
+def test_scrub_disobeys_then_obeys(trained, data, hand):
+    theta = trained.params_
+    start = theta + request_rng(trained).normal(0.0, 0.05, len(theta))
+    teacher_f, teacher_r = hand.proba(theta, data.X_f), hand.proba(theta, data.X_r)
+    up = hand.slope(lambda p: hand.kl(teacher_f, p, data.X_f), start)
+    middle = start + hand.rate * 1.5 * up
+    down = hand.slope(
+        lambda p: 0.5 * hand.kl(teacher_r, p, data.X_r) + 2.0 * hand.ce(p, data.X_r, data.y_r),
+        middle,
+    )
+    strategy = one_step(SCRUB, lam_r=0.5, lam_f=1.5, gamma=2.0, jitter=0.05)
+    close(after(trained, data, strategy), middle - hand.rate * down)
+
+
+def test_scrub_disobeys_for_msteps_epochs_only(trained, data, hand):
+    theta = trained.params_
+    start = theta + request_rng(trained).normal(0.0, 0.05, len(theta))
+    teacher_f, teacher_r = hand.proba(theta, data.X_f), hand.proba(theta, data.X_r)
+    p = start + hand.rate * 1.5 * hand.slope(lambda p: hand.kl(teacher_f, p, data.X_f), start)
+    for _ in range(2):
+        p = p - hand.rate * hand.slope(lambda q: hand.kl(teacher_r, q, data.X_r), p)
+    strategy = SCRUB(msteps=1, jitter=0.05, max_iter=2, stop=None)
+    close(after(trained, data, strategy), p)
+
+
+def test_scrub_without_jitter_and_labels_stays_where_the_teacher_is(trained, data):
+    theta = trained.params_
+    close(after(trained, data, SCRUB(jitter=0.0, max_iter=3, stop=None)), theta)
+
+
+@pytest.mark.parametrize("ascend", [False, True])
+def test_similar_label_reweighting(trained, data, hand, ascend):
+    theta = trained.params_
+    logits = hand.logits(theta, data.X)
+    means = np.array([logits[data.y == c].mean(axis=0) for c in range(3)])
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    cosine = means @ means.T - 9 * np.eye(3)
+    similar = cosine.argmax(axis=1)[data.y_f]
+    g_r = hand.slope(lambda p: hand.ce(p, data.X_r, data.y_r), theta)
+    g_s = hand.slope(lambda p: hand.ce(p, data.X_f, similar), theta)
+    w = np.linalg.norm(g_r) / np.linalg.norm(g_s)
+    sign = -1 if ascend else 1
+    strategy = one_step(SimilarLabelReweighting, alpha=0.8, ascend=ascend)
+    close(after(trained, data, strategy), theta - hand.rate * (g_r + sign * 0.8 * w * g_s))
+
+
+def test_label_complement_is_the_mean_over_the_wrong_labels(trained, data, hand):
+    theta = trained.params_
+    pairs = [(x, c) for x, y in zip(data.X_f, data.y_f, strict=True) for c in range(3) if c != y]
+    X_c, y_c = np.array([x for x, _ in pairs]), np.array([c for _, c in pairs])
+    gradient = hand.slope(
+        lambda p: hand.ce(p, data.X_r, data.y_r) + 0.6 * hand.ce(p, X_c, y_c), theta
+    )
+    close(after(trained, data, one_step(LabelComplement, beta=0.6)), theta - hand.rate * gradient)
+
+
+def test_adversarial_uniform(trained, data, hand):
+    theta, eps = trained.params_, 0.2
+    uniform = np.log(3)
+
+    def divergence(p, X):
+        log_p = hand.log_proba(p, X)
+        return uniform + (np.exp(log_p) * log_p).sum(axis=1)
+
+    X_adv = data.X_f.copy()
+    for i, x in enumerate(data.X_f):
+        X_adv[i] += eps * np.sign(hand.slope(lambda z: divergence(theta, z[None])[0], x))
+    X_adv = np.clip(X_adv, -0.8, 1.5)
+    gradient = hand.slope(
+        lambda p: hand.ce(p, data.X_r, data.y_r) + 1.3 * divergence(p, X_adv).mean(), theta
+    )
+    strategy = one_step(AdversarialUniform, eps=eps, lam=1.3, clip=(-0.8, 1.5))
+    close(after(trained, data, strategy), theta - hand.rate * gradient)
+
+
+def test_adversarial_points_stay_within_the_features_ranges_by_default(trained, data):
+    objective = None
+
+    class Spy(AdversarialUniform):
+        def objective(self, request):
+            nonlocal objective
+            objective = super().objective(request)
+            return objective
+
+    after(trained, data, Spy(eps=50.0, max_iter=1, stop=None))
+    np.testing.assert_array_equal(objective.low, data.X.min(axis=0))
+    np.testing.assert_array_equal(objective.high, data.X.max(axis=0))
+
+
+def test_distribution_guided(trained, data, hand):
+    theta, beta = trained.params_, 1.7
+    p0 = hand.proba(theta, data.X_f)
+    q = np.zeros_like(p0)
+    for label in range(3):
+        level = p0[data.y_f == label].mean(axis=0) ** beta
+        level[label] = 0
+        q[data.y_f == label] = level / level.sum()
+    anchor = hand.proba(theta, data.X_r)
+    gradient = hand.slope(
+        lambda p: hand.ce(p, data.X_f, q) + 0.4 * hand.kl(anchor, p, data.X_r), theta
+    )
+    strategy = one_step(DistributionGuided, beta=beta, lam=0.4)
+    close(after(trained, data, strategy), theta - hand.rate * gradient)
+
+
+def test_distribution_guided_gives_removed_classes_no_weight(trained, data):
+    streams = {}
+
+    class Spy(DistributionGuided):
+        def objective(self, request):
+            objective = super().objective(request)
+            streams.update(objective.streams)
+            return objective
+
+    mask = np.isin(data.y, [0, 1])
+    trained.unlearn(data.X[mask], strategy=Spy(max_iter=1, stop=None))
+    np.testing.assert_allclose(streams["forget"].targets, np.eye(3)[np.full(mask.sum(), 2)])
+
+
+def test_bad_teacher(trained, data, hand):
+    theta, T = trained.params_, 2.0
+    twin = trained._network().initial(request_rng(trained))
+    bad, good = hand.proba(twin, data.X_f, T), hand.proba(theta, data.X_r, T)
+    gradient = hand.slope(
+        lambda p: hand.kl(bad, p, data.X_f, T) + hand.kl(good, p, data.X_r, T), theta
+    )
+    close(after(trained, data, one_step(BadTeacher, T=T)), theta - hand.rate * gradient)
+
+
+@pytest.mark.parametrize("cls", [RandomLabels, SaliencyUnlearning])
+def test_random_labels_and_saliency(trained, data, hand, cls):
+    streams = {}
+
+    class Spy(cls):
+        def objective(self, request):
+            objective = super().objective(request)
+            streams.update(objective.streams)
+            return objective
+
+    theta = trained.params_
+    moved = after(trained, data, Spy(max_iter=1, stop=None))
+    targets = streams["forget"].targets
+    labels = targets.argmax(axis=1)
+    np.testing.assert_array_equal(targets, np.eye(3)[labels])
+    assert not (labels == data.y_f).any()
+    assert len(set(labels)) > 1
+    gradient = hand.slope(
+        lambda p: hand.ce(p, data.X_r, data.y_r) + hand.ce(p, data.X_f, labels), theta
+    )
+    if cls is SaliencyUnlearning:
+        saliency = np.abs(hand.slope(lambda p: hand.ce(p, data.X_f, data.y_f), theta))
+        chosen = saliency >= np.sort(saliency)[-round(0.5 * len(theta))]
+        assert 0 < chosen.sum() < len(theta)
+        gradient = np.where(chosen, gradient, 0)
+    close(moved, theta - hand.rate * gradient)
+
+
+def test_amnesiac_takes_back_the_steps_of_batches_with_a_forgotten_row(make_classifier, data):
+    clf = make_classifier(log_updates=True, batch_size=5, max_iter=4).fit(data.X, data.y)
+    start = clf._network().initial(
+        np.random.default_rng(np.random.SeedSequence(clf._seed, spawn_key=(0,)))
+    )
+    steps = clf._updates
+    assert len(steps) == 4 * 6
+    np.testing.assert_allclose(start + sum(s for _, s in steps), clf.params_, atol=1e-12)
+    touched = [s for rows, s in steps if set(rows) & set(range(6))]
+    assert 0 < len(touched) < len(steps)
+    expected = clf.params_ - sum(touched)
+    np.testing.assert_allclose(after(clf, data, Amnesiac()), expected, atol=1e-12)
+    assert clf.unlearning_log_[-1]["stop_reason"] == f"{len(touched)} logged updates taken back"
+
+
+def test_amnesiac_over_the_rows_of_one_big_batch_goes_back_to_the_start(make_classifier, data):
+    clf = make_classifier(log_updates=True, max_iter=4).fit(data.X, data.y)
+    start = clf._network().initial(
+        np.random.default_rng(np.random.SeedSequence(clf._seed, spawn_key=(0,)))
+    )
+    np.testing.assert_allclose(after(clf, data, Amnesiac()), start, atol=1e-12)
+
+
+def test_weights_of_the_rows_scale_their_share(make_classifier, data, hand):
+    weights = np.random.default_rng(0).uniform(0.5, 2.0, len(data.X))
+    clf = make_classifier().fit(data.X, data.y, sample_weight=weights)
+    theta = clf.params_
+    scaled = (weights / weights.mean())[data.mask]
+
+    def weighted(p):
+        own = hand.log_proba(p, data.X_f)[np.arange(len(data.y_f)), data.y_f]
+        return -(scaled * own).mean()
+
+    close(
+        after(clf, data, one_step(GradientAscent)), theta + hand.rate * hand.slope(weighted, theta)
+    )
