@@ -88,8 +88,8 @@ class ShadowModelAttack(_LearnedAttack):
     Each shadow's members and non-members give one training record each: what the shadow
     answers on it, and whether it was trained on it.
 
-    Features: the probabilities, sorted from largest to smallest or as they are (``"raw"``,
-    with the true class as indicators beside them), whether the answer is right,
+    Features: the probabilities as they are with the true class as indicators beside them
+    (``"raw"``), or from the largest to the smallest (``"sorted"``), whether the answer is right,
     cross-entropy, logit of the true class, entropy, and margin p_y - max_{c != y} p_c.
 
     Parameters
@@ -101,7 +101,7 @@ class ShadowModelAttack(_LearnedAttack):
         What the attacker trains as a stand-in; ``None`` clones the target.
     attack_estimator : classifier or None, default=None
         With ``predict_proba``; ``None`` is a standard scaler and a logistic regression.
-    features : {"sorted", "raw"}, default="sorted"
+    features : {"raw", "sorted"}, default="raw"
     n_shadows : int, default=16
         Even, at least 2.
     n_queries : int, default=1
@@ -147,7 +147,7 @@ class ShadowModelAttack(_LearnedAttack):
         shadow_estimator=None,
         *,
         attack_estimator=None,
-        features="sorted",
+        features="raw",
         n_shadows=16,
         n_queries=1,
         memory=None,

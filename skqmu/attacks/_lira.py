@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import log_ndtr
 
 from skqmu._validation import check_choice
-from skqmu.attacks._outputs import true_class_logit
+from skqmu.attacks._outputs import resolution, true_class_logit
 from skqmu.attacks._per_record import PerRecordAttack, masked_median, masked_moments
 
 __all__ = ["LiRAAttack"]
@@ -48,6 +48,9 @@ class LiRAAttack(PerRecordAttack):
 
     Attributes
     ----------
+    eps_ : float
+        Probabilities nearer to 0 or 1 count as this near: 1e-9, or, for shadows that answer
+        in steps with exact zeros (trees, neighbours), half a step.
     statistics_ : dict of ndarray of shape (n_pool,)
         ``mu_in``, ``mu_out``, and ``ss_*``, ``dof_*``: sums of squared deviations with
         their degrees of freedom.
@@ -61,8 +64,8 @@ class LiRAAttack(PerRecordAttack):
     N. Carlini et al., "Membership Inference Attacks From First Principles", S&P 2022,
     algorithm 1 and equation 4. Deviations: medians instead of means; the pooled variance
     is the one within records (theirs also holds the spread between records); logits are
-    clipped to +-20.7, where probabilities of exactly 0 and 1 would make them infinite; no
-    augmented queries (rows are not images).
+    clipped to +-ln((1 - eps)/eps), where probabilities of exactly 0 and 1 would make them
+    infinite; no augmented queries (rows are not images).
 
     Examples
     --------
@@ -124,7 +127,13 @@ class LiRAAttack(PerRecordAttack):
         return {"notes": ("online scores." if self.online else "offline scores.",)}
 
     def _observe(self, proba, y):
-        return true_class_logit(proba, y)
+        return true_class_logit(proba, y, self.eps_)
+
+    def _learn(self, pool, y):
+        self.eps_ = resolution(
+            (self._aligned(pool, block), y[rows]) for rows, block in pool.outputs().blocks()
+        )
+        super()._learn(pool, y)
 
     def _summarise(self, signals, inside):
         statistics = {}

@@ -12,14 +12,15 @@ __all__ = [
     "modified_entropy",
     "query_labels",
     "query_proba",
+    "resolution",
     "true_class_logit",
 ]
 
-# Probabilities of exactly 0 and 1 are common (trees, neighbours, float32 softmax). Logits
-# are clipped to +-ln((1 - eps)/eps) = +-20.7 and logarithms taken of at least eps: small
-# enough to keep the ranking of an overfitted softmax, large enough that one saturated
-# probability does not swamp the variance of a record's shadow logits.
+# Logits are clipped to +-ln((1 - eps)/eps) = +-20.7 and logarithms taken of at least eps:
+# small enough to keep the ranking of an overfitted softmax.
 PROBABILITY_EPS = 1e-9
+# Where exact zeros occur, half of the least probability above zero, but no more than this.
+LARGEST_EPS = 0.1
 
 
 def encode_labels(y, classes, *, name="y"):
@@ -130,6 +131,13 @@ def _of_true_class(proba, y):
     return np.take_along_axis(proba, y[..., None], axis=-1)[..., 0]
 
 
+def _true_and_others(proba, y):
+    y = np.broadcast_to(y, proba.shape[:-1])
+    others = proba.copy()
+    np.put_along_axis(others, y[..., None], 0.0, axis=-1)
+    return _of_true_class(proba, y), others.sum(axis=-1)
+
+
 def true_class_logit(proba, y, eps=PROBABILITY_EPS):
     """Return phi = ln p_y - ln sum_{c != y} p_c, clipped to +-ln((1 - eps)/eps).
 
@@ -146,14 +154,40 @@ def true_class_logit(proba, y, eps=PROBABILITY_EPS):
         Carlini et al., 2022, equation 4. The sum is taken over the other classes instead
         of as 1 - p_y, which would lose every digit once p_y is close to 1.
     """
-    y = np.broadcast_to(y, proba.shape[:-1])
-    others = proba.copy()
-    np.put_along_axis(others, y[..., None], 0.0, axis=-1)
+    true, others = _true_and_others(proba, y)
     tiny = np.finfo(np.float64).tiny
-    phi = np.log(np.maximum(_of_true_class(proba, y), tiny))
-    phi -= np.log(np.maximum(others.sum(axis=-1), tiny))
+    phi = np.log(np.maximum(true, tiny)) - np.log(np.maximum(others, tiny))
     bound = np.log1p(-eps) - np.log(eps)
     return np.clip(phi, -bound, bound)
+
+
+def resolution(blocks):
+    """Return the eps at which logits of a model are to be clipped.
+
+    Trees, neighbours and finite samples answer in steps, with probabilities of exactly 0
+    and 1. Clipped far out, one of those swamps the variance of a record's logits; half a
+    step from the end, as in a continuity correction, it is one step among others.
+
+    Parameters
+    ----------
+    blocks : iterable of (proba, y)
+        Probabilities of shape (..., n, n_classes), columns of the true classes (n,).
+
+    Returns
+    -------
+    float
+        1e-9 when no probability of a true class, or of all others together, is 0; else half
+        of the smallest above 0, at most 0.1.
+    """
+    least, exact = np.inf, False
+    for proba, y in blocks:
+        for values in _true_and_others(proba, y):
+            positive = values[values > np.finfo(np.float64).eps]
+            exact |= positive.size < values.size
+            least = min(least, positive.min(initial=np.inf))
+    if not exact:
+        return PROBABILITY_EPS
+    return float(np.clip(least / 2, PROBABILITY_EPS, LARGEST_EPS))
 
 
 def cross_entropy(proba, y, eps=PROBABILITY_EPS):

@@ -58,10 +58,12 @@ class PerRecordAttack(ShadowAttack):
     def _signals(self, pool, outputs, y):
         """Yield rows and the shadows' signals on them, shape (n_shadows, n_rows)."""
         for rows, block in outputs.blocks():
-            aligned = align_columns(
-                block.reshape(-1, block.shape[-1]), pool.classes_, self.target_classes_
-            ).reshape(*block.shape[:-1], -1)
-            yield rows, self._observe(aligned, y[rows])
+            yield rows, self._observe(self._aligned(pool, block), y[rows])
+
+    def _aligned(self, pool, block):
+        flat = block.reshape(-1, block.shape[-1])
+        aligned = align_columns(flat, pool.classes_, self.target_classes_)
+        return aligned.reshape(*block.shape[:-1], -1)
 
     def _reduce(self, pool, outputs, y, inside, without=(None,)):
         """Return statistics of the records, once for each shadow in `without` left out.

@@ -7,6 +7,7 @@ from functools import partial
 import joblib
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.pipeline import Pipeline
 
 from skqmu._validation import check_is_fitted
 from skqmu.attacks._estimators import entropy_from, settings_of, shadow_template, with_seed
@@ -361,10 +362,19 @@ def _train(shadow, X, y, rows, forget):
             f"{seen.size} of {shadow.classes.size} classes) failed with "
             f"{type(error).__name__}: {error}.{single}"
         ) from error
-    if hasattr(model, "release"):
-        model = model.release()
+    model = _release(model)
     # cloudpickle: a class defined in the user's script is known to the worker by value only
     return shadow.index, cloudpickle.dumps(model), outputs
+
+
+def _release(model):
+    """Let go of the member record of a shadow, which nobody asks: smaller, and private."""
+    if hasattr(model, "release"):
+        return model.release()
+    if isinstance(model, Pipeline) and hasattr(model.steps[-1][1], "release"):
+        name, final = model.steps[-1]
+        model.steps[-1] = name, final.release()
+    return model
 
 
 def _unlearn(unlearn, model, X, y):
@@ -373,7 +383,7 @@ def _unlearn(unlearn, model, X, y):
         return model if result is None else result
     if hasattr(model, "unlearn"):
         return model.unlearn(X, y)
-    if hasattr(model, "steps") and hasattr(model.steps[-1][1], "unlearn"):
+    if isinstance(model, Pipeline) and hasattr(model.steps[-1][1], "unlearn"):
         model.steps[-1][1].unlearn(model[:-1].transform(X), y)
         return model
     raise TypeError(

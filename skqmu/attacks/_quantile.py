@@ -12,9 +12,9 @@ from sklearn.utils.validation import check_array
 
 from skqmu.attacks._base import Attack
 from skqmu.attacks._estimators import entropy_from, known_members, unwrap, with_seed
-from skqmu.attacks._outputs import true_class_logit
+from skqmu.attacks._outputs import resolution, true_class_logit
 from skqmu.attacks._pool import check_count
-from skqmu.attacks._records import RecordIndex
+from skqmu.attacks._records import RecordIndex, record_keys
 
 __all__ = ["QuantileAttack"]
 
@@ -41,14 +41,16 @@ class QuantileAttack(Attack):
     alpha : float, default=0.05
         False-positive rate that ``predict`` aims at.
     cv : int, default=3
-        Folds: a record of the pool is scored by a regressor that did not see it. Others
-        are scored by the mean of all.
+        Folds: every record is scored by the regressors of one fold, which did not see it;
+        other records by those of a fold that their values choose, so that they compare.
     n_queries : int, default=1
         Answers averaged for each record, where the target is sampled.
     random_state : None, int, SeedSequence, RandomState or Generator, default=None
 
     Attributes
     ----------
+    eps_ : float
+        Probabilities nearer to 0 or 1 count as this near; see :class:`LiRAAttack`.
     regressors_ : list of list of regressors
         By fold and level.
     threat_model_ : ThreatModel
@@ -133,7 +135,9 @@ class QuantileAttack(Attack):
         # copies of a record share its fold
         fold_of = np.random.default_rng(seed).permutation(index.n_groups) % self.cv
         folds = fold_of[index.groups]
-        phi = true_class_logit(self._ask(X), y)
+        proba = self._ask(X)
+        self.eps_ = resolution([(proba, y)])
+        phi = true_class_logit(proba, y, self.eps_)
         rows = self._regression_rows(X, y)
         self.regressors_ = [
             [
@@ -190,18 +194,17 @@ class QuantileAttack(Attack):
         return np.hstack((X, np.eye(self.target_classes_.size)[y]))
 
     def _score(self, X, y, labels):
-        phi = true_class_logit(self._ask(X), y)
+        phi = true_class_logit(self._ask(X), y, self.eps_)
         rows = self._regression_rows(X, y)
-        quantiles = np.stack(
-            [[r.predict(rows) for r in regressors] for regressors in self.regressors_]
-        )
         at = self._index.locate(X, labels)
-        # the regressors that have not seen the record: one for those of the pool, else all
-        fold = np.where(at >= 0, self._folds[at], -1)
-        weights = np.where(
-            fold >= 0, fold == np.arange(len(self.regressors_))[:, None], 1 / len(self.regressors_)
-        )
-        expected = (quantiles * weights[:, None, :]).sum(axis=0).T
+        # by a record's own bytes: at random, and the same whatever its neighbours are
+        drawn = np.array([key[0] % self.cv for key in record_keys(X, labels)])
+        folds = np.where(at >= 0, self._folds[at], drawn)
+        expected = np.empty((phi.size, self._levels.size))
+        for fold in np.unique(folds):
+            mine = folds == fold
+            for k, regressor in enumerate(self.regressors_[fold]):
+                expected[mine, k] = regressor.predict(rows[mine])
         return normal_score(phi, np.sort(expected, axis=1), ndtri(self._levels), self._floor)
 
     def predict_proba(self, X, y):

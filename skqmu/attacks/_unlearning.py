@@ -133,6 +133,8 @@ class UnlearningAttack(LiRAAttack):
 
     Attributes
     ----------
+    eps_ : float
+        As in :class:`LiRAAttack`.
     statistics_ : dict of ndarray of shape (n_pool,)
     candidates_ : ndarray of shape (n_pool,), bool
     shadow_pool_ : ShadowPool

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.naive_bayes import GaussianNB
 
 from skqmu.attacks import LiRAAttack, ShadowPool
@@ -89,6 +90,16 @@ def test_variances_are_pooled_below_64_shadows_only():
     assert np.ptp(attack._spread(few, {"out": 5.0}, "out")) == 0
     many = {**few, "dof_out": np.array([31, 31]), "dof_in": np.array([31, 31])}
     np.testing.assert_allclose(attack._spread(many, {"out": 5.0}, "out") ** 2, [3 / 31, 27 / 31])
+
+
+def test_models_that_answer_in_steps_are_clipped_half_a_step_from_the_end():
+    target = RandomForestClassifier(10, random_state=0).fit(X[:30], y[:30])
+    attack = LiRAAttack(target, n_shadows=8, random_state=0).fit(X, y)
+    # fully grown: votes of 10 trees
+    assert attack.eps_ == pytest.approx(0.05)
+    bound = np.log(0.95 / 0.05)
+    assert np.abs(attack.statistics_["mu_in"]).max() <= bound + 1e-9
+    assert LiRAAttack(TARGET).fit(pool=POOL).eps_ == 1e-9
 
 
 def test_shadows_that_all_agree_give_finite_scores():

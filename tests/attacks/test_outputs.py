@@ -14,6 +14,7 @@ from skqmu.attacks._outputs import (
     encode_labels,
     modified_entropy,
     query_proba,
+    resolution,
     true_class_logit,
 )
 
@@ -74,6 +75,21 @@ def test_the_logit_of_exact_zeros_and_ones_is_the_documented_bound():
     bound = np.log((1 - PROBABILITY_EPS) / PROBABILITY_EPS)
     proba = np.array([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
     np.testing.assert_allclose(true_class_logit(proba, np.zeros(3, int)), [bound, -bound, 0])
+
+
+@pytest.mark.parametrize(
+    ("proba", "expected"),
+    [
+        ([[0.2, 0.8], [0.9, 0.1]], PROBABILITY_EPS),
+        ([[0.0, 1.0], [0.9, 0.1]], 0.05),
+        ([[0.0, 1.0], [1.0, 0.0]], 0.1),
+        ([[0.0, 1.0], [1e-12, 1.0]], PROBABILITY_EPS),
+    ],
+)
+def test_the_resolution_is_half_the_least_step_where_exact_zeros_occur(proba, expected):
+    proba, labels = np.array(proba), np.array([0, 0])
+    assert resolution([(proba, labels)]) == pytest.approx(expected)
+    assert resolution([(proba[:1], labels[:1]), (proba[1:], labels[1:])]) == pytest.approx(expected)
 
 
 def test_modified_entropy_matches_its_definition_written_out_by_rows():
