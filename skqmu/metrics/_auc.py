@@ -6,7 +6,7 @@ neither collapses at an area of 0 or 1 nor leaves [0, 1].
 """
 
 import numpy as np
-from scipy.stats import norm, rankdata
+from scipy.stats import rankdata, t
 
 _BISECTIONS = 60  # halves an interval of width 1 down to the last bit of a double
 
@@ -65,10 +65,11 @@ def _reference_variance(area, m, n):
 def auc_interval(below, above, level):
     """Area, its standard error and its interval, from placements (vectorised).
 
-    The interval holds every area ``t`` with ``|area - t| <= z sqrt(k V(t))``.  ``V`` is
-    Newcombe's (2006) variance, whose shape in ``t`` assumes exponential scores; ``k`` is the ratio
+    The interval holds every area ``a`` with ``|area - a| <= q sqrt(k V(a))``.  ``V`` is
+    Newcombe's (2006) variance, whose shape in ``a`` assumes exponential scores; ``k`` is the ratio
     of DeLong's variance on the augmented samples to ``V``, which corrects that assumption
-    for unequal spreads, mixtures and ties.
+    for unequal spreads, mixtures and ties; ``q`` is Student's quantile with ``min(m, n) + 1``
+    degrees of freedom (the augmented smaller sample's), because ``k`` is an estimate.
 
     Parameters
     ----------
@@ -87,14 +88,14 @@ def auc_interval(below, above, level):
     # One record has no sample variance: there the padded samples are all one can know.
     variance = delong_variance(below, above) if min(m, n) > 1 else padded_variance
     inflation = padded_variance / _reference_variance(padded_below.mean(axis=-1), m + 2, n + 2)
-    z = norm.isf((1 - level) / 2)
+    quantile = t.isf((1 - level) / 2, min(m, n) + 1)
 
     def edge(outside):
         inside = np.array(area, dtype=float)
         outside = np.full_like(inside, outside)
         for _ in range(_BISECTIONS):
             middle = (inside + outside) / 2
-            reach = z * np.sqrt(inflation * _reference_variance(middle, m, n))
+            reach = quantile * np.sqrt(inflation * _reference_variance(middle, m, n))
             accept = np.abs(area - middle) <= reach
             inside, outside = np.where(accept, middle, inside), np.where(accept, outside, middle)
         return inside

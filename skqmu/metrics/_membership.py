@@ -293,10 +293,11 @@ def membership_result(
 
     Notes
     -----
-    AUC: score interval on Newcombe's (2006) variance, scaled by DeLong's (1988).  True-positive
-    rates: the exact distribution of the estimated threshold mixed with Clopper-Pearson limits;
-    a percentile bootstrap over both samples aims at the same, but covers only .80 to .85 at
-    ``n * fpr = 1`` (normal scores, ``test_tpr_bootstrap_would_undercover``), so it is not used.
+    AUC: score interval on Newcombe's (2006) variance, scaled by DeLong's (1988), with Student's
+    quantile.  True-positive rates: the exact distribution of the estimated threshold mixed with
+    Clopper-Pearson limits; a percentile bootstrap over both samples aims at the same, but covers
+    only .80 to .85 at ``n * fpr = 1`` (normal scores, ``test_tpr_bootstrap_would_undercover``),
+    so it is not used.
     Advantage: Newcombe's (1998) hybrid interval.
     ``tests/statistical/test_intervals.py`` measures the coverage of each.
 

@@ -93,6 +93,24 @@ def test_auc_interval_and_its_folded_twin_cover(law):
         assert covered.mean() >= inside.mean()
 
 
+@pytest.mark.parametrize(("m", "n"), [(1, 1), (1, 3), (2, 2), (2, 5), (3, 3), (5, 8), (8, 3)])
+def test_auc_interval_of_a_handful_covers_under_every_law_of_a_sweep(m, n):
+    """Tiny samples are where an interval fails at some areas while it holds at others."""
+    rng, runs, shares = np.random.default_rng(13), 1500, []
+    for step in np.linspace(0, 1, 13):
+        for spread in (0.25, 1.0, 4.0):
+            shift = 4 * step * np.hypot(1, spread) / np.sqrt(2)
+            scores = rng.normal(shift, spread, (runs, m)), rng.normal(0, 1, (runs, n))
+            shares.append((norm.cdf(4 * step / np.sqrt(2)), scores))
+        high, low = 0.5 + 0.49 * step, 0.5 - 0.35 * step
+        labels = (rng.random((runs, m)) < high) * 1.0, (rng.random((runs, n)) < low) * 1.0
+        shares.append((0.5 + (high - low) / 2, labels))
+    for truth, scores in shares:
+        _, _, low, high = auc_interval(*placements(*scores), 0.95)
+        covered = np.mean((low - 1e-9 <= truth) & (truth <= high + 1e-9))
+        assert covered >= ENOUGH, truth
+
+
 @pytest.mark.parametrize("level", [0.5, 0.8, 0.99])
 def test_auc_interval_covers_at_other_levels(level):
     rng, runs = np.random.default_rng(2), 2000
