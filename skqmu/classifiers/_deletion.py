@@ -44,9 +44,9 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
             spent = request.network.meter.copy()
             outcome = _run(estimator, strategy, request)
             entry["cost"] = request.network.meter.since(spent)
-            if request.trainable is not None:
-                params = np.where(request.trainable, outcome.params, request.params)
-                outcome = replace(outcome, params=params)
+            # A refit brings circuit weights of its own, which its head was fitted to.
+            if "trained" not in refitted:
+                outcome = replace(outcome, params=request.settled(outcome.params))
             if not np.isfinite(outcome.params).all():
                 raise TrainingDivergedError(
                     f"{type(strategy).__name__} gave non-finite parameters."
