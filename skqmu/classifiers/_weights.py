@@ -96,7 +96,7 @@ class NamedWeightsMixin:
         if X is None:
             estimator.classes_ = np.unique(classes)
             estimator.n_features_in_ = int(n_features)
-            estimator._structure = estimator._structure_for(estimator.n_features_in_)
+            estimator._start_afresh()
             estimator.params_ = _flat(estimator._network(), weights)
             return estimator
         data = estimator._validated(X, y, None, classes, fixed=None)

@@ -160,8 +160,15 @@ class TorchLayer(Layer):
 
     def _named(self, flat):
         """Views of a flat tensor (parameters, then buffers), by name."""
+        return self._views(flat, self.array_shapes())
+
+    def _named_parameters(self, flat):
+        return self._views(flat, self._shapes)
+
+    @staticmethod
+    def _views(flat, shapes):
         named, start = {}, 0
-        for name, shape in self.array_shapes().items():
+        for name, shape in shapes.items():
             stop = start + int(np.prod(shape))
             named[name] = flat[start:stop].view(shape)
             start = stop
@@ -209,9 +216,8 @@ class TorchLayer(Layer):
         buffers = self._tensor(params[self.n_parameters :]).clone()
         rows = self._rows(inputs).requires_grad_()
         with _one_thread(torch):
-            named = self._named(torch.cat([parameters, buffers]) if len(buffers) else parameters)
-            for name in self._buffer_shapes:
-                named[name] = named[name].detach().clone()
+            named = self._named_parameters(parameters)
+            named.update(self._views(buffers, self._buffer_shapes))
             outputs = torch.func.functional_call(self._module(mode), named, (rows,))
         after = [named[name].double().numpy().ravel() for name in self._buffer_shapes]
         tape = (parameters, rows, outputs, mode)
@@ -250,11 +256,11 @@ class TorchLayer(Layer):
         import torch
 
         flat = self._tensor(params)
-        buffers = flat[self.n_parameters :]
         module = self._modules["predict"]
 
         def gain(parameters, row, weight):
-            named = self._named(torch.cat([parameters, buffers]))
+            # Buffers from outside: as a part of what is differentiated batch norm refuses them.
+            named = {**self._named(flat), **self._named_parameters(parameters)}
             outputs = torch.func.functional_call(module, named, (row[None],))
             return (outputs[0] * weight).sum()
 
