@@ -1,0 +1,136 @@
+"""A torch module as a layer of the flat vector."""
+
+import builtins
+
+import numpy as np
+import pytest
+
+from skqmu.network import TorchLayer
+
+
+@pytest.fixture(scope="module")
+def torch():
+    return pytest.importorskip("torch", reason="the extra 'torch' is not installed")
+
+
+def layer_of(torch, dtype="float64"):
+    nn = torch.nn
+    module = nn.Sequential(
+        nn.Conv2d(1, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(48, 2)
+    )
+    return TorchLayer("front.0", module, 16, input_shape=(1, 4, 4), dtype=dtype), module
+
+
+X = np.random.default_rng(0).normal(size=(6, 16))
+D = np.random.default_rng(1).normal(size=(6, 2))
+
+
+def start(layer, seed=0):
+    rng = np.random.default_rng(seed)
+    return np.concatenate([layer.initial(rng), layer.initial_buffers()])
+
+
+def test_outputs_and_names_are_the_module_s_own(torch):
+    layer, module = layer_of(torch)
+    own = start(layer)
+    state, place = module.double().eval().state_dict(), 0
+    for name, shape in layer.array_shapes().items():
+        size = int(np.prod(shape))
+        state[name] = torch.tensor(own[place : place + size].reshape(shape))
+        place += size
+    assert place == len(own) == layer.n_parameters + layer.n_buffers
+    module.load_state_dict(state)
+    wanted = module(torch.tensor(X).reshape(-1, 1, 4, 4)).detach().numpy()
+    np.testing.assert_allclose(layer.outputs(own, X), wanted, atol=1e-12)
+    np.testing.assert_allclose(layer.forward(own, X)[0], wanted, atol=1e-12)
+
+
+def test_gradients_are_those_of_finite_differences(torch):
+    layer, _ = layer_of(torch)
+    own = start(layer)
+    _, tape = layer.forward(own, X)
+    d_params, d_inputs = layer.backward(own, tape, D, per_sample=False, need_inputs=True)
+    rng, step = np.random.default_rng(5), 1e-6
+    for _ in range(20):
+        along = np.zeros_like(own)
+        along[: layer.n_parameters] = rng.normal(size=layer.n_parameters)
+        up, down = (layer.outputs(own + s * step * along, X) for s in (1, -1))
+        numeric = (D * (up - down)).sum() / (2 * step)
+        assert d_params @ along[: layer.n_parameters] == pytest.approx(numeric, abs=1e-5)
+        along = rng.normal(size=X.shape)
+        up, down = (layer.outputs(own, X + s * step * along) for s in (1, -1))
+        assert (d_inputs * along).sum() == pytest.approx(
+            (D * (up - down)).sum() / (2 * step), abs=1e-5
+        )
+
+
+def test_per_sample_gradients_add_up(torch):
+    layer, _ = layer_of(torch)
+    own = start(layer)
+    _, tape = layer.forward(own, X)
+    each, _ = layer.backward(own, tape, D, per_sample=True, need_inputs=False)
+    whole, _ = layer.backward(own, tape, D, per_sample=False, need_inputs=False)
+    assert each.shape == (6, layer.n_parameters)
+    np.testing.assert_allclose(each.sum(axis=0), whole, atol=1e-12)
+
+
+def test_training_moves_buffers_prediction_and_forgetting_do_not(torch):
+    layer, _ = layer_of(torch)
+    own = start(layer)
+    _, _, after = layer.forward_training(own, X, np.random.default_rng(0))
+    assert (after != own[layer.n_parameters :]).all()
+    outputs, _, kept = layer.forward_training(own, X, np.random.default_rng(0), to_forget=True)
+    assert kept is None
+    np.testing.assert_allclose(outputs, layer.outputs(own, X), atol=1e-12)
+
+
+def test_draws_follow_the_seed_and_leave_torch_s_generator_alone(torch):
+    layer, _ = layer_of(torch)
+    before = torch.random.get_rng_state()
+    first, second, other = start(layer, 1), start(layer, 1), start(layer, 2)
+    layer.forward_training(first, X, np.random.default_rng(0))
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert np.array_equal(first, second)
+    assert not np.array_equal(first, other)
+
+
+def test_torch_keeps_its_number_of_threads(torch):
+    layer, _ = layer_of(torch)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        layer.outputs(start(layer), X)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_float32_agrees_to_single_precision(torch):
+    double, _ = layer_of(torch)
+    single, _ = layer_of(torch, "float32")
+    own = start(double)
+    np.testing.assert_allclose(single.outputs(own, X), double.outputs(own, X), atol=1e-5)
+    assert single.outputs(own, X).dtype == np.float64
+
+
+def test_modules_that_do_not_fit_are_refused(torch):
+    nn = torch.nn
+    with pytest.raises(ValueError, match="does not accept rows of shape"):
+        TorchLayer("front.0", nn.Linear(5, 2), 16)
+    with pytest.raises(ValueError, match="one vector a row"):
+        TorchLayer("front.0", nn.Conv2d(1, 2, 3), 16, input_shape=(1, 4, 4))
+    with pytest.raises(ValueError, match=r"torch\.nn\.Module"):
+        TorchLayer("front.0", "linear", 16)
+
+
+def test_a_missing_torch_names_the_extra(monkeypatch):
+    real = builtins.__import__
+
+    def without_torch(name, *args, **options):
+        if name == "torch":
+            raise ImportError("No module named 'torch'")
+        return real(name, *args, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without_torch)
+    with pytest.raises(ImportError, match=r"skqmu\[torch\]"):
+        TorchLayer("front.0", object(), 4)
