@@ -23,7 +23,7 @@ from ..exceptions import MemberRecordError
 from ..unlearning import UPSTREAM, Assumption, Certificate
 from ._deletion import BEYOND_REACH
 from ._fitting import all_or_nothing
-from ._members import MemberRecord
+from ._members import MemberRecord, encoded_labels
 from ._meta import aligned_proba, draw_seed
 from ._shards import slices_of, train_shard
 
@@ -306,7 +306,7 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "models_")
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        labels = None if y is None else self._encoded(y, len(X), "y")
+        labels = None if y is None else encoded_labels(y, self.classes_, len(X), "y")
         return np.array(
             [
                 len(entries) > 0
@@ -403,20 +403,13 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             if np.shape(X)[:1] == (0,):
                 raise ValueError("X_forget holds no rows: there is nothing to forget.")
             X = validate_data(self, X, dtype=np.float64, reset=False)
-            labels = None if y is None else self._encoded(y, len(X), "y_forget")
+            labels = None
+            if y is not None:
+                labels = encoded_labels(y, self.classes_, len(X), "y_forget")
             entries = self._record().find(X, labels)
         if len(entries) == 0:
             raise ValueError("index= names no rows: there is nothing to forget.")
         return entries
-
-    def _encoded(self, y, n_rows, name):
-        y = np.asarray(y)
-        if y.shape != (n_rows,) or len(np.setdiff1d(y, self.classes_)):
-            raise ValueError(
-                f"{name} must give one of classes_={self.classes_.tolist()} for each of {n_rows} "
-                "rows."
-            )
-        return np.searchsorted(self.classes_, y)
 
     def _record(self):
         if self._members is None:

@@ -5,5 +5,17 @@ from skqmu.utils._attack_checks import (
     check_attack,
     parametrize_with_attack_checks,
 )
+from skqmu.utils._unlearner_checks import (
+    check_unlearner,
+    parametrize_with_unlearner_checks,
+    unlearner_checks,
+)
 
-__all__ = ["attack_checks", "check_attack", "parametrize_with_attack_checks"]
+__all__ = [
+    "attack_checks",
+    "check_attack",
+    "check_unlearner",
+    "parametrize_with_attack_checks",
+    "parametrize_with_unlearner_checks",
+    "unlearner_checks",
+]
