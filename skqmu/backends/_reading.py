@@ -17,42 +17,44 @@ class Reading:
     def __init__(self, program):
         self.n_outputs = program.n_outputs
         self.constants = program.constants
-        self.groups = [
-            _OffDiagonal(group) if group.flip is not None else _Diagonal(group)
-            for group in program.readout
-        ]
+        self.slots = {}
+        for slot in dict.fromkeys(group.slot for group in program.readout):
+            own = [group for group in program.readout if group.slot == slot]
+            diagonal = [group for group in own if group.flip is None]
+            self.slots[slot] = (
+                _Diagonal(diagonal, 2 ** program.widths[slot]) if diagonal else None,
+                [_OffDiagonal(group) for group in own if group.flip is not None],
+            )
 
     def forward(self, run):
         """Return the values, shape (models, n_outputs, records)."""
         values = np.empty((run.lead, self.n_outputs, run.n_records))
         values[:] = self.constants[:, None]
-        squares = {}
-        for group in self.groups:
-            values[:, group.outputs] += group.values(run, squares)
-        for slot, square in squares.items():
-            run.release_real(slot, square)
+        for slot, (diagonal, others) in self.slots.items():
+            state = run.states[slot]
+            if diagonal is not None:
+                square = run.scratch_real(slot)
+                flat = state.view(square.dtype)
+                np.multiply(flat, flat, out=square)
+                diagonal.add_values(square, values)
+                run.release_real(slot, square)
+            for group in others:
+                values[:, group.outputs] += group.values(state)
         return values
 
     def backward(self, run, cotangent):
         """Start the costates of the slots that are read; `cotangent` like the values."""
-        by_slot = {}
-        for group in self.groups:
-            by_slot.setdefault(group.slot, []).append(group)
-        for slot, groups in by_slot.items():
-            costate = run.scratch(slot)
-            diagonal = [group for group in groups if isinstance(group, _Diagonal)]
-            if diagonal:
-                weights = run.scratch_real(slot)
-                for i, group in enumerate(diagonal):
-                    group.spread(cotangent, weights, first=i == 0)
-                flat = costate.view(weights.dtype)
-                np.multiply(run.states[slot].view(weights.dtype), weights, out=flat)
-                run.release_real(slot, weights)
-            else:
+        for slot, (diagonal, others) in self.slots.items():
+            state, costate = run.states[slot], run.scratch(slot)
+            if diagonal is None:
                 costate[...] = 0
-            for group in groups:
-                if isinstance(group, _OffDiagonal):
-                    group.add_costate(cotangent, run.states[slot], costate)
+            else:
+                weights = run.scratch_real(slot)
+                diagonal.spread(cotangent, weights)
+                np.multiply(state.view(weights.dtype), weights, out=costate.view(weights.dtype))
+                run.release_real(slot, weights)
+            for group in others:
+                group.add_costate(cotangent, state, costate)
             run.costates[slot] = costate
 
 
@@ -60,58 +62,82 @@ class _Diagonal:
     """Observables that are functions of the basis state.
 
     States are read as pairs of real numbers, so that squares, sums and products run over
-    contiguous memory: the table is applied to both squares, and their results are added.
+    contiguous memory: a table is applied to both squares, and their results are added.
+    The register is peeled from its low end, part by part, so that each part costs one pass
+    over what the parts below have left.
     """
 
-    def __init__(self, group):
-        self.slot = group.slot
-        self.outputs = group.outputs
-        self.shape = group.shape
-        self.table = group.table
-        self.gone = tuple(i + 1 for i in range(len(group.shape)) if i not in group.kept)
-        self.part = tuple(n if i in group.kept else 1 for i, n in enumerate(group.shape))
+    def __init__(self, groups, size):
+        self.parts, reached = [], 1
+        for group in sorted(groups, key=lambda g: g.right):
+            if group.right > reached:
+                self.parts.append((group.right // reached, None))
+            self.parts.append((group.table.shape[1], group))
+            reached = group.right * group.table.shape[1]
+        self.top = size // reached  # summed over from the start
+        self.below = size // self.top
 
-    def values(self, run, squares):
-        if self.slot not in squares:
-            state = run.states[self.slot]
-            square = run.scratch_real(self.slot)
-            flat = state.view(square.dtype)
-            np.multiply(flat, flat, out=square)
-            squares[self.slot] = square
-        square = squares[self.slot]
-        split = square.reshape(len(square), *self.shape, -1)
-        marginal = (split.sum(axis=self.gone) if self.gone else split).reshape(
-            len(square), self.table.shape[1], -1
-        )
-        values = _product(self.table, marginal)
-        return values.reshape(*values.shape[:2], -1, 2).sum(axis=-1)
+    def add_values(self, square, values):
+        """Add the tables' products with the marginals of the squares."""
+        rest = square
+        if self.top > 1:
+            rest = _summed(rest.reshape(len(rest), self.top, -1), 1)
+        for i, (size, group) in enumerate(self.parts):
+            split = rest.reshape(len(rest), -1, size, square.shape[-1])
+            if group is not None:
+                marginal = split[:, 0]
+                if split.shape[1] > 1:
+                    flat = split.reshape(*split.shape[:2], -1)
+                    marginal = _summed(flat, 1).reshape(marginal.shape)
+                own = _product(group.table, marginal)
+                values[:, group.outputs] += own.reshape(*own.shape[:2], -1, 2).sum(axis=-1)
+            if i + 1 < len(self.parts):
+                rest = _summed(split, 2)
 
-    def spread(self, cotangent, weights, first):
-        """Add ``table.T @ cotangent`` to the weights, with a minus on imaginary parts."""
-        own = cotangent[:, self.outputs]
-        pairs = np.empty((*own.shape, 2))
-        pairs[..., 0] = own
-        np.negative(own, out=pairs[..., 1])
-        spread = _product(self.table.T, pairs.reshape(*own.shape[:2], -1))
-        spread = spread.reshape(len(own), *self.part, -1)
-        target = weights.reshape(len(own), *self.shape, -1)
-        if first:
-            target[...] = spread
-        else:
-            target += spread
+    def spread(self, cotangent, weights):
+        """Write ``table.T @ cotangent`` of all tables, with a minus on imaginary parts."""
+        lead, _, n_columns = weights.shape
+        total, above = None, 1
+        for i in range(len(self.parts) - 1, -1, -1):
+            size, group = self.parts[i]
+            last = i == 0 and self.top == 1
+            own = None
+            if group is not None:
+                pairs = np.empty((lead, len(group.outputs), n_columns // 2, 2))
+                pairs[..., 0] = cotangent[:, group.outputs]
+                np.negative(pairs[..., 0], out=pairs[..., 1])
+                own = _product(group.table.T, pairs.reshape(lead, -1, n_columns))
+            shape = (lead, above, size, n_columns)
+            target = weights.reshape(shape) if last else np.empty(shape, weights.dtype)
+            if total is None:
+                target[...] = own[:, None]
+            else:
+                target[...] = total.reshape(lead, above, 1, n_columns)
+                if own is not None:
+                    target += own[:, None]
+            total, above = target, above * size
+        if self.top > 1:
+            split = weights.reshape(lead, self.top, self.below, n_columns)
+            split[...] = total.reshape(lead, 1, self.below, n_columns)
+
+
+def _summed(array, axis):
+    """Sum over the second-last axis, as a matrix product: BLAS reads memory fastest."""
+    size = array.shape[axis]
+    return np.matmul(np.ones((1, size), array.dtype), array).reshape(
+        *array.shape[:axis], *array.shape[axis + 1 :]
+    )
 
 
 class _OffDiagonal:
     """Observables that pair each basis state with another one."""
 
     def __init__(self, group):
-        self.slot = group.slot
         self.outputs = group.outputs
         self.flip = group.flip
         self.table = group.table
 
-    def values(self, run, squares):
-        state = run.states[self.slot]
+    def values(self, state):
         pairs = state.conj() * state[:, self.flip]
         return _product(self.table.real, pairs.real) - _product(self.table.imag, pairs.imag)
 

@@ -6,6 +6,7 @@ then multiplied out to windows.
 
 import numpy as np
 
+from ..circuits._expressions import contiguous
 from ._matrices import unit_phases
 
 __all__ = ["ProductStart", "StatePreparation"]
@@ -16,27 +17,29 @@ class _Columns:
 
     def __init__(self, columns, angles):
         columns = np.asarray(columns)
+        self.size = len(columns)
         self.is_sampled = angles.is_sampled[columns]
-        self.places = angles.place[columns]
+        places = angles.place[columns]
+        self.here = {kind: contiguous(np.flatnonzero(self.is_sampled == kind)) for kind in (0, 1)}
+        self.there = {kind: contiguous(places[self.is_sampled == kind]) for kind in (0, 1)}
 
     def gather(self, shared, sampled):
         """Return the columns' values, shape (models, n_columns, B)."""
         if self.is_sampled.all():
-            return sampled[:, self.places]
-        values = np.empty((len(shared), len(self.places), sampled.shape[-1]))
-        values[:, self.is_sampled] = sampled[:, self.places[self.is_sampled]]
-        values[:, ~self.is_sampled] = shared[:, self.places[~self.is_sampled], None]
+            return sampled[:, self.there[1]]
+        values = np.empty((len(shared), self.size, sampled.shape[-1]))
+        values[:, self.here[1]] = sampled[:, self.there[1]]
+        values[:, self.here[0]] = shared[:, self.there[0], None]
         return values
 
     def scatter(self, slopes, d_shared, d_sampled):
         """Write slopes (models, n_columns, B); a shared one is summed unless kept by record."""
-        mask = self.is_sampled
-        if d_sampled is not None and mask.any():
-            d_sampled[:, self.places[mask]] = slopes[:, mask]
-        if d_shared is not None and not mask.all():
-            own = slopes[:, ~mask]
+        if d_sampled is not None and self.is_sampled.any():
+            d_sampled[:, self.there[1]] = slopes[:, self.here[1]]
+        if d_shared is not None and not self.is_sampled.all():
+            own = slopes[:, self.here[0]]
             own = own.swapaxes(1, 2) if d_shared.ndim == 3 else own.sum(axis=-1)
-            d_shared[..., self.places[~mask]] += own
+            d_shared[..., self.there[0]] += own
 
     def matter(self, need_shared, need_sampled):
         """Whether any wanted gradient comes through these columns."""
@@ -50,7 +53,7 @@ class _Runs:
 
     def __init__(self, group, rows, angles):
         self.group = group
-        self.rows = rows
+        self.rows = contiguous(rows)
         self.columns = _Columns(group.columns.ravel(), angles)
         # The same angle often turns several gates: its cosine is taken once.
         pairs = np.stack([group.columns.ravel(), group.gaps.ravel()], axis=1)

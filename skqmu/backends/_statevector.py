@@ -16,8 +16,9 @@ from ._threads import limit_blas_threads
 __all__ = ["StatevectorBackend"]
 
 _DTYPES = ("complex64", "complex128")
-# Chunks whose states together stay in the outer cache run fastest.
+# A chunk's state stays in the outer cache, but is wide enough to keep BLAS busy.
 _CHUNK_BYTES = 2**22
+_CHUNK_ROWS = 16
 
 
 class StatevectorBackend(BaseBackend):
@@ -141,6 +142,10 @@ class StatevectorExecutable(Executable):
         self.n_threads = n_threads
         self.max_memory = max_memory
         self.chunk_size = chunk_size
+        # A record's largest state; and all that a kept forward pass and its backward pass
+        # take: every slot, two costates and the squares.
+        self._state_bytes = dtype.itemsize * 2 ** max(program.widths, default=0)
+        self._record_bytes = dtype.itemsize * program.amplitudes() + 3 * self._state_bytes
         self._engine = Engine(program, dtype)
         self._gatewise = GateByGate(program)
 
@@ -178,7 +183,7 @@ class StatevectorExecutable(Executable):
             lead, n_rows = len(tape.shared), tape.sampled.shape[-1]
             values = np.empty((lead, n_rows, self.n_outputs))
             size = self._chunk_rows(lead)
-            keep = keep and self._tape_bytes(lead) * n_rows <= self.max_memory
+            keep = keep and lead * self._record_bytes * n_rows <= self.max_memory
             for first in range(0, n_rows, size):
                 rows = slice(first, min(first + size, n_rows))
                 run = self._evolve(tape, rows, values)
@@ -193,9 +198,7 @@ class StatevectorExecutable(Executable):
     def _prepared(self, inputs, weights, squeeze):
         """Evaluate what does not depend on the chunk."""
         shared, sampled, angles = self.program.angles.evaluate(inputs, weights)
-        lead = len(shared)
         # Records last: (models, angles, records).
-        sampled = np.broadcast_to(sampled, (lead, *sampled.shape[-2:]))
         sampled = np.ascontiguousarray(sampled.swapaxes(1, 2))
         blocks, matrices = self._engine.matrices.forward(shared)
         blocks = [block.astype(self.dtype, copy=False) for block in blocks]
@@ -351,16 +354,9 @@ class StatevectorExecutable(Executable):
             for f in self.program.families
         ]
 
-    def _tape_bytes(self, lead):
-        """Bytes a record that a kept forward pass and its backward pass take."""
-        # Beside the slots: two costates and one array of squares.
-        largest = 2 ** max(self.program.widths, default=0)
-        return lead * self.dtype.itemsize * (self.program.amplitudes() + 3 * largest)
-
     def _chunk_rows(self, lead):
         """Records a chunk: as many as stay in cache, at least as many as keep BLAS busy."""
-        limit = max(1, self.max_memory // self._tape_bytes(lead))
+        limit = max(1, self.max_memory // (lead * self._record_bytes))
         if self.chunk_size is not None:
             return min(limit, self.chunk_size)
-        state = lead * self.dtype.itemsize * 2 ** max(self.program.widths, default=0)
-        return int(min(limit, max(16, _CHUNK_BYTES // state)))
+        return int(min(limit, max(_CHUNK_ROWS, _CHUNK_BYTES // (lead * self._state_bytes))))

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 from qiskit.circuit import ParameterExpression
-from scipy.sparse import csr_array
 
 from ..exceptions import CircuitError
 from ._blocks import BlockTable, RunTable, one_qubit_run
@@ -13,22 +12,19 @@ from ._elements import Prepare, Rotation, split_wide
 from ._expressions import AngleMap
 from ._fusion import choose_plan
 from ._gates import lower_circuit
-from ._monomial import compressed_shapes, local_index, monomial_op, with_local
+from ._monomial import compressed_shapes, monomial_op
 from ._periods import weight_periods
 from ._program import (
     BlockOp,
     JoinOp,
     PrepareGroup,
     Program,
-    ReadoutGroup,
     RunGroup,
     StartGroup,
 )
-from ._readouts import parse_observables
+from ._readouts import parse_observables, pauli_groups, probability_group
 
 __all__ = ["bound_elements", "compile_program"]
-
-_DENSE_TABLE = 2**16
 
 
 def bound_elements(circuit, inputs, weights):
@@ -110,7 +106,6 @@ class _Assembler:
         self.blocks = BlockTable(self.runs)
         self.ops = []
         self.monomial_results = set()
-        self.order = {}  # slot -> permutation that the readout takes over
 
     def program(self, seen, periods, elements, summary):
         """Assemble everything."""
@@ -144,7 +139,6 @@ class _Assembler:
                 waiting is not None
                 and step.kind == "monomial"
                 and self.plan.fused
-                and step.absorbed == waiting.absorbed
                 and waiting.windows.isdisjoint(step.windows)
                 and len({self.slot_of[q] for s in (waiting, step) for q in self._touched(s)}) == 1
             ):
@@ -230,12 +224,6 @@ class _Assembler:
         other = tuple(t if p == 1 else 1 for t, p in zip(target, part, strict=True))
         slot = self._new_slot(qubits)
         self.ops.append(JoinOp((first, second), slot, (part, other, target)))
-        for source in (first, second):
-            if source in self.order:
-                positions = [qubits.index(qubit) for qubit in self.registers[source]]
-                order = self.order.get(slot, np.arange(2 ** len(qubits)))
-                moved = self.order[source][local_index(order, positions)]
-                self.order[slot] = with_local(order, positions, moved)
         return slot
 
     def _step(self, step):
@@ -249,10 +237,7 @@ class _Assembler:
         op = monomial_op(
             step.elements, register, self.home, self.angles.place, source, source, fresh
         )
-        if step.absorbed:
-            before = self.order.get(source, np.arange(2 ** len(register)))
-            self.order[source] = before if op.order is None else before[op.order]
-        elif op.order is not None or op.phases is not None or op.terms:
+        if op.order is not None or op.phases is not None or op.terms:
             target = source if op.in_place else self._new_slot(register)
             self.ops.append(replace(op, target=target))
             self.monomial_results.add(target)
@@ -270,78 +255,21 @@ class _Assembler:
 
     def _readout(self, seen):
         if seen.probabilities is not None:
-            return (self._probability_group(seen.probabilities),)
-        slots = {}
-        for _, x, z, _ in seen.terms:
-            support = {q for q in range(self.n_qubits) if (x | z) >> q & 1}
+            slot = self._joined(seen.probabilities.qubits)
+            return (probability_group(seen.probabilities, slot, self.registers[slot]),)
+        supports = [
+            [q for q in range(self.n_qubits) if (x | z) >> q & 1] for _, x, z, _ in seen.terms
+        ]
+        for support in supports:
             self._joined(support)
-        for term in seen.terms:
-            slots.setdefault(self.slot_of[self._lowest(term)], []).append(term)
-        groups = []
-        for slot, terms in slots.items():
-            groups += self._pauli_groups(slot, terms)
-        return tuple(groups)
-
-    @staticmethod
-    def _lowest(term):
-        mask = term[1] | term[2]
-        return (mask & -mask).bit_length() - 1
-
-    def _pauli_groups(self, slot, terms):
-        """Group a slot's terms by the flip they make and the window they need."""
-        register = self.registers[slot]
-        position = {qubit: p for p, qubit in enumerate(register)}
-        states = np.arange(2 ** len(register))
-        everything = tuple(range(len(register)))
-        grouped = defaultdict(list)
-        for output, x, z, coefficient in terms:
-            local_x, local_z = (
-                sum(1 << position[q] for q in register if mask >> q & 1) for mask in (x, z)
-            )
-            windows = {self.home[q] for q in register if (x | z) >> q & 1}
-            kept = everything
-            if not x and slot not in self.order and len(windows) == 1:
-                kept = tuple(p for p, q in enumerate(register) if self.home[q] in windows)
-            grouped[local_x, kept].append((output, local_z, coefficient))
-        if (0, everything) in grouped:
-            for key in [k for k in grouped if k[0] == 0 and k[1] != everything]:
-                grouped[0, everything] += grouped.pop(key)
-        for (flip, kept), members in grouped.items():
-            outputs = sorted({output for output, *_ in members})
-            row = {output: i for i, output in enumerate(outputs)}
-            table = np.zeros((len(outputs), 2 ** len(kept)), complex if flip else float)
-            for output, z, coefficient in members:
-                local_z = sum(1 << bit for bit, p in enumerate(kept) if z >> p & 1)
-                signs = 1.0 - 2.0 * (np.bitwise_count(states[: table.shape[1]] & local_z) & 1)
-                table[row[output]] += (coefficient if flip else coefficient.real) * signs
-            yield self._group(slot, kept, states ^ flip if flip else None, outputs, table)
-
-    def _probability_group(self, probabilities):
-        slot = self._joined(probabilities.qubits)
-        register = self.registers[slot]
-        read = [p for p, qubit in enumerate(register) if qubit in set(probabilities.qubits)]
-        kept = tuple(read) if slot not in self.order else tuple(range(len(register)))
-        states = np.arange(2 ** len(kept))
-        labels = probabilities.outcomes(local_index(states, [kept.index(p) for p in read]))
-        table = csr_array(
-            (np.ones(len(states)), (labels, states)), shape=(len(probabilities), len(states))
+        by_slot = defaultdict(list)
+        for term, support in zip(seen.terms, supports, strict=True):
+            by_slot[self.slot_of[support[0]]].append(term)
+        return tuple(
+            group
+            for slot, terms in by_slot.items()
+            for group in pauli_groups(terms, slot, self.registers[slot], self.home)
         )
-        if table.shape[0] * table.shape[1] <= _DENSE_TABLE:
-            table = table.toarray()
-        return self._group(slot, kept, None, np.arange(len(probabilities)), table)
-
-    def _group(self, slot, kept, flip, outputs, table):
-        """Build the group; a permutation before the readout moves table columns instead."""
-        register = self.registers[slot]
-        if slot in self.order:
-            order = self.order[slot]
-            inverse = np.argsort(order)
-            table = table[:, inverse]
-            if flip is not None:
-                flip = order[flip[inverse]]
-        shape, part = compressed_shapes(len(register), set(kept))
-        axes = tuple(axis for axis, length in enumerate(part) if length > 1)
-        return ReadoutGroup(slot, shape, axes, flip, np.array(outputs), table)
 
 
 def check_width(circuit, itemsize, max_memory):

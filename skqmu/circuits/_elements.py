@@ -18,6 +18,14 @@ class Fixed:
 
     column = None
 
+    @classmethod
+    def from_matrix(cls, matrix):
+        """Return the element of a matrix on qubits 0, 1, ...; a diagonal one as a vector."""
+        diagonal = np.diagonal(matrix)
+        if not np.any(matrix - np.diag(diagonal)):
+            matrix = diagonal.copy()
+        return cls(tuple(range(len(matrix).bit_length() - 1)), matrix)
+
     def moved(self, onto):
         """Return the element with local qubit ``q`` renamed to ``onto[q]``."""
         return replace(self, qubits=tuple(onto[q] for q in self.qubits))

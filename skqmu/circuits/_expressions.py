@@ -1,158 +1,53 @@
 """Angles of a circuit as vectorised functions of (inputs, weights), with their chain rule.
 
-Every distinct angle of a circuit is a column. Columns of one form (2 x[i] + .3 for several
-i, say) are evaluated and differentiated together, for a whole batch at once.
+Every angle of a circuit is a column. Columns of one form (2 x[i] + .3 for several i, say) are
+evaluated and differentiated together, for a whole batch at once.
 """
 
 from collections import defaultdict
 
 import numpy as np
-from qiskit.circuit import ParameterExpression
 
-from ..exceptions import CircuitError
+from ._trees import (
+    UNARY,
+    VALUE,
+    affine_form,
+    leaf_kinds,
+    leaves_of,
+    parse_expression,
+    split_leaves,
+)
 
-__all__ = ["AngleMap", "affine_form", "parse_expression"]
+__all__ = ["AngleMap", "contiguous"]
 
-# A node is ("x", i), ("w", i), ("c", value) or (operation, child, ...).
-_BINARY = {"ADD", "SUB", "MUL", "DIV", "POW"}
-_SWAPPED = {"RSUB": "SUB", "RDIV": "DIV", "RPOW": "POW"}
-_UNARY = {
-    "SIN": (np.sin, lambda u, v: np.cos(u)),
-    "COS": (np.cos, lambda u, v: -np.sin(u)),
-    "TAN": (np.tan, lambda u, v: 1 + v * v),
-    "ASIN": (np.arcsin, lambda u, v: 1 / np.sqrt(1 - u * u)),
-    "ACOS": (np.arccos, lambda u, v: -1 / np.sqrt(1 - u * u)),
-    "ATAN": (np.arctan, lambda u, v: 1 / (1 + u * u)),
-    "EXP": (np.exp, lambda u, v: v),
-    "LOG": (np.log, lambda u, v: 1 / u),
-    "ABS": (np.abs, lambda u, v: np.sign(u)),
-    "SIGN": (np.sign, lambda u, v: np.zeros_like(u)),
-    "CONJ": (lambda u: u, lambda u, v: np.ones_like(u)),
-}
-_VALUE = {
-    "ADD": np.add,
-    "SUB": np.subtract,
-    "MUL": np.multiply,
-    "DIV": np.divide,
-    "POW": np.power,
-}
+# Forms that are finite wherever inputs and weights are.
+_ALWAYS_FINITE = {"x", "w", "c", *(("ADD", ("MUL", "c", kind), "c") for kind in "xw")}
 
 
-def parse_expression(expression, position):
-    """Return the expression as a tree of nodes.
-
-    Parameters
-    ----------
-    expression : float or ParameterExpression
-    position : dict of Parameter to node
-        ``("x", i)`` or ``("w", i)`` for each known parameter.
-
-    Raises
-    ------
-    CircuitError
-        For a parameter that is neither input nor weight, a complex number, or an operation
-        that has no real derivative.
-    """
-    if not isinstance(expression, ParameterExpression):
-        return ("c", _real(expression))
-    if expression in position:
-        return position[expression]
-    missing = [p for p in expression.parameters if p not in position]
-    if missing:
-        raise CircuitError(
-            f"circuit parameter {missing[0].name!r} is neither in inputs nor in weights; list it "
-            "in one of them, or bind it with circuit.assign_parameters."
-        )
-    if not expression.parameters:
-        return ("c", _real(expression.numeric()))
-    if expression.is_symbol():
-        return position[next(iter(expression.parameters))]
-    return _replay(expression, position)
+def contiguous(index):
+    """Return an index array as a slice where it counts up by one: slices are cheaper."""
+    index = np.asarray(index, dtype=int)
+    if len(index) and np.array_equal(index, np.arange(index[0], index[0] + len(index))):
+        return slice(int(index[0]), int(index[0]) + len(index))
+    return index
 
 
-def _real(value):
-    value = complex(value)
-    if value.imag:
-        raise CircuitError(f"angles are real; an expression holds the complex number {value}.")
-    return float(value.real)
+class _Leaf:
+    """The parameters at one place of a form, one a column."""
 
+    def __init__(self, index):
+        self.index = np.array(index)
+        self.at = contiguous(self.index)
+        self.repeats = len(set(index)) < len(index)
 
-def _replay(expression, position):
-    """Rebuild the tree from qiskit's record of the operations, a stack machine."""
-    stack = []
-    for step in expression._qpy_replay:
-        name = str(step.op).rsplit(".", 1)[-1]
-        operands = [
-            None if side is None else parse_expression(side, position)
-            for side in (step.lhs, step.rhs)
-        ]
-        if name in _UNARY:
-            stack.append((name, stack.pop() if operands[0] is None else operands[0]))
-        elif name in _BINARY or name in _SWAPPED:
-            # An operand that is not stated is on the stack, the right one on top.
-            right = stack.pop() if operands[1] is None else operands[1]
-            left = stack.pop() if operands[0] is None else operands[0]
-            if name in _SWAPPED:
-                name, left, right = _SWAPPED[name], right, left
-            stack.append((name, left, right))
+    def add(self, values, target):
+        """Add columns of `values` to the parameters' columns of `target`."""
+        if self.repeats:
+            onto = np.zeros((len(self.index), target.shape[-1]))
+            onto[np.arange(len(self.index)), self.index] = 1.0
+            target += values @ onto
         else:
-            raise CircuitError(
-                f"operation {name!r} in the angle {expression} has no derivative here; bind the "
-                "parameter or rewrite the expression."
-            )
-    return stack.pop()
-
-
-def affine_form(node):
-    """Return ``(constant, {leaf: coefficient})``, or None where the node is not affine."""
-    kind = node[0]
-    if kind == "c":
-        return node[1], {}
-    if kind in "xw":
-        return 0.0, {node: 1.0}
-    forms = [affine_form(child) for child in node[1:]]
-    if None in forms:
-        return None
-    if kind == "CONJ":
-        return forms[0]
-    if all(not slopes for _, slopes in forms):
-        constants = [np.float64(constant) for constant, _ in forms]
-        with np.errstate(all="ignore"):
-            value = _VALUE[kind](*constants) if kind in _VALUE else _UNARY[kind][0](*constants)
-        return float(value), {}
-    if kind in ("ADD", "SUB"):
-        sign = 1.0 if kind == "ADD" else -1.0
-        (a, slopes_a), (b, slopes_b) = forms
-        slopes = defaultdict(float, slopes_a)
-        for leaf, slope in slopes_b.items():
-            slopes[leaf] += sign * slope
-        return a + sign * b, dict(slopes)
-    if kind == "MUL":
-        (a, slopes_a), (b, slopes_b) = forms
-        if not slopes_a:
-            return a * b, {leaf: a * slope for leaf, slope in slopes_b.items()}
-        if not slopes_b:
-            return a * b, {leaf: b * slope for leaf, slope in slopes_a.items()}
-    if kind == "DIV" and not forms[1][1] and forms[1][0]:
-        (a, slopes_a), (b, _) = forms
-        return a / b, {leaf: slope / b for leaf, slope in slopes_a.items()}
-    if kind == "POW" and forms[1] == (1.0, {}):
-        return forms[0]
-    return None
-
-
-def _shape_and_leaves(node, leaves):
-    """Return the tree without its leaves' values, which are appended to `leaves`."""
-    if node[0] in ("x", "w", "c"):
-        leaves.append(node[1])
-        return node[0]
-    return (node[0], *(_shape_and_leaves(child, leaves) for child in node[1:]))
-
-
-def _leaf_kinds(node):
-    if node[0] in ("x", "w", "c"):
-        return {node[0]}
-    return set().union(*map(_leaf_kinds, node[1:]))
+            target[..., self.at] += values
 
 
 class _Group:
@@ -160,23 +55,32 @@ class _Group:
 
     def __init__(self, form, leaves, columns):
         self.form = form
-        self.leaves = [np.array(values) for values in zip(*leaves, strict=True)]
-        self.columns = np.array(columns)
+        kinds = leaves_of(form)
+        self.leaves = [
+            np.array(values) if kind == "c" else _Leaf(values)
+            for kind, values in zip(kinds, zip(*leaves, strict=True), strict=True)
+        ]
+        self.columns = contiguous(columns)
+        self.always_finite = form in _ALWAYS_FINITE
 
     def run(self, x, w):
         """Return the values and a tape of (node, child positions, value)."""
+        if isinstance(self.form, str):
+            leaf = self.leaves[0]
+            value = leaf if self.form == "c" else (x if self.form == "x" else w)[..., leaf.at]
+            return value, [(self.form, leaf, value)]
         leaves = iter(self.leaves)
         tape = []
 
         def visit(form):
             if isinstance(form, str):
                 leaf = next(leaves)
-                value = leaf if form == "c" else (x if form == "x" else w)[..., leaf]
+                value = leaf if form == "c" else (x if form == "x" else w)[..., leaf.at]
                 tape.append((form, leaf, value))
             else:
                 children = [visit(child) for child in form[1:]]
                 values = [tape[child][2] for child in children]
-                function = _VALUE[form[0]] if form[0] in _VALUE else _UNARY[form[0]][0]
+                function = VALUE[form[0]] if form[0] in VALUE else UNARY[form[0]][0]
                 tape.append((form[0], children, function(*values)))
             return len(tape) - 1
 
@@ -210,8 +114,8 @@ class _Group:
 
 def _partials(kind, inner, value):
     """Return one function a child, so that only what is needed is computed."""
-    if kind in _UNARY:
-        return [lambda: _UNARY[kind][1](inner[0], value)]
+    if kind in UNARY:
+        return [lambda: UNARY[kind][1](inner[0], value)]
     a, b = inner
     return {
         "ADD": [lambda: 1.0, lambda: 1.0],
@@ -248,8 +152,8 @@ class AngleMap:
         self.expressions = list(expressions)
         self.nodes = [parse_expression(expression, position) for expression in expressions]
         self.n_columns = len(self.nodes)
-        self.is_sampled = np.array(["x" in _leaf_kinds(n) for n in self.nodes], dtype=bool)
-        self.sampled_weights = any({"x", "w"} <= _leaf_kinds(node) for node in self.nodes)
+        self.is_sampled = np.array(["x" in leaf_kinds(n) for n in self.nodes], dtype=bool)
+        self.sampled_weights = any({"x", "w"} <= leaf_kinds(node) for node in self.nodes)
         self._shared = self._grouped(~self.is_sampled)
         self._sampled = self._grouped(self.is_sampled)
         # A column's place among the shared, or among the sampled, columns.
@@ -275,7 +179,7 @@ class AngleMap:
                 else:
                     node = leaf
             leaves = []
-            form = _shape_and_leaves(node, leaves)
+            form = split_leaves(node, leaves)
             forms[form][0].append(leaves)
             forms[form][1].append(place)
         return [_Group(form, *members) for form, members in forms.items()]
@@ -308,22 +212,20 @@ class AngleMap:
         for groups, target, w in ((self._shared, shared, weights), (self._sampled, sampled, rows)):
             for group in groups:
                 value, tape = group.run(inputs, w)
-                if not np.all(np.isfinite(value)):
+                if not (group.always_finite or np.isfinite(value).all()):
                     self._refuse(group, value, target is sampled)
                 target[..., group.columns] = value
                 tapes.append((group, tape))
         return shared, sampled, (models, inputs.shape[-2], tapes)
 
-    def _refuse(self, group, value, sampled):
-        bad = np.argwhere(
-            ~np.isfinite(np.broadcast_to(value, (*value.shape[:-1], group.columns.size)))
-        )
-        kind = np.flatnonzero(self.is_sampled if sampled else ~self.is_sampled)
-        expression = self.expressions[kind[group.columns[bad[0][-1]]]]
+    def _refuse(self, group, value, sampled, what=""):
+        own = np.flatnonzero(self.is_sampled if sampled else ~self.is_sampled)[group.columns]
+        bad = np.argwhere(~np.isfinite(np.broadcast_to(value, (*value.shape[:-1], len(own)))))
+        expression = self.expressions[own[bad[0][-1]]]
         where = f" for row {bad[0][-2]}" if sampled else ""
         raise ValueError(
-            f"the angle {expression} is not a finite number{where}; keep inputs and weights inside "
-            "the domain of the expression."
+            f"{what}the angle {expression} is not a finite number{where}; keep inputs and "
+            "weights inside the domain of the expression."
         )
 
     def pullback(self, tape, d_shared, d_sampled, *, per_sample=False):
@@ -336,14 +238,14 @@ class AngleMap:
         d_inputs = np.zeros((*models, n_rows, self.n_inputs))
         d_weights = np.zeros((*models, *((n_rows,) if per_sample else ()), self.n_weights))
 
-        def add_shared(kind, index, slope):
-            _scatter(d_weights, index, slope)
+        def add_shared(kind, leaf, slope):
+            leaf.add(slope, d_weights)
 
-        def add_sampled(kind, index, slope):
+        def add_sampled(kind, leaf, slope):
             if kind == "x":
-                _scatter(d_inputs, index, slope)
+                leaf.add(slope, d_inputs)
             else:
-                _scatter(d_weights, index, slope if per_sample else slope.sum(axis=-2))
+                leaf.add(slope if per_sample else slope.sum(axis=-2), d_weights)
 
         for group, steps in tapes[: len(self._shared)]:
             if per_sample:
@@ -351,10 +253,23 @@ class AngleMap:
                     (kind, info, value[..., None, :] if np.ndim(value) > 1 else value)
                     for kind, info, value in steps
                 ]
-            group.pull(steps, d_shared[..., group.columns], add_shared)
+            self._pull(group, steps, d_shared, add_shared, False)
         for group, steps in tapes[len(self._shared) :]:
-            group.pull(steps, d_sampled[..., group.columns], add_sampled)
+            self._pull(group, steps, d_sampled, add_sampled, True)
         return d_inputs, d_weights
+
+    def _pull(self, group, steps, slopes, add, sampled):
+        if group.always_finite:
+            group.pull(steps, slopes[..., group.columns], add)
+            return
+
+        def checked(kind, leaf, slope):
+            if not np.isfinite(slope).all():
+                self._refuse(group, slope, sampled, "the derivative of ")
+            add(kind, leaf, slope)
+
+        with np.errstate(all="ignore"):
+            group.pull(steps, slopes[..., group.columns], checked)
 
     def weight_slopes(self, tape):
         """Return ``{(column, weight): slope}`` of the columns' derivatives by weights.
@@ -367,22 +282,12 @@ class AngleMap:
             columns = np.flatnonzero(self.is_sampled if sampled else ~self.is_sampled)
             columns = columns[group.columns]
 
-            def add(kind, index, slope, columns=columns):
+            def add(kind, leaf, slope, columns=columns):
                 if kind == "w":
                     slope = np.broadcast_to(slope, (*slope.shape[:-1], len(columns)))
-                    for i, (column, weight) in enumerate(zip(columns, index, strict=True)):
+                    for i, (column, weight) in enumerate(zip(columns, leaf.index, strict=True)):
                         key = (int(column), int(weight))
                         slopes[key] = slopes.get(key, 0.0) + slope[..., i]
 
             group.pull(steps, np.ones(len(columns)), add)
         return slopes
-
-
-def _scatter(target, index, values):
-    """Add columns of `values` to columns `index` of `target`; an index may repeat."""
-    if len(set(index.tolist())) == len(index):
-        target[..., index] += values
-        return
-    onto = np.zeros((len(index), target.shape[-1]))
-    onto[np.arange(len(index)), index] = 1.0
-    target += values @ onto

@@ -73,8 +73,6 @@ def estimate(plan):
     width = [len(window) for window in plan.windows]
     cost = 0.0
     for step in plan.steps:
-        if step.absorbed:
-            continue
         merged = set().union(*(register[w] for w in step.windows))
         size = 2 ** sum(width[w] for w in merged) * _BATCH / 1000
         parts = {id(register[w]): w for w in step.windows}

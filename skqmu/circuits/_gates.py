@@ -180,7 +180,7 @@ def _lower(operation, fresh=False):
         return [Fixed(tuple(range(operation.num_qubits)), np.array(operation.params, complex))]
     matrix = _numeric_matrix(operation)
     if matrix is not None:
-        return [Fixed(tuple(range(operation.num_qubits)), matrix)]
+        return [Fixed.from_matrix(matrix)]
     if isinstance(operation, ControlledGate):
         base = _lower(operation.base_gate)
         return control(base, operation.num_ctrl_qubits, operation.ctrl_state)

@@ -5,6 +5,8 @@ from math import gcd, lcm
 
 import numpy as np
 
+from ._trees import affine_form
+
 __all__ = ["weight_periods"]
 
 _LARGEST_DENOMINATOR = 1000
@@ -50,8 +52,6 @@ def _weights_in(node):
 
 def _constant(node):
     """Return the value of a tree without parameters, else None."""
-    from ._expressions import affine_form
-
     form = affine_form(node)
     return form[0] if form is not None and not form[1] else None
 

@@ -27,8 +27,6 @@ class Step:
         Qubits of a block, lowest first.
     after : set of Step
         Steps that must come before.
-    absorbed : bool
-        A permutation at the very end that the readout takes over.
     merged : Step or None
         The step that does this one's work as well.
     """
@@ -38,7 +36,6 @@ class Step:
     elements: list
     qubits: tuple | None = None
     after: set = field(default_factory=set)
-    absorbed: bool = False
     merged: "Step | None" = None
 
 
@@ -267,7 +264,7 @@ def _prune(steps, observed, diagonal):
     Notes
     -----
     Seen from the end, a window is *classical* while only basis states' probabilities matter
-    on it: phases there are invisible, and a permutation just relabels the readout.
+    on it: phases there are invisible, before and behind permutations.
     """
     needed, classical, kept = set(observed), set(diagonal), []
     for step in reversed(steps):
@@ -277,7 +274,6 @@ def _prune(steps, observed, diagonal):
             phases_only = all(isinstance(e, Rotation) or e.matrix.ndim == 1 for e in step.elements)
             if phases_only:
                 continue
-            step.absorbed = True
         else:
             classical -= step.windows
         needed |= step.windows

@@ -198,10 +198,8 @@ class ReadoutGroup:
     Attributes
     ----------
     slot : int
-    shape : tuple
-        The register's axes, compressed; with `kept` the ones that the table needs.
-    kept : tuple of int
-        Axes of `shape` that remain when the rest is summed over (flip is None).
+    left, right : int
+        The table is on the middle axis of the register seen as (left, n_states, right).
     flip : ndarray of int or None
         Basis state that an off-diagonal observable pairs with each; None for diagonal ones.
     outputs : ndarray of int
@@ -210,8 +208,8 @@ class ReadoutGroup:
     """
 
     slot: int
-    shape: tuple
-    kept: tuple
+    left: int
+    right: int
     flip: np.ndarray | None
     outputs: np.ndarray
     table: object

@@ -1,14 +1,25 @@
 """What is read from the final state: Pauli observables and outcome probabilities."""
 
+from collections import defaultdict
+
 import numpy as np
 from qiskit.quantum_info import SparsePauliOp
+from scipy.sparse import csr_array
 
 from .._validation import check_choice
 from ..exceptions import CircuitError
+from ._program import ReadoutGroup
 
-__all__ = ["Observables", "Probabilities", "parse_observables"]
+__all__ = [
+    "Observables",
+    "Probabilities",
+    "parse_observables",
+    "pauli_groups",
+    "probability_group",
+]
 
 _MODES = ("all", "first", "parity")
+_DENSE_TABLE = 2**16
 
 
 class Probabilities:
@@ -174,3 +185,60 @@ def _pauli_terms(observable):
     ):
         masks = [sum(1 << int(q) for q in np.flatnonzero(row)) for row in (x, z)]
         yield *masks, complex(coefficient)
+
+
+def pauli_groups(terms, slot, register, home):
+    """Yield the readout groups of one slot's terms.
+
+    Terms are grouped by the flip they make; diagonal ones that need one window only are read
+    from that window's marginal probabilities.
+
+    Parameters
+    ----------
+    terms : list of (output, x mask, z mask, coefficient)
+    slot : int
+    register : list of int
+        The slot's qubits, lowest first.
+    home : dict of int to int
+        Each qubit's window.
+    """
+    width = len(register)
+    whole = (0, width)
+    grouped = defaultdict(list)
+    for output, x, z, coefficient in terms:
+        flip, signs = (
+            sum(1 << p for p, qubit in enumerate(register) if mask >> qubit & 1) for mask in (x, z)
+        )
+        windows = {home[qubit] for qubit in register if (x | z) >> qubit & 1}
+        part = whole
+        if not flip and len(windows) == 1:
+            own = [p for p, qubit in enumerate(register) if home[qubit] in windows]
+            part = (own[0], own[-1] + 1)
+        grouped[flip, part].append((output, signs, coefficient))
+    if (0, whole) in grouped:
+        for key in [key for key in grouped if key[0] == 0 and key[1] != whole]:
+            grouped[0, whole] += grouped.pop(key)
+    for (flip, (low, high)), members in grouped.items():
+        outputs = sorted({output for output, *_ in members})
+        row = {output: i for i, output in enumerate(outputs)}
+        states = np.arange(2 ** (high - low))
+        table = np.zeros((len(outputs), len(states)), complex if flip else float)
+        for output, signs, coefficient in members:
+            odd = np.bitwise_count(states & (signs >> low)) & 1
+            table[row[output]] += (coefficient if flip else coefficient.real) * (1.0 - 2.0 * odd)
+        partner = states ^ flip if flip else None
+        yield ReadoutGroup(slot, 2 ** (width - high), 2**low, partner, np.array(outputs), table)
+
+
+def probability_group(probabilities, slot, register):
+    """Return the readout group of outcome probabilities."""
+    first, width = register.index(probabilities.qubits[0]), len(probabilities.qubits)
+    states = np.arange(2**width)
+    table = csr_array(
+        (np.ones(len(states)), (probabilities.outcomes(states), states)),
+        shape=(len(probabilities), len(states)),
+    )
+    if table.shape[0] * table.shape[1] <= _DENSE_TABLE:
+        table = table.toarray()
+    left = 2 ** (len(register) - first - width)
+    return ReadoutGroup(slot, left, 2**first, None, np.arange(len(probabilities)), table)
