@@ -39,8 +39,8 @@ class NoiseStream:
         self._entropy = np.random.SeedSequence(seed).entropy
         self._prefix = ()
         self._n_calls = self._n_runs = self._n_children = 0
-        self._place = None
-        self._n_here = 0
+        self._place, self._n_here = None, 0
+        self._outer = ()
         self._lock = Lock()
 
     def draw(self, salt=None):
@@ -70,6 +70,7 @@ class NoiseStream:
         """Enter a training run of its own: from here `at` says where draws are made."""
         with self._lock:
             run, self._n_runs = self._n_runs, self._n_runs + 1
+            self._outer = (*self._outer, (self._place, self._n_here))
             self._place, self._n_here = (run, 0, 0), 0
 
     def at(self, epoch, step):
@@ -82,9 +83,10 @@ class NoiseStream:
                 self._place, self._n_here = place, 0
 
     def end_run(self):
-        """Leave the training run; the counter of single calls goes on."""
+        """Leave the training run; what was around it goes on where it was."""
         with self._lock:
-            self._place = None
+            *outer, (self._place, self._n_here) = self._outer
+            self._outer = tuple(outer)
 
     def spawn(self):
         """Return a stream that shares no noise with this one (for a copy of the estimator)."""

@@ -121,6 +121,12 @@ class PrimitiveExecutable(Executable):
         return method
 
     noisy = False
+    shots = None
+
+    @property
+    def shots_a_row(self):
+        """Shots that the values of one record take; 0 where they are exact."""
+        return (self.shots or 0) * len(self.plan.settings)
 
     @property
     def twin(self):

@@ -129,6 +129,7 @@ class ForgettingMixin:
         for name in kept:
             if hasattr(self, name):
                 setattr(copy, name, getattr(self, name))
+        copy._noise = self._noise.spawn()
         copy.checkpoint = None
         if self._structure.get("objective_noise"):
             copy.random_state = None  # the noise could be drawn from it again

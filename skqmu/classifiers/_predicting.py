@@ -5,8 +5,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from .._validation import check_is_fitted, validate_data
-from ..backends import resolve_backend
+from ..backends import BaseBackend, resolve_backend
 from ..network import log_softmax, softmax
+from ._queries import count_query, query_report
 
 __all__ = ["PredictingMixin"]
 
@@ -25,10 +26,11 @@ class PredictingMixin:
         """The network for the fitted structure and the current backend, built once."""
         backend = self._backend()
         n_classes = len(self.classes_) if n_classes is None else n_classes
-        key = (id(self._structure), n_classes, type(backend), repr(backend.get_params()))
+        key = (id(self._structure), n_classes, backend.identity())
         known = _NETWORKS.get(self)
         if known is None or known[0] != key:
             network = self._build_network(self._structure, self.n_features_in_, n_classes, backend)
+            network.use_noise(self._noise)
             # The structure itself is kept, so that its id cannot be given to another.
             known = _NETWORKS[self] = (key, network, self._structure)
         return known[1]
@@ -36,8 +38,48 @@ class PredictingMixin:
     def _logits(self, X):
         check_is_fitted(self, "params_")
         X = validate_data(self, X, dtype=np.float64, reset=False)
+        network = self._network()
         with self._backend().limit_threads():
-            return self._network().logits(self.params_, X)
+            logits = network.logits(self.params_, X)
+        count_query(self, network, X)
+        return logits
+
+    def query_report(self):
+        """What was asked of this estimator's predictions, in this process, since `fit`.
+
+        Asking K times for a row on a backend with N shots tells as much as one answer with
+        K N shots: who meters access must meter repetitions.
+
+        Returns
+        -------
+        dict
+            ``n_calls``, ``n_rows``; and of the rows that were answered with shots:
+            ``n_distinct_rows``, ``n_repeated_rows``, ``max_queries_per_row``,
+            ``max_shots_per_row``, ``shots``. Rows are recognised by a hash under a key of
+            this process; at most a million are told apart (``complete`` is False beyond).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skqmu import QNNClassifier
+        >>> from skqmu.backends import AerBackend
+        >>> X, y = np.array([[0.0], [1.0], [2.0], [3.0]]), [0, 0, 1, 1]
+        >>> clf = QNNClassifier(max_iter=3, random_state=0).fit(X, y)
+        >>> clf = clf.set_params(backend=AerBackend(shots=100))
+        >>> for _ in range(3):
+        ...     _ = clf.predict(X[:2])
+        >>> report = clf.query_report()
+        >>> report["n_rows"], report["max_queries_per_row"], report["max_shots_per_row"]
+        (6, 3, 300)
+        """
+        check_is_fitted(self, "params_")
+        return query_report(self)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        # A sampled backend answers the same question differently each time.
+        tags.non_deterministic = isinstance(self.backend, BaseBackend) and self.backend.sampled
+        return tags
 
     def predict_proba(self, X):
         """Probabilities of the classes.

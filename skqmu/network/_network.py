@@ -42,12 +42,16 @@ class Network:
     layout : ParameterLayout
         Named groups of the flat vector, one a layer that has parameters.
     meter : Meter
-        Rows, circuits and shots spent through this object since it was made.
+        Rows, circuits and shots spent through this object since it was made. Backends that
+        sample or are paid for say what they ran; the others run a circuit a row.
+    noise : NoiseStream or None
+        Where sampling noise comes from; None: each circuit has a stream of its own.
     """
 
     layers: list
     layout: ParameterLayout = field(init=False)
     meter: Meter = field(init=False, default_factory=Meter)
+    noise: object = field(init=False, default=None)
 
     def __post_init__(self):
         self.layout = ParameterLayout(
@@ -55,6 +59,24 @@ class Network:
             [(layer.name, layer.n_buffers) for layer in self.layers if layer.n_buffers],
         )
         self.has_training_mode = any(layer.has_training_mode for layer in self.layers)
+        self._settled = {"circuits": 0, "shots": 0}
+
+    @property
+    def executables(self):
+        """Executables of the quantum layers, from input to output."""
+        return [layer.executable for layer in self.layers if isinstance(layer, QuantumLayer)]
+
+    def use_noise(self, stream):
+        """Let every circuit draw its sampling noise from one stream.
+
+        Parameters
+        ----------
+        stream : NoiseStream or None
+        """
+        self.noise = stream
+        for executable in self.executables:
+            if stream is not None and executable.noise is not None:
+                executable.noise = stream
 
     def initial(self, rng):
         """Draw a flat vector of initial parameters and buffers, shape (layout.size,)."""
@@ -278,8 +300,12 @@ class Network:
     def _spend(self, n_rows, *, gradient):
         if gradient:
             self.meter.gradient_rows += n_rows
-            return
-        self.meter.forward_rows += n_rows
-        for layer in self.layers:
-            if isinstance(layer, QuantumLayer):
-                self.meter.circuits += n_rows
+        else:
+            self.meter.forward_rows += n_rows
+        counted = [e.spent for e in self.executables if e.spent is not None]
+        if not gradient:
+            self.meter.circuits += n_rows * (len(self.executables) - len(counted))
+        for name, settled in self._settled.items():
+            total = sum(getattr(spent, name) for spent in counted)
+            setattr(self.meter, name, getattr(self.meter, name) + total - settled)
+            self._settled[name] = total

@@ -179,6 +179,9 @@ def train(run, hooks=()):
         The loss or the gradient is not finite; `run.point` is that before the step.
     """
     run.finished = False
+    noise = run.network.noise
+    if noise is not None:
+        noise.begin_run()
     try:
         if not _any_ends([hook.begin(run) for hook in hooks]):
             while run.epoch < run.max_iter and not _epoch(run, hooks):
@@ -188,6 +191,8 @@ def train(run, hooks=()):
         run.cost, run._meter = run.spent(), run.network.meter.copy()
         for hook in hooks:
             hook.end(run)
+        if noise is not None:
+            noise.end_run()
     return run
 
 
@@ -214,6 +219,7 @@ def _epoch(run, hooks):
 def _step(run, batches, number):
     started = time.perf_counter()
     here = run.point
+    _tell_noise(run, number + 1)
     # Overflow is found below, and told as what it is.
     with np.errstate(over="ignore", invalid="ignore"):
         loss, gradient, after = run._evaluated(batches)
@@ -239,6 +245,12 @@ def _step(run, batches, number):
     )
 
 
+def _tell_noise(run, step):
+    """Sampling noise too is a function of (epoch, step): a resumed run repeats it."""
+    if run.network.noise is not None:
+        run.network.noise.at(run.epoch, step)
+
+
 def _check_finite(run, number, **values):
     for name, value in values.items():
         if not np.isfinite(value).all():
@@ -259,3 +271,4 @@ def _close_epoch(run):
     }
     run.history[here.epoch :] = [row]
     run.point = Point(here.params, here.previous, here.moments, epoch=here.epoch + 1)
+    _tell_noise(run, 0)
