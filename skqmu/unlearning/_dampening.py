@@ -13,6 +13,9 @@ from ._importance import importance_of
 __all__ = ["SelectiveDampening"]
 
 
+_ROUNDING = 1e-24
+
+
 class SelectiveDampening(UnlearningStrategy):
     """Dampen the parameters that matter more to the forgotten rows than to the others (SSD).
 
@@ -84,8 +87,10 @@ class SelectiveDampening(UnlearningStrategy):
         part = importance_of(request.network, request.params, request.forget, self.importance)
         self._check_threshold(part.weight / everyone.weight)
         reference = (everyone.without(part) if self.reference == "retain" else everyone).values
+        # A weight that cannot matter (a last RZ) has squared rounding errors for gradients.
+        floor = _ROUNDING * max(part.values.max(), everyone.values.max())
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(part.values > 0, part.values / reference, 0.0)
+            ratio = np.where(part.values > floor, part.values / reference, 0.0)
             factor = np.minimum(self.lam / ratio, 1.0)
         chosen = ratio > self._thresholds(ratio, request.network.layout)
         if request.trainable is not None:

@@ -28,7 +28,9 @@ class StopRule(Hook):
       rows are; that of the current model or that of the model before the request, whichever
       is lower (an ascent that harms held-out records too would chase the first for ever);
     - no row of the class stays: the mean probability of the class on its forgotten rows
-      must fall to its mean probability on retained rows.
+      must fall to its mean probability on retained rows, and no forgotten row may still be
+      predicted as the class. (The mean alone is met while a few rows far from the others
+      keep their class; a model trained without the class predicts it for none.)
 
     A model that does not memorise meets the first at step 0. The step that crosses the
     target is shortened by bisection, so that a coarse step size cannot overshoot.
@@ -101,7 +103,10 @@ class StopRule(Hook):
         retain, columns = request.retain[rows], forget.labels
 
         def missing(params):
-            own = self._proba(params, forget)[np.arange(len(forget)), columns].mean()
+            proba = self._proba(params, forget)
+            if (proba.argmax(axis=1) == columns).any():
+                return np.inf
+            own = proba[np.arange(len(forget)), columns].mean()
             level = self._proba(params, retain).mean(axis=0)[columns].mean()
             return own - level
 

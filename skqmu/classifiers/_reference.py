@@ -1,0 +1,115 @@
+"""The reference page of all mechanisms, written from the classes so that it cannot go stale.
+
+``python -m skqmu.classifiers._reference > docs/mechanisms.md``
+"""
+
+import inspect
+import sys
+
+from ..unlearning import STRATEGIES
+from ._sharded import ShardedClassifier
+
+__all__ = ["reference_page"]
+
+# The request that costs are given for, and the fit that they are relative to.
+_N_FORGET, _N_RETAIN, _EPOCHS = 100, 900, 150
+_ORDER = {"exact": 0, "certified": 1, "approximate": 2}
+
+_HEAD = """\
+# Mechanisms
+
+Every way in which a classifier of skqmu can forget. This page is generated from the classes by
+`python -m skqmu.classifiers._reference > docs/mechanisms.md`; a test compares the two.
+
+`D_f`: the rows to forget; `D_r`: those that stay; `theta0`: the trained parameters; `p`: the
+model's probabilities; `T`, `S`: teacher and student; `U`: uniform. **Exact**: distributed as a
+model that never saw the rows. **Certified**: (epsilon, delta)-indistinguishable from one.
+**Approximate**: nothing is proven; measure it, with `skqmu audit` or the scorers.
+
+The cost is the number of gradient rows at most, with the defaults, relative to retraining for
+{epochs} epochs, when {n_forget} of {n_rows} rows go. Measured gaps to retraining:
+`benchmarks/results/mechanisms.json`.
+"""
+
+
+def reference_page():
+    """Write the page.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    rows = sorted(STRATEGIES.items(), key=lambda item: _ORDER[item[1]().kind])
+    lines = [
+        _HEAD.format(epochs=_EPOCHS, n_forget=_N_FORGET, n_rows=_N_FORGET + _N_RETAIN),
+        "| strategy | kind | needs | cost | formula | advice |",
+        "|---|---|---|---|---|---|",
+        *(_table_row(name, cls()) for name, cls in rows),
+        f"| [`ShardedClassifier`](#shardedclassifier) | {ShardedClassifier.kind} | its own shards "
+        f"| 1/n_shards | {_code(ShardedClassifier.formula)} | {ShardedClassifier.advice} |",
+        "",
+    ]
+    for name, cls in rows:
+        lines += _section(cls, f'`"{name}"`', _needs(cls()), repr(_defaults(cls())))
+    lines += _section(ShardedClassifier, "an estimator of its own", "the rows that it stores", None)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _table_row(name, strategy):
+    cls = type(strategy).__name__
+    cells = (
+        f"[`{name}`](#{cls.lower()})",
+        strategy.kind,
+        _needs(strategy),
+        _cost(name, strategy),
+        _code(strategy.formula),
+        strategy.advice,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _code(formula):
+    return "`" + formula.replace("|", "\\|") + "`"
+
+
+def _needs(strategy):
+    return ", ".join(sorted(strategy.requires)) or "nothing"
+
+
+def _cost(name, strategy):
+    if name == "retrain":
+        return "1"
+    spent = strategy.gradient_rows(_N_FORGET, _N_RETAIN)
+    return f"{spent / (_EPOCHS * _N_RETAIN):.3g}"
+
+
+def _defaults(strategy):
+    return dict(sorted(strategy.get_params(deep=False).items()))
+
+
+def _section(cls, name, needs, defaults):
+    lines = [f"## {cls.__name__}", "", _paragraphs(cls, None), ""]
+    lines += [f"- name: {name}", f"- kind: {cls.kind}", f"- needs: {needs}"]
+    lines += [f"- formula: {_code(cls.formula)}", f"- source: {cls.source}"]
+    lines += [f"- advice: {cls.advice}"]
+    if defaults is not None:
+        lines.append(f"- defaults: `{defaults}`")
+    notes = _paragraphs(cls, "Notes")
+    return [*lines, "", notes, ""] if notes else [*lines, ""]
+
+
+def _paragraphs(cls, section):
+    """Text of a docstring before its first section (None), or of one section."""
+    lines = inspect.getdoc(cls).replace("``", "`").splitlines()
+    starts = [i for i in range(len(lines) - 1) if lines[i + 1] and not lines[i + 1].strip("-")]
+    if section is None:
+        return "\n".join(lines[: starts[0]]).strip()
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        if lines[start] == section:
+            return "\n".join(lines[start + 2 : end]).strip()
+    return ""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference_page())
