@@ -117,7 +117,8 @@ def default_model(n_features):
 
     steps = [StandardScaler(), QNNClassifier()]
     if n_features > _MOST_FEATURES:
-        steps.insert(1, PCA(_MOST_FEATURES))
+        # whitened: an angle wraps around, so components must not differ in their spread
+        steps.insert(1, PCA(_MOST_FEATURES, whiten=True))
     return make_pipeline(*steps)
 
 
