@@ -134,9 +134,10 @@ def _show(value, missing="exact"):
 class ShotLeakageCurve(MetaEstimatorMixin, BaseEstimator):
     """How much a sampled model leaks, against shots, repeated queries and noise.
 
-    The shadows are trained once, as the attack's `shadow_estimator` says; at every setting
-    the target and the shadows are asked anew, with the same weights, and the attack is
-    fitted again to what they answer. The target itself is left alone: a copy is asked.
+    The shadows are trained once, as the attack's `shadow_estimator` says (on an exact
+    backend, if time matters); at every setting the target and the shadows are asked anew,
+    with the same weights and all on the target's backend, and the attack is fitted again to
+    what they answer. The target itself is left alone: a copy is asked.
 
     Parameters
     ----------
@@ -149,8 +150,8 @@ class ShotLeakageCurve(MetaEstimatorMixin, BaseEstimator):
     noise : sequence of object or None, default=None
         Values of `noise_parameter`; None leaves it alone.
     shots_parameter : str, default="backend__shots"
-        Name of the (nested) parameter of target and shadows; in a pipeline it is found by
-        its ending.
+        Name of the (nested) parameter of the target; in a pipeline it is found by its
+        ending. Shadows are given what it belongs to, the backend.
     noise_parameter : str, default="backend__noise"
 
     Attributes
@@ -267,11 +268,26 @@ class ShotLeakageCurve(MetaEstimatorMixin, BaseEstimator):
                 params = dict(zip(self._settings, values, strict=True))
                 target.set_params(**params)
                 for n_queries in self.n_queries:
-                    pool = self.shadow_pool_.asked_again(n_queries=n_queries, params=params)
+                    pool = self.shadow_pool_.asked_again(
+                        n_queries=n_queries, params=_owners(target, params)
+                    )
                     attack = clone(self.attack).set_params(target=target, n_queries=n_queries)
                     result = attack.fit(pool=pool).evaluate(X, y, membership, **options)
                     points.append(ShotPoint(shots, int(n_queries), noise, result))
         return ShotCurveResult(tuple(points))
+
+
+def _owners(target, params):
+    """Return copies of the objects whose parameters were set, for the shadows.
+
+    The whole backend, not its shots alone: shadows may have been trained on another one,
+    or have a name where the target has an object.
+    """
+    known, owners = target.get_params(deep=True), {}
+    for name in params:
+        owner = name.rpartition("__")[0] or name
+        owners[owner] = clone(known[owner], safe=False)
+    return owners
 
 
 def _find(parameter, name, known):

@@ -25,7 +25,8 @@ class ThreatModel:
     n_queries : int, default=1
         Queries to the target for each record.
     shots : int or None, default=None
-        Shots behind one answer of the target; ``None`` when exact, or not a sampled model.
+        Shots behind one answer of the target, as its backend states them; ``None`` when it
+        states none (an exact backend, or a model without backend).
     knows_members : bool, default=False
         The attacker was shown the TARGET's own membership of some records. True only for
         an auditor's attack; its figures are no estimate of an outsider's success.
@@ -37,7 +38,7 @@ class ThreatModel:
     >>> from skqmu.attacks import ThreatModel
     >>> print(ThreatModel("LiRAAttack", "150 records", "LogisticRegression()", n_shadows=16))
     LiRAAttack: the attacker holds 150 records, trains 16 shadows of LogisticRegression(),
-    sees probabilities (1 query a record, exact answers), does not know the target's members.
+    sees probabilities (1 query a record, no shots stated), does not know the target's members.
     """
 
     attack: str
@@ -67,7 +68,7 @@ class ThreatModel:
         )
         sees = {"proba": "probabilities", "label": "labels only"}[self.query]
         queries = f"{self.n_queries} quer{'y' if self.n_queries == 1 else 'ies'} a record"
-        answers = "exact answers" if self.shots is None else f"{self.shots} shots an answer"
+        answers = "no shots stated" if self.shots is None else f"{self.shots} shots an answer"
         knows = (
             "IS SHOWN the target's own membership (an auditor, not an outsider)"
             if self.knows_members

@@ -311,6 +311,23 @@ def test_shadows_are_asked_about_other_rows_with_other_settings():
         pool.query(other, params={"depth": 3})
 
 
+@pytest.mark.slow
+def test_dask_workers_give_the_same_shadows():
+    distributed = pytest.importorskip("dask.distributed")
+    expected = ShadowPool(TREE, n_shadows=4, random_state=0).fit(X, y)
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster),
+        joblib.parallel_config(backend="dask"),
+    ):
+        pool = ShadowPool(TREE, n_shadows=4, random_state=0).fit(X, y)
+        asked = pool.query(X + 0.1).rows(slice(None))
+    np.testing.assert_array_equal(all_outputs(pool), all_outputs(expected))
+    np.testing.assert_array_equal(asked, expected.query(X + 0.1).rows(slice(None)))
+
+
 def test_progress_goes_to_the_error_stream(capsys):
     ShadowPool(GaussianNB(), n_shadows=4, random_state=0, verbose=2).fit(X, y)
     lines = capsys.readouterr().err.splitlines()

@@ -1,5 +1,7 @@
 """The attacks on what they were built for: a quantum neural network that forgets."""
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -13,6 +15,7 @@ from skqmu.attacks import (
     LiRAAttack,
     QNNOutputAttack,
     RMIAAttack,
+    ShotLeakageCurve,
     ThresholdAttack,
     UnlearningAttack,
 )
@@ -86,6 +89,24 @@ def test_unlearning_makes_an_attack_stale():
         attack.evaluate(X, y, MEMBERS, fprs=(0.1,))
     # forgotten records may be asked about as the members they were
     attack.fit(X, y).evaluate(X, y, MEMBERS, fprs=(0.1,))
+
+
+@pytest.mark.slow
+def test_shadows_trained_exactly_are_read_out_with_the_targets_shots(target, lira):
+    from skqmu.backends import AerBackend
+
+    sampled = make_pipeline(target[0], deepcopy(target[-1]))
+    sampled.set_params(qnnclassifier__backend=AerBackend(shots=64))
+    attack = LiRAAttack(sampled, n_shadows=8)
+    curve = ShotLeakageCurve(attack, shots=(16, 4096)).fit(pool=lira.shadow_pool_)
+    rows = np.arange(len(y)) < 60
+    few, many = curve.evaluate(X[rows], y[rows], MEMBERS[rows], fprs=(0.1,)).points
+    assert few.result.threat_model.shots == 16
+    again = lira.shadow_pool_.asked_again(params={"qnnclassifier__backend": AerBackend(shots=16)})
+    spread = np.abs(again.outputs().one(0) - lira.shadow_pool_.outputs().one(0)).max()
+    # an expectation of 16 shots has a standard deviation of up to 1/4
+    assert 0.01 < spread < 1
+    assert many.budget == 4096
 
 
 def test_the_unlearning_attack_lets_quantum_shadows_unlearn():

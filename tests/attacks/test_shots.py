@@ -106,6 +106,23 @@ def test_shadows_of_another_attack_are_asked_again():
     np.testing.assert_allclose(counts, counts.round(), atol=1e-9)
 
 
+def test_shadows_may_be_trained_on_another_backend():
+    class Named(Sampled):
+        """Takes the name of a backend for a backend, as our classifiers do."""
+
+        def predict_proba(self, X):
+            if self.backend == "exact":
+                self.set_params(backend=Device())
+            return super().predict_proba(X)
+
+    stand_in = Named("exact", random_state=0)
+    attack = LiRAAttack(TARGET, stand_in, n_shadows=4, random_state=0)
+    curve = ShotLeakageCurve(attack, shots=(25,)).fit(X, y)
+    seen = curve.shadow_pool_.asked_again(params={"backend": Device(25)}).outputs().one(0)
+    np.testing.assert_allclose(seen * 25, (seen * 25).round(), atol=1e-9)
+    assert curve.evaluate(X, y, MEMBERS, fprs=(0.1,)).points[0].shots == 25
+
+
 def test_identical_rows_are_independent_draws():
     rows, labels = np.repeat(X[:1], 400, axis=0), np.repeat(y[:1], 400)
     scores = ThresholdAttack(TARGET, signal="true_confidence", n_shadows=0).fit(X, y)
