@@ -1,0 +1,178 @@
+"""Study H (arXiv 2512.19253): its data, networks and eleven mechanisms."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import MinMaxScaler
+
+from skqmu import HybridQNNClassifier
+from skqmu.datasets import load, load_fashion_mnist, load_mnist, study_h_split
+from skqmu.training import Hook
+from skqmu.unlearning import (
+    SCRUB,
+    AdversarialUniform,
+    Composite,
+    DistributionGuided,
+    FineTune,
+    FisherForgetting,
+    GradientAscent,
+    LabelComplement,
+    LastLayersFineTune,
+    LastLayersRetrain,
+    NegGradPlus,
+    NoisyFineTune,
+    SimilarLabelReweighting,
+)
+
+PUBLISHED = Path(__file__).parent / "data" / "study_h_published.csv"
+DATASETS = ("iris", "mnist", "fashion_mnist")
+SCENARIOS = ("subset2pct", "fullclass")
+FILES = {"mnist": "mnist_70000.npz", "fashion_mnist": "fashion_mnist_8000.npz"}
+PER_CLASS = {"mnist": 200, "fashion_mnist": 800}
+# Epochs of GA ... LCA / SCRUB / "Certified", Q-MUL / ADV-UNIFORM.
+EPOCHS = {
+    "iris": {"": 15, "SCRUB": 50, "Certified": 5, "ADV-UNIFORM": 10},
+    "mnist": {"": 25, "SCRUB": 60, "Certified": 12, "ADV-UNIFORM": 15},
+    "fashion_mnist": {"": 25, "SCRUB": 60, "Certified": 12, "ADV-UNIFORM": 15},
+}
+VARIANTS = ("quantum", "separable", "dense")
+
+
+def make_data(name, folder):
+    """Rows of the study: training, test and reference parts, and both forget sets.
+
+    A quarter of the test rows (stratified) serves as reference for stop rules in the sound
+    protocol, and is left out of its test figures.
+    """
+    if name == "iris":
+        X, y = load("iris").X, load("iris").y
+        split = study_h_split(y)
+        X = MinMaxScaler((-np.pi, np.pi), clip=True).fit(X[split.train]).transform(X)
+    else:
+        source = {"mnist": load_mnist, "fashion_mnist": load_fashion_mnist}[name]
+        data = source(folder / FILES[name] if folder is not None else None)
+        X, y = data.X, data.y
+        split = study_h_split(y, n_per_class=PER_CLASS[name])
+    test, reference = train_test_split(
+        np.arange(len(split.test)), test_size=0.25, stratify=y[split.test], random_state=0
+    )
+    return SimpleNamespace(
+        X=X[split.train],
+        y=y[split.train],
+        X_test=X[split.test],
+        y_test=y[split.test],
+        sound_test=np.sort(test),
+        reference=np.sort(reference),
+        forget={
+            "subset2pct": np.isin(split.train, split.forget_subset),
+            "fullclass": np.isin(split.train, split.forget_class),
+        },
+    )
+
+
+def make_estimator(name, seed, *, variant="quantum", n_layers=None, entanglement="ring"):
+    """The study's network for a data set; early stopping on the test set is left out."""
+    shared = {
+        "encoding": "angle_xyz",
+        "ansatz": "rotations_cz",
+        "entanglement": "none" if variant == "separable" else entanglement,
+        "core": "dense" if variant == "dense" else "quantum",
+        "random_state": seed,
+        "tol": 1e-4,
+    }
+    if name == "iris":
+        head = (32, "batch_norm", "elu", 32, "batch_norm", "elu", 16, "elu", "dropout:0.2")
+        return HybridQNNClassifier(
+            "none",
+            head_layers=head,
+            n_layers=n_layers or 6,
+            learning_rate_init=1e-2,
+            batch_size=32,
+            max_iter=100,
+            n_iter_no_change=15,
+            **shared,
+        )
+    return HybridQNNClassifier(
+        "cnn-h",
+        n_qubits={"mnist": 8, "fashion_mnist": 10}[name],
+        head_layers=(32, "relu"),
+        n_layers=n_layers or 2,
+        learning_rate_init=1e-3,
+        batch_size=64,
+        max_iter={"mnist": 30, "fashion_mnist": 15}[name],
+        n_iter_no_change=7,
+        **shared,
+    )
+
+
+def published_mechanisms(name, quick):
+    """The eleven, as the study ran them: fixed epochs, no stop rule, its signs."""
+    epochs = {key: max(1, n // 5) if quick else n for key, n in EPOCHS[name].items()}
+    whole = {"max_iter": epochs[""], "stop": None}
+    scrub = {"max_iter": epochs["SCRUB"], "stop": None}
+    return {
+        "GA": GradientAscent(**whole),
+        "Fisher": FisherForgetting(**whole),
+        "NegGradPlus": NegGradPlus(**whole),
+        "CF-k1": LastLayersFineTune(ascend=True, **whole),
+        "EU-k1": LastLayersRetrain(train="all", max_iter=epochs[""]),
+        "SCRUB": SCRUB(**scrub),
+        "SCRUB(+R)": SCRUB(**scrub),
+        "Certified": NoisyFineTune(max_iter=epochs["Certified"]),
+        "Q-MUL": SimilarLabelReweighting(ascend=True, max_iter=epochs["Certified"], stop=None),
+        "LCA": LabelComplement(**whole),
+        "ADV-UNIFORM": AdversarialUniform(max_iter=epochs["ADV-UNIFORM"], stop=None),
+    }
+
+
+def sound_mechanisms(name, scenario):
+    """The same mechanisms with their stop rules and sources' signs, and candidates of ours."""
+    few = {"max_iter": 5}
+    rewind = scenario == "subset2pct"  # no unseen row of a removed class says where to rewind to
+    return {
+        "GA": GradientAscent(**few),
+        "Fisher": FisherForgetting(fisher_on="retain", **few),
+        "NegGradPlus": NegGradPlus(**few),
+        "CF-k1": LastLayersFineTune(**few),
+        "EU-k1": LastLayersRetrain(**few),
+        "SCRUB": SCRUB(**few),
+        "SCRUB(+R)": SCRUB(rewind=rewind, **few),
+        "Certified": NoisyFineTune(**few),
+        "Q-MUL": SimilarLabelReweighting(**few),
+        "LCA": LabelComplement(**few),
+        "ADV-UNIFORM": AdversarialUniform(clip=None if name == "iris" else (0.0, 1.0), **few),
+        "FineTune": FineTune(**few),
+        "DistributionGuided": DistributionGuided(max_iter=3, stop=None),
+        "DistributionGuided+FineTune": Composite(
+            [DistributionGuided(max_iter=2, stop=None), FineTune(max_iter=1)]
+        ),
+    }
+
+
+class KeepBestOnTest(Hook):
+    """The study's choice of the epoch: by accuracy on the test set."""
+
+    def __init__(self, X, labels):
+        self.X = X
+        self.labels = labels
+        self.best = -1.0
+        self.params = None
+
+    def after_epoch(self, run):
+        logits = run.network.logits(run.params, self.X)
+        accuracy = float((logits.argmax(axis=1) == self.labels).mean())
+        if accuracy > self.best:
+            self.best, self.params = accuracy, run.params
+        return False
+
+    def end(self, run):
+        if run.finished and self.params is not None:
+            run.move(self.params)
+
+
+def choosing_on_test(strategy, X, labels):
+    """The strategy, made to keep its best epoch on the test set, as published."""
+    strategy.hooks = lambda request: [KeepBestOnTest(X, labels)]
+    return strategy
