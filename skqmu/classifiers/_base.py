@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._callbacks import CallbackSupportMixin, callback_context, with_callbacks
@@ -38,6 +39,15 @@ from ._members import MemberRecord, check_key
 from ._predicting import PredictingMixin
 
 __all__ = ["BaseUnlearningClassifier"]
+
+
+def _can_go_on(estimator):
+    head = getattr(estimator, "head", "softmax")
+    if head == "softmax":
+        return True
+    raise AttributeError(
+        f"head={head!r} is solved at once and takes no single pass; use fit, or head='softmax'."
+    )
 
 
 class BaseUnlearningClassifier(
@@ -276,6 +286,7 @@ class BaseUnlearningClassifier(
         # Importances of one part of the data say nothing of the whole.
         self._importances = {} if extend else trained.importances
 
+    @available_if(_can_go_on)
     def partial_fit(self, X, y, classes=None, sample_weight=None, *, fingerprint_key=None):
         """Take one pass over `X`, `y`, going on from where the model is.
 

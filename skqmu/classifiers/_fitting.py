@@ -202,7 +202,7 @@ def validation_rows(labels, fraction, seed):
     if n_valid >= n:
         raise ValueError(
             f"early_stopping=True needs rows beyond its validation part; validation_fraction="
-            f"{fraction} of {n} rows leaves none to train on."
+            f"{fraction} of n_samples={n} leaves none to train on."
         )
     counts = np.unique(labels, return_counts=True)[1]
     stratify = counts.min() >= 2 and min(n_valid, n - n_valid) >= len(counts)

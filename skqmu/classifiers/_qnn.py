@@ -284,7 +284,7 @@ QuantumCircuit, default="strong"
             qnn.circuit, observables, inputs=qnn.inputs, weights=qnn.weights
         )
         layers = [QuantumLayer(executable)]
-        if structure["head"] == "logistic":
+        if structure["head"] == "logistic" and n_classes > 1:
             n_columns = 1 if n_classes == 2 else n_classes
             return Network([*layers, Dense("head", len(observables), n_columns), OneVsRest()])
         return Network([*layers, Dense("head", len(observables), n_classes)])

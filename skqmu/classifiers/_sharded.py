@@ -123,6 +123,7 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         inner = get_tags(self.estimator)
         tags.classifier_tags = inner.classifier_tags
+        tags.classifier_tags.multi_label = False
         tags.non_deterministic = inner.non_deterministic
         tags.target_tags.single_output = True
         return tags
