@@ -59,6 +59,41 @@ N_ORACLES = 3
 BEYOND = 2.0
 # ... and beyond this much, where the oracles hardly differ at all.
 MATERIAL = 0.02
+NO_GAP = "no gap shown"
+
+# Why a row fails where it does: what the mechanism does, read beside its figures.
+WHY = {
+    "(before unlearning)": "nothing was done: what every mechanism starts from",
+    "gradient_ascent": "nothing repairs what the forgotten rows share with the others",
+    "fisher_forgetting": "as gradient ascent; few epochs leave the penalty little to hold",
+    "selective_dampening": "the weights that matter to the forgotten rows matter to the others "
+    "too: the ratios are small, little is dampened, and what is dampened serves all rows",
+    "last_layers_fine_tune": "the circuit and the features it learned stay as they are",
+    "last_layers_fine_tune, ascend=True": "the published variant; a head alone moves too little "
+    "within 15 epochs, and nothing repairs it",
+    "last_layers_retrain": "few epochs, or a circuit that still remembers",
+    "noisy_fine_tune": "nothing asks it to forget; noise and overwriting do what they do",
+    "fine_tune": "nothing asks it to forget: only what training on overwrites goes",
+    "scrub": "its ascent is repaired towards the teacher, with Adam's full step each time",
+    "similar_label_reweighting": "confident wrong labels: rows that a retrained model gets right "
+    "are taught to be wrong",
+    "similar_label_reweighting, ascend=True": "the published sign climbs away from the similar "
+    "class, towards the true one",
+    "label_complement": "wrong labels for rows that a retrained model gets right",
+    "adversarial_uniform": "uniform is neither what a retrained model says of a removed class nor "
+    "of a row it never saw",
+    "distribution_guided": "made for classes: on a subset its target denies the true class",
+    "bad_teacher": "a random twin's answers are neither those of a removed class nor those on "
+    "unseen rows",
+    "saliency_unlearning": "confident wrong labels, see random_labels",
+    "random_labels": "confident wrong labels: rows that a retrained model gets right are taught "
+    "to be wrong",
+    "amnesiac": "every batch held a forgotten row (see the stop reason): all of training goes",
+    "gradient_ascent, stop=None": "runs on long after the rows look unseen",
+    "neg_grad_plus, stop=None": "runs on long after the rows look unseen",
+    "scrub, stop=None": "runs on long after the rows look unseen",
+    "fisher_forgetting, noise=True": "noise of this size changes little",
+}
 
 VARIANTS = {
     "gradient_ascent, stop=None": GradientAscent(stop=None),
@@ -224,6 +259,8 @@ def summarise(runs):
             "stop_reasons": reasons,
             "verdict": verdict(gaps, spread),
         }
+        if table[row]["verdict"] != NO_GAP:
+            table[row]["why"] = WHY.get(row) or WHY.get(row.split(",")[0], "")
     oracle = {
         n: student_interval([np.mean([o[n] for o in r["oracles"]]) for r in runs]) for n in names
     }
@@ -249,7 +286,7 @@ def verdict(gaps, spread):
             said.append(high)
         if highest < -limit:
             said.append(low)
-    return "; ".join(said) or "no gap found"
+    return "; ".join(said) or NO_GAP
 
 
 def markdown(result):
@@ -268,7 +305,8 @@ def markdown(result):
                 for n in ("forget_probability", "retain_accuracy", "test_accuracy", "forget_auc")
             ]
             cost = row["cost_relative_to_retraining"]["gradient_rows"]
-            lines.append(f"| {name} | {' | '.join(cells)} | {cost:.2f} | {row['verdict']} |")
+            told = row["verdict"] + (f" ({row['why']})" if row.get("why") else "")
+            lines.append(f"| {name} | {' | '.join(cells)} | {cost:.2f} | {told} |")
         lines.append("")
     return "\n".join(lines)
 
