@@ -71,7 +71,7 @@ def leak_figure(scenario, prefix):
 
 def roc_figure(scenario, prefix):
     """Draw the attacks' ROC curves on log-log axes, one panel an attack."""
-    from matplotlib.ticker import NullFormatter
+    from matplotlib.ticker import NullLocator
 
     models = _shown(scenario)
     attacks = list(models[0]["attacks"])
@@ -104,13 +104,15 @@ def roc_figure(scenario, prefix):
         panel.set_xlabel("false-positive rate")
     for axis in (*(panel.xaxis for panel in panels), panels[0].yaxis):
         axis.set_major_formatter("{x:g}")
-        axis.set_minor_formatter(NullFormatter())
+        axis.set_minor_locator(NullLocator())
     panels[0].set_ylabel("true-positive rate")
     return _svg(figure, prefix, f"ROC curves of the attacks in scenario {scenario['name']}")
 
 
 def loss_figure(scenario, prefix):
     """Draw the losses of forgotten and held-out rows, and of the forgotten under oracles."""
+    from matplotlib.ticker import NullLocator
+
     models = _shown(scenario)
     oracles = [
         value
@@ -131,6 +133,7 @@ def loss_figure(scenario, prefix):
         for row, (values, colour) in enumerate(rows):
             _strip(panel, row, np.maximum(values, floor), colour, rng)
         panel.set_xscale("log")
+        panel.xaxis.set_minor_locator(NullLocator())
         _title(panel, model_words(model["name"]))
         panel.set_xlabel("loss")
     panels[0].set_yticks(range(3), ["forgotten", "held out", "forgotten,\nin oracles"])
