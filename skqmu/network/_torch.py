@@ -156,7 +156,8 @@ class TorchLayer(Layer):
     def _tensor(self, array):
         import torch
 
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self._dtype)
+        # A copy: modules may work in place, and joblib's workers get read-only arrays.
+        return torch.tensor(array, dtype=self._dtype)
 
     def _named(self, flat):
         """Views of a flat tensor (parameters, then buffers), by name."""

@@ -113,6 +113,25 @@ def test_float32_agrees_to_single_precision(torch):
     assert single.outputs(own, X).dtype == np.float64
 
 
+def test_read_only_arrays_are_taken_and_left_alone(torch):
+    layer, _ = layer_of(torch)
+    own, rows = start(layer), X.copy()
+    own.setflags(write=False)
+    rows.setflags(write=False)
+    outputs, tape, _ = layer.forward_training(own, rows, np.random.default_rng(0))
+    layer.backward(own, tape, D, per_sample=False, need_inputs=True)
+    assert np.array_equal(own, start(layer))
+    assert np.array_equal(rows, X)
+    assert np.isfinite(outputs).all()
+
+
+def test_a_module_that_works_in_place_does_not_reach_the_rows(torch):
+    layer = TorchLayer("front.0", torch.nn.ReLU(inplace=True), 16, dtype="float64")
+    rows = X.copy()
+    assert np.array_equal(layer.outputs(np.zeros(0), rows), np.maximum(X, 0.0))
+    assert np.array_equal(rows, X)
+
+
 def test_modules_that_do_not_fit_are_refused(torch):
     nn = torch.nn
     with pytest.raises(ValueError, match="does not accept rows of shape"):
