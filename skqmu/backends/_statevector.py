@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 
 from .._validation import check_choice
-from ..circuits._build import parameter_list
+from ..circuits._build import parameter_lists
 from ..circuits._compile import check_width, compile_program
 from ._base import BaseBackend, Executable
 from ._gatewise import GateByGate
@@ -82,11 +82,7 @@ class StatevectorBackend(BaseBackend):
         dtype = np.dtype(self.dtype)
         check_width(circuit, dtype.itemsize, self.max_memory)
         program = compile_program(
-            circuit,
-            observables,
-            inputs=parameter_list("inputs", inputs),
-            weights=parameter_list("weights", weights),
-            fusion=self.fusion,
+            circuit, observables, **parameter_lists(inputs, weights), fusion=self.fusion
         )
         return StatevectorExecutable(
             program, dtype, self.n_threads, self.max_memory, self.chunk_size
@@ -176,6 +172,16 @@ class StatevectorExecutable(Executable):
 
     def _forward(self, inputs, weights, keep):
         inputs, weights = self._checked(inputs, weights)
+        if (
+            inputs.ndim > 3
+            or weights.ndim > 2
+            or (inputs.ndim == 3 and weights.ndim == 2 and len(inputs) != len(weights))
+        ):
+            raise ValueError(
+                "models are the one leading axis of weights (M, n_weights) and, if they have rows "
+                f"of their own, of inputs (M, B, n_inputs); got weights {weights.shape} and "
+                f"inputs {inputs.shape}."
+            )
         squeeze = weights.ndim == 1 and inputs.ndim == 2
         weights = np.atleast_2d(weights)
         with self.limit_threads():

@@ -167,6 +167,18 @@ def _check_width(role, circuit, n_qubits):
             f"the {role} circuit has {circuit.num_qubits} qubits and n_qubits={n_qubits}; "
             "they must be equal."
         )
+    for step in circuit.data:
+        if step.operation.name in ("measure", "reset"):
+            raise CircuitError(
+                f"instruction {step.operation.name!r} in the {role} circuit: the readout is an "
+                "expectation value of the final state; remove it, for example with "
+                "circuit.remove_final_measurements(inplace=False)."
+            )
+    if circuit.num_clbits:
+        raise CircuitError(
+            f"the {role} circuit has {circuit.num_clbits} classical bits, which nothing reads; "
+            "build it without them."
+        )
 
 
 def parameter_list(name, parameters):
@@ -187,3 +199,24 @@ def parameter_list(name, parameters):
     if len(set(parameters)) != len(parameters):
         raise CircuitError(f"{name} holds a parameter twice.")
     return parameters
+
+
+def parameter_lists(inputs, weights):
+    """Return ``{"inputs": list, "weights": list}`` of distinct parameters.
+
+    Raises
+    ------
+    CircuitError
+        As :func:`parameter_list`, and when a parameter is in both.
+    """
+    lists = {
+        "inputs": parameter_list("inputs", inputs),
+        "weights": parameter_list("weights", weights),
+    }
+    both = set(lists["inputs"]) & set(lists["weights"])
+    if both:
+        raise CircuitError(
+            f"parameter {min(p.name for p in both)!r} is in both inputs and weights; it can only "
+            "be one of them."
+        )
+    return lists

@@ -192,8 +192,13 @@ def _lower(operation, fresh=False):
 
 
 def _numeric_matrix(operation):
-    """Return the matrix of a narrow gate without free parameters, else None."""
-    if operation.num_qubits > _WIDEST_MATRIX and operation.name != "unitary":
+    """Return the matrix of a narrow gate without free parameters, else None.
+
+    An evolution gate's matrix is the exact exponential while its definition is a product
+    formula; with a free time only the latter exists, so it is always the latter that counts.
+    """
+    wide = operation.num_qubits > _WIDEST_MATRIX and operation.name != "unitary"
+    if wide or operation.name == "PauliEvolution":
         return None
     if any(isinstance(p, ParameterExpression) and p.parameters for p in operation.params):
         return None

@@ -48,10 +48,14 @@ def random_gate(rng, n_qubits, x, w):
         return UnitaryGate(random_unitary(4, seed=int(rng.integers(2**31))))
     if kind == 1 and n_qubits >= 3:
         wide = [
-            RXGate(random_expression(rng, x, w)).control(2, ctrl_state=int(rng.integers(4))),
-            UGate(*(random_expression(rng, x, w) for _ in range(3))).control(2),
-            RYYGate(random_expression(rng, x, w)).control(1, ctrl_state=0),
-            XXPlusYYGate(*(random_expression(rng, x, w) for _ in range(2))).control(1),
+            RXGate(random_expression(rng, x, w)).control(
+                2, ctrl_state=int(rng.integers(4)), annotated=False
+            ),
+            UGate(*(random_expression(rng, x, w) for _ in range(3))).control(2, annotated=False),
+            RYYGate(random_expression(rng, x, w)).control(1, ctrl_state=0, annotated=False),
+            XXPlusYYGate(*(random_expression(rng, x, w) for _ in range(2))).control(
+                1, annotated=False
+            ),
         ]
         return wide[rng.integers(len(wide))]
     if kind == 2 and n_qubits >= 2:
@@ -62,7 +66,7 @@ def random_gate(rng, n_qubits, x, w):
         gate = inner.to_gate()
         if rng.integers(2):
             gate = gate.inverse()
-        return gate.control(1) if n_qubits >= 3 and rng.integers(2) else gate
+        return gate.control(1, annotated=False) if n_qubits >= 3 and rng.integers(2) else gate
     while True:
         gate = list(GATES.values())[rng.integers(len(GATES))]
         if gate.num_qubits <= n_qubits:
@@ -112,14 +116,41 @@ def reference_values(circuit, observables, x, w, inputs, weights):
     return np.array([[s.expectation_value(o).real for o in observables] for s in states])
 
 
-def numerical_gradient(function, point, step=1e-3):
-    """Return central differences of sixth order of a scalar function."""
-    point = np.array(point, dtype=float)
-    gradient = np.zeros_like(point)
-    for index in np.ndindex(point.shape):
-        for shift, factor in ((1, 45.0), (2, -9.0), (3, 1.0)):
-            for sign in (1, -1):
-                moved = point.copy()
-                moved[index] += sign * shift * step
-                gradient[index] += sign * factor * function(moved)
-    return gradient / (60 * step)
+SHIFTS = np.array([1, -1, 2, -2, 3, -3]) * 1e-3
+FACTORS = np.array([45.0, -45.0, -9.0, 9.0, 1.0, -1.0]) / 0.06
+
+
+def stencil(point):
+    """Return the points of sixth-order central differences, shape (n, 6, n)."""
+    point = np.asarray(point, dtype=float)
+    return point + SHIFTS[:, None] * np.eye(len(point))[:, None, :]
+
+
+def numerical_gradient(executable, inputs, weights, cotangent):
+    """Return central differences of sum(cotangent * values), inputs' first, then weights'.
+
+    All moved points are evaluated as models of one call.
+    """
+    point = np.concatenate([inputs.ravel(), weights])
+    moved = stencil(point).reshape(-1, len(point))
+    values = executable.expectations(
+        moved[:, : inputs.size].reshape(-1, *inputs.shape), moved[:, inputs.size :]
+    )
+    return (values * cotangent).sum(axis=(1, 2)).reshape(-1, len(FACTORS)) @ FACTORS
+
+
+def numerical_fisher(by_rows, inputs, weights):
+    """Return 4 (<d psi|d psi> - |<psi|d psi>|^2) by differences, shape (B, n_weights).
+
+    `by_rows` is the circuit compiled with inputs and weights both as inputs.
+    """
+    result = np.empty((len(inputs), len(weights)))
+    for i, row in enumerate(inputs):
+        points = np.vstack([weights, stencil(weights).reshape(-1, len(weights))])
+        rows = np.hstack([np.tile(row, (len(points), 1)), points])
+        states = by_rows.statevectors(rows, np.zeros(0))
+        moved = states[1:].reshape(len(weights), len(FACTORS), -1)
+        change = np.einsum("ksz,s->kz", moved, FACTORS)
+        overlap = change @ states[0].conj()
+        result[i] = 4 * ((np.abs(change) ** 2).sum(axis=1) - np.abs(overlap) ** 2)
+    return result
