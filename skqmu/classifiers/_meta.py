@@ -26,18 +26,22 @@ def has_seed(estimator):
     )
 
 
-def with_seed(estimator, seed):
+def with_seed(estimator, seed, *, only_unset=False):
     """Clone whose every `random_state`, nested ones included, is drawn from `seed`.
 
     Parameters
     ----------
     estimator : estimator
     seed : numpy.random.SeedSequence
+    only_unset : bool, default=False
+        Leave those that are not None as they are.
     """
     copy = clone(estimator)
     rng = np.random.default_rng(seed)
     names = sorted(
-        name for name in copy.get_params(deep=True) if name.split("__")[-1] == "random_state"
+        name
+        for name, value in copy.get_params(deep=True).items()
+        if name.split("__")[-1] == "random_state" and (value is None or not only_unset)
     )
     return copy.set_params(**{name: int(rng.integers(2**31 - 1)) for name in names})
 

@@ -62,7 +62,8 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     n_jobs : int or None, default=None
         For the oracles.
     random_state : int, RandomState instance or None, default=None
-        Seeds of the oracles.
+        Seeds of the oracles; where it is not None, also of every `random_state` of the
+        estimator that is None.
 
     Attributes
     ----------
@@ -153,17 +154,18 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         weights = None if sample_weight is None else sample_weight[staying]
         X_forget, X_retain = _safe_indexing(X, mask), _safe_indexing(X, staying)
 
-        original = self._cached(memory, self.estimator)(
-            self.estimator, X, y, classes, sample_weight
-        )
+        base_seed, *seeds = draw_seed(self.random_state).spawn(1 + self.n_oracles)
+        base = self.estimator
+        if self.random_state is not None:
+            base = with_seed(base, base_seed, only_unset=True)
+        original = self._cached(memory, base)(base, X, y, classes, sample_weight)
         if not mask.any():
             unlearned = original
         elif forgets(self.estimator):
             unlearned = copy.deepcopy(original)
             self._forget(unlearned, X, y, mask, sample_weight, strategy)
         else:
-            unlearned = fit_clone(self.estimator, X_retain, y[staying], classes, weights)
-        seeds = draw_seed(self.random_state).spawn(self.n_oracles)
+            unlearned = fit_clone(base, X_retain, y[staying], classes, weights)
         oracles = Parallel(n_jobs=self.n_jobs)(
             delayed(self._cached(memory, seeded))(seeded, X_retain, y[staying], classes, weights)
             for seeded in (with_seed(self.estimator, seed) for seed in seeds)
