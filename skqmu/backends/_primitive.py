@@ -165,6 +165,11 @@ class PrimitiveExecutable(Executable):
         columns, angles = self.columns.evaluate(inputs, weights)
         return self.run(columns), _Tape(inputs, weights, columns, angles)
 
+    def taken(self, tape, rows):
+        """Return the tape of `forward` as if its inputs had been ``inputs[rows]``."""
+        _, angles = self.columns.evaluate(tape.inputs[rows], tape.weights)
+        return _Tape(tape.inputs[rows], tape.weights, tape.columns[rows], angles)
+
     def backward(self, tape, cotangent, per_sample=False, need_inputs=True, need_weights=True):
         """See :class:`Executable`."""
         cotangent = np.asarray(cotangent, dtype=float)

@@ -176,6 +176,10 @@ class QuantumLayer(Layer):
     scale at which the gradient of a layered circuit does not vanish with depth
     (Zhang et al. 2022, arXiv 2203.09376, Theorem 4.1, up to its constant).
 
+    On a backend that counts circuits, a training step runs the circuit of each distinct row
+    once: a row that comes twice counts twice and costs once, so that repeating a row is the
+    same as doubling its weight, shot noise included. Predictions run every row.
+
     Examples
     --------
     >>> import numpy as np
@@ -208,12 +212,24 @@ class QuantumLayer(Layer):
         return rng.normal(0.0, 1.0 / np.sqrt(per_qubit), self.n_parameters)
 
     def forward(self, params, inputs):
-        return self.executable.forward(inputs, params)
+        if self.executable.spent is None:
+            return self.executable.forward(inputs, params)
+        distinct, place = np.unique(inputs, axis=0, return_inverse=True)
+        place = place.reshape(-1)  # NumPy 2.0 gives a column
+        values, tape = self.executable.forward(distinct, params)
+        return values[place], (tape, place, len(distinct))
 
     def outputs(self, params, inputs):
         return self.executable.expectations(inputs, params)
 
     def backward(self, params, tape, d_outputs, *, per_sample, need_inputs):
+        if self.executable.spent is not None:
+            tape, place, n_distinct = tape
+            if per_sample or need_inputs:  # copies may have cotangents of their own
+                tape = self.executable.taken(tape, place)
+            else:
+                own, d_outputs = d_outputs, np.zeros((n_distinct, d_outputs.shape[1]))
+                np.add.at(d_outputs, place, own)
         d_inputs, d_params = self.executable.backward(
             tape, d_outputs, per_sample=per_sample, need_inputs=need_inputs
         )
