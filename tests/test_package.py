@@ -228,14 +228,6 @@ def test_every_module_says_its_one_idea(path):
 # --- the repository ---------------------------------------------------------------------
 
 
-def test_the_gate_runs_the_commands_of_the_readme_word_for_word():
-    readme = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    gate = (REPOSITORY / ".ci" / "run").read_text(encoding="utf-8")
-    command = "pip install '.[test]' && pytest"
-    assert f"\n{command}\n" in readme
-    assert f'bash -c "{command}"' in gate
-
-
 def test_the_lower_bounds_are_the_versions_that_were_tested():
     setup = (REPOSITORY / "setup.cfg").read_text(encoding="utf-8")
     tested = (REPOSITORY / ".ci" / "lower-bounds.txt").read_text(encoding="utf-8")
