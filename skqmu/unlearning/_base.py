@@ -79,7 +79,7 @@ class HeadView:
 class UnlearningRequest:
     """A deletion request as a strategy sees it.
 
-    Attributes
+    Parameters
     ----------
     network : Network
     params : ndarray of shape (n_parameters,)
@@ -111,6 +111,12 @@ class UnlearningRequest:
         Parameters that `fit` trained; None: all. The others stay as they are.
     head : HeadView or None
         Where the circuit is fixed.
+
+    Examples
+    --------
+    >>> from skqmu.unlearning import UnlearningRequest
+    >>> UnlearningRequest.__dataclass_params__.frozen
+    True
     """
 
     network: object
@@ -138,7 +144,7 @@ class UnlearningRequest:
 class Outcome:
     """What a strategy did.
 
-    Attributes
+    Parameters
     ----------
     params : ndarray of shape (n_parameters,)
     stop_reason : str
@@ -152,6 +158,13 @@ class Outcome:
         Whether what is left of a log of updates still adds up to the parameters.
     head_state : dict or None
         Replaces the state of a solved head.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.unlearning import Outcome
+    >>> Outcome(np.zeros(2), "dampened once").certificate is None
+    True
     """
 
     params: np.ndarray
@@ -235,6 +248,12 @@ class LoopStrategy(UnlearningStrategy):
         None: the classifier's own.
     solver : {"adam", "sgd"} or None, default=None
         None: the classifier's own; its moments start afresh.
+
+    Examples
+    --------
+    >>> from skqmu.unlearning import FineTune, LoopStrategy
+    >>> isinstance(FineTune(), LoopStrategy)
+    True
     """
 
     _parameter_constraints = {
