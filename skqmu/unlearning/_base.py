@@ -197,6 +197,12 @@ class UnlearningStrategy(BaseEstimator, ABC):
     classifier_params : dict
         Parameters that a classifier must have been fitted with, such as
         ``{"log_updates": True}``: what examples, docs and check suites set.
+
+    Examples
+    --------
+    >>> from skqmu.unlearning import Retrain, UnlearningStrategy
+    >>> isinstance(Retrain(), UnlearningStrategy)
+    True
     """
 
     kind = "approximate"
