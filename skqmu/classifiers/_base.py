@@ -340,6 +340,7 @@ class BaseUnlearningClassifier(
     def _check_parameters(self):
         """Refuse parameters that are wrong by themselves or do not go together."""
         validate_params(self)
+        resolve_strategy(self.unlearning, "unlearning")
 
     def _check_can_go_on(self):
         if not hasattr(self, "_members"):
