@@ -151,7 +151,7 @@ class BaseUnlearningClassifier(
         return self
 
     def _fit(self, data, fingerprint_key, resuming, given):
-        start = Point(self.params_, moments=self._moments) if resuming else None
+        start = self._where_it_stands() if resuming else None
         if not resuming:
             self._start_afresh()
         seed = self._next_seed()
@@ -160,6 +160,11 @@ class BaseUnlearningClassifier(
         self._adopt(trained)
         self._remember(data, trained, fingerprint_key, extend=resuming)
         return trained.run
+
+    def _where_it_stands(self):
+        """Point to go on from; moments are of no use to another solver."""
+        solver, moments = self._moments or (None, None)
+        return Point(self.params_, moments=moments if solver == self.solver else None)
 
     def _start_afresh(self):
         self._seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
@@ -326,7 +331,7 @@ class BaseUnlearningClassifier(
             )
             if first:
                 self._start_afresh()
-            start = None if first else Point(self.params_, moments=self._moments)
+            start = None if first else self._where_it_stands()
             earlier = self.history_
             trained = self._trained(data, self._next_seed(), start=start, max_iter=1)
             trained.run.history[:] = [
@@ -398,7 +403,7 @@ class BaseUnlearningClassifier(
         run = trained.run
         self.params_ = run.params
         self._head_state = trained.head_state
-        self._moments = run.point.moments
+        self._moments = (self.solver, run.point.moments)
         self.history_ = run.history
         self.loss_curve_ = [row["loss"] for row in run.history]
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else np.nan
