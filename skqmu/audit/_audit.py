@@ -55,8 +55,8 @@ def audit(
     mechanisms : str, object, sequence of these, dict or None, default=None
         What the classifier's ``unlearn(strategy=...)`` takes; ``"default"`` is its own way;
         a dict names variants. ``None`` is retraining, gradient ascent and label complement
-        where the classifier has ``unlearn``, and ``"retrain"`` where it has not, which
-        needs no help of the classifier.
+        where ``unlearn`` takes a strategy, ``"default"`` where it takes none, and
+        ``"retrain"`` where there is no ``unlearn``: that needs no help of the classifier.
     attacks : str or sequence of str, default=("loss", "confidence", "lira")
         Threshold attacks by their signal (``"loss"``, ``"confidence"``,
         ``"true_confidence"``, ``"entropy"``, ``"modified_entropy"``, ``"logit"``), and those

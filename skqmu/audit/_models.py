@@ -14,7 +14,7 @@ from skqmu.attacks._estimators import shadow_template, with_seed
 from skqmu.attacks._outputs import align_columns
 from skqmu.exceptions import UnlearningError
 
-__all__ = ["Model", "can_unlearn", "fit_model", "strategy_label", "unlearn_copy"]
+__all__ = ["Model", "can_unlearn", "fit_model", "strategy_label", "takes_strategy", "unlearn_copy"]
 
 
 @dataclass
@@ -107,6 +107,11 @@ def can_unlearn(estimator):
     return callable(getattr(_final(estimator), "unlearn", None))
 
 
+def takes_strategy(estimator):
+    """Whether its ``unlearn`` can be told how."""
+    return "strategy" in inspect.signature(_final(estimator).unlearn).parameters
+
+
 def _final(estimator):
     return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
 
@@ -122,9 +127,10 @@ def _class_list(estimator, classes):
 
 
 def _counts(cost):
-    """Keep the known, plain numbers of what an estimator says that it spent."""
+    """Keep the known numbers of what an estimator says that it spent; nan is not known."""
     known = ("forward_rows", "gradient_rows", "circuits", "shots")
-    return {name: int(cost[name]) for name in known if name in cost} if cost else {}
+    given = {name: cost[name] for name in known if name in cost} if cost else {}
+    return {name: int(value) for name, value in given.items() if np.isfinite(value)}
 
 
 def strategy_label(strategy):
@@ -223,7 +229,7 @@ def _request(estimator, strategy, data, scenario):
         options.update(X_retain=rows(data.X[~scenario.forget]), y_retain=data.y[~scenario.forget])
     if strategy == "default":
         return options
-    if "strategy" not in accepted:
+    if not takes_strategy(estimator):
         raise ValueError(
             f"mechanism {strategy_label(strategy)!r} was asked for, but {type(final).__name__}"
             ".unlearn takes no strategy; use mechanisms=('default',), its own way to forget."

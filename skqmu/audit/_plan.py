@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from skqmu._validation import check_choice
 from skqmu.attacks._estimators import entropy_from, shadow_template
 from skqmu.audit._attacks import ATTACKS, needs_shadows
-from skqmu.audit._models import can_unlearn, strategy_label
+from skqmu.audit._models import can_unlearn, strategy_label, takes_strategy
 from skqmu.audit._scenarios import Data, make_scenarios, split_data
 from skqmu.datasets import forget_split
 
@@ -188,7 +188,9 @@ def _check_attacks(attacks, n_shadows):
 def _check_mechanisms(mechanisms, estimator):
     able = can_unlearn(estimator)
     if mechanisms is None:
-        mechanisms = DEFAULT_MECHANISMS if able else ("retrain",)
+        mechanisms = ("retrain",)
+        if able:
+            mechanisms = DEFAULT_MECHANISMS if takes_strategy(estimator) else ("default",)
     if isinstance(mechanisms, str) or not hasattr(mechanisms, "__iter__"):
         mechanisms = (mechanisms,)
     if not isinstance(mechanisms, dict):
