@@ -112,7 +112,8 @@ def unchanged(fitted, X, why, *, but=()):
     yield
     old, new = before[0], dict(vars(fitted))
     for name in but:
-        old.pop(name, None), new.pop(name, None)
+        old.pop(name, None)
+        new.pop(name, None)
     difference = same_state(old, new)
     assert difference is None, f"{why} changed the estimator: {difference}"
     np.testing.assert_array_equal(fitted.predict_proba(X), before[1], err_msg=why)
