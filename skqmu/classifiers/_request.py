@@ -206,7 +206,10 @@ def _reference_part(estimator, forget, X, y, key):
         if record.mode != "rows" or not record.held_out.any():
             return None
         entries = np.setdiff1d(np.flatnonzero(record.held_out), forget.entries)
-        return _part_of_record(record, entries, record.X[entries])
+        # A copy of a held-out row may have been trained on.
+        copies = record.match(record.X[entries])
+        entries = entries[[bool(record.held_out[c].all()) for c in copies]]
+        return _part_of_record(record, entries, record.X[entries]) if len(entries) else None
     if y is None:
         raise ValueError("X_reference= needs y_reference=: stop rules compare within a class.")
     X = validate_data(estimator, X, dtype=np.float64, reset=False)
@@ -215,12 +218,12 @@ def _reference_part(estimator, forget, X, y, key):
         members = [
             i
             for i, entries in enumerate(record.match(X, key))
-            if len(entries) and not record.held_out[entries].all()
+            if not record.held_out[entries].all() or np.isin(entries, forget.entries).any()
         ]
         if members:
             raise ValueError(
-                f"{len(members)} rows of X_reference were trained on (rows {members[:5]}); the "
-                "stop rule compares with records that the model never saw."
+                f"{len(members)} rows of X_reference were trained on or are to be forgotten (rows "
+                f"{members[:5]}); the stop rule compares with records that the model never saw."
             )
     return _Part(X, labels, np.ones(len(X)))
 

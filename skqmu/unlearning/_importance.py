@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..exceptions import TrainingDivergedError
 from ..network import cross_entropy_gradient
 
 __all__ = ["Importance", "importance_of", "squared_gradients"]
@@ -73,6 +74,10 @@ def importance_of(network, params, records, kind="fisher"):
     if kind == "qfi":
         information = network.quantum_information(params, records.X, records.weights)
         values = np.where(np.isnan(information), values, information)
+    if not np.isfinite(values).all():
+        raise TrainingDivergedError(
+            "the importances of the parameters are not finite; the model has diverged."
+        )
     return Importance(values, float(records.weights.sum()))
 
 
