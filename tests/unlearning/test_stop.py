@@ -1,0 +1,133 @@
+"""The stop rule: where an ascent ends, and when it cannot know."""
+
+import copy
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_classification
+from sklearn.preprocessing import scale
+
+from skqmu import QNNClassifier
+from skqmu.exceptions import UnlearningWarning
+from skqmu.unlearning import GradientAscent, LabelComplement, NegGradPlus
+from skqmu.unlearning._stop import class_shares
+
+
+def losses(model, X, y):
+    return -model.predict_log_proba(X)[np.arange(len(X)), np.searchsorted(model.classes_, y)]
+
+
+@pytest.fixture(scope="module")
+def memorised():
+    """A model that knows 40 rows, a quarter of them with wrong labels, by heart."""
+    X, y = make_classification(160, 3, n_informative=3, n_redundant=0, flip_y=0.25, random_state=0)
+    X = np.clip(scale(X), -3, 3)
+    clf = QNNClassifier(
+        n_layers=5, reuploading=True, max_iter=150, tol=0, n_iter_no_change=999, random_state=0
+    ).fit(X[:40], y[:40])
+    forget, unseen = losses(clf, X[:8], y[:8]).mean(), losses(clf, X[40:], y[40:]).mean()
+    assert forget < 0.2 * unseen  # it does memorise
+    return clf, X, y
+
+
+@pytest.mark.parametrize("strategy", [GradientAscent, NegGradPlus, LabelComplement])
+@pytest.mark.parametrize("rate", [0.01, 0.1, 0.5])
+def test_an_ascent_ends_where_unseen_records_stand_whatever_its_steps(memorised, strategy, rate):
+    fitted, X, y = memorised
+    clf = copy.deepcopy(fitted)
+    request = {"X_reference": X[40:], "y_reference": y[40:]}
+    clf.unlearn(X[:8], strategy=strategy(learning_rate_init=rate, max_iter=200), **request)
+    assert clf.unlearning_log_[-1]["stop_reason"] == "stop rule: the forgotten rows look unseen"
+    shares = class_shares(y[:8], y[40:])
+    assert shares.sum() == pytest.approx(1)
+    before, after = (shares @ losses(model, X[40:], y[40:]) for model in (fitted, clf))
+    reached = losses(clf, X[:8], y[:8]).mean()
+    assert reached >= min(before, after)
+    # the last step is shortened until it just reaches: within a thousandth of a step
+    assert reached < min(before, after) * 1.05 + 0.01
+
+
+def test_without_the_rule_an_ascent_goes_on(memorised):
+    fitted, X, y = memorised
+    clf = copy.deepcopy(fitted)
+    clf.unlearn(X[:8], strategy=GradientAscent(stop=None, max_iter=30))
+    assert clf.unlearning_log_[-1]["stop_reason"] == "max_iter"
+    assert losses(clf, X[:8], y[:8]).mean() > 2 * losses(fitted, X[40:], y[40:]).mean()
+
+
+def test_a_model_that_does_not_memorise_is_there_at_step_0(small_world):
+    clf, X, y, X_unseen, y_unseen = small_world
+    gap = losses(clf, X_unseen, y_unseen).mean() - losses(clf, X[:40], y[:40]).mean()
+    worst = np.argsort(-losses(clf, X, y))[:5]
+    before = clf.params_
+    clf = copy.deepcopy(clf)
+    clf.unlearn(index=worst, strategy="gradient_ascent", X_reference=X_unseen, y_reference=y_unseen)
+    assert abs(gap) < 0.1
+    entry = clf.unlearning_log_[-1]
+    assert "at step 0" in entry["stop_reason"]
+    assert (entry["n_epochs"], entry["n_steps"]) == (0, 0)
+    np.testing.assert_array_equal(clf.params_, before)
+    assert not clf.is_member(X[worst]).any()  # forgotten all the same
+
+
+@pytest.fixture(scope="module")
+def small_world():
+    """Two parameters a class and 400 rows: nothing can be learned by heart."""
+    rng = np.random.default_rng(0)
+    y = np.arange(800) % 2
+    X = rng.normal(size=(800, 2)) + y[:, None]
+    clf = QNNClassifier(n_layers=1, max_iter=40, random_state=0).fit(X[:400], y[:400])
+    return clf, X[:400], y[:400], X[400:], y[400:]
+
+
+@pytest.mark.parametrize("strategy", [GradientAscent, NegGradPlus, LabelComplement])
+def test_a_removed_class_is_as_unlikely_on_its_rows_as_elsewhere(strategy):
+    rng = np.random.default_rng(1)
+    y = np.arange(90) % 3
+    X = rng.normal(size=(90, 2)) * 0.5 + np.array([[0, 0], [1.5, 0], [0, 1.5]])[y]
+    clf = QNNClassifier(n_layers=2, max_iter=60, random_state=0).fit(X, y)
+    gone = y == 1
+    assert clf.predict_proba(X[gone])[:, 1].mean() > 0.5
+    clf.unlearn(X[gone], strategy=strategy(max_iter=200))
+    entry = clf.unlearning_log_[-1]
+    assert entry["stop_reason"] == "stop rule: the forgotten rows look unseen"
+    proba = clf.predict_proba(X)[:, 1]
+    assert proba[gone].mean() <= proba[~gone].mean()
+    assert not (clf.predict(X[gone]) == 1).any()
+
+
+def test_without_unseen_records_the_rule_says_that_it_cannot_know(memorised):
+    fitted, X, y = memorised
+    clf = copy.deepcopy(fitted)
+    with pytest.warns(UnlearningWarning, match="no held-out records.*Pass X_reference"):
+        clf.unlearn(X[:8], strategy=GradientAscent(max_iter=2))
+    entry = clf.unlearning_log_[-1]
+    assert entry["stop_reason"] == "max_iter"
+    assert "no held-out records" in " ".join(entry["notes"])
+    only = y[40:] == 1
+    assert set(y[8:16]) == {0, 1}
+    with pytest.warns(UnlearningWarning, match="no held-out records of 1 of the forgotten"):
+        clf.unlearn(
+            X[8:16],
+            strategy=GradientAscent(max_iter=2),
+            X_reference=X[40:][only],
+            y_reference=y[40:][only],
+        )
+
+
+def test_a_warning_that_is_an_error_changes_nothing(memorised):
+    fitted, X, _ = memorised
+    clf = copy.deepcopy(fitted)
+    with pytest.raises(UnlearningWarning):  # warnings are errors here
+        clf.unlearn(X[:8], strategy="gradient_ascent")
+    assert clf.params_ is not None
+    np.testing.assert_array_equal(clf.params_, fitted.params_)
+    assert clf.is_member(X[:8]).all()
+    assert clf.unlearning_log_[-1]["status"] == "failed"
+
+
+def test_shares_give_the_available_records_the_wanted_mix():
+    wanted, available = np.array([0, 0, 0, 2]), np.array([2, 0, 0, 1, 2, 2])
+    np.testing.assert_allclose(
+        class_shares(wanted, available), [1 / 12, 3 / 8, 3 / 8, 0, 1 / 12, 1 / 12]
+    )
