@@ -135,6 +135,15 @@ class BaseUnlearningClassifier(
             Bad parameters or data; the estimator is as it was before.
         TrainingDivergedError
             Likewise.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skqmu import QNNClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = QNNClassifier(max_iter=3, random_state=0).fit(X, y)
+        >>> clf.n_iter_, clf.fit_cost_["gradient_rows"]
+        (3, 450)
         """
         with all_or_nothing(self):
             self._check_parameters()
@@ -309,6 +318,17 @@ class BaseUnlearningClassifier(
         -------
         self : object
             Rows that come again with the same label count once in the member record.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skqmu import QNNClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = QNNClassifier(random_state=0)
+        >>> for start in range(0, 150, 50):
+        ...     clf = clf.partial_fit(X[start : start + 50], y[start : start + 50], [0, 1, 2])
+        >>> clf.n_iter_, bool(clf.is_member(X).all())
+        (3, True)
         """
         with all_or_nothing(self):
             self._check_parameters()

@@ -67,6 +67,21 @@ class ForgettingMixin:
         -----
         Nothing changes unless all of it succeeds. A strategy that diverges or is
         interrupted leaves everything as it was but for an entry in the log.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skqmu import QNNClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = QNNClassifier(max_iter=3, random_state=0).fit(X, y)
+        >>> clf = clf.unlearn(X[:2])  # retrains, by default
+        >>> clf = clf.unlearn(index=[7, 9], strategy="fine_tune")
+        >>> [(entry["strategy"], entry["kind"]) for entry in clf.unlearning_log_]
+        [('Retrain', 'exact'), ('FineTune', 'approximate')]
+        >>> clf.unlearn(X[:1])
+        Traceback (most recent call last):
+            ...
+        skqmu.exceptions.AlreadyForgottenError: 1 of 1 rows are already forgotten (rows 0); ...
         """
         check_is_fitted(self, "params_")
         self._check_parameters()
@@ -103,6 +118,15 @@ class ForgettingMixin:
         ------
         MemberRecordError
             No record is kept.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skqmu import QNNClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = QNNClassifier(max_iter=3, random_state=0).fit(X[:100], y[:100])
+        >>> clf.is_member(X[98:102]).tolist()
+        [True, True, False, False]
         """
         check_is_fitted(self, "params_")
         X = validate_data(self, X, dtype=np.float64, reset=False)
@@ -122,6 +146,18 @@ class ForgettingMixin:
         -------
         estimator
             Without member record, optimizer state, history or log. It cannot `unlearn`.
+
+        Examples
+        --------
+        >>> import pickle
+        >>> from sklearn.datasets import load_iris
+        >>> from skqmu import QNNClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> X = X + 1 / 7  # numbers that are found in no other place
+        >>> clf = QNNClassifier(max_iter=3, random_state=0).fit(X, y)
+        >>> released = pickle.dumps(clf.release())
+        >>> any(value.tobytes() in released for value in X.ravel())
+        False
         """
         check_is_fitted(self, "params_")
         copy = type(self)(**self.get_params(deep=False))

@@ -113,6 +113,9 @@ QuantumCircuit, default="rotations_cz"
     n_qubits_ : int
     unlearning_log_ : list of dict
     history_ : list of dict
+    fit_cost_ : dict
+        What the last fit (or refit, by `unlearn`) spent: ``forward_rows``,
+        ``gradient_rows``, ``circuits`` and ``shots``.
     n_features_in_ : int
         Pixels count as features.
 

@@ -74,8 +74,8 @@ QuantumCircuit, default="strong"
     max_iter : int, default=150
         Epochs at most.
     alpha : float, default=0.0
-        Strength of the L2 penalty on the head's kernel, divided by the number of rows as
-        in `MLPClassifier`. Circuit weights are angles and are not penalised.
+        Strength of the L2 penalty on the head's kernel, divided by the number of training
+        rows. Circuit weights are angles and are not penalised.
     tol : float, default=1e-4
     n_iter_no_change : int, default=10
         Training ends when the loss (with `early_stopping`: the validation loss) has not
@@ -91,6 +91,7 @@ QuantumCircuit, default="strong"
     beta_2 : float, default=0.999
     epsilon : float, default=1e-8
     class_weight : dict, "balanced" or None, default=None
+        A class that a dict leaves out weighs 1. `partial_fit` balances each call's rows.
     warm_start : bool, default=False
         Let `fit` go on from the last parameters. Rows of earlier fits stay members.
     unlearning : str or UnlearningStrategy, default="retrain"
@@ -105,7 +106,9 @@ QuantumCircuit, default="strong"
         Takes memory of n_parameters numbers a step.
     checkpoint : path-like or None, default=None
         File that `fit` writes after each epoch and on interruption, and resumes from.
-        Needs an integer `random_state`. It is deleted by `unlearn`.
+        Needs an integer `random_state`. One file serves one fit: a checkpoint of other
+        data or parameters is refused (so leave it None inside a grid search). It is
+        deleted by `unlearn`.
     random_state : int, RandomState instance or None, default=None
     verbose : int, default=0
         1: a progress bar; 2: a line an epoch.
@@ -127,6 +130,9 @@ QuantumCircuit, default="strong"
     loss_ : float
     n_iter_ : int
     stop_reason_ : str
+    fit_cost_ : dict
+        What the last fit (or refit, by `unlearn`) spent: ``forward_rows``,
+        ``gradient_rows``, ``circuits`` and ``shots``.
     unlearning_log_ : list of dict
         One entry a deletion request: ``strategy``, ``params``, ``kind``, ``status``,
         counts, ``seconds``, ``cost`` (rows, circuits, shots), ``before``, ``after``,
@@ -141,7 +147,8 @@ QuantumCircuit, default="strong"
     -----
     Deviations from `MLPClassifier`: early stopping watches the validation loss, not the
     accuracy (which saturates on small parts and keeps an early model); weights of a batch
-    are relative to the mean weight of the training set.
+    are relative to the mean weight of the training set (for `partial_fit`: of the call);
+    the penalty `alpha` is divided by the rows of the training set, not of the batch.
 
     Examples
     --------
