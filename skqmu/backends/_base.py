@@ -21,6 +21,12 @@ class BaseBackend(ABC, BaseEstimator):
         Whether expectation values carry no sampling noise.
     sampled : bool
         ``not exact``.
+
+    Examples
+    --------
+    >>> from skqmu.backends import BaseBackend, StatevectorBackend
+    >>> isinstance(StatevectorBackend(), BaseBackend), StatevectorBackend().sampled
+    (True, False)
     """
 
     exact = True
@@ -68,6 +74,18 @@ class Executable(ABC):
         Where sampling noise comes from; None where values are exact by construction.
     spent : Spent or None
         Circuits and shots really run; None where running costs nothing but time.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.backends import StatevectorBackend
+    >>> from skqmu.circuits import build_circuit, z_observables
+    >>> qnn = build_circuit("angle", "strong", n_features=2, n_qubits=2)
+    >>> executable = StatevectorBackend().compile(
+    ...     qnn.circuit, z_observables(2), inputs=qnn.inputs, weights=qnn.weights
+    ... )
+    >>> executable.expectations(np.zeros((1, 2)), np.zeros(6))
+    array([[1., 1.]])
     """
 
     noise = None

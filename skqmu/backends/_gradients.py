@@ -16,7 +16,14 @@ __all__ = ["GRADIENTS", "AdjointGradient", "GradientMethod", "ParameterShift", "
 
 
 class GradientMethod(BaseEstimator, ABC):
-    """Base of the ways to differentiate a measured circuit."""
+    """Base of the ways to differentiate a measured circuit.
+
+    Examples
+    --------
+    >>> from skqmu.backends import GradientMethod, ParameterShift
+    >>> isinstance(ParameterShift(), GradientMethod)
+    True
+    """
 
     _parameter_constraints = {}
 

@@ -8,7 +8,14 @@ _ENTANGLEMENTS = ("none", "linear", "ring", "full")
 
 
 def entanglements():
-    """Return the names of the entanglement patterns."""
+    """Return the names of the entanglement patterns.
+
+    Examples
+    --------
+    >>> from skqmu.circuits import entanglements
+    >>> entanglements()
+    ['full', 'linear', 'none', 'ring']
+    """
     return sorted(_ENTANGLEMENTS)
 
 
@@ -26,6 +33,12 @@ def entangled_pairs(entanglement, n_qubits):
     Returns
     -------
     list of (int, int)
+
+    Examples
+    --------
+    >>> from skqmu.circuits import entangled_pairs
+    >>> entangled_pairs("ring", 3)
+    [(0, 1), (1, 2), (2, 0)]
     """
     if entanglement == "none":
         return []
@@ -97,7 +110,14 @@ _ANSATZE = {
 
 
 def ansatze():
-    """Return the names of the ansaetze that :func:`build_circuit` knows."""
+    """Return the names of the ansaetze that :func:`build_circuit` knows.
+
+    Examples
+    --------
+    >>> from skqmu.circuits import ansatze
+    >>> ansatze()
+    ['efficient_su2', 'real_amplitudes', 'rotations_cz', 'strong']
+    """
     return sorted(_ANSATZE)
 
 

@@ -16,13 +16,22 @@ __all__ = ["QNNCircuit", "build_circuit"]
 class QNNCircuit(NamedTuple):
     """A circuit and the roles of its parameters.
 
-    Attributes
+    Parameters
     ----------
     circuit : qiskit.QuantumCircuit
     inputs : list of qiskit.circuit.Parameter
         Feature ``i`` of a record is the value of ``inputs[i]``.
     weights : list of qiskit.circuit.Parameter
         Trainable parameters; for the named ansaetze ordered by layer, qubit, axis.
+
+    Examples
+    --------
+    >>> from skqmu.circuits import build_circuit
+    >>> circuit, inputs, weights = build_circuit(
+    ...     "angle", "rotations_cz", n_features=3, n_qubits=3
+    ... )
+    >>> circuit.num_qubits, len(inputs), len(weights)
+    (3, 3, 9)
     """
 
     circuit: QuantumCircuit

@@ -85,6 +85,12 @@ class AmplitudeGate(Gate):
     -----
     The statevector engine evaluates it for a whole batch. Other backends see its
     definition, which exists once the parameters are bound to numbers.
+
+    Examples
+    --------
+    >>> from skqmu.circuits import AmplitudeGate
+    >>> AmplitudeGate(1, [3.0, 4.0]).amplitudes()
+    array([0.6, 0.8])
     """
 
     def __init__(self, num_qubits, params):
@@ -140,7 +146,14 @@ _ENCODINGS = {
 
 
 def encodings():
-    """Return the names of the encodings that :func:`build_circuit` knows."""
+    """Return the names of the encodings that :func:`build_circuit` knows.
+
+    Examples
+    --------
+    >>> from skqmu.circuits import encodings
+    >>> encodings()
+    ['amplitude', 'angle', 'angle_xyz', 'iqp']
+    """
     return sorted(_ENCODINGS)
 
 

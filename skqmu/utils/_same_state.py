@@ -12,7 +12,7 @@ _LOCKS = (type(threading.Lock()), type(threading.RLock()))
 _PLAIN = (int, float, complex, str, bytes, set, frozenset, np.generic)
 
 
-def same_state(one, other, path="", seen=None):
+def same_state(one, other, path="", seen=None, but=()):
     """Return None if both are equal in depth, else the place of a difference.
 
     Parameters
@@ -24,6 +24,8 @@ def same_state(one, other, path="", seen=None):
         Prefix of the place.
     seen : set or None, default=None
         Pairs that are being compared already, where objects refer to each other.
+    but : sequence of str, default=()
+        Attributes and keys that may differ, at any depth.
 
     Returns
     -------
@@ -46,21 +48,22 @@ def same_state(one, other, path="", seen=None):
     if isinstance(one, np.ndarray) and one.dtype != object:
         return None if _equal_arrays(one, other) else f"{path}: arrays differ"
     if isinstance(one, dict):
-        if list(one) != list(other):
-            return f"{path}: keys {sorted(map(str, one))} != {sorted(map(str, other))}"
-        return _first(((one[k], other[k], f"{path}[{k!r}]") for k in one), seen)
+        keys, others = ([k for k in side if k not in but] for side in (one, other))
+        if keys != others:
+            return f"{path}: keys {sorted(map(str, keys))} != {sorted(map(str, others))}"
+        return _first(((one[k], other[k], f"{path}[{k!r}]") for k in keys), seen, but)
     if isinstance(one, list | tuple | np.ndarray):
         if len(one) != len(other):
             return f"{path}: {len(one)} items != {len(other)}"
         pairs = enumerate(zip(one, other, strict=True))
-        return _first(((a, b, f"{path}[{i}]") for i, (a, b) in pairs), seen)
+        return _first(((a, b, f"{path}[{i}]") for i, (a, b) in pairs), seen, but)
     if hasattr(one, "__dict__") and not isinstance(one, _ATOMS):
-        return same_state(vars(one), vars(other), f"{path}.{type(one).__name__}", seen)
-    return _differ(one, other, path, seen)
+        return same_state(vars(one), vars(other), f"{path}.{type(one).__name__}", seen, but)
+    return _differ(one, other, path, seen, but)
 
 
-def _first(items, seen):
-    return next(filter(None, (same_state(*item, seen) for item in items)), None)
+def _first(items, seen, but):
+    return next(filter(None, (same_state(*item, seen, but) for item in items)), None)
 
 
 def _equal_arrays(one, other):
@@ -71,7 +74,7 @@ def _equal_arrays(one, other):
     return one.tobytes() == other.tobytes()
 
 
-def _differ(one, other, path, seen):
+def _differ(one, other, path, seen, but):
     try:
         if one == other or (one != one and other != other):
             return None
@@ -83,4 +86,4 @@ def _differ(one, other, path, seen):
         return f"{path}: {one!r} != {other!r}"
     if not isinstance(states[0], tuple) or isinstance(one, _PLAIN):
         return f"{path}: {one!r} != {other!r}"
-    return same_state(*states, f"{path}.{type(one).__name__}", seen)
+    return same_state(*states, f"{path}.{type(one).__name__}", seen, but)

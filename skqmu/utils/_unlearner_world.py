@@ -110,11 +110,7 @@ def unchanged(fitted, X, why, *, but=()):
     """The estimator's attributes, nested ones included, and its predictions stay."""
     before = copy.deepcopy(vars(fitted)), fitted.predict_proba(X)
     yield
-    old, new = before[0], dict(vars(fitted))
-    for name in but:
-        old.pop(name, None)
-        new.pop(name, None)
-    difference = same_state(old, new)
+    difference = same_state(before[0], dict(vars(fitted)), but=but)
     assert difference is None, f"{why} changed the estimator: {difference}"
     np.testing.assert_array_equal(fitted.predict_proba(X), before[1], err_msg=why)
 
