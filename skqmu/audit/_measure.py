@@ -152,22 +152,25 @@ class Judge:
             The oracles, without the model itself when it is one.
         original : Observation
         """
-        parts = {name: self.part(name) for name in ("retain", "forget", "test")}
-        found = forgetting_result(
-            observation,
-            **parts,
-            oracles=oracles,
-            original=original,
-            retained=self.kept,
-            level=self.level,
-        )
+        with warnings.catch_warnings():
+            # intervals as wide as the quantity and "unresolved" cells say it in the table
+            warnings.simplefilter("ignore", ResolutionWarning)
+            found = forgetting_result(
+                observation,
+                **{name: self.part(name) for name in ("retain", "forget", "test")},
+                oracles=oracles,
+                original=original,
+                retained=self.kept,
+                level=self.level,
+            )
+            attacks = {name: self._result(observation, name) for name in self.attacks}
         report = {
             "accuracy": _plain(found.accuracies, found.n),
             "loss": {
                 name: self._mean_loss(observation, name)
                 for name in ("retain", "forget", "held_out")
             },
-            "attacks": {name: self._result(observation, name) for name in self.attacks},
+            "attacks": attacks,
             "losses": {
                 name: thinned(self.losses(observation, name)) for name in ("forget", "held_out")
             },
@@ -256,11 +259,8 @@ class Judge:
         return np.mean(each, axis=0)
 
     def _result(self, observation, name):
-        with warnings.catch_warnings():
-            # the table says "unresolved" in the very cell: no need to say it twice
-            warnings.simplefilter("ignore", ResolutionWarning)
-            result = membership_result(*observation.scores[name], level=self.level, fprs=_FPRS)
-        return result.to_dict()
+        scores = observation.scores[name]
+        return membership_result(*scores, level=self.level, fprs=_FPRS).to_dict()
 
 
 def without(items, position):

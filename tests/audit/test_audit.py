@@ -100,6 +100,36 @@ def test_every_attack_that_can_be_asked_for_finds_what_was_memorised(forest, att
     assert report["fraction:0.4"]["threat_models"][attack]["knows_members"] is False
 
 
+@pytest.mark.parametrize("rows", [[7], [7, 90], [7, 8, 90]], ids=len)
+def test_a_request_of_very_few_rows_gives_a_report_that_claims_nothing(rows):
+    report = audit(DecisionTreeClassifier(), X, Y, forget={"few": rows}, X_test=X + 0.01,
+                   y_test=Y, attacks=("loss", "lira"), n_shadows=4, random_state=0)  # fmt: skip
+    assert report["few"]["n_forget"] == len(rows)
+    assert set(levels(report, "few").values()) <= {"unresolved", "differs"}
+    assert levels(report, "few")["retrain"] == "unresolved"
+    text = report.to_table(width=80)
+    assert "nan" not in text
+    assert "nan" not in report.to_html().lower().replace("nanosecond", "")
+    assert AuditReport.from_json(report.to_json()) == report
+
+
+def test_a_single_oracle_gives_numbers_and_no_verdict(forest):
+    report = audit(forest, X, Y, forget=["class:0", "fraction:0.2"], n_oracles=1, attacks="loss",
+                   mechanisms="retrain", random_state=0)  # fmt: skip
+    for scenario in report.scenarios:
+        assert set(levels(report, scenario).values()) == {"none"}
+        assert report.model(scenario, "retrain")["gaps"]["auc_loss"]["low"] is None
+    assert "a single oracle does not show" in " ".join(report.to_table().split())
+    assert "no verdict" in report.to_html()
+
+
+def test_two_oracles_give_a_verdict_without_the_divergence_among_them(forest):
+    report = audit(forest, X, Y, forget="class:0", n_oracles=2, attacks="loss",
+                   mechanisms="pretend", random_state=0)  # fmt: skip
+    assert levels(report, "class:0")["pretend"] == "differs"
+    assert not any(key.startswith("kl") for key in report.model("class:0", "pretend")["gaps"])
+
+
 def test_a_failing_mechanism_is_a_result_and_the_rest_goes_on(forest):
     report = audit(forest, X, Y, forget="fraction:0.2", attacks="loss", random_state=0,
                    mechanisms=("explode", "retrain"))  # fmt: skip
