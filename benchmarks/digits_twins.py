@@ -82,7 +82,7 @@ def main():
             )
             print(f"{name:8} {model:32} {mean:.3f} +- {half:.3f}  {np.median(seconds):.2f} s a fit")
     result = {
-        "command": "python benchmarks/digits_twins.py",
+        "command": f"python benchmarks/digits_twins.py --seeds {arguments.seeds}",
         "skqmu": skqmu.__version__,
         "seeds": arguments.seeds,
         "rows": rows,
