@@ -5,6 +5,7 @@ from ._base import BaseBackend, Executable
 from ._gradients import AdjointGradient, GradientMethod, ParameterShift, SPSAGradient
 from ._noise_stream import NoiseStream
 from ._registry import BACKENDS, resolve_backend
+from ._runtime import RuntimeBackend
 from ._statevector import StatevectorBackend
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "GradientMethod",
     "NoiseStream",
     "ParameterShift",
+    "RuntimeBackend",
     "SPSAGradient",
     "StatevectorBackend",
     "resolve_backend",
