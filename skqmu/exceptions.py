@@ -8,8 +8,6 @@ always did.
 __all__ = [
     "AlreadyForgottenError",
     "BackendError",
-    "BackendTimeoutError",
-    "BudgetExceededError",
     "CircuitError",
     "MemberRecordError",
     "NotATrainingSampleError",
@@ -28,14 +26,6 @@ class CircuitError(ValueError):
 
 class BackendError(RuntimeError):
     """A backend failed to evaluate a circuit."""
-
-
-class BackendTimeoutError(BackendError):
-    """A job did not end in the time that was given to it."""
-
-
-class BudgetExceededError(RuntimeError):
-    """The next piece of work would pass a budget; it was not begun."""
 
 
 class MemberRecordError(ValueError):

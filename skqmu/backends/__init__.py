@@ -5,7 +5,6 @@ from ._base import BaseBackend, Executable
 from ._gradients import AdjointGradient, GradientMethod, ParameterShift, SPSAGradient
 from ._noise_stream import NoiseStream
 from ._registry import BACKENDS, resolve_backend
-from ._runtime import RuntimeBackend
 from ._statevector import StatevectorBackend
 
 __all__ = [
@@ -17,7 +16,6 @@ __all__ = [
     "GradientMethod",
     "NoiseStream",
     "ParameterShift",
-    "RuntimeBackend",
     "SPSAGradient",
     "StatevectorBackend",
     "resolve_backend",

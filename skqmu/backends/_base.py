@@ -57,20 +57,6 @@ class BaseBackend(ABC, BaseEstimator):
         """Return a context manager to hold during a fit; this one does nothing."""
         return nullcontext()
 
-    def artefacts(self, stream):
-        """Return paths where results are kept of the estimator with that noise stream.
-
-        Parameters
-        ----------
-        stream : NoiseStream
-
-        Returns
-        -------
-        tuple of str
-            Files and folders that a deletion request must remove; none by default.
-        """
-        return ()
-
     def identity(self):
         """Return a string that is equal for backends that run circuits alike."""
         return repr((type(self).__name__, sorted(self.get_params().items())))

@@ -5,7 +5,6 @@ place is a counter; inside one it is (run, epoch, step, call), so that a run tha
 in the middle draws exactly what the undisturbed run would have drawn.
 """
 
-import hashlib
 from threading import Lock
 
 import numpy as np
@@ -43,12 +42,6 @@ class NoiseStream:
         self._place, self._n_here = None, 0
         self._outer = ()
         self._lock = Lock()
-
-    @property
-    def name(self):
-        """What tells this stream from others: a digest of its seed and descent."""
-        described = repr((self._entropy, self._prefix)).encode()
-        return hashlib.blake2b(described, digest_size=8).hexdigest()
 
     def draw(self, salt=None):
         """Advance the stream.

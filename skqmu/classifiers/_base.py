@@ -214,7 +214,6 @@ class BaseUnlearningClassifier(
             described = _described(given)
             context.call_on_fit_task_begin(estimator=self, **described)
             hooks.append(SklearnCallbacks(self, context, described, self._reconstruction))
-        self._artefacts = (*self._artefacts, *self._backend().artefacts(self._noise))
         checkpoint = self.checkpoint if start is None and given is not None else None
         if checkpoint is not None:
             self._artefacts = (*self._artefacts, str(Path(checkpoint).absolute()))

@@ -1,6 +1,5 @@
 """A deletion request from its arguments to the committed result: all of it, or nothing."""
 
-import shutil
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -38,11 +37,10 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
         "n_forget": len(forget),
         "n_retain": None if retain is None else len(retain),
         "classes_removed": estimator.classes_[request.removed_classes].tolist(),
+        "before": _quality(request, request.params),
     }
     try:
         with estimator._backend().limit_threads():
-            begun = request.network.meter.copy()
-            entry["before"] = _quality(request, request.params)
             spent = request.network.meter.copy()
             outcome = _run(estimator, strategy, request)
             entry["cost"] = request.network.meter.since(spent)
@@ -54,8 +52,6 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
                     f"{type(strategy).__name__} gave non-finite parameters."
                 )
             entry["after"] = _quality(request, outcome.params)
-            total = request.network.meter.since(begun)
-            entry["measuring_cost"] = {k: v - entry["cost"][k] for k, v in total.items()}
     except BaseException as error:
         _log_failure(estimator, entry, error, time.perf_counter() - started)
         if isinstance(error, TrainingDivergedError):
@@ -211,15 +207,12 @@ def _importances_after(estimator, request, trained, params):
 def _discard_artefacts(estimator):
     """Delete files of this estimator that hold what a forgotten row left in them."""
     notes = []
-    journals = estimator._backend().artefacts(estimator._noise)
-    for path in map(Path, dict.fromkeys([*estimator._artefacts, *journals])):
+    for path in map(Path, dict.fromkeys(estimator._artefacts)):
         if not path.exists():
             continue
-        is_journal = path.is_dir()
-        kind, held = ("journal", "results") if is_journal else ("checkpoint", "parameters")
-        told = f"the {kind} {path} could not be deleted and still holds the old {held}."
+        told = f"the checkpoint {path} could not be deleted and still holds the old parameters."
         with suppress(OSError):
-            shutil.rmtree(path) if is_journal else path.unlink()
-            told = f"the {kind} {path.name} was deleted."
+            path.unlink()
+            told = f"the checkpoint {path.name} was deleted."
         notes.append(told)
     return notes
