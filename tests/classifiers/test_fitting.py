@@ -309,6 +309,19 @@ def test_fits_in_workers_equal_those_here(small, blobs, backend):
         theirs.unlearn(X[:1])
 
 
+def test_threads_that_share_an_estimator_do_not_disturb_each_other(small, blobs):
+    X, y = blobs
+    clf = small(n_qubits=3).fit(X, y)
+    parts = [X[i : i + 7 + i % 5] for i in range(40)]
+    expected = [clf.predict_proba(part) for part in parts]
+    for _ in range(5):
+        found = joblib.Parallel(n_jobs=4, backend="threading")(
+            joblib.delayed(clf.predict_proba)(part) for part in parts
+        )
+        for mine, theirs in zip(expected, found, strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+
+
 def test_a_grid_search_in_a_pipeline_is_the_same_for_every_n_jobs(small):
     X, y = load_digits(n_class=3, return_X_y=True)
     X, y = X[:60], y[:60]
