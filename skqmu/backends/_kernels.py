@@ -7,7 +7,7 @@ adjoint vector: chi with ``dL = 2 Re sum chi dphi``; then no operation needs a c
 import numpy as np
 
 from ..circuits._program import BlockOp, JoinOp
-from ._matrices import unit_phases
+from ._matrices import summed, unit_phases
 
 __all__ = ["make_kernel"]
 
@@ -47,9 +47,20 @@ class _Join:
         scratch = run.scratch(self.op.target).reshape(whole.shape)
         for slot, other, axes in zip(self.op.sources, (second, first), self.gone, strict=True):
             np.multiply(whole, other, out=scratch)
-            run.costates[slot] = scratch.sum(axis=axes).reshape(lead, -1, n_records)
+            run.costates[slot] = _sum_out(scratch, axes).reshape(lead, -1, n_records)
         run.release(self.op.target, costate)
         run.release(self.op.target, scratch.reshape(costate.shape))
+
+
+def _sum_out(array, axes):
+    """Sum a contiguous complex array over some axes, most of the time one."""
+    if len(axes) > 1:
+        return array.sum(axis=axes)
+    (axis,) = axes
+    real = array.view(array.real.dtype)
+    flat = real.reshape(*real.shape[: axis + 1], -1)
+    total = summed(flat, axis).reshape(*real.shape[:axis], *real.shape[axis + 1 :])
+    return total.view(array.dtype)
 
 
 class _Block:

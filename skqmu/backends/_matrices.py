@@ -8,9 +8,10 @@ A gradient is handed around as the matrix M of ``dL = 2 Re sum_ij M_ij dU_ij``.
 
 import numpy as np
 
+from ..circuits._expressions import contiguous
 from ..circuits._program import KronFactor, PhaseFactor
 
-__all__ = ["ParameterMatrices", "unit_phases"]
+__all__ = ["ParameterMatrices", "summed", "unit_phases"]
 
 
 def unit_phases(angles):
@@ -21,8 +22,14 @@ def unit_phases(angles):
     return result
 
 
+def summed(array, axis):
+    """Sum a real array over its second-last axis `axis`: as a product, at memory's speed."""
+    ones = np.ones((1, array.shape[axis]), array.dtype)
+    return np.matmul(ones, array).reshape(*array.shape[:axis], *array.shape[axis + 1 :])
+
+
 class ParameterMatrices:
-    """Evaluates a program's runs and blocks.
+    """Evaluates a program's runs, their Kronecker products, and blocks.
 
     Parameters
     ----------
@@ -30,9 +37,10 @@ class ParameterMatrices:
     """
 
     def __init__(self, program):
-        self.groups = program.runs
-        self.families = program.families
-        self.n_runs = sum(len(group) for group in self.groups)
+        self.groups = [_Runs(group, program.angles.place) for group in program.runs]
+        self.n_runs = sum(len(group) for group in program.runs)
+        self.krons = program.krons
+        self.families = [_Family(family) for family in program.families]
 
     def forward(self, shared):
         """Return ``(blocks, tape)`` for shared angles of shape (models, n_shared).
@@ -42,15 +50,16 @@ class ParameterMatrices:
         runs = np.empty((len(shared), self.n_runs, 2, 2), complex)
         run_tapes, first = [], 0
         for group in self.groups:
-            runs[:, first : first + len(group)], tape = _run_forward(group, shared)
+            runs[:, first : first + group.size], tape = group.forward(shared)
             run_tapes.append((first, tape))
-            first += len(group)
+            first += group.size
+        trees = {width: _kron_forward(runs[:, rows]) for width, rows in self.krons.items()}
         blocks, block_tapes = [], []
         for family in self.families:
-            matrices, tape = _block_forward(family, runs, shared)
+            matrices, tape = family.forward(trees, shared)
             blocks.append(matrices)
             block_tapes.append(tape)
-        return blocks, (run_tapes, block_tapes)
+        return blocks, (run_tapes, trees, block_tapes)
 
     def backward(self, tape, d_blocks, d_shared):
         """Write the angles' gradients into `d_shared`.
@@ -63,43 +72,64 @@ class ParameterMatrices:
         d_shared : ndarray of shape (models, n_shared) or (models, records, n_shared)
             Only the columns of runs and blocks are written.
         """
-        run_tapes, block_tapes = tape
-        d_runs = np.zeros((*d_shared.shape[:-1], self.n_runs, 2, 2), complex)
+        run_tapes, trees, block_tapes = tape
+        lead, by_record = d_shared.shape[:-1], d_shared.ndim == 3
+        d_krons = {
+            width: np.empty((*lead, len(rows), 2**width, 2**width), complex)
+            for width, rows in self.krons.items()
+        }
         for family, steps, d_block in zip(self.families, block_tapes, d_blocks, strict=True):
-            _block_backward(family, steps, d_block, d_runs, d_shared)
+            family.backward(steps, d_block, d_krons, d_shared)
+        d_runs = np.empty((*lead, self.n_runs, 2, 2), complex)
+        for width, rows in self.krons.items():
+            parts = np.empty((*lead, len(rows), width, 2, 2), complex)
+            _kron_backward(d_krons[width], trees[width][1], parts, by_record)
+            d_runs[..., rows, :, :] = parts
         for group, (first, steps) in zip(self.groups, run_tapes, strict=True):
-            if group.length:
-                _run_backward(group, steps, d_runs[..., first : first + len(group), :, :], d_shared)
+            group.backward(steps, d_runs[..., first : first + group.size, :, :], d_shared)
 
 
-def _run_forward(group, shared):
-    product = group.fixed[0]
-    if not group.length:
-        return product, None
-    phases = unit_phases(shared[:, group.columns] * group.gaps)
-    turns = np.stack([phases, phases.conj()], axis=-1)
-    stages = []
-    for step in range(group.length):
-        product = turns[:, :, step, :, None] * product
-        stages.append(product)
-        product = group.fixed[step + 1] @ product
-    return product, (turns, stages)
+class _Runs:
+    """Runs of one length; pieces are multiplied where there are several."""
 
+    def __init__(self, group, place):
+        self.size = len(group)
+        self.pieces = [
+            (piece, piece.signs, contiguous(place[piece.columns].ravel()))
+            for piece in group.pieces
+            if piece.columns.size
+        ]
+        self.constant = group.pieces[0].matrices[:, 0]
 
-def _run_backward(group, tape, gradient, d_shared):
-    turns, stages = tape
-    by_record = gradient.ndim > stages[0].ndim
-    d_angles = np.empty((*gradient.shape[:-2], group.length))
-    for step in range(group.length - 1, -1, -1):
-        gradient = group.fixed[step + 1].swapaxes(-1, -2) @ gradient
-        stage, turn = stages[step], turns[:, :, step, :, None]
-        if by_record:
-            stage, turn = stage[:, None], turn[:, None]
-        slope = (gradient * stage).imag.sum(axis=-1)
-        d_angles[..., step] = 2 * (slope[..., 1] - slope[..., 0])
-        if step:
-            gradient = gradient * turn
-    d_shared[..., group.columns] = d_angles * group.gaps
+    def forward(self, shared):
+        """Return ``(matrices, tape)``; matrices of shape (models, N, 2, 2)."""
+        product, tape = None, []
+        for piece, signs, columns in self.pieces:
+            angles = shared[:, columns].reshape(-1, *piece.gaps.shape) * piece.gaps
+            phases = unit_phases(angles @ signs.T)
+            flat = phases[:, :, None] @ piece.matrices.reshape(self.size, -1, 4)
+            matrix = flat.reshape(-1, self.size, 2, 2)
+            tape.append((phases, matrix, product))
+            product = matrix if product is None else matrix @ product
+        return (self.constant if product is None else product), tape
+
+    def backward(self, tape, gradient, d_shared):
+        by_record = d_shared.ndim == 3
+        for (piece, signs, columns), (phases, matrix, before) in zip(
+            self.pieces[::-1], tape[::-1], strict=True
+        ):
+            inner = gradient
+            if by_record:
+                phases, matrix = phases[:, None], matrix[:, None]
+                before = None if before is None else before[:, None]
+            if before is not None:
+                inner = gradient @ before.swapaxes(-1, -2)
+            flat = inner.reshape(*inner.shape[:-2], 4, 1)
+            slopes = (phases * (piece.matrices.reshape(self.size, -1, 4) @ flat)[..., 0]).imag
+            own = (slopes @ signs) * (-2 * piece.gaps)
+            d_shared[..., columns] = own.reshape(*d_shared.shape[:-1], -1)
+            if before is not None:
+                gradient = matrix.swapaxes(-1, -2) @ gradient
 
 
 def _kron_forward(runs):
@@ -135,42 +165,50 @@ def _kron_backward(gradient, tree, out, by_record):
     _kron_backward(d_low, low_tree, out[..., half:, :, :], by_record)
 
 
-def _block_forward(family, runs, shared):
-    product, steps = None, []
-    for factor in family.factors:
-        before, tree = product, None
-        if isinstance(factor, PhaseFactor):
-            angles = shared[:, factor.columns][..., None, :] @ factor.table
-            matrix = unit_phases(angles).swapaxes(-1, -2)
-            product = matrix * (np.eye(2**family.width) if before is None else before)
-            tree = product
-        else:
-            if isinstance(factor, KronFactor):
-                matrix, tree = _kron_forward(runs[:, factor.runs])
+class _Family:
+    """Blocks of one build."""
+
+    def __init__(self, family):
+        self.family = family
+        self.factors = [
+            (factor, contiguous(factor.rows) if isinstance(factor, KronFactor) else None)
+            for factor in family.factors
+        ]
+
+    def forward(self, trees, shared):
+        """Return ``(matrices, tape)``; matrices of shape (models, size, K, K)."""
+        family = self.family
+        product, steps = None, []
+        for factor, rows in self.factors:
+            before, after = product, None
+            if isinstance(factor, PhaseFactor):
+                angles = shared[:, factor.columns][..., None, :] @ factor.table
+                matrix = unit_phases(angles).swapaxes(-1, -2)
+                product = matrix * (np.eye(2**family.width) if before is None else before)
+                after = product
             else:
-                matrix = factor[None]
-            product = matrix if before is None else matrix @ before
-        steps.append((before, matrix, tree))
-    shape = (len(shared), family.size, 2**family.width, 2**family.width)
-    return np.broadcast_to(product, shape), steps
+                matrix = factor[None] if rows is None else trees[family.width][0][:, rows]
+                product = matrix if before is None else matrix @ before
+            steps.append((before, matrix, after))
+        shape = (len(shared), family.size, 2**family.width, 2**family.width)
+        return np.broadcast_to(product, shape), steps
 
-
-def _block_backward(family, steps, gradient, d_runs, d_shared):
-    by_record = gradient.ndim == 5
-    for factor, (before, matrix, tree) in zip(reversed(family.factors), steps[::-1], strict=True):
-        if by_record:
-            before = None if before is None else before[:, None]
-            matrix = matrix[:, None]
-        if isinstance(factor, PhaseFactor):
-            after = tree[:, None] if by_record else tree
-            slope = (gradient * after).imag.sum(axis=-1)
-            d_shared[..., factor.columns] = -2 * (factor.table @ slope[..., None])[..., 0]
-            gradient = matrix * gradient
-            continue
-        if isinstance(factor, KronFactor):
-            inner = gradient if before is None else gradient @ before.swapaxes(-1, -2)
-            parts = np.empty((*inner.shape[:-2], family.width, 2, 2), complex)
-            _kron_backward(inner, tree, parts, by_record)
-            d_runs[..., factor.runs, :, :] = parts
-        if before is not None:
-            gradient = matrix.swapaxes(-1, -2) @ gradient
+    def backward(self, steps, gradient, d_krons, d_shared):
+        by_record = gradient.ndim == 5
+        for (factor, rows), (before, matrix, after) in zip(
+            self.factors[::-1], steps[::-1], strict=True
+        ):
+            if by_record:
+                before = None if before is None else before[:, None]
+                matrix = matrix[:, None]
+            if isinstance(factor, PhaseFactor):
+                after = after[:, None] if by_record else after
+                slope = (gradient * after).imag.sum(axis=-1)
+                d_shared[..., factor.columns] = -2 * (factor.table @ slope[..., None])[..., 0]
+                gradient = matrix * gradient
+                continue
+            if rows is not None:
+                inner = gradient if before is None else gradient @ before.swapaxes(-1, -2)
+                d_krons[self.family.width][..., rows, :, :] = inner
+            if before is not None:
+                gradient = matrix.swapaxes(-1, -2) @ gradient

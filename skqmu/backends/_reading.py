@@ -3,6 +3,9 @@
 import numpy as np
 from scipy.sparse import issparse
 
+from ..circuits._expressions import contiguous
+from ._matrices import summed
+
 __all__ = ["Reading"]
 
 
@@ -71,8 +74,8 @@ class _Diagonal:
         self.parts, reached = [], 1
         for group in sorted(groups, key=lambda g: g.right):
             if group.right > reached:
-                self.parts.append((group.right // reached, None))
-            self.parts.append((group.table.shape[1], group))
+                self.parts.append((group.right // reached, None, None))
+            self.parts.append((group.table.shape[1], group, contiguous(group.outputs)))
             reached = group.right * group.table.shape[1]
         self.top = size // reached  # summed over from the start
         self.below = size // self.top
@@ -81,30 +84,30 @@ class _Diagonal:
         """Add the tables' products with the marginals of the squares."""
         rest = square
         if self.top > 1:
-            rest = _summed(rest.reshape(len(rest), self.top, -1), 1)
-        for i, (size, group) in enumerate(self.parts):
+            rest = summed(rest.reshape(len(rest), self.top, -1), 1)
+        for i, (size, group, outputs) in enumerate(self.parts):
             split = rest.reshape(len(rest), -1, size, square.shape[-1])
             if group is not None:
                 marginal = split[:, 0]
                 if split.shape[1] > 1:
                     flat = split.reshape(*split.shape[:2], -1)
-                    marginal = _summed(flat, 1).reshape(marginal.shape)
+                    marginal = summed(flat, 1).reshape(marginal.shape)
                 own = _product(group.table, marginal)
-                values[:, group.outputs] += own.reshape(*own.shape[:2], -1, 2).sum(axis=-1)
+                values[:, outputs] += own.reshape(*own.shape[:2], -1, 2).sum(axis=-1)
             if i + 1 < len(self.parts):
-                rest = _summed(split, 2)
+                rest = summed(split, 2)
 
     def spread(self, cotangent, weights):
         """Write ``table.T @ cotangent`` of all tables, with a minus on imaginary parts."""
         lead, _, n_columns = weights.shape
         total, above = None, 1
         for i in range(len(self.parts) - 1, -1, -1):
-            size, group = self.parts[i]
+            size, group, outputs = self.parts[i]
             last = i == 0 and self.top == 1
             own = None
             if group is not None:
                 pairs = np.empty((lead, len(group.outputs), n_columns // 2, 2))
-                pairs[..., 0] = cotangent[:, group.outputs]
+                pairs[..., 0] = cotangent[:, outputs]
                 np.negative(pairs[..., 0], out=pairs[..., 1])
                 own = _product(group.table.T, pairs.reshape(lead, -1, n_columns))
             shape = (lead, above, size, n_columns)
@@ -119,14 +122,6 @@ class _Diagonal:
         if self.top > 1:
             split = weights.reshape(lead, self.top, self.below, n_columns)
             split[...] = total.reshape(lead, 1, self.below, n_columns)
-
-
-def _summed(array, axis):
-    """Sum over the second-last axis, as a matrix product: BLAS reads memory fastest."""
-    size = array.shape[axis]
-    return np.matmul(np.ones((1, size), array.dtype), array).reshape(
-        *array.shape[:axis], *array.shape[axis + 1 :]
-    )
 
 
 class _OffDiagonal:

@@ -52,45 +52,87 @@ class _Runs:
     """The leading runs of one length, as vectors."""
 
     def __init__(self, group, rows, angles):
-        self.group = group
         self.rows = contiguous(rows)
-        self.columns = _Columns(group.columns.ravel(), angles)
-        # The same angle often turns several gates: its cosine is taken once.
-        pairs = np.stack([group.columns.ravel(), group.gaps.ravel()], axis=1)
-        keys = [(repr(angles.nodes[int(c)]), gap) for c, gap in pairs]
-        first = {key: i for i, key in reversed(list(enumerate(keys)))}
-        distinct = list(first)
-        self.distinct = _Columns([group.columns.ravel()[first[key]] for key in distinct], angles)
-        self.gaps = np.array([key[1] for key in distinct])[:, None]
-        place = {key: i for i, key in enumerate(distinct)}
-        self.which = np.array([place[key] for key in keys], dtype=int).reshape(group.columns.shape)
+        self.size = len(group)
+        self.pieces = [_Piece(piece, angles) for piece in group.pieces if piece.columns.size]
+        self.constant = group.pieces[0].matrices[:, 0, :, :1]
 
     def forward(self, shared, sampled):
         """Return ``(vectors, tape)``; vectors of shape (models, N, 2, B)."""
-        group = self.group
-        vectors = group.fixed[0][None, :, :, :1]
-        phases = unit_phases(self.distinct.gather(shared, sampled) * self.gaps)
-        turns = np.stack([phases, phases.conj()], axis=2)
-        stages = []
-        for step in range(group.length):
-            vectors = turns[:, self.which[:, step]] * vectors
-            stages.append(vectors)
-            vectors = group.fixed[step + 1] @ vectors
-        return vectors, (turns, stages)
+        vectors, tape = None, []
+        for piece in self.pieces:
+            before = vectors
+            vectors, patterns = piece.forward(before, shared, sampled)
+            tape.append((before, patterns))
+        return (self.constant if vectors is None else vectors), tape
 
-    def backward(self, tape, gradient):
-        """Return the slopes of all columns, shape (models, N * L, B)."""
-        turns, stages = tape
-        group = self.group
-        slopes = np.empty((len(gradient), len(group), group.length, gradient.shape[-1]))
-        for step in range(group.length - 1, -1, -1):
-            gradient = group.fixed[step + 1].swapaxes(-1, -2) @ gradient
-            slope = (gradient * stages[step]).imag
-            slopes[:, :, step] = 2 * (slope[:, :, 1] - slope[:, :, 0])
-            if step:
-                gradient = gradient * turns[:, self.which[:, step]]
-        slopes *= group.gaps[:, :, None]
-        return slopes.reshape(len(gradient), -1, gradient.shape[-1])
+    def backward(self, tape, gradient, d_shared, d_sampled):
+        """Write the slopes of all columns, given the vectors' costates."""
+        for piece, (before, patterns) in zip(self.pieces[::-1], tape[::-1], strict=True):
+            slopes, gradient = piece.backward(before, patterns, gradient)
+            piece.columns.scatter(slopes, d_shared, d_sampled)
+
+
+class _Piece:
+    """A few rotations of every run, for each record: a sum over sign patterns."""
+
+    def __init__(self, piece, angles):
+        self.shape = piece.columns.shape
+        self.signs = piece.signs
+        self.gaps = piece.gaps.reshape(-1, 1)
+        self.columns = _Columns(piece.columns.ravel(), angles)
+        self.matrices = piece.matrices  # (N, S, 2, 2)
+        # From |0>, only the first column of each matrix matters: (N, 2, S).
+        self.first = np.ascontiguousarray(piece.matrices[:, :, :, 0].swapaxes(1, 2))
+        # The same angle often turns several gates: its cosine is taken once.
+        keys = [
+            (repr(angles.nodes[int(column)]), gap)
+            for column, gap in zip(piece.columns.ravel(), piece.gaps.ravel(), strict=True)
+        ]
+        distinct = list(dict.fromkeys(keys))
+        first = [keys.index(key) for key in distinct]
+        self.distinct = _Columns(piece.columns.ravel()[first], angles)
+        self.distinct_gaps = self.gaps[first]
+        which = np.array([distinct.index(key) for key in keys]).reshape(self.shape)
+        self.which = [contiguous(which[:, step]) for step in range(self.shape[1])]
+
+    def _patterns(self, shared, sampled):
+        """Return exp(i sum_l s_l g_l) of every sign pattern, shape (models, N, S, B)."""
+        phases = unit_phases(self.distinct.gather(shared, sampled) * self.distinct_gaps)
+        pairs = np.stack([phases, phases.conj()], axis=2)
+        patterns = pairs[:, self.which[0]]
+        for which in self.which[1:]:
+            patterns = pairs[:, which][:, :, :, None] * patterns[:, :, None]
+            patterns = patterns.reshape(*patterns.shape[:2], -1, patterns.shape[-1])
+        return patterns
+
+    def forward(self, before, shared, sampled):
+        """Return the vectors behind the piece, (models, N, 2, B), and the patterns."""
+        patterns = self._patterns(shared, sampled)
+        if before is None:
+            return self.first @ patterns, patterns
+        n_runs, n_patterns = self.matrices.shape[:2]
+        turned = self.matrices.reshape(n_runs, -1, 2) @ before
+        turned = turned.reshape(len(before), n_runs, n_patterns, 2, -1)
+        return (turned * patterns[:, :, :, None]).sum(axis=2), patterns
+
+    def backward(self, before, patterns, gradient):
+        """Return the slopes, (models, N * L, B), and the costate of `before`, or None."""
+        n_runs, n_patterns = self.matrices.shape[:2]
+        if before is None:
+            shares = patterns * (self.first.swapaxes(1, 2) @ gradient)
+            inner = None
+        else:
+            turned = self.matrices.reshape(n_runs, -1, 2) @ before
+            turned = turned.reshape(len(before), n_runs, n_patterns, 2, -1)
+            weighed = gradient[:, :, None] * patterns[:, :, :, None]
+            shares = (turned * weighed).sum(axis=3)
+            flat = weighed.reshape(*weighed.shape[:2], -1, weighed.shape[-1])
+            inner = self.matrices.reshape(n_runs, -1, 2).swapaxes(1, 2) @ flat
+        slopes = self.signs.T @ shares.imag
+        slopes = slopes.reshape(len(slopes), -1, slopes.shape[-1])
+        slopes *= -2 * self.gaps
+        return slopes, inner
 
 
 class ProductStart:
@@ -102,10 +144,7 @@ class ProductStart:
     """
 
     def __init__(self, program):
-        self.runs = [
-            _Runs(group, rows, program.angles) for group, rows in program.start_runs if group.length
-        ]
-        self.idle = [(group, rows) for group, rows in program.start_runs if not group.length]
+        self.runs = [_Runs(group, rows, program.angles) for group, rows in program.start_runs]
         self.starts = program.starts
         self.n_rows = sum(len(rows) for _, rows in program.start_runs)
 
@@ -113,8 +152,6 @@ class ProductStart:
         """Fill the starting slots of `states`; return a tape."""
         lead, n_records = len(shared), sampled.shape[-1]
         vectors = np.empty((lead, self.n_rows, 2, n_records), complex)
-        for group, rows in self.idle:
-            vectors[:, rows] = group.fixed[0][:, :, :1]
         run_tapes = []
         for runs in self.runs:
             vectors[:, runs.rows], tape = runs.forward(shared, sampled)
@@ -130,7 +167,11 @@ class ProductStart:
 
     def matter(self, need_shared, need_sampled):
         """Whether any wanted gradient comes through the start."""
-        return any(runs.columns.matter(need_shared, need_sampled) for runs in self.runs)
+        return any(
+            piece.columns.matter(need_shared, need_sampled)
+            for runs in self.runs
+            for piece in runs.pieces
+        )
 
     def backward(self, tape, costates, d_shared, d_sampled):
         """Write the slopes of the starting angles, given every starting slot's costate."""
@@ -145,8 +186,7 @@ class ProductStart:
             _outer_backward(window, tree, parts)
             gradient[:, start.qubits] = parts
         for runs, run_tape in zip(self.runs, run_tapes, strict=True):
-            slopes = runs.backward(run_tape, gradient[:, runs.rows])
-            runs.columns.scatter(slopes, d_shared, d_sampled)
+            runs.backward(run_tape, gradient[:, runs.rows], d_shared, d_sampled)
 
 
 def _outer_forward(vectors):

@@ -6,15 +6,18 @@ import numpy as np
 
 from ._elements import Fixed, Rotation
 from ._monomial import local_index
-from ._program import BlockFamily, KronFactor, PhaseFactor, RunGroup
+from ._program import BlockFamily, KronFactor, PhaseFactor, RunGroup, RunPiece
 
-__all__ = ["BlockTable", "RunTable", "one_qubit_run"]
+__all__ = ["BlockTable", "RunTable", "one_qubit_run", "run_group"]
+
+# Rotations of one piece: 2**4 sign patterns cost less than two pieces.
+_LONGEST_PIECE = 4
 
 
 def one_qubit_run(elements):
     """Return ``(fixed, columns, gaps)`` of a product of one-qubit elements.
 
-    The product is ``F_L D_L ... D_1 F_0`` up to a global phase, as in `RunGroup`.
+    The product is ``F_L D_L ... D_1 F_0`` up to a global phase, as in `RunPiece`.
     """
     fixed, columns, gaps = [np.eye(2, dtype=complex)], [], []
     for element in elements:
@@ -27,6 +30,29 @@ def one_qubit_run(elements):
         gaps.append((element.spectrum[0] - element.spectrum[1]) / 2)
         fixed.append(np.eye(2, dtype=complex) if element.basis is None else element.basis)
     return fixed, columns, gaps
+
+
+def run_group(runs):
+    """Return the `RunGroup` of some runs of one length, with columns of the angle map."""
+    fixed = np.array([run[0] for run in runs])
+    columns = np.array([run[1] for run in runs], dtype=int).reshape(len(runs), -1)
+    gaps = np.array([run[2] for run in runs], dtype=float).reshape(len(runs), -1)
+    length = columns.shape[1]
+    pieces = []
+    for first in range(0, max(length, 1), _LONGEST_PIECE):
+        part = slice(first, min(first + _LONGEST_PIECE, length))
+        start = fixed[:, :1] if first == 0 else np.eye(2, dtype=complex)[None, None]
+        matrices = np.broadcast_to(start, (len(runs), 1, 2, 2))
+        for step in range(part.start, part.stop):
+            matrices = np.concatenate(
+                [
+                    fixed[:, step + 1, None, :, sign : sign + 1] * matrices[:, :, sign : sign + 1]
+                    for sign in (0, 1)
+                ],
+                axis=1,
+            )
+        pieces.append(RunPiece(columns[:, part], gaps[:, part], np.ascontiguousarray(matrices)))
+    return RunGroup(tuple(pieces))
 
 
 class RunTable:
@@ -43,24 +69,15 @@ class RunTable:
         members.append(run)
         return len(run[1]), len(members) - 1
 
-    def groups(self, place):
+    def groups(self):
         """Return the run groups, shortest first."""
-        return tuple(
-            _run_group(self._by_length[length], place) for length in sorted(self._by_length)
-        )
+        return tuple(run_group(self._by_length[length]) for length in sorted(self._by_length))
 
     def index(self, key):
         """Return the row of a run in the table of all groups."""
         length, member = key
         shorter = [n for n in self._by_length if n < length]
         return sum(len(self._by_length[n]) for n in shorter) + member
-
-
-def _run_group(runs, place):
-    fixed = np.array([run[0] for run in runs]).swapaxes(0, 1)
-    columns = np.array([run[1] for run in runs], dtype=int).reshape(len(runs), -1)
-    gaps = np.array([run[2] for run in runs], dtype=float).reshape(len(runs), -1)
-    return RunGroup(np.ascontiguousarray(fixed), place[columns], gaps)
 
 
 class _Chain:
@@ -127,6 +144,7 @@ class BlockTable:
     def __init__(self, runs):
         self.runs = runs
         self._families = {}
+        self._krons = defaultdict(list)
 
     def add(self, elements, qubits):
         """Register a block on `qubits` (lowest first); return ``(family, member)``."""
@@ -137,7 +155,8 @@ class BlockTable:
         for factor in chain.folded():
             if isinstance(factor, dict):
                 keys = [self.runs.add(factor[q]) if q in factor else (0, 0) for q in qubits]
-                factors.append(keys[::-1])
+                factors.append(len(self._krons[chain.width]))
+                self._krons[chain.width].append(keys[::-1])
                 form.append("kron")
             elif isinstance(factor, list):
                 factors.append(factor)
@@ -149,6 +168,13 @@ class BlockTable:
         members.append(factors)
         return number, len(members) - 1
 
+    def krons(self):
+        """Return the rows of runs side by side, by width."""
+        return {
+            width: np.array([[self.runs.index(key) for key in keys] for keys in members])
+            for width, members in self._krons.items()
+        }
+
     def families(self, place):
         """Return the block families, in the order of their numbers."""
         return tuple(
@@ -159,7 +185,7 @@ class BlockTable:
     def _stacked(self, form, members, place):
         for kind, factors in zip(form[1:], zip(*members, strict=True), strict=True):
             if kind == "kron":
-                yield KronFactor(np.array([[self.runs.index(k) for k in keys] for keys in factors]))
+                yield KronFactor(np.array(factors))
             elif kind == "constant":
                 same = all(np.array_equal(factors[0], other) for other in factors)
                 yield np.array(factors[:1] if same else factors)

@@ -7,7 +7,7 @@ import numpy as np
 from qiskit.circuit import ParameterExpression
 
 from ..exceptions import CircuitError
-from ._blocks import BlockTable, RunTable, one_qubit_run
+from ._blocks import BlockTable, RunTable, one_qubit_run, run_group
 from ._elements import Prepare, Rotation, split_wide
 from ._expressions import AngleMap
 from ._fusion import choose_plan
@@ -19,7 +19,6 @@ from ._program import (
     JoinOp,
     PrepareGroup,
     Program,
-    RunGroup,
     StartGroup,
 )
 from ._readouts import parse_observables, pauli_groups, probability_group
@@ -117,7 +116,8 @@ class _Assembler:
             n_qubits=self.n_qubits,
             n_outputs=seen.n_outputs,
             angles=self.angles,
-            runs=self.runs.groups(self.angles.place),
+            runs=self.runs.groups(),
+            krons=self.blocks.krons(),
             families=self.blocks.families(self.angles.place),
             start_runs=start_runs,
             starts=starts,
@@ -189,14 +189,7 @@ class _Assembler:
         for length in sorted(by_length):
             members = by_length[length]
             rows = [row.setdefault(qubit, len(row)) for qubit, _ in members]
-            fixed = np.array([run[0] for _, run in members]).swapaxes(0, 1)
-            columns = np.array([run[1] for _, run in members], dtype=int)
-            gaps = np.array([run[2] for _, run in members], dtype=float)
-            shape = (len(members), length)
-            group = RunGroup(
-                np.ascontiguousarray(fixed), columns.reshape(shape), gaps.reshape(shape)
-            )
-            start_runs.append((group, np.array(rows)))
+            start_runs.append((run_group([run for _, run in members]), np.array(rows)))
         by_width = defaultdict(list)
         for window in self.plan.windows:
             qubits = [qubit for qubit in window if qubit not in prepared]

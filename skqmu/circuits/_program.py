@@ -28,43 +28,55 @@ __all__ = [
     "Program",
     "ReadoutGroup",
     "RunGroup",
+    "RunPiece",
     "StartGroup",
 ]
 
 
 @dataclass(frozen=True, eq=False)
-class RunGroup:
-    """Products of one-qubit gates, ``F_L D_L ... F_1 D_1 F_0``, for many runs at once.
+class RunPiece:
+    """A few rotations in a row on one qubit, for many runs, as a sum over sign patterns.
 
-    ``D_l = diag(exp(i g), exp(-i g))`` with g = gap * angle; a run's global phase is left
-    out.
+    With ``D_l = diag(exp(i g), exp(-i g))`` and g = gap * angle the product
+    ``F_L D_L ... F_1 D_1 F_0`` is ``sum_s exp(i sum_l s_l g_l) matrices[s]``: two small
+    products evaluate it and two differentiate it, whatever the rotations are. The global
+    phase is left out.
 
     Attributes
     ----------
-    fixed : ndarray of shape (L + 1, N, 2, 2)
     columns : ndarray of shape (N, L)
         Columns of the angle map.
     gaps : ndarray of shape (N, L)
+    matrices : ndarray of shape (N, 2**L, 2, 2)
+        Bit l of the pattern's number is 0 for s_l = +1.
     """
 
-    fixed: np.ndarray
     columns: np.ndarray
     gaps: np.ndarray
+    matrices: np.ndarray
 
     @property
-    def length(self):
-        """Number of rotations of each run."""
-        return self.columns.shape[1]
+    def signs(self):
+        """Sign patterns, shape (2**L, L)."""
+        length = self.columns.shape[1]
+        return 1.0 - 2.0 * ((np.arange(2**length)[:, None] >> np.arange(length)) & 1)
+
+
+@dataclass(frozen=True, eq=False)
+class RunGroup:
+    """Runs of one length: a product of pieces, the first in time first."""
+
+    pieces: tuple
 
     def __len__(self):
-        return len(self.columns)
+        return len(self.pieces[0].columns)
 
 
 @dataclass(frozen=True, eq=False)
 class KronFactor:
-    """One-qubit runs side by side; ``runs[n, q]`` is the run on qubit q of block n."""
+    """One-qubit runs side by side: ``rows`` of the program's Kronecker products of a width."""
 
-    runs: np.ndarray
+    rows: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,6 +237,8 @@ class Program:
     angles : AngleMap
     runs : tuple of RunGroup
         Shared one-qubit runs; run 0 of the whole table is the identity.
+    krons : dict of int to ndarray
+        By width: rows of the runs that stand side by side, highest qubit first.
     families : tuple of BlockFamily
     start_runs : tuple of (RunGroup, rows)
         The qubits' initial vectors are the first columns of these runs.
@@ -248,6 +262,7 @@ class Program:
     n_outputs: int
     angles: AngleMap
     runs: tuple
+    krons: dict
     families: tuple
     start_runs: tuple
     starts: tuple
