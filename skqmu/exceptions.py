@@ -8,6 +8,8 @@ always did.
 __all__ = [
     "AlreadyForgottenError",
     "BackendError",
+    "BackendTimeoutError",
+    "BudgetExceededError",
     "CircuitError",
     "MemberRecordError",
     "NotATrainingSampleError",
@@ -26,6 +28,14 @@ class CircuitError(ValueError):
 
 class BackendError(RuntimeError):
     """A backend failed to evaluate a circuit."""
+
+
+class BackendTimeoutError(BackendError):
+    """A job did not end in the time that was given to it."""
+
+
+class BudgetExceededError(RuntimeError):
+    """The next piece of work would pass a budget; it was not begun."""
 
 
 class MemberRecordError(ValueError):

@@ -2,9 +2,11 @@
 
 from ._aer import AerBackend
 from ._base import BaseBackend, Executable
+from ._budget import Budget
 from ._gradients import AdjointGradient, GradientMethod, ParameterShift, SPSAGradient
 from ._noise_stream import NoiseStream
 from ._registry import BACKENDS, resolve_backend
+from ._runtime import RuntimeBackend
 from ._statevector import StatevectorBackend
 
 __all__ = [
@@ -12,10 +14,12 @@ __all__ = [
     "AdjointGradient",
     "AerBackend",
     "BaseBackend",
+    "Budget",
     "Executable",
     "GradientMethod",
     "NoiseStream",
     "ParameterShift",
+    "RuntimeBackend",
     "SPSAGradient",
     "StatevectorBackend",
     "resolve_backend",

@@ -1,8 +1,7 @@
 """Qiskit Aer: the same circuits exact, sampled, noisy, through its V2 primitives."""
 
-import os
+from contextlib import contextmanager
 from numbers import Integral
-from threading import Lock
 
 import numpy as np
 from qiskit.circuit import QuantumCircuit
@@ -11,6 +10,8 @@ from .._validation import HasMethods, Interval, StrOptions, validate_params
 from ..exceptions import BackendError
 from ._aer_noise import noise_from_word, noise_identity, readout_matrices
 from ._base import BaseBackend
+from ._budget import Budget, limited
+from ._cache import ProcessCache
 from ._columns import circuit_frequencies
 from ._fakes import fake_device, is_fake
 from ._gradients import GRADIENTS, GradientMethod
@@ -21,15 +22,12 @@ from ._translate import NATIVE_GATES, ONE_QUBIT_GATES, TWO_QUBIT_GATES, translat
 __all__ = ["AerBackend"]
 
 # Live simulators are the process's, never a backend's: backends are values.
-_SIMULATORS = {}
-_LOCK = Lock()
+_SIMULATORS = ProcessCache(16)
 
 # Up to so many measured qubits the outcome distribution is computed and drawn from; beyond
 # it would be larger than the shots.
 _WIDEST_DISTRIBUTION = 10
 _WIDEST_DENSITY = 12
-# Evaluations that one PUB holds at most (Aer keeps a result object for each).
-_PUB_SIZE = 20_000
 
 
 class AerBackend(BaseBackend):
@@ -64,6 +62,9 @@ default="auto"
     n_threads : int, default=1
         Threads that Aer and BLAS may use: 1, so that workers of a grid search do not
         compete.
+    budget : Budget, dict or None, default=None
+        What each fit, each prediction and each deletion request may spend at most, for
+        example ``{"shots": 1_000_000}``; see :class:`Budget`.
 
     See Also
     --------
@@ -104,7 +105,10 @@ default="auto"
         "gradient": [StrOptions({"auto", *GRADIENTS}), GradientMethod],
         "optimization_level": [Interval(Integral, 0, 3, closed="both")],
         "n_threads": [Interval(Integral, 1, None, closed="left")],
+        "budget": [Budget, dict, None],
     }
+
+    _without_effect = ("budget", "n_threads")
 
     def __init__(
         self,
@@ -118,6 +122,7 @@ default="auto"
         gradient="auto",
         optimization_level=1,
         n_threads=1,
+        budget=None,
     ):
         self.shots = shots
         self.noise_model = noise_model
@@ -128,21 +133,22 @@ default="auto"
         self.gradient = gradient
         self.optimization_level = optimization_level
         self.n_threads = n_threads
+        self.budget = budget
 
     @property
     def exact(self):
         """Whether values carry no sampling noise."""
         return self.shots is None
 
+    @contextmanager
     def limit_threads(self):
-        """Return a context manager that holds BLAS at `n_threads` threads."""
-        return limit_blas_threads(self.n_threads)
+        """Return the context of one piece of work: BLAS threads, and the budget."""
+        with limit_blas_threads(self.n_threads), limited(self.budget):
+            yield
 
-    def identity(self):
+    def described(self):
         """See :class:`BaseBackend`; a noise model counts by its content."""
-        params = self.get_params()
-        params["noise_model"] = noise_identity(self.noise_model)
-        return repr((type(self).__name__, sorted(params.items(), key=lambda item: item[0])))
+        return {**super().described(), "noise_model": noise_identity(self.noise_model)}
 
     def compile(self, circuit, observables, *, inputs, weights):
         """Return an executable; see :class:`BaseBackend`.
@@ -157,6 +163,8 @@ default="auto"
             qiskit-aer is not installed.
         """
         validate_params(self)
+        if self.budget is not None:
+            Budget.of(self.budget)
         if self.noise is not None and self.noise_model is not None:
             raise ValueError(
                 f"noise={self.noise!r} is a shorthand for noise_model; pass one of the two."
@@ -173,15 +181,6 @@ def _import_aer():
             "'aer'); backend='statevector' gives exact values without it."
         ) from error
     return qiskit_aer
-
-
-def aer_simulator(key, build):
-    """Return the process's simulator for a key, built once."""
-    key = (os.getpid(), key)
-    with _LOCK:
-        if key not in _SIMULATORS:
-            _SIMULATORS[key] = build()
-        return _SIMULATORS[key]
 
 
 class _AerExecutable(PrimitiveExecutable):
@@ -243,7 +242,7 @@ class _AerExecutable(PrimitiveExecutable):
         from qiskit_aer.primitives import EstimatorV2
 
         options = self._options(backend)
-        return aer_simulator(
+        return _SIMULATORS.get(
             ("estimator", repr(options)),
             lambda: EstimatorV2(options={"default_precision": 0.0, "backend_options": options}),
         )
@@ -257,7 +256,7 @@ class _AerExecutable(PrimitiveExecutable):
         key = ("simulator", repr(options), backend.noise, noise_identity(backend.noise_model))
         if backend.noise is not None and is_fake(backend.noise):
             device = fake_device(backend.noise)
-            self._simulator = aer_simulator(
+            self._simulator = _SIMULATORS.get(
                 key, lambda: AerSimulator.from_backend(device, **options)
             )
             self._noise_model = self._simulator.options.noise_model
@@ -266,13 +265,13 @@ class _AerExecutable(PrimitiveExecutable):
             )
         elif backend.noise is not None:
             self._noise_model = noise_from_word(backend.noise)
-            self._simulator = aer_simulator(
+            self._simulator = _SIMULATORS.get(
                 key, lambda: AerSimulator(noise_model=self._noise_model, **options)
             )
             return [translate(c, {*ONE_QUBIT_GATES, *TWO_QUBIT_GATES}) for c in circuits]
         elif backend.noise_model is not None:
             self._noise_model = backend.noise_model
-            self._simulator = aer_simulator(
+            self._simulator = _SIMULATORS.get(
                 key, lambda: AerSimulator(noise_model=self._noise_model, **options)
             )
             manager = generate_preset_pass_manager(
@@ -282,7 +281,7 @@ class _AerExecutable(PrimitiveExecutable):
             )
         else:
             self._noise_model = None
-            self._simulator = aer_simulator(key, lambda: AerSimulator(**options))
+            self._simulator = _SIMULATORS.get(key, lambda: AerSimulator(**options))
             return [translate(c, NATIVE_GATES) for c in circuits]
         physical = [manager.run(circuit) for circuit in circuits]
         for circuit in physical:
@@ -322,30 +321,22 @@ class _AerExecutable(PrimitiveExecutable):
 
     # ------------------------------------------------------------------------- running
 
+    def charge(self, n_rows):
+        """See :class:`PrimitiveExecutable`; Aer's estimator reads all terms of one circuit."""
+        charge = super().charge(n_rows)
+        if not self.noisy and self.exact:
+            charge.update(circuits=n_rows, pubs=1)
+        return charge
+
     def _expectations(self, columns):
-        values = self.columns.bind(columns)
-        return np.concatenate(
-            [
-                self._run_pub(values[start : start + _PUB_SIZE])
-                for start in range(0, len(values), _PUB_SIZE)
-            ]
-        )
+        with self.paying(len(columns)):
+            return self._run_pub(self.columns.bind(columns))
 
     def _run_pub(self, values):
-        n_rows, n_settings = len(values), len(self.plan.settings)
         if not self.noisy and self.exact:
-            estimates = [self._estimated(values)]
-            terms = self.plan.coefficients
-            self.spent.add(circuits=n_rows, pubs=1, jobs=1)
-            return estimates[0] @ terms.T + self.plan.constant
+            return self._estimated(values) @ self.plan.coefficients.T + self.plan.constant
         estimates = self._from_distributions(values) if self._dense else self._sampled(values)
-        self.spent.add(
-            circuits=n_rows * n_settings,
-            shots=n_rows * n_settings * (self.shots or 0),
-            pubs=n_settings,
-            jobs=1,
-        )
-        return self.plan.combine(estimates, n_rows)
+        return self.plan.combine(estimates, len(values))
 
     def _estimated(self, values):
         """Exact values of all terms, one PUB: shape (N, n_terms)."""

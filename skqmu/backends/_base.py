@@ -54,12 +54,45 @@ class BaseBackend(ABC, BaseEstimator):
         """
 
     def limit_threads(self):
-        """Return a context manager to hold during a fit; this one does nothing."""
+        """Return a context manager to hold during a fit, a prediction or a request.
+
+        What belongs to one piece of work lives as long as it: limited threads, a budget, an
+        open session. This one does nothing.
+        """
         return nullcontext()
+
+    def artefacts(self, stream):
+        """Return paths where results are kept of the estimator with that noise stream.
+
+        Parameters
+        ----------
+        stream : NoiseStream
+
+        Returns
+        -------
+        tuple of str
+            Files and folders that a deletion request must remove; none by default.
+        """
+        return ()
+
+    #: Parameters that change how circuits are run, but not what comes out.
+    _without_effect = ()
+
+    def described(self):
+        """Return the parameters as values whose repr tells them apart."""
+        return self.get_params()
 
     def identity(self):
         """Return a string that is equal for backends that run circuits alike."""
-        return repr((type(self).__name__, sorted(self.get_params().items())))
+        return repr((type(self).__name__, sorted(self.described().items())))
+
+    def outcome_identity(self):
+        """Return a string that is equal for backends that give the same results.
+
+        A fit that was interrupted by a budget may so go on under a larger one.
+        """
+        kept = {k: v for k, v in self.described().items() if k not in self._without_effect}
+        return repr((type(self).__name__, sorted(kept.items())))
 
 
 class Executable(ABC):

@@ -18,8 +18,9 @@ from qiskit.transpiler.passes import HighLevelSynthesis
 
 from ..circuits import AmplitudeGate
 from ..circuits._build import parameter_list
+from ..circuits._elements import Rotation
 from ..circuits._expressions import AngleMap, affine_form, parse_expression
-from ..circuits._gates import Rotation, lower_circuit
+from ..circuits._gates import lower_circuit
 from ..exceptions import CircuitError
 from ._state_tree import state_tree, tree_angles
 

@@ -4,11 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from qiskit.circuit import ClassicalRegister, QuantumCircuit
-from qiskit.quantum_info import SparsePauliOp
+from qiskit.quantum_info import PauliList, SparsePauliOp
 
+from ..circuits import Probabilities
 from ..exceptions import CircuitError
 
-__all__ = ["MeasurementPlan", "Setting"]
+__all__ = ["MeasurementPlan", "Setting", "measured_observables"]
+
+# Coefficients of all outcomes of a `Probabilities` readout, at most.
+_MOST_COEFFICIENTS = 2**16
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,52 @@ class Setting:
             ones = np.bitwise_count(array & selected).sum(axis=-1, dtype=np.int64) & 1
             estimates[:, term] = 1.0 - 2.0 * ones.mean(axis=-1)
         return estimates
+
+
+def measured_observables(readout):
+    """Return what is measured as a list of Pauli sums.
+
+    Parameters
+    ----------
+    readout : list of SparsePauliOp, or Probabilities
+        The probability of an outcome is the expectation value of its projector, a sum of
+        products of Z: the Walsh-Hadamard transform of the outcome's indicator. One setting
+        reads all of them, and what comes out are the relative frequencies.
+
+    Raises
+    ------
+    CircuitError
+        Outcomes of more qubits than can be told by sums of Pauli terms.
+
+    Examples
+    --------
+    >>> from skqmu.backends._measure import measured_observables
+    >>> from skqmu.circuits import Probabilities
+    >>> measured_observables(Probabilities(2, "parity"))[0].to_list()
+    [('II', (0.5+0j)), ('ZZ', (0.5+0j))]
+    """
+    if not isinstance(readout, Probabilities):
+        return [SparsePauliOp(observable) for observable in readout]
+    width, n_outcomes = len(readout.qubits), len(readout)
+    if 2**width * n_outcomes > _MOST_COEFFICIENTS:
+        raise CircuitError(
+            f"{readout!r} has {n_outcomes} outcomes of {width} measured qubits, and a backend that "
+            "measures takes at most 2**n_qubits * n_outcomes = 65536 (8 qubits with mode='all'); "
+            "use mode='parity' or 'first', or StatevectorBackend."
+        )
+    states = np.arange(2**width)
+    coefficients = np.eye(n_outcomes)[readout.outcomes(states)] / 2**width
+    for qubit in range(width):  # the transform, a qubit at a time
+        split = coefficients.reshape(-1, 2, 2**qubit, n_outcomes)
+        coefficients = np.stack([split[:, 0] + split[:, 1], split[:, 0] - split[:, 1]], axis=1)
+    coefficients = coefficients.reshape(2**width, n_outcomes)
+    z = np.zeros((2**width, readout.n_qubits), dtype=bool)
+    z[:, list(readout.qubits)] = states[:, None] >> np.arange(width) & 1
+    paulis = PauliList.from_symplectic(z, np.zeros_like(z))
+    return [
+        SparsePauliOp(paulis[kept], column[kept])
+        for column, kept in ((column, np.abs(column) > 1e-12) for column in coefficients.T)
+    ]
 
 
 class MeasurementPlan:

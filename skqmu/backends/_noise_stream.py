@@ -5,6 +5,8 @@ place is a counter; inside one it is (run, epoch, step, call), so that a run tha
 in the middle draws exactly what the undisturbed run would have drawn.
 """
 
+import hashlib
+from contextlib import contextmanager
 from threading import Lock
 
 import numpy as np
@@ -43,6 +45,12 @@ class NoiseStream:
         self._outer = ()
         self._lock = Lock()
 
+    @property
+    def name(self):
+        """What tells this stream from others: a digest of its seed and descent."""
+        described = repr((self._entropy, self._prefix)).encode()
+        return hashlib.blake2b(described, digest_size=8).hexdigest()
+
     def draw(self, salt=None):
         """Advance the stream.
 
@@ -65,6 +73,21 @@ class NoiseStream:
                 self._n_here += 1
         salted = () if salt is None else (salt,)
         return np.random.SeedSequence(self._entropy, spawn_key=(*self._prefix, *key, *salted))
+
+    @contextmanager
+    def undone_on_failure(self):
+        """Context of a piece of work that is as if it had never begun when it fails.
+
+        Asked again, it draws the same noise, so that a journal finds the jobs that were done.
+        Nothing else may draw meanwhile.
+        """
+        before = self.__getstate__()
+        try:
+            yield
+        except BaseException:
+            with self._lock:
+                vars(self).update(before)
+            raise
 
     def begin_run(self):
         """Enter a training run of its own: from here `at` says where draws are made."""

@@ -1,16 +1,18 @@
 """What the sampled backends share: an executable that evaluates columns of angles."""
 
 import logging
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from threading import Lock
 
 import numpy as np
-from qiskit.quantum_info import SparsePauliOp
 
+from ..exceptions import BackendError
 from ._base import Executable
+from ._budget import check_budgets, spend_budgets
 from ._columns import ColumnCircuit
 from ._gradients import AdjointGradient, ParameterShift, SPSAGradient, resolve_gradient
-from ._measure import MeasurementPlan
+from ._measure import MeasurementPlan, measured_observables
 from ._noise_stream import NoiseStream
 from ._statevector import StatevectorBackend
 
@@ -28,15 +30,15 @@ class Spent:
     circuits : int
         Circuits with numbers bound: evaluations times measurement settings.
     shots, pubs, jobs : int
-    seconds : float
-        Charged by a device, where one says so.
+    qpu_seconds : float
+        Charged by a device where one says so, otherwise estimated; 0 for simulators.
     """
 
     circuits: int = 0
     shots: int = 0
     pubs: int = 0
     jobs: int = 0
-    seconds: float = 0.0
+    qpu_seconds: float = 0.0
     _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     def add(self, **amounts):
@@ -78,9 +80,12 @@ class PrimitiveExecutable(Executable):
 
     #: With more shifted circuits a record than this, ``gradient="auto"`` takes SPSA.
     auto_limit = 1024
+    #: Rows of angles that one job takes; more are several jobs.
+    rows_a_job = 20_000
 
     def __init__(self, backend, circuit, observables, inputs, weights):
         self.columns = ColumnCircuit(circuit, inputs, weights)
+        observables = measured_observables(observables)
         self.plan = MeasurementPlan(observables, circuit.num_qubits)
         self.n_qubits = circuit.num_qubits
         self.n_inputs = self.columns.angle_map.n_inputs
@@ -90,8 +95,9 @@ class PrimitiveExecutable(Executable):
         self.noise = NoiseStream(backend.seed)
         self.salt = backend.seed
         self.spent = Spent()
-        self._source = (circuit, [SparsePauliOp(o) for o in observables], inputs, weights)
+        self._source = (circuit, observables, inputs, weights)
         self._twin = None
+        self._pretended = None
         self.prepare(backend)
         self.gradient = self._chosen(backend)
 
@@ -99,8 +105,53 @@ class PrimitiveExecutable(Executable):
         """Set up what runs circuits (before the gradient method is chosen)."""
 
     def _expectations(self, columns):
-        """Expectation values, shape (N, n_outputs), for `columns` of shape (N, n_columns)."""
+        """Expectation values, shape (N, n_outputs), for `columns` of shape (N, n_columns).
+
+        At most `rows_a_job` rows: one job, run inside :meth:`paying`.
+        """
         raise TypeError(f"{type(self).__name__} does not say how circuits run.")
+
+    def charge(self, n_rows):
+        """What a job of `n_rows` rows costs, before it is sent: a dict as `Spent` adds."""
+        circuits = n_rows * len(self.plan.settings)
+        return {
+            "circuits": circuits,
+            "shots": circuits * (self.shots or 0),
+            "pubs": len(self.plan.settings),
+            "jobs": 1,
+            "qpu_seconds": 0.0,
+        }
+
+    @contextmanager
+    def paying(self, n_rows):
+        """Context of one job: no budget must be passed by it; counted when it has succeeded.
+
+        Yields the charge, in which a device's own figures may replace the estimated ones.
+        """
+        charge = self.charge(n_rows)
+        check_budgets(charge)
+        yield charge
+        self.spent.add(**charge)
+        spend_budgets(charge)
+
+    def pretend(self, how):
+        """Run nothing from now on, but count and give out values as if.
+
+        Parameters
+        ----------
+        how : {"exact", "random"}
+            ``"exact"``: values of the ideal circuit; ``"random"``: numbers in [-1, 1].
+        """
+        if how == "random":
+            rng = np.random.default_rng(0)
+            self._pretended = lambda columns: rng.uniform(-1, 1, (len(columns), self.n_outputs))
+            return
+        ideal = StatevectorBackend().compile(
+            self.columns.circuit, self._source[1], inputs=self.columns.parameters, weights=[]
+        )
+        self._pretended = lambda columns: ideal.expectations(
+            self.columns.bind(columns), np.zeros(0)
+        )
 
     def _chosen(self, backend):
         """The gradient method; ``"auto"`` says in the log what it took and why."""
@@ -143,6 +194,25 @@ class PrimitiveExecutable(Executable):
         """See :class:`Executable`."""
         return self.twin.weight_periods
 
+    def quantum_fisher(self, inputs, weights, *, average=False):
+        """Diagonal quantum Fisher information, where values are exact and noiseless.
+
+        See `StatevectorExecutable.quantum_fisher`: it is the state's, and costs no circuits.
+
+        Raises
+        ------
+        BackendError
+            Values have sampling noise, or the circuit has noise: a mixed or sampled state
+            has no such derivative at hand.
+        """
+        if self.noisy or self.shots is not None:
+            raise BackendError(
+                "the quantum Fisher information is a property of the exact state, which a backend "
+                "with shots or noise does not give; use importance='fisher', or set "
+                "backend='statevector' for this request."
+            )
+        return self.twin.quantum_fisher(inputs, weights, average=average)
+
     def draw(self):
         """Next seed of the noise stream (a `SeedSequence`)."""
         return self.noise.draw(self.salt)
@@ -151,7 +221,15 @@ class PrimitiveExecutable(Executable):
         """Evaluate columns of shape (N, n_columns); returns (N, n_outputs)."""
         if not len(columns) or not self.plan.settings:
             return np.broadcast_to(self.plan.constant, (len(columns), self.n_outputs)).copy()
-        return self._expectations(columns)
+        size = self.rows_a_job
+        parts = [columns[start : start + size] for start in range(0, len(columns), size)]
+        return np.concatenate([self._job(part) for part in parts])
+
+    def _job(self, columns):
+        if self._pretended is None:
+            return self._expectations(columns)
+        with self.paying(len(columns)):
+            return self._pretended(columns)
 
     def forward(self, inputs, weights):
         """See :class:`Executable`."""

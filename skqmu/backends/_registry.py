@@ -3,12 +3,14 @@
 from .._validation import resolve
 from ._aer import AerBackend
 from ._base import BaseBackend
+from ._runtime import RuntimeBackend
 from ._statevector import StatevectorBackend
 
 __all__ = ["BACKENDS", "resolve_backend"]
 
 BACKENDS = {
     "aer": AerBackend,
+    "runtime": RuntimeBackend,
     "statevector": StatevectorBackend,
 }
 

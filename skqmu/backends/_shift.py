@@ -7,7 +7,7 @@ arXiv 2107.12390, eq. 6 and sect. 3.2). One frequency: the two-term rule; a cont
 rotation has two (1/2 and 1): the four-term rule.
 """
 
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class ShiftRule:
         return len(self.shifts)
 
 
-@cache
+@lru_cache(maxsize=1024)
 def shift_rule(frequencies):
     """Rule for a tuple of positive frequencies.
 

@@ -19,7 +19,7 @@ from .._validation import (
     validate_params,
 )
 from ..backends import BACKENDS, BaseBackend, NoiseStream
-from ..exceptions import MemberRecordError
+from ..exceptions import BudgetExceededError, MemberRecordError
 from ..training import Point, SklearnCallbacks, UpdateLog
 from ..unlearning import UnlearningStrategy, importance_of, resolve_strategy
 from ._fitting import (
@@ -126,15 +126,17 @@ class BaseUnlearningClassifier(
         Returns
         -------
         self : object
-            Fitted. After Ctrl-C the estimator is fitted with the last step that was taken,
-            and the interrupt goes on its way.
+            Fitted. After Ctrl-C, or at the end of a backend's budget, the estimator is fitted
+            with the last step that was taken, and the interrupt goes on its way.
 
         Raises
         ------
         ValueError
             Bad parameters or data; the estimator is as it was before.
-        TrainingDivergedError
+        TrainingDivergedError, BackendError
             Likewise.
+        BudgetExceededError
+            The next step would have passed the backend's budget; see above.
 
         Examples
         --------
@@ -154,9 +156,9 @@ class BaseUnlearningClassifier(
             data = self._validated(
                 X, y, sample_weight, classes, fixed=self.classes_ if resuming else None
             )
-            run = self._fit(data, fingerprint_key, resuming, given=(X, y, sample_weight))
-        if not run.finished:
-            raise KeyboardInterrupt
+            stopped = self._fit(data, fingerprint_key, resuming, given=(X, y, sample_weight))
+        if stopped is not None:
+            raise stopped
         return self
 
     def _fit(self, data, fingerprint_key, resuming, given):
@@ -168,7 +170,7 @@ class BaseUnlearningClassifier(
         trained = self._trained(data, seed, start=start, context=context, given=given)
         self._adopt(trained)
         self._remember(data, trained, fingerprint_key, extend=resuming)
-        return trained.run
+        return trained.stopped
 
     def _where_it_stands(self):
         """Point to go on from; moments are of no use to another solver."""
@@ -210,6 +212,7 @@ class BaseUnlearningClassifier(
         before = run.params
         log = UpdateLog() if self.log_updates else None
         hooks = [] if log is None else [log]
+        stopped = None
         if context is not None:
             described = _described(given)
             context.call_on_fit_task_begin(estimator=self, **described)
@@ -231,10 +234,10 @@ class BaseUnlearningClassifier(
                     kind: importance_of(network, run.params, records, kind)
                     for kind in self._importance_kinds_to_keep()
                 }
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, BudgetExceededError) as error:
             if given is None or (run.epoch == 0 and run.point.step == 0):
                 raise
-            importances = {}
+            stopped, importances = error, {}
         if context is not None:
             context.call_on_fit_task_end(
                 estimator=self,
@@ -248,7 +251,7 @@ class BaseUnlearningClassifier(
         ):
             rows = np.arange(len(everyone))[~held_out]
             updates = [(rows[batch], step) for _, batch, step in log.updates]
-        return Trained(run, held_out, updates, importances)
+        return Trained(run, held_out, updates, importances, stopped=stopped)
 
     def _initial_params(self, network, seed):
         """Parameters that a fit starts from."""
@@ -388,6 +391,12 @@ class BaseUnlearningClassifier(
                 f"checkpoint={str(self.checkpoint)!r} needs an integer random_state (got "
                 f"{self.random_state!r}): a run is resumed by making the same draws again."
             )
+        journal = getattr(self.backend, "checkpoint_dir", None)
+        if journal is not None and not isinstance(self.random_state, Integral):
+            raise ValueError(
+                f"the backend's checkpoint_dir={str(journal)!r} needs an integer random_state (got "
+                f"{self.random_state!r}): finished jobs are found again by their draws."
+            )
         if fingerprint_key is not None and self.store_data != "fingerprints":
             raise ValueError(
                 f'fingerprint_key= belongs to store_data="fingerprints"; this classifier has '
@@ -421,6 +430,7 @@ class BaseUnlearningClassifier(
     def _adopt(self, trained):
         """Make a run's end the estimator's state."""
         run = trained.run
+        self._artefacts = (*self._artefacts, *self._backend().artefacts(self._noise))
         self.params_ = run.params
         self._head_state = trained.head_state
         self._moments = (self.solver, run.point.moments)

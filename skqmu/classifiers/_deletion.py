@@ -1,5 +1,6 @@
 """A deletion request from its arguments to the committed result: all of it, or nothing."""
 
+import shutil
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -37,10 +38,11 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
         "n_forget": len(forget),
         "n_retain": None if retain is None else len(retain),
         "classes_removed": estimator.classes_[request.removed_classes].tolist(),
-        "before": _quality(request, request.params),
     }
     try:
-        with estimator._backend().limit_threads():
+        with estimator._noise.undone_on_failure():
+            begun = request.network.meter.copy()
+            entry["before"] = _quality(request, request.params)
             spent = request.network.meter.copy()
             outcome = _run(estimator, strategy, request)
             entry["cost"] = request.network.meter.since(spent)
@@ -52,6 +54,8 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
                     f"{type(strategy).__name__} gave non-finite parameters."
                 )
             entry["after"] = _quality(request, outcome.params)
+            total = request.network.meter.since(begun)
+            entry["measuring_cost"] = {k: v - entry["cost"][k] for k, v in total.items()}
     except BaseException as error:
         _log_failure(estimator, entry, error, time.perf_counter() - started)
         if isinstance(error, TrainingDivergedError):
@@ -207,12 +211,15 @@ def _importances_after(estimator, request, trained, params):
 def _discard_artefacts(estimator):
     """Delete files of this estimator that hold what a forgotten row left in them."""
     notes = []
-    for path in map(Path, dict.fromkeys(estimator._artefacts)):
+    journals = estimator._backend().artefacts(estimator._noise)
+    for path in map(Path, dict.fromkeys([*estimator._artefacts, *journals])):
         if not path.exists():
             continue
-        told = f"the checkpoint {path} could not be deleted and still holds the old parameters."
+        is_journal = path.is_dir()
+        kind, held = ("journal", "results") if is_journal else ("checkpoint", "parameters")
+        told = f"the {kind} {path} could not be deleted and still holds the old {held}."
         with suppress(OSError):
-            path.unlink()
-            told = f"the checkpoint {path.name} was deleted."
+            shutil.rmtree(path) if is_journal else path.unlink()
+            told = f"the {kind} {path.name} was deleted."
         notes.append(told)
     return notes

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils.class_weight import compute_class_weight
 
+from ..backends import BaseBackend
 from ..training import (
     SGD,
     Adam,
@@ -111,6 +112,8 @@ class Trained:
         Where the rows themselves are not kept and the configured strategy compares them.
     head_state : dict or None
         Of a solved head: what its solution depends on, or how exact it is.
+    stopped : KeyboardInterrupt, BudgetExceededError or None
+        What ended the run before its time.
     """
 
     run: TrainingRun
@@ -118,6 +121,7 @@ class Trained:
     updates: list | None = None
     importances: dict = field(default_factory=dict)
     head_state: dict | None = None
+    stopped: BaseException | None = None
 
 
 def initial_params(network, seed):
@@ -293,6 +297,8 @@ def _signature(estimator, run, valid):
 
 def _told(value):
     """A parameter as a string that is the same in another process."""
+    if isinstance(value, BaseBackend):
+        return value.outcome_identity()
     if isinstance(value, np.ndarray):
         return repr((value.shape, value.dtype.str, hashlib.blake2b(value.tobytes()).hexdigest()))
     if isinstance(value, list | tuple):

@@ -89,14 +89,15 @@ class ForgettingMixin:
             self.unlearning if strategy is None else strategy,
             "unlearning" if strategy is None else "strategy",
         )
-        carry_out(
-            self,
-            chosen,
-            forget=(X_forget, y_forget, index),
-            retain=(X_retain, y_retain),
-            reference=(X_reference, y_reference),
-            fingerprint_key=fingerprint_key,
-        )
+        with self._backend().limit_threads():
+            carry_out(
+                self,
+                chosen,
+                forget=(X_forget, y_forget, index),
+                retain=(X_retain, y_retain),
+                reference=(X_reference, y_reference),
+                fingerprint_key=fingerprint_key,
+            )
         return self
 
     def is_member(self, X, y=None, *, fingerprint_key=None):
