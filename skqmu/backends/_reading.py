@@ -114,10 +114,10 @@ class _Diagonal:
             target = weights.reshape(shape) if last else np.empty(shape, weights.dtype)
             if total is None:
                 target[...] = own[:, None]
-            else:
+            elif own is None:
                 target[...] = total.reshape(lead, above, 1, n_columns)
-                if own is not None:
-                    target += own[:, None]
+            else:
+                np.add(total.reshape(lead, above, 1, n_columns), own[:, None], out=target)
             total, above = target, above * size
         if self.top > 1:
             split = weights.reshape(lead, self.top, self.below, n_columns)

@@ -77,33 +77,38 @@ class _Piece:
     """A few rotations of every run, for each record: a sum over sign patterns."""
 
     def __init__(self, piece, angles):
-        self.shape = piece.columns.shape
-        self.signs = piece.signs
-        self.gaps = piece.gaps.reshape(-1, 1)
-        self.columns = _Columns(piece.columns.ravel(), angles)
-        self.matrices = piece.matrices  # (N, S, 2, 2)
+        kept, places = _shared_angles(piece, angles.nodes)
+        self.times = np.bincount(places)
+        gaps = piece.gaps[:, kept]
+        self.n_runs = len(gaps)
+        self.gaps = gaps.reshape(-1, 1)
+        self.columns = _Columns(piece.columns[:, kept].ravel(), angles)
+        # Sign patterns with as many minus signs for each angle have one phase: their
+        # matrices are added up.
+        minus = (piece.signs < 0).astype(int) @ np.equal.outer(places, np.arange(len(kept)))
+        radix = np.concatenate([[1], np.cumprod(self.times + 1)])
+        self.n_patterns = int(radix[-1])
+        matrices = np.zeros((self.n_runs, self.n_patterns, 2, 2), complex)
+        for number, place in enumerate(minus @ radix[:-1]):
+            matrices[:, place] += piece.matrices[:, number]
+        counts = np.arange(self.n_patterns)[:, None] // radix[:-1] % (self.times + 1)
+        coefficients = gaps[:, None] * (self.times - 2 * counts)
+        # Sums over patterns and slopes of angles, as stacks of small products.
+        self.slopes = np.ascontiguousarray(-2 * coefficients.swapaxes(1, 2))
+        self.rows = np.ascontiguousarray(matrices.reshape(self.n_runs, -1, 2))
         # From |0>, only the first column of each matrix matters: (N, 2, S).
-        self.first = np.ascontiguousarray(piece.matrices[:, :, :, 0].swapaxes(1, 2))
-        # The same angle often turns several gates: its cosine is taken once.
-        keys = [
-            (repr(angles.nodes[int(column)]), gap)
-            for column, gap in zip(piece.columns.ravel(), piece.gaps.ravel(), strict=True)
-        ]
-        distinct = list(dict.fromkeys(keys))
-        first = [keys.index(key) for key in distinct]
-        self.distinct = _Columns(piece.columns.ravel()[first], angles)
-        self.distinct_gaps = self.gaps[first]
-        which = np.array([distinct.index(key) for key in keys]).reshape(self.shape)
-        self.which = [contiguous(which[:, step]) for step in range(self.shape[1])]
+        self.first = np.ascontiguousarray(matrices[:, :, :, 0].swapaxes(1, 2))
 
     def _patterns(self, shared, sampled):
         """Return exp(i sum_l s_l g_l) of every sign pattern, shape (models, N, S, B)."""
-        phases = unit_phases(self.distinct.gather(shared, sampled) * self.distinct_gaps)
-        pairs = np.stack([phases, phases.conj()], axis=2)
-        patterns = pairs[:, self.which[0]]
-        for which in self.which[1:]:
-            patterns = pairs[:, which][:, :, :, None] * patterns[:, :, None]
-            patterns = patterns.reshape(*patterns.shape[:2], -1, patterns.shape[-1])
+        phases = unit_phases(self.columns.gather(shared, sampled) * self.gaps)
+        phases = phases.reshape(len(phases), self.n_runs, len(self.times), -1)
+        patterns = None
+        for place, times in enumerate(self.times):
+            own = _powers(phases[:, :, place], times)
+            if patterns is not None:
+                own = own[:, :, :, None] * patterns[:, :, None]
+            patterns = own.reshape(*own.shape[:2], -1, own.shape[-1])
         return patterns
 
     def forward(self, before, shared, sampled):
@@ -111,28 +116,63 @@ class _Piece:
         patterns = self._patterns(shared, sampled)
         if before is None:
             return self.first @ patterns, patterns
-        n_runs, n_patterns = self.matrices.shape[:2]
-        turned = self.matrices.reshape(n_runs, -1, 2) @ before
-        turned = turned.reshape(len(before), n_runs, n_patterns, 2, -1)
+        turned = self._turned(before)
         return (turned * patterns[:, :, :, None]).sum(axis=2), patterns
+
+    def _turned(self, before):
+        turned = self.rows @ before
+        return turned.reshape(len(before), self.n_runs, self.n_patterns, 2, -1)
 
     def backward(self, before, patterns, gradient):
         """Return the slopes, (models, N * L, B), and the costate of `before`, or None."""
-        n_runs, n_patterns = self.matrices.shape[:2]
         if before is None:
             shares = patterns * (self.first.swapaxes(1, 2) @ gradient)
             inner = None
         else:
-            turned = self.matrices.reshape(n_runs, -1, 2) @ before
-            turned = turned.reshape(len(before), n_runs, n_patterns, 2, -1)
             weighed = gradient[:, :, None] * patterns[:, :, :, None]
-            shares = (turned * weighed).sum(axis=3)
+            shares = (self._turned(before) * weighed).sum(axis=3)
             flat = weighed.reshape(*weighed.shape[:2], -1, weighed.shape[-1])
-            inner = self.matrices.reshape(n_runs, -1, 2).swapaxes(1, 2) @ flat
-        slopes = self.signs.T @ shares.imag
-        slopes = slopes.reshape(len(slopes), -1, slopes.shape[-1])
-        slopes *= -2 * self.gaps
-        return slopes, inner
+            inner = self.rows.swapaxes(1, 2) @ flat
+        slopes = self.slopes @ shares.imag
+        return slopes.reshape(len(slopes), -1, slopes.shape[-1]), inner
+
+
+def _shared_angles(piece, nodes):
+    """Find rotations of a run by one angle, equal in every run.
+
+    Returns
+    -------
+    kept : list of int
+        The first rotation of each angle.
+    places : ndarray of shape (L,)
+        Which of the kept ones each rotation turns like.
+    """
+    alike = set()
+    for columns, gaps in zip(piece.columns, piece.gaps, strict=True):
+        turns = [(nodes[int(column)], gap) for column, gap in zip(columns, gaps, strict=True)]
+        alike.add(tuple(turns.index(turn) for turn in turns))
+    if len(alike) > 1:
+        alike = {tuple(range(piece.columns.shape[1]))}
+    (first,) = alike
+    kept = sorted(set(first))
+    return kept, np.array([kept.index(place) for place in first])
+
+
+def _powers(phases, times):
+    """Return z^m, z^(m - 2), ..., z^-m of unit z (models, N, B), m = `times`, on axis 2."""
+    result = np.empty((*phases.shape[:2], times + 1, phases.shape[-1]), complex)
+    middle = times // 2
+    if times % 2:
+        result[:, :, middle] = phases
+    else:
+        result[:, :, middle] = 1.0
+    if times > 1:
+        squares = phases * phases
+    for place in range(middle, 0, -1):
+        np.multiply(result[:, :, place], squares, out=result[:, :, place - 1])
+    for place in range((times + 1) // 2):
+        np.conjugate(result[:, :, place], out=result[:, :, times - place])
+    return result
 
 
 class ProductStart:
