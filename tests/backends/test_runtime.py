@@ -1,0 +1,275 @@
+"""The runtime backend on a 5-qubit fake, with faults injected at the primitive."""
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from skqmu import QNNClassifier
+from skqmu.backends import AerBackend, RuntimeBackend, StatevectorBackend, _runtime
+from skqmu.backends import _retry as retry
+from skqmu.backends import _runtime_device as device
+from skqmu.circuits import Probabilities, build_circuit
+from skqmu.exceptions import BackendError, BackendTimeoutError, BudgetExceededError
+
+pytest.importorskip("qiskit_aer")
+pytest.importorskip("qiskit_ibm_runtime")
+
+X = np.random.default_rng(0).normal(size=(8, 2))
+Y = np.arange(8) % 2
+TOKEN = "planted-secret-token-of-no-account-0123456789"
+
+
+def model(max_iter=2, random_state=0, checkpoint=None, **params):
+    backend = RuntimeBackend("fake_manila", **{"shots": 32, "gradient": "spsa", **params})
+    return QNNClassifier(
+        n_qubits=2, n_layers=1, max_iter=max_iter, tol=0.0, random_state=random_state,
+        backend=backend, checkpoint=checkpoint,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def undisturbed():
+    return model().fit(X, Y).params_
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """Seconds that were waited for, without waiting."""
+    told = []
+    monkeypatch.setattr(retry, "time", types.SimpleNamespace(sleep=told.append))
+    return told
+
+
+def inject(monkeypatch, errors):
+    """Raise the next of `errors` (None: go on) before each job; returns what is left."""
+    make = _runtime.make_primitive
+
+    def wrapped(*args):
+        error = errors.pop(0) if errors else None
+        if error is not None:
+            raise error
+        return make(*args)
+
+    monkeypatch.setattr(_runtime, "make_primitive", wrapped)
+    return errors
+
+
+def network_error():
+    from requests.exceptions import ConnectionError
+
+    return ConnectionError(f"connection reset; Authorization: Bearer {TOKEN}")
+
+
+@pytest.mark.parametrize("mode", ["session", "batch"])
+def test_every_mode_gives_the_same_weights_and_closes_what_it_opened(undisturbed, mode):
+    clf = model(mode=mode).fit(X, Y)
+    np.testing.assert_array_equal(clf.params_, undisturbed)
+    assert clf.backend.lease()._session is None
+
+
+def test_two_transient_failures_cost_time_and_nothing_else(undisturbed, monkeypatch, waits):
+    left = inject(monkeypatch, [None, network_error(), network_error()])
+    np.testing.assert_array_equal(model().fit(X, Y).params_, undisturbed)
+    assert not left
+    assert 0.5 <= waits[0] <= 1 <= waits[1] <= 2
+
+
+def test_a_permanent_failure_is_told_at_once_and_changes_nothing(monkeypatch, waits):
+    clf = model().fit(X, Y)
+    before = dict(vars(clf))
+    inject(monkeypatch, [None, ValueError(f"no such gate; token={TOKEN}")])
+    with pytest.raises(BackendError, match="not retried") as caught:
+        clf.fit(X, Y)
+    assert not waits
+    assert all(vars(clf)[name] is value for name, value in before.items())
+    error = caught.value
+    while error is not None:
+        assert TOKEN not in str(error)
+        error = error.__cause__ or error.__context__
+
+
+def test_a_session_that_was_closed_is_opened_anew(undisturbed, monkeypatch, waits):
+    from qiskit_ibm_runtime.exceptions import IBMRuntimeError
+
+    inject(monkeypatch, [None, IBMRuntimeError("The session is closed.")])
+    np.testing.assert_array_equal(model(mode="session").fit(X, Y).params_, undisturbed)
+    assert len(waits) == 1
+
+
+def test_a_session_is_closed_after_an_exception(monkeypatch, waits):
+    clf = model(mode="session")
+    inject(monkeypatch, [None, ValueError("broken")])
+    with pytest.raises(BackendError):
+        clf.fit(X, Y)
+    assert clf.backend.lease()._session is None
+
+
+def test_as_a_context_the_backend_keeps_its_session_open():
+    clf = model(mode="session", max_iter=1).fit(X, Y)
+    with clf.backend:
+        clf.predict(X)
+        session = clf.backend.lease()._session
+        clf.predict(X)
+        assert clf.backend.lease()._session is session is not None
+    assert clf.backend.lease()._session is None
+
+
+def test_a_job_that_takes_too_long_says_so_and_changes_nothing(waits):
+    clf = model(timeout=1e-9)
+    with pytest.raises(BackendTimeoutError, match="did not end within timeout"):
+        clf.fit(X, Y)
+    assert not hasattr(clf, "params_")
+    assert not waits
+
+
+def test_a_killed_process_is_resumed_from_the_journal(undisturbed, tmp_path):
+    program = f"""
+import os, signal
+import numpy as np
+from skqmu import QNNClassifier
+from skqmu.backends import RuntimeBackend, _runtime_jobs
+finish, done = _runtime_jobs.Journal.finished, []
+def finished(*args):
+    finish(*args)
+    done.append(1)
+    if len(done) == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+_runtime_jobs.Journal.finished = finished
+backend = RuntimeBackend("fake_manila", shots=32, gradient="spsa", checkpoint_dir={str(tmp_path)!r})
+X = np.random.default_rng(0).normal(size=(8, 2))
+QNNClassifier(n_qubits=2, n_layers=1, max_iter=2, tol=0.0, random_state=0, backend=backend).fit(
+    X, np.arange(8) % 2
+)
+"""
+    run = subprocess.run([sys.executable, "-c", program], timeout=120, env=os.environ)
+    assert run.returncode == -signal.SIGKILL
+    clf = model(checkpoint_dir=str(tmp_path)).fit(X, Y)
+    np.testing.assert_array_equal(clf.params_, undisturbed)
+    # 2 of 4 jobs were found: 8 values and 16 shifted ones.
+    assert clf.fit_cost_["circuits"] == 2 * 24 - 24
+    assert list(tmp_path.rglob("*.npz"))
+    clf.set_params(backend="statevector").unlearn(X[:1], strategy="fine_tune")
+    assert not list(tmp_path.rglob("*.npz"))
+
+
+def test_a_journal_needs_a_seed(tmp_path):
+    with pytest.raises(ValueError, match="integer random_state"):
+        model(checkpoint_dir=str(tmp_path), random_state=None).fit(X, Y)
+
+
+def test_no_account_a_wrong_token_and_no_network_are_told_apart(monkeypatch):
+    from qiskit_ibm_runtime.accounts.exceptions import AccountNotFoundError, InvalidAccountError
+
+    def wrong(cause):
+        try:
+            raise cause
+        except Exception:
+            raise InvalidAccountError(f"unable to use {TOKEN}")  # noqa: B904, as the runtime does
+
+    def connect(name, *_):
+        if name == "a":
+            raise AccountNotFoundError("none")
+        wrong(network_error() if name == "c" else ValueError("401"))
+
+    monkeypatch.setattr(device, "_connect", connect)
+    qnn = build_circuit("angle", "strong", n_features=2, n_qubits=2)
+    told = []
+    for name in "abc":
+        with pytest.raises(BackendError) as caught:
+            RuntimeBackend(name).compile(
+                qnn.circuit, ["ZZ"], inputs=qnn.inputs, weights=qnn.weights
+            )
+        told.append(str(caught.value))
+        assert TOKEN not in told[-1]
+        assert caught.value.__context__ is None
+    assert "save_account" in told[0]
+    assert "overwrite=True" in told[1]
+    assert "fake_manila" in told[2]
+    assert "cannot be reached" in told[2]
+    assert len(set(told)) == 3
+
+
+def test_a_token_is_refused_without_being_repeated():
+    qnn = build_circuit("angle", "strong", n_features=2, n_qubits=2)
+    with pytest.raises(ValueError, match="looks like a token") as caught:
+        RuntimeBackend("fake_manila", account=TOKEN).compile(
+            qnn.circuit, ["ZZ"], inputs=qnn.inputs, weights=qnn.weights
+        )
+    assert TOKEN not in str(caught.value)
+
+
+def test_a_saved_token_appears_nowhere(monkeypatch, tmp_path, caplog, waits):
+    monkeypatch.setenv("QISKIT_IBM_TOKEN", TOKEN)
+    caplog.set_level(0)
+    clf = model(checkpoint_dir=str(tmp_path))
+    inject(monkeypatch, [network_error(), None, None])
+    clf.fit(X, Y)
+    assert waits
+    texts = [caplog.text, repr(clf), repr(clf.unlearn(X[:1]).unlearning_log_)]
+    assert not any(TOKEN in text for text in texts)
+    stored = [pickle.dumps(clf), *(p.read_bytes() for p in tmp_path.rglob("*") if p.is_file())]
+    assert not any(TOKEN.encode() in content for content in stored)
+
+
+def test_the_backend_is_a_value():
+    backend = RuntimeBackend("fake_manila", mode="session", budget={"shots": 5})
+    for copy in (clone(backend), pickle.loads(pickle.dumps(backend))):
+        assert repr(copy) == repr(backend)
+        assert copy.get_params() == backend.get_params()
+
+
+def test_a_budget_ends_a_fit_before_it_is_passed_and_the_checkpoint_goes_on(tmp_path):
+    spent = {"circuits": 30}  # an epoch takes 8 values and 16 shifted ones
+    path = tmp_path / "fit.checkpoint"
+    whole = QNNClassifier(n_qubits=2, n_layers=1, max_iter=3, tol=0.0, random_state=0)
+    whole.set_params(backend=AerBackend(shots=32, gradient="spsa"))
+    finished = clone(whole).fit(X, Y)
+    clf = clone(whole).set_params(checkpoint=path, backend__budget=spent)
+    with pytest.raises(BudgetExceededError, match="was not sent"):
+        clf.fit(X, Y)
+    assert clf.n_iter_ == 1
+    assert clf.fit_cost_["circuits"] <= 32
+    clf.set_params(backend__budget=None).fit(X, Y)
+    np.testing.assert_array_equal(clf.params_, finished.params_)
+
+
+def test_a_budget_leaves_a_deletion_request_undone():
+    clf = model(max_iter=1).fit(X, Y)
+    params = clf.params_
+    clf.set_params(backend__budget={"shots": 300})
+    with pytest.raises(BudgetExceededError):
+        clf.unlearn(X[:1])
+    assert clf.params_ is params
+    assert clf.is_member(X[:1]).all()
+    with pytest.raises(ValueError, match="shots"):
+        clf.set_params(backend__budget={"shot": 3}).predict(X)
+
+
+@pytest.mark.parametrize("mode", ["parity", "first", "all"])
+def test_outcome_probabilities_are_those_of_the_state_vector(mode):
+    qnn = build_circuit("angle", "strong", n_features=3, n_qubits=3)
+    rows = np.random.default_rng(1).normal(size=(4, 3))
+    weights = np.linspace(-1, 1, len(qnn.weights))
+    values = [
+        backend.compile(
+            qnn.circuit, Probabilities(3, mode), inputs=qnn.inputs, weights=qnn.weights
+        ).expectations(rows, weights)
+        for backend in (StatevectorBackend(), AerBackend(), AerBackend(shots=4000, seed=0))
+    ]
+    np.testing.assert_allclose(values[1], values[0], atol=1e-10)
+    np.testing.assert_allclose(values[2], values[0], atol=5 * 0.5 / np.sqrt(4000))
+    np.testing.assert_allclose(values[2].sum(axis=1), 1.0)
+
+
+def test_trained_here_predicts_there():
+    clf = QNNClassifier(n_qubits=2, n_layers=1, max_iter=2, random_state=0).fit(X, Y)
+    exact = clf.predict_proba(X)
+    there = clf.set_params(backend=RuntimeBackend("fake_manila", shots=2000)).predict_proba(X)
+    assert 0 < np.abs(there - exact).max() < 0.3
