@@ -13,7 +13,7 @@ from ._start import ProductStart, StatePreparation
 
 __all__ = ["Engine", "Run"]
 
-_KEPT_WORKSPACES = 16
+_KEPT_WORKSPACES = 4
 
 
 class Run:
@@ -28,11 +28,13 @@ class Run:
     costates : dict of int to ndarray
     """
 
-    def __init__(self, engine, lead, n_records):
-        self.engine = engine
+    def __init__(self, widths, dtype, lead, n_records):
+        # No reference to the engine, which keeps finished runs: without a circle, dropping
+        # an executable frees its buffers at once, not at some later garbage collection.
+        self.widths = widths
         self.lead, self.n_records = lead, n_records
-        self.dtype = engine.dtype
-        self.states = [None] * len(engine.program.widths)
+        self.dtype = dtype
+        self.states = [None] * len(widths)
         self.costates = {}
         self.tapes = {}
         self._own = {}
@@ -40,7 +42,14 @@ class Run:
         self._free_real = {}
 
     def _shape(self, slot):
-        return self.lead, 2 ** self.engine.program.widths[slot], self.n_records
+        return self.lead, 2 ** self.widths[slot], self.n_records
+
+    @property
+    def nbytes(self):
+        """Bytes of all buffers."""
+        pools = (*self._free.values(), *self._free_real.values())
+        arrays = [*self._own.values(), *(array for pool in pools for array in pool)]
+        return sum(array.nbytes for array in arrays)
 
     def new_state(self, slot):
         """Return the buffer that holds a slot's state in every pass."""
@@ -50,16 +59,16 @@ class Run:
 
     def scratch(self, slot):
         """Return a free array of the slot's shape."""
-        pool = self._free.get(self.engine.program.widths[slot])
+        pool = self._free.get(self.widths[slot])
         return pool.pop() if pool else np.empty(self._shape(slot), self.dtype)
 
     def release(self, slot, array):
         """Give back an array of :meth:`scratch`'s kind."""
-        self._free.setdefault(self.engine.program.widths[slot], []).append(array)
+        self._free.setdefault(self.widths[slot], []).append(array)
 
     def scratch_real(self, slot):
         """Return a free real array with two numbers for each amplitude of the slot."""
-        pool = self._free_real.get(self.engine.program.widths[slot])
+        pool = self._free_real.get(self.widths[slot])
         if pool:
             return pool.pop()
         lead, size, n_records = self._shape(slot)
@@ -67,7 +76,7 @@ class Run:
 
     def release_real(self, slot, array):
         """Give back an array of :meth:`scratch_real`'s kind."""
-        self._free_real.setdefault(self.engine.program.widths[slot], []).append(array)
+        self._free_real.setdefault(self.widths[slot], []).append(array)
 
 
 class Engine:
@@ -78,10 +87,13 @@ class Engine:
     program : Program
     dtype : numpy.dtype
         complex128 or complex64.
+    max_memory : int
+        Bytes that buffers of finished passes may take together.
     """
 
-    def __init__(self, program, dtype):
+    def __init__(self, program, dtype, max_memory):
         self.program = program
+        self.max_memory = max_memory
         self.dtype = np.dtype(dtype)
         self.matrices = ParameterMatrices(program)
         self.start = ProductStart(program)
@@ -98,13 +110,17 @@ class Engine:
                     return self._workspaces.pop(i)
                 except IndexError:  # another thread took it
                     break
-        return Run(self, lead, n_records)
+        return Run(self.program.widths, self.dtype, lead, n_records)
 
     def give(self, run):
-        """Keep a finished run's buffers for the next pass of its shape."""
+        """Keep a finished run's buffers for the next pass of its shape; the oldest go first."""
         run.costates.clear()
-        if len(self._workspaces) < _KEPT_WORKSPACES:
-            self._workspaces.append(run)
+        run.tapes.clear()
+        kept = [*self._workspaces, run][-_KEPT_WORKSPACES:]
+        total = sum(other.nbytes for other in kept)
+        while kept and total > self.max_memory:
+            total -= kept.pop(0).nbytes
+        self._workspaces = kept
 
     def forward(self, run, blocks, shared, sampled, first_row):
         """Evolve a chunk; return the values, shape (models, n_outputs, records)."""

@@ -142,7 +142,7 @@ class StatevectorExecutable(Executable):
         # take: every slot, two costates and the squares.
         self._state_bytes = dtype.itemsize * 2 ** max(program.widths, default=0)
         self._record_bytes = dtype.itemsize * program.amplitudes() + 3 * self._state_bytes
-        self._engine = Engine(program, dtype)
+        self._engine = Engine(program, dtype, max_memory)
         self._gatewise = GateByGate(program)
 
     def limit_threads(self):

@@ -1,7 +1,9 @@
 """The statevector engine against qiskit and finite differences, on circuits of all kinds."""
 
+import gc
 import pickle
 import tracemalloc
+import weakref
 from itertools import product
 
 import numpy as np
@@ -459,6 +461,28 @@ class TestChunks:
         one = executable.vjp(inputs[:1], weights, cotangent[:1])[0]
         np.testing.assert_allclose(d_inputs[:1], one, atol=1e-12)
 
+    def test_dropping_an_executable_frees_its_buffers_without_the_garbage_collector(self):
+        """A circle of references once let a loop over many circuits grow by gigabytes."""
+        executable = compiled(6)
+        inputs, weights, cotangent = numbers(executable, 64)
+        executable.vjp(inputs, weights, cotangent)
+        engine = weakref.ref(executable._engine)
+        gc.disable()
+        try:
+            del executable
+            assert engine() is None
+        finally:
+            gc.enable()
+
+    def test_buffers_kept_for_later_passes_are_bounded(self):
+        executable = compiled(6, backend_max_memory=2_000_000)
+        for n_rows in range(1, 40):
+            inputs, weights, cotangent = numbers(executable, n_rows)
+            executable.vjp(inputs, weights, cotangent)
+            kept = executable._engine._workspaces
+            assert len(kept) <= 4
+            assert sum(run.nbytes for run in kept) <= 2_000_000
+
     def test_more_qubits_than_memory_holds_says_the_bytes(self):
         with pytest.raises(CircuitError, match=r"34 qubits takes 274,877,906,944 bytes"):
             compiled(34)
@@ -580,6 +604,31 @@ class TestBadInput:
             backend.compile(circuit, z_observables(1), inputs=["w"], weights=[w])
         with pytest.raises(CircuitError, match="both inputs and weights"):
             backend.compile(circuit, z_observables(1), inputs=[w], weights=[w])
+
+
+@pytest.mark.parametrize("times", range(1, 8))
+def test_an_angle_may_turn_a_qubit_several_times_in_a_row(kit, times):
+    """Equal angles of one run are merged: odd and even numbers, beside others, in pieces."""
+    x = ParameterVector("x", 2)
+    circuit = QuantumCircuit(2)
+    for qubit in range(2):
+        for i in range(times):
+            getattr(circuit, ("rx", "ry", "rz")[i % 3])(x[qubit], qubit)
+        circuit.rx(0.5 * x[1 - qubit] + 0.2, qubit)
+        circuit.ry(x[qubit], qubit)
+    circuit.cx(0, 1)
+    observables = kit.random_observables(np.random.default_rng(0), 2)
+    executable = StatevectorBackend().compile(circuit, observables, inputs=x, weights=[])
+    inputs, weights, cotangent = numbers(executable, 3)
+    np.testing.assert_allclose(
+        executable.expectations(inputs, weights),
+        kit.reference_values(circuit, observables, list(x), [], inputs, weights),
+        atol=1e-12,
+    )
+    numeric = kit.numerical_gradient(executable, inputs, weights, cotangent)
+    np.testing.assert_allclose(
+        executable.vjp(inputs, weights, cotangent)[0].ravel(), numeric, atol=1e-8
+    )
 
 
 def test_one_qubit_and_no_parameters():
