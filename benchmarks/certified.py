@@ -4,11 +4,14 @@ Run from the root of the repository (a minute or two)::
 
     python benchmarks/certified.py
 
-writes ``benchmarks/results/certified.json``. A logistic head on a random, untrained circuit;
-rows are removed one by one in random order until the bound passes the budget of
-(epsilon, delta) = (1, 1e-4), at which point the library fits anew. Ten seeds for Iris, three for
-digits. The accuracy cost is that of the same head without noise, less that with it, on
-held-out rows; the accuracy after the removals is that of the last certified model.
+writes ``benchmarks/results/certified.json``. A logistic head on a circuit that never saw its
+rows: an untrained one for Iris; for digits one that was trained on other digits (two fifths of
+the training part, never removed). Rows are removed one by one in random order until the
+bound passes the budget of (epsilon, delta) = (1, 1e-4), at which point the library retrains.
+Ten seeds for Iris, three for digits. Each setting runs with the computed residual and with the
+source's upper bound. The accuracy cost is that of the same head without noise, less that with
+it, on held-out rows; the accuracy after the removals is that of the last model before the
+library had to retrain.
 """
 
 import json
@@ -31,15 +34,22 @@ from skqmu.unlearning import CertifiedRemoval
 
 RESULTS = Path(__file__).parent / "results" / "certified.json"
 EPSILON, DELTA = 1.0, 1e-4
-SIGMAS = (1.0, 3.0)
-PENALTIES = (0.1, 0.01)
+# (penalty, noise): from a strong promise about a weak model to a useful one.
+SETTINGS = {"iris": ((0.1, 1.0), (0.001, 0.3)), "digits": ((0.003, 1.0), (0.0003, 0.3))}
+RESIDUALS = ("computed", "bounded")
+# Of the training part; these rows train the circuit and are in no removal.
+PUBLIC = {"iris": 0.0, "digits": 0.4}
+CIRCUIT = {"iris": {"n_layers": 1}, "digits": {"n_layers": 2}}
 N_SEEDS = {"iris": 10, "digits": 3}
 # Enough to tell: a data set that supports more is reported as such.
 MOST_REMOVALS = 150
 
 
 def data(name, seed):
-    """Training and test parts, scaled; digits by eight principal components."""
+    """Training and test parts, scaled; digits by eight principal components.
+
+    The scaling is fitted on all training rows: what a certificate lists as unchecked.
+    """
     X, y = (load_iris if name == "iris" else load_digits)(return_X_y=True)
     # A request by rows forgets every copy; here each request is one row.
     _, first = np.unique(X, axis=0, return_index=True)
@@ -50,26 +60,27 @@ def data(name, seed):
     return transform.transform(X), y, transform.transform(X_test), y_test
 
 
-def run(name, penalty, sigma, seed):
+def run(name, penalty, sigma, residual, seed):
     """One seed: accuracies and the number of removals within the budget."""
     X, y, X_test, y_test = data(name, seed)
-    chosen = {
-        "trainable": "head",
-        "head": "logistic",
-        "head_penalty": penalty,
-        "observables": "zz",
-        "random_state": seed,
-    }
+    circuit = {**CIRCUIT[name], "observables": "zz", "random_state": seed}
+    chosen = {**circuit, "trainable": "head", "head": "logistic", "head_penalty": penalty}
+    if PUBLIC[name]:
+        X, X_public, y, y_public = train_test_split(
+            X, y, test_size=PUBLIC[name], stratify=y, random_state=seed
+        )
+        trained = QNNClassifier(**circuit).fit(X_public, y_public)
+        chosen["circuit_weights"] = trained.circuit_weights_
     clean = QNNClassifier(**chosen).fit(X, y).score(X_test, y_test)
     clf = QNNClassifier(**chosen, objective_noise=sigma).fit(X, y)
     noisy = clf.score(X_test, y_test)
     certified = clf.params_
-    strategy = CertifiedRemoval(epsilon=EPSILON, delta=DELTA)
+    strategy = CertifiedRemoval(epsilon=EPSILON, delta=DELTA, residual=residual)
     order = np.random.default_rng(seed).permutation(len(X))
     removals = 0
     for row in order[: min(MOST_REMOVALS, len(X) - 30)]:
         clf.unlearn(index=[row], strategy=strategy)
-        if clf.unlearning_log_[-1]["certificate"].kind != "certified":
+        if not clf.unlearning_log_[-1]["stop_reason"].startswith("Newton"):
             break
         removals += 1
         certified = clf.params_
@@ -89,18 +100,22 @@ def main():
     """Run everything, write the JSON, print a table."""
     started = time.perf_counter()
     cases = [
-        (name, penalty, sigma) for name in N_SEEDS for penalty in PENALTIES for sigma in SIGMAS
+        (name, *setting, residual)
+        for name in N_SEEDS
+        for setting in SETTINGS[name]
+        for residual in RESIDUALS
     ]
     jobs = [(*case, seed) for case in cases for seed in range(N_SEEDS[case[0]])]
     runs = dict(zip(jobs, Parallel(n_jobs=2)(delayed(run)(*job) for job in jobs), strict=True))
     rows = []
-    for name, penalty, sigma in cases:
-        mine = [runs[name, penalty, sigma, seed] for seed in range(N_SEEDS[name])]
+    for name, penalty, sigma, residual in cases:
+        mine = [runs[name, penalty, sigma, residual, seed] for seed in range(N_SEEDS[name])]
         rows.append(
             {
                 "data": name,
                 "head_penalty": penalty,
                 "objective_noise": sigma,
+                "residual": residual,
                 "n_seeds": len(mine),
                 "removals": interval([r["removals"] for r in mine]),
                 "fewest_removals": min(r["removals"] for r in mine),
@@ -124,6 +139,7 @@ def main():
     for row in rows:
         sys.stdout.write(
             f"{row['data']:7s} lambda {row['head_penalty']:<5g} sigma {row['objective_noise']:<4g} "
+            f"{row['residual']:8s} "
             f"removals {row['removals'][0]:6.1f} (fewest {row['fewest_removals']:3d})  accuracy "
             f"{row['accuracy_without_noise'][0]:.3f}, noise costs "
             f"{row['accuracy_cost_of_noise'][0]:+.3f}, "

@@ -67,8 +67,9 @@ def bound_of(clf):
     return clf.unlearning_log_[-1]["certificate"].residual_bound
 
 
+@pytest.mark.parametrize("residual", ["computed", "bounded"])
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_bound_holds_in_200_simulated_removals(iris, n_classes):
+def test_bound_holds_in_200_simulated_removals(iris, n_classes, residual):
     X, y = iris
     X, y = X[y < n_classes], y[y < n_classes]
     rng = np.random.default_rng(0)
@@ -83,7 +84,8 @@ def test_bound_holds_in_200_simulated_removals(iris, n_classes):
         for _ in range(10):
             gone = rng.choice(left, rng.integers(1, 4), replace=False)
             # A budget that nothing passes: here the bound itself is under test.
-            clf.unlearn(X[gone], strategy=CertifiedRemoval(epsilon=1e6))
+            strategy = CertifiedRemoval(epsilon=1e6, residual=residual)
+            clf.unlearn(X[gone], strategy=strategy)
             left = np.setdiff1d(left, gone)
             args = X[left], y[left], weights[left]
             bound, w = bound_of(clf), problem.weights()
@@ -95,7 +97,7 @@ def test_bound_holds_in_200_simulated_removals(iris, n_classes):
             removals += 1
     assert removals == (200 if n_classes == 3 else 50)
     # A bound that is a thousand times too large would be no better than none.
-    assert tightest > 1e-2
+    assert tightest > (0.99 if residual == "computed" else 1e-2)
 
 
 def test_a_step_with_its_sign_flipped_violates_the_bound(iris, monkeypatch):
@@ -119,7 +121,7 @@ def test_doing_nothing_violates_the_bound(iris):
     assert measured > 10 * bound_of(clf)
 
 
-def test_bound_is_the_formula_of_the_source(iris):
+def test_bounded_residual_is_the_formula_of_the_source(iris):
     X, y = iris
     clf = logistic().fit(X, y)
     problem = Problem(clf)
@@ -137,11 +139,22 @@ def test_bound_is_the_formula_of_the_source(iris):
         spectral = np.linalg.svd(phi[1:], compute_uv=False)[0]
         total[k] += np.linalg.norm(step) * np.linalg.norm(phi[1:] @ step) * spectral / 4
         w[:, k] += step
-    clf.unlearn(X[:1], strategy="certified_removal")
+    clf.unlearn(X[:1], strategy=CertifiedRemoval(residual="bounded"))
     np.testing.assert_allclose(Problem(clf).weights(), w, rtol=1e-9)
     assert bound_of(clf) == pytest.approx(np.sqrt((total**2).sum()), rel=1e-9)
     budget = clf.unlearning_log_[-1]["certificate"].budget
     assert budget == pytest.approx(SIGMA / np.sqrt(2 * np.log(1.5 / 1e-4)))
+
+
+def test_computed_residual_is_the_gradient_that_is_left(iris):
+    X, y = iris
+    published = logistic().fit(X, y).unlearn(X[:1], strategy=CertifiedRemoval(residual="bounded"))
+    clf = logistic().fit(X, y).unlearn(X[:1], strategy="certified_removal")
+    problem = Problem(clf)
+    measured = problem.gradient_norm(problem.weights(), X[1:], y[1:], np.ones(len(X) - 1))
+    assert bound_of(clf) == pytest.approx(measured, rel=1e-3)
+    assert measured < 0.2 * bound_of(published)
+    np.testing.assert_array_equal(clf.params_, published.params_)
 
 
 def test_features_have_norm_at_most_one(iris):
@@ -151,24 +164,66 @@ def test_features_have_norm_at_most_one(iris):
     assert np.linalg.norm(phi, axis=1).max() <= 1 + 1e-12
 
 
-def test_bounds_add_up_over_a_sequence_and_beyond_the_budget_the_head_is_fitted_anew(iris):
-    X, y = iris
-    clf = logistic(objective_noise=0.2).fit(X, y)
+def exhausted(X, y, **changes):
+    """A model whose next removals do not fit the budget, what is left, and the log's bounds."""
+    clf = logistic(objective_noise=0.02, head_penalty=0.01, **changes).fit(X, y)
     bounds = []
     for row in range(60):
-        before = clf.params_
         clf.unlearn(X[[row]], strategy="certified_removal")
         entry = clf.unlearning_log_[-1]
-        if entry["certificate"].kind == "exact":
-            break
         bounds.append(entry["certificate"].residual_bound)
         assert entry["certificate"].budget_left >= 0
-    assert len(bounds) > 1
+        if "retrained" in entry["stop_reason"]:
+            return clf, row + 1, bounds
+    raise AssertionError("60 removals are within the budget")
+
+
+def test_bounds_add_up_over_a_sequence_and_beyond_the_budget_the_head_is_retrained(iris):
+    X, y = iris
+    clf, first, bounds = exhausted(X, y)
+    assert len(bounds) > 2
     assert bounds == sorted(bounds)
+    # Retraining adds what the solver leaves, and nothing else.
+    assert bounds[-1] == pytest.approx(bounds[-2], rel=1e-3)
+    entry = clf.unlearning_log_[-1]
     assert "beyond the budget" in entry["notes"][0]
-    assert not np.allclose(before, clf.params_)
+    assert entry["certificate"].kind == "certified"
+    clf.unlearn(X[[first]], strategy="certified_removal")
+    assert "retrained" in clf.unlearning_log_[-1]["stop_reason"]
+    assert bound_of(clf) == pytest.approx(bounds[-2], rel=1e-3)
+
+
+def test_a_retrained_head_is_the_optimum_under_the_noise_but_for_the_residual(iris):
+    X, y = iris
+    clf, first, bounds = exhausted(X, y)
+    problem = Problem(clf)
+    problem.head = LogisticHead(0.01)
+    args = X[first:], y[first:], np.ones(len(X) - first)
+    measured = problem.gradient_norm(problem.weights(), *args)
+    assert 0 < measured <= bounds[-1] + 1e-9
+    distance = np.linalg.norm(problem.weights() - problem.optimum(*args))
+    assert distance <= bounds[-1] / (0.01 * len(args[0]))
+
+
+def test_a_stricter_certificate_than_before_retrains_with_new_noise(iris):
+    X, y = iris
+    clf, first, _ = exhausted(X, y)
+    clf.unlearn(X[[first]], strategy=CertifiedRemoval(epsilon=0.1))
+    entry = clf.unlearning_log_[-1]
+    assert entry["certificate"].kind == "exact"
+    assert "new noise" in entry["stop_reason"]
+    assert "beyond the budget" in entry["notes"][0]
     # And the account starts again.
-    clf.unlearn(X[[row + 1]], strategy="certified_removal")
+    clf.unlearn(X[[first + 1]], strategy="certified_removal")
+    assert clf.unlearning_log_[-1]["stop_reason"].startswith("Newton")
+
+
+def test_retraining_gives_a_full_budget(iris):
+    X, y = iris
+    clf, first, bounds = exhausted(X, y)
+    clf.unlearn(X[[first]], strategy="retrain")
+    clf.unlearn(X[[first + 1]], strategy="certified_removal")
+    assert clf.unlearning_log_[-1]["stop_reason"].startswith("Newton")
     assert bound_of(clf) < bounds[-1]
 
 

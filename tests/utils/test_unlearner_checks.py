@@ -1,13 +1,21 @@
 """The contract of classifiers that forget: ours pass it, and broken ones are found out."""
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
-from skqmu import QNNClassifier, ShardedClassifier, UnlearningClassifier
+from skqmu import (
+    HybridQNNClassifier,
+    QNNClassifier,
+    ShardedClassifier,
+    UnlearningClassifier,
+)
 from skqmu.unlearning import STRATEGIES, GradientAscent
 from skqmu.utils._same_state import same_state
 from skqmu.utils.estimator_checks import (
@@ -17,16 +25,44 @@ from skqmu.utils.estimator_checks import (
 )
 
 SMALL = {"n_qubits": 2, "n_layers": 1, "max_iter": 2}
+# Every kind of group and of state that a network has: buffers, random layers, two towers of
+# dense layers around a circuit.
+DEEP = {"front_layers": (3, "tanh"), "head_layers": (4, "batch_norm", "relu", "dropout:0.2")}
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+ESTIMATORS = {
+    "all": QNNClassifier(**SMALL),
+    "head": QNNClassifier(**SMALL, trainable="head"),
+    "hybrid": HybridQNNClassifier(**SMALL),
+    "deep_hybrid": HybridQNNClassifier(**SMALL, **DEEP),
+}
+
+
+def is_made_for(strategy, estimator):
+    """Whether the estimator has the parameters that the strategy needs set."""
+    return set(STRATEGIES[strategy]().classifier_params) <= set(estimator.get_params())
+
+
 @pytest.mark.parametrize(
-    "estimator",
-    [QNNClassifier(**SMALL), QNNClassifier(**SMALL, trainable="head")],
-    ids=["all", "head"],
+    ("kind", "strategy"),
+    [(k, s) for k, e in ESTIMATORS.items() for s in STRATEGIES if is_made_for(s, e)],
 )
-def test_every_strategy_keeps_the_contract(estimator, strategy):
-    check_unlearner(estimator, strategy)
+def test_every_strategy_keeps_the_contract(kind, strategy):
+    check_unlearner(ESTIMATORS[kind], strategy)
+
+
+@pytest.mark.parametrize(
+    ("kind", "strategy"),
+    [(k, s) for k, e in ESTIMATORS.items() for s in STRATEGIES if not is_made_for(s, e)],
+)
+def test_a_strategy_for_solved_heads_refuses_other_networks(kind, strategy):
+    X, y = load_iris(return_X_y=True)
+    clf = clone(ESTIMATORS[kind]).set_params(random_state=0).fit(X, y)
+    before = pickle.dumps(clf)
+    with pytest.raises((ValueError, RuntimeError), match="QNNClassifier") as told:
+        clf.unlearn(X[:2], strategy=strategy)
+    assert "head" in str(told.value)
+    assert pickle.dumps(clf) == before
 
 
 @pytest.mark.parametrize(
