@@ -13,6 +13,8 @@ from skqmu.attacks._shots import ShotCurveResult, ShotLeakageCurve, ShotPoint
 from skqmu.attacks._threat_model import ThreatModel
 from skqmu.attacks._threshold import ThresholdAttack
 from skqmu.attacks._unlearning import UnlearningAttack, UnlearningResult
+from skqmu.attacks._upstream import UpstreamAttack
+from skqmu.attacks._upstream_steps import UpstreamStep, upstream_steps
 
 __all__ = [
     "AttackResult",
@@ -30,6 +32,9 @@ __all__ = [
     "ThresholdAttack",
     "UnlearningAttack",
     "UnlearningResult",
+    "UpstreamAttack",
+    "UpstreamStep",
     "all_attacks",
     "match_classes",
+    "upstream_steps",
 ]

@@ -68,12 +68,16 @@ class Attack(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         """State the threat model."""
         self._n_forgotten = n_requests(self.target)
         _, counts = np.unique(labels, return_counts=True)
-        facts = {"query": self.query, "n_queries": self.n_queries, **facts}
+        facts = {
+            "query": self.query,
+            "n_queries": self.n_queries,
+            "shots": shots_of(self.target),
+            **facts,
+        }
         self.threat_model_ = ThreatModel(
             attack=type(self).__name__,
             pool=f"{labels.shape[0]} records of {counts.size} classes"
             + (f" ({', '.join(map(str, counts))})" if counts.size <= 20 else ""),
-            shots=shots_of(self.target),
             **facts,
         )
         return self

@@ -106,8 +106,10 @@ def with_seed(estimator, seed_sequence):
     """Set every ``random_state`` among the (nested) parameters from one seed, in place."""
     names = sorted(
         name
-        for name in estimator.get_params(deep=True)
-        if name == "random_state" or name.endswith("__random_state")
+        for name, value in estimator.get_params(deep=True).items()
+        # scikit-learn marks parameters on their way out by a text
+        if (name == "random_state" or name.endswith("__random_state"))
+        and not isinstance(value, str)
     )
     if names:
         seeds = np.random.default_rng(seed_sequence).integers(2**31 - 1, size=len(names))

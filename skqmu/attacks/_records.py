@@ -55,8 +55,10 @@ def check_rows(X, model, *, name="X"):
         numeric = X.select_dtypes(include="number")
         if numeric.shape[1] == X.shape[1]:
             check_array(numeric, ensure_all_finite=_finite(model), input_name=name)
-    elif _is_text(X):
+    elif _is_text(X) or _is_mixed(X):
         X = np.asarray(X, dtype=object)
+        if not len(X):
+            raise ValueError(f"{name} has no rows.")
     else:
         X = check_array(
             X,
@@ -91,6 +93,14 @@ def _is_text(X):
         return False
     X = np.asarray(X) if not hasattr(X, "dtype") else X
     return X.ndim == 1 and X.dtype.kind in "OUS"
+
+
+def _is_mixed(X):
+    """Whether rows hold something that is no number: an encoder comes first, and decides."""
+    if sparse.issparse(X) or getattr(X, "dtype", np.dtype(object)).kind not in "OUS":
+        return False
+    X = np.asarray(X, dtype=object)
+    return X.ndim == 2 and not all(isinstance(v, numbers.Real) for v in X.ravel())
 
 
 def check_labels(y, n, *, name="y"):

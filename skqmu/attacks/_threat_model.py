@@ -20,8 +20,8 @@ class ThreatModel:
         target; ``None`` when the attack trains none.
     n_shadows : int, default=0
         How many of them.
-    query : {"proba", "label"}, default="proba"
-        What the target answers.
+    query : {"proba", "label", "step"}, default="proba"
+        What the target answers; ``"step"``: nothing, the attacker holds fitted steps of it.
     n_queries : int, default=1
         Queries to the target for each record.
     shots : int or None, default=None
@@ -66,16 +66,17 @@ class ThreatModel:
             if self.n_shadows
             else "trains no shadows"
         )
-        sees = {"proba": "probabilities", "label": "labels only"}[self.query]
         queries = f"{self.n_queries} quer{'y' if self.n_queries == 1 else 'ies'} a record"
         answers = "no shots stated" if self.shots is None else f"{self.shots} shots an answer"
+        sees = {
+            "proba": f"sees probabilities ({queries}, {answers})",
+            "label": f"sees labels only ({queries}, {answers})",
+            "step": "HOLDS fitted steps and asks no model",
+        }[self.query]
         knows = (
             "IS SHOWN the target's own membership (an auditor, not an outsider)"
             if self.knows_members
             else "does not know the target's members"
         )
-        text = (
-            f"{self.attack}: the attacker holds {self.pool}, {shadows},\n"
-            f"sees {sees} ({queries}, {answers}), {knows}."
-        )
+        text = f"{self.attack}: the attacker holds {self.pool}, {shadows},\n{sees}, {knows}."
         return "\n".join((text, *self.notes))

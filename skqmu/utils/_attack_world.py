@@ -4,7 +4,8 @@ import warnings
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from skqmu.exceptions import ThreatModelWarning
@@ -57,6 +58,9 @@ def first_half(n):
 
 def make_target(attack, X, y, **params):
     params = {"max_depth": 4, "random_state": 0, **params}
+    if getattr(attack, "attacks_steps", False):
+        # an attack on fitted steps: they are what it is to leave as they are
+        return make_pipeline(StandardScaler(), DecisionTreeClassifier(**params)).fit(X, y)
     needs_unlearning = "forget" in attack.fit_requires
     model = Forgetful(**params) if needs_unlearning else DecisionTreeClassifier(**params)
     return model.fit(X, y)

@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.decomposition import PCA
+from sklearn.feature_selection import SelectKBest
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from skqmu.attacks import (
     LabelOnlyAttack,
@@ -16,6 +20,7 @@ from skqmu.attacks import (
     ShadowPool,
     ThresholdAttack,
     UnlearningAttack,
+    UpstreamAttack,
     all_attacks,
 )
 
@@ -30,7 +35,10 @@ ATTACKS = {
     "QNNOutputAttack": lambda t, seed: QNNOutputAttack(t, random_state=seed),
     "LabelOnlyAttack": lambda t, seed: LabelOnlyAttack(t, n_queries=4, random_state=seed),
     "QuantileAttack": lambda t, seed: QuantileAttack(t, levels=(0.3, 0.7), random_state=seed),
+    "UpstreamAttack": lambda t, seed: UpstreamAttack(t, n_shadows=16, random_state=seed),
 }
+# in turns: what the steps show differs in kind
+STEPS = (PCA(2), StandardScaler(), MinMaxScaler(), SelectKBest(k=2))
 
 
 def draw(n, rng):
@@ -42,12 +50,17 @@ def draw(n, rng):
 def null_problem(name, seed, n_members, n_nonmembers):
     """Attack a model that was trained on neither: members in name only."""
     rng = np.random.default_rng(seed)
-    target = GaussianNB().fit(*draw(60, rng))
+    target = GaussianNB()
+    if name == "UpstreamAttack":
+        target = make_pipeline(clone(STEPS[seed % len(STEPS)]), target)
+    target.fit(*draw(60, rng))
     X, y = draw(n_members + n_nonmembers, rng)
     membership = rng.permutation(len(y)) < n_members
     attack = ATTACKS[name](target, seed)
     if name == "QuantileAttack":
         attack.fit(X[~membership], y[~membership])
+    elif name == "UpstreamAttack":
+        attack.fit(X, y)
     else:
         attack.fit(pool=ShadowPool(GaussianNB(), n_shadows=8, random_state=seed).fit(X, y))
     low, high = attack.evaluate(X, y, membership, fprs=(0.5,)).auc_interval
@@ -69,7 +82,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 
 
-@pytest.mark.parametrize("name", ["ThresholdAttack", "LiRAAttack", "RMIAAttack"])
+@pytest.mark.parametrize("name", ["ThresholdAttack", "LiRAAttack", "RMIAAttack", "UpstreamAttack"])
 def test_intervals_cover_one_half_on_null_problems(name):
     # 60 runs at .95: four standard deviations of the binomial are .11
     assert coverage(name, 60) >= 0.95 - 0.11
