@@ -280,6 +280,19 @@ class Program:
         sizes = sorted(2**width for width in self.widths)
         return sum(sizes) if stored else sum(sizes[-2:])
 
+    @property
+    def operations(self):
+        """Real operations of a gradient step's matrix products, for each record.
+
+        A block is applied forward and to the costate, and has one transition matrix: three
+        products, with 8 real operations for each complex multiplication and addition.
+        """
+        return sum(
+            3 * 8 * 2 ** (self.families[op.family].width + self.widths[op.target])
+            for op in self.ops
+            if isinstance(op, BlockOp)
+        )
+
     def describe(self):
         """Return the fusion choice as text: windows, steps, and what each costs."""
         return describe(self)
@@ -293,6 +306,7 @@ def describe(program):
         f"{program.n_qubits} qubits, {program.angles.n_columns} angles "
         f"({program.angles.n_sampled} a record), {program.n_outputs} outputs",
         f"{summary['n_gates']} gates -> {len(program.ops)} operations on windows {windows}",
+        f"matrix products of a gradient step: {program.operations / 1e6:.3g} Mflop a record",
         "cost by largest window, us a step of batch 64: "
         + (", ".join(f"{w}: {c:.0f}" for w, c in summary["costs"].items()) or "not compared"),
     ]

@@ -118,6 +118,16 @@ def test_describe_shows_windows_costs_and_every_operation():
     assert text.count("\nmonomial") == sum(isinstance(op, MonomialOp) for op in program.ops)
 
 
+def test_operations_count_three_products_a_block():
+    qnn = build_circuit("angle", "strong", n_features=8, n_qubits=8, n_layers=2)
+    program = compile_program(
+        qnn.circuit, z_observables(8), inputs=qnn.inputs, weights=qnn.weights, fusion=4
+    )
+    # Layer 1 acts on halves of the register before they are joined, layer 2 on all of it.
+    assert program.operations == 3 * 8 * 16 * (2 * 2**4 + 2 * 2**8)
+    assert "products of a gradient step: 0.209 Mflop a record" in program.describe()
+
+
 def test_ten_qubits_and_ten_layers_compile_within_200_ms():
     qnn = build_circuit(
         "angle_xyz", "strong", n_features=10, n_qubits=10, n_layers=10, reuploading=True
