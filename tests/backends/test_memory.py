@@ -1,0 +1,61 @@
+"""What a gradient step adds to the process's peak memory, as the operating system counts it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("resource", reason="peak memory of a process is read from `resource`")
+
+STEP = """
+import resource, sys
+import numpy as np
+from skqmu.backends import StatevectorBackend
+from skqmu.circuits import build_circuit, z_observables
+
+def peak_bytes():
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+n_qubits, batch, n_layers, limit = map(int, sys.argv[1:])
+qnn = build_circuit(
+    "angle_xyz", "strong", n_features=n_qubits, n_qubits=n_qubits, n_layers=n_layers
+)
+executable = StatevectorBackend(max_memory=limit).compile(
+    qnn.circuit, z_observables(n_qubits), inputs=qnn.inputs, weights=qnn.weights
+)
+rng = np.random.default_rng(0)
+inputs, weights = rng.normal(size=(batch, n_qubits)), rng.normal(size=len(qnn.weights))
+np.ones((64, 64)) @ np.ones((64, 64))  # BLAS takes its buffers
+before = peak_bytes()
+executable.vjp(inputs, weights, np.ones((batch, n_qubits)))
+print(peak_bytes() - before)
+"""
+
+
+def added_bytes(n_qubits, batch, n_layers, limit):
+    """Return what a step in a fresh process adds to its peak resident memory."""
+    root = Path(__file__).resolve().parents[2]
+    sizes = map(str, (n_qubits, batch, n_layers, limit))
+    done = subprocess.run(
+        [sys.executable, "-c", STEP, *sizes], cwd=root, capture_output=True, text=True, check=True
+    )
+    return int(done.stdout)
+
+
+def test_twelve_qubits_batch_64_and_four_layers_stay_under_400_mb():
+    assert 0 < added_bytes(12, 64, 4, 2**30) < 400e6
+
+
+def test_a_batch_beyond_the_memory_limit_is_chunked_within_it():
+    """The limit is for states; BLAS and the angles' arrays get 40 MB beside it."""
+    limit = 60 * 2**20
+    assert 0 < added_bytes(12, 256, 4, limit) < limit + 40e6
+    assert added_bytes(12, 256, 4, 2**30) > 2 * limit  # so much it would be without a limit
+
+
+@pytest.mark.slow
+def test_sixteen_qubits_and_batch_256_run_in_chunks_within_the_limit():
+    limit = 200 * 2**20
+    assert 0 < added_bytes(16, 256, 1, limit) < limit + 40e6
