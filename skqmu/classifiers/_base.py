@@ -22,6 +22,7 @@ from ..backends import BACKENDS, BaseBackend, NoiseStream
 from ..exceptions import BudgetExceededError, MemberRecordError
 from ..training import Point, SklearnCallbacks, UpdateLog
 from ..unlearning import UnlearningStrategy, importance_of, resolve_strategy
+from ._estimate import EstimatingMixin
 from ._fitting import (
     LATER_FITS,
     FitData,
@@ -52,6 +53,7 @@ def _can_go_on(estimator):
 
 class BaseUnlearningClassifier(
     ForgettingMixin,
+    EstimatingMixin,
     PredictingMixin,
     CallbackSupportMixin,
     ClassifierMixin,
