@@ -143,15 +143,18 @@ def image_shape_for(front_end, image_shape, n_features):
 
 
 def _cnn_h(nn, shape, width):
-    """The front-end of Study H (arXiv 2512.19253)."""
+    """The front-end of Study H (arXiv 2512.19253).
+
+    ReLU stands behind the maximum, which it commutes with, and has a quarter to do there.
+    """
     channels, height, wide = shape
     return nn.Sequential(
         nn.Conv2d(channels, 16, 3, padding=1),
-        nn.ReLU(),
         nn.MaxPool2d(2),
+        nn.ReLU(),
         nn.Conv2d(16, 32, 3, padding=1),
-        nn.ReLU(),
         nn.MaxPool2d(2),
+        nn.ReLU(),
         nn.Flatten(),
         nn.Linear(32 * (height // 4) * (wide // 4), width),
     )
@@ -162,8 +165,8 @@ def _cnn_s(nn, shape, width):
     channels, height, wide = shape
     return nn.Sequential(
         nn.Conv2d(channels, 5, 5, padding=2),
-        nn.ReLU(),
         nn.MaxPool2d(2),
+        nn.ReLU(),
         nn.Flatten(),
         nn.Linear(5 * (height // 2) * (wide // 2), width),
         nn.LeakyReLU(0.01),
