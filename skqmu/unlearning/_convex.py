@@ -5,6 +5,7 @@ from numbers import Real
 import numpy as np
 
 from .._validation import Interval, StrOptions
+from ..exceptions import UnlearningError
 from ..training import LogisticHead, RidgeHead
 from ._base import Outcome, UnlearningStrategy
 from ._certificate import UPSTREAM, Assumption, Certificate
@@ -182,6 +183,11 @@ class CertifiedRemoval(UnlearningStrategy):
         weights, residuals = self._newton(request)
         reason, notes = "Newton step within the budget", []
         wanted = _root_of_squares(residuals)
+        if not np.isfinite(wanted):
+            raise UnlearningError(
+                "CertifiedRemoval met features or weights that are not finite numbers; nothing was "
+                "changed. Check the rows and the backend, or use the strategy 'retrain'."
+            )
         if wanted > budget:
             weights, residuals = self._solve_anew(request)
             reason = "budget passed: the head was retrained on the rows that stay"
