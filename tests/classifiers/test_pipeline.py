@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
@@ -132,3 +133,55 @@ def test_what_cannot_forget_says_so(small, blobs):
         skqmu.unlearn(model, X[:1])
     with pytest.raises(NotFittedError):
         skqmu.unlearn(make_pipeline(StandardScaler(), small()), X[:1])
+
+
+# --- upstream="refit" -----------------------------------------------------------------------
+
+
+def test_refitting_equals_a_pipeline_that_never_saw_the_rows(digits, fitted):
+    X, y = digits
+    model = copy.deepcopy(fitted)
+    pca = model["pca"]
+    stays = np.arange(len(X)) >= 20
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        same = skqmu.unlearn(model, X[:20], X_retain=X[20:], y_retain=y[20:], upstream="refit")
+    assert same is model
+    assert model["pca"] is pca
+    expected = clone(fitted).fit(X[stays], y[stays])
+    np.testing.assert_array_equal(pca.components_, expected["pca"].components_)
+    np.testing.assert_array_equal(model[0].mean_, expected[0].mean_)
+    np.testing.assert_array_equal(model[-1].params_, expected[-1].params_)
+    entry = model[-1].unlearning_log_[-1]
+    assert (entry["n_forget"], entry["n_retain"], entry["upstream"]) == (20, 1777, "refit")
+    assert not model[-1].is_member(model[:-1].transform(X[:20])).any()
+    assert model[-1].is_member(model[:-1].transform(X[20:40])).all()
+
+
+def test_a_class_that_is_gone_stays_in_the_list_of_classes(digits, fitted):
+    X, y = digits
+    model = copy.deepcopy(fitted)
+    stays = y != 3
+    skqmu.unlearn(model, X[~stays], X_retain=X[stays], y_retain=y[stays], upstream="refit")
+    assert model.classes_.tolist() == list(range(10))
+    assert model[-1].unlearning_log_[-1]["classes_removed"] == [3]
+
+
+def test_a_refit_that_cannot_be_made_changes_nothing(digits, fitted):
+    X, y = digits
+    model = copy.deepcopy(fitted)
+    before = [dict(vars(copy.deepcopy(step))) for _, step in model.steps]
+    rest = {"X_retain": X[5:], "y_retain": y[5:], "upstream": "refit"}
+    for request, match in (
+        (lambda: skqmu.unlearn(model, X[:5], upstream="refit"), "needs X_retain"),
+        (lambda: skqmu.unlearn(model, X[:5] + 1, **rest), "never trained on"),
+        (lambda: skqmu.unlearn(model, X[:8], **rest), "retained"),
+        (lambda: skqmu.unlearn(model, X[:5], **{**rest, "X_retain": X[5:] + 1}), "trained on"),
+        (lambda: skqmu.unlearn(model, X[:5], strategy="scrub", **rest), "retrains"),
+        (lambda: skqmu.unlearn(model, X[:5], upstream="refti"), "Did you mean 'refit'"),
+        (lambda: skqmu.unlearn(model[-1], X[:5], **rest), "Pipeline"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            request()
+    for state, (_, step) in zip(before, model.steps, strict=True):
+        assert same_state(state, dict(vars(step))) is None
