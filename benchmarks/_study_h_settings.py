@@ -1,5 +1,7 @@
 """Study H (arXiv 2512.19253): its data, networks and eleven mechanisms."""
 
+import copy
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -8,6 +10,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import MinMaxScaler
 
 from skqmu import HybridQNNClassifier
+from skqmu.backends import AerBackend, StatevectorBackend
 from skqmu.datasets import load, load_fashion_mnist, load_mnist, study_h_split
 from skqmu.training import Hook
 from skqmu.unlearning import (
@@ -38,6 +41,65 @@ EPOCHS = {
     "fashion_mnist": {"": 25, "SCRUB": 60, "Certified": 12, "ADV-UNIFORM": 15},
 }
 VARIANTS = ("quantum", "separable", "dense")
+SWEEPS = ("depth", "entanglement", "noise", "twins")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One network on one data set.
+
+    Parameters
+    ----------
+    dataset : {"iris", "mnist", "fashion_mnist"}
+    variant : {"quantum", "separable", "dense"}
+        ``"separable"``: no entangling gate; ``"dense"``: the classical twin.
+    n_layers : int or None
+        None: the study's, 6 for Iris and 2 for images.
+    entanglement : str
+    noise : float
+        Depolarising noise after each gate when the trained models predict.
+    quick : bool
+        A fifth of all epochs.
+    """
+
+    dataset: str
+    variant: str = "quantum"
+    n_layers: int | None = None
+    entanglement: str = "ring"
+    noise: float = 0.0
+    quick: bool = False
+
+    def __post_init__(self):
+        if self.n_layers is None:
+            object.__setattr__(self, "n_layers", 6 if self.dataset == "iris" else 2)
+
+    @property
+    def name(self):
+        """Of files."""
+        parts = [self.dataset, self.variant, f"L{self.n_layers}", self.entanglement]
+        parts += [f"noise{self.noise:g}"] if self.noise else []
+        return "-".join(parts + (["quick"] if self.quick else []))
+
+    @property
+    def is_base(self):
+        """Whether nothing is varied."""
+        return self == Setting(self.dataset, quick=self.quick)
+
+    def told(self):
+        """As a dict, for JSON."""
+        return asdict(self)
+
+
+def swept(dataset, sweep, quick):
+    """Settings of a sweep, each differing in one thing from the study's."""
+    base = Setting(dataset, quick=quick)
+    options = {
+        "depth": [{"n_layers": n} for n in (1, 2, 4, 6, 8)],
+        "entanglement": [{"entanglement": e} for e in ("none", "linear", "ring", "full")],
+        "noise": [{"noise": p} for p in (0.005, 0.02)],
+        "twins": [{"variant": "separable"}, {"variant": "dense"}],
+    }[sweep]
+    return [Setting(**{**base.told(), **option}) for option in options]
 
 
 def make_data(name, folder):
@@ -72,13 +134,15 @@ def make_data(name, folder):
     )
 
 
-def make_estimator(name, seed, *, variant="quantum", n_layers=None, entanglement="ring"):
+def make_estimator(setting, seed):
     """The study's network for a data set; early stopping on the test set is left out."""
+    name, fifth = setting.dataset, 5 if setting.quick else 1
     shared = {
         "encoding": "angle_xyz",
         "ansatz": "rotations_cz",
-        "entanglement": "none" if variant == "separable" else entanglement,
-        "core": "dense" if variant == "dense" else "quantum",
+        "n_layers": setting.n_layers,
+        "entanglement": "none" if setting.variant == "separable" else setting.entanglement,
+        "core": "dense" if setting.variant == "dense" else "quantum",
         "random_state": seed,
         "tol": 1e-4,
     }
@@ -87,10 +151,9 @@ def make_estimator(name, seed, *, variant="quantum", n_layers=None, entanglement
         return HybridQNNClassifier(
             "none",
             head_layers=head,
-            n_layers=n_layers or 6,
             learning_rate_init=1e-2,
             batch_size=32,
-            max_iter=100,
+            max_iter=100 // fifth,
             n_iter_no_change=15,
             **shared,
         )
@@ -98,28 +161,39 @@ def make_estimator(name, seed, *, variant="quantum", n_layers=None, entanglement
         "cnn-h",
         n_qubits={"mnist": 8, "fashion_mnist": 10}[name],
         head_layers=(32, "relu"),
-        n_layers=n_layers or 2,
         learning_rate_init=1e-3,
         batch_size=64,
-        max_iter={"mnist": 30, "fashion_mnist": 15}[name],
+        max_iter={"mnist": 30, "fashion_mnist": 15}[name] // fifth,
         n_iter_no_change=7,
+        # Single precision, as torch computes the front-end: a tenth faster on ten qubits.
+        backend=StatevectorBackend(dtype="complex64" if name == "fashion_mnist" else "complex128"),
         **shared,
     )
 
 
+def predicting(model, setting):
+    """The model as it answers: through the noise, where the setting has some."""
+    if not setting.noise:
+        return model
+    noisy = copy.copy(model)
+    return noisy.set_params(backend=AerBackend(noise=f"depolarizing:{setting.noise:g}"))
+
+
 def published_mechanisms(name, quick):
-    """The eleven, as the study ran them: fixed epochs, no stop rule, its signs."""
+    """The eleven, as the study ran them: fixed epochs, no stop rule, its signs.
+
+    Ten, in fact: its SCRUB(+R) saves the epoch to rewind to and never loads it, so it is the
+    computation of SCRUB; the row is shared.
+    """
     epochs = {key: max(1, n // 5) if quick else n for key, n in EPOCHS[name].items()}
     whole = {"max_iter": epochs[""], "stop": None}
-    scrub = {"max_iter": epochs["SCRUB"], "stop": None}
     return {
         "GA": GradientAscent(**whole),
         "Fisher": FisherForgetting(**whole),
         "NegGradPlus": NegGradPlus(**whole),
         "CF-k1": LastLayersFineTune(ascend=True, **whole),
         "EU-k1": LastLayersRetrain(train="all", max_iter=epochs[""]),
-        "SCRUB": SCRUB(**scrub),
-        "SCRUB(+R)": SCRUB(**scrub),
+        "SCRUB": SCRUB(max_iter=epochs["SCRUB"], stop=None),
         "Certified": NoisyFineTune(max_iter=epochs["Certified"]),
         "Q-MUL": SimilarLabelReweighting(ascend=True, max_iter=epochs["Certified"], stop=None),
         "LCA": LabelComplement(**whole),
@@ -130,7 +204,8 @@ def published_mechanisms(name, quick):
 def sound_mechanisms(name, scenario):
     """The same mechanisms with their stop rules and sources' signs, and candidates of ours."""
     few = {"max_iter": 5}
-    rewind = scenario == "subset2pct"  # no unseen row of a removed class says where to rewind to
+    # No unseen row of a removed class says where to rewind to: SCRUB(+R) is SCRUB there.
+    rewound = {"SCRUB(+R)": SCRUB(rewind=True, **few)} if scenario == "subset2pct" else {}
     return {
         "GA": GradientAscent(**few),
         "Fisher": FisherForgetting(fisher_on="retain", **few),
@@ -138,7 +213,7 @@ def sound_mechanisms(name, scenario):
         "CF-k1": LastLayersFineTune(**few),
         "EU-k1": LastLayersRetrain(**few),
         "SCRUB": SCRUB(**few),
-        "SCRUB(+R)": SCRUB(rewind=rewind, **few),
+        **rewound,
         "Certified": NoisyFineTune(**few),
         "Q-MUL": SimilarLabelReweighting(**few),
         "LCA": LabelComplement(**few),

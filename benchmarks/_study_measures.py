@@ -2,16 +2,18 @@
 
 import warnings
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
 from skqmu.exceptions import ResolutionWarning
-from skqmu.metrics import kl_to_oracle, membership_result
+from skqmu.metrics import kl_to_oracle, mean_interval, membership_result
 
-__all__ = ["Judge", "Outputs", "masked"]
+__all__ = ["SIGNALS", "Judge", "Outputs", "auc_interval", "masked", "verdict"]
 
 _SMALLEST = 1e-12
+SIGNALS = ("loss", "confidence", "lira")
+# Section "sound protocol": points of accuracy, and share of an oracle's gradient rows.
+_POINT, _SHARE = 0.01, 0.1
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Judge:
         Class indices in place of probabilities.
     original : Outputs
     oracles : list of Outputs
+        At least two: each is judged by the others.
     removed : int or None
         The class of which no row stays.
     sound_test : ndarray of int
@@ -58,60 +61,52 @@ class Judge:
         self.staying = [c for c in range(n_classes) if c != removed]
         # Test rows of the classes that stay are what a model is still for.
         self.kept_test = sound_test[np.isin(labels.test[sound_test], self.staying)]
-        self.floor = self._floor()
-        self.oracle_rows = [self._figures(oracle) for oracle in oracles]
-
-    def _floor(self):
-        """Largest divergence between two oracles, on forgotten and on other rows."""
-        pairs = [
-            *combinations(self.oracles, 2),
-            *((b, a) for a, b in combinations(self.oracles, 2)),
+        # Rows of the forgotten rows' classes that no model was trained on.
+        self.same_test = sound_test[np.isin(labels.test[sound_test], np.unique(labels.forget))]
+        self.oracle_rows = [
+            self._row(oracle, [*oracles[:k], *oracles[k + 1 :]]) for k, oracle in enumerate(oracles)
         ]
-        if not pairs:
-            return {"kl_forget": float("nan"), "kl_other": float("nan")}
-        return {
-            name: max(getattr(self, f"_{name}")(a, b) for a, b in pairs)
-            for name in ("kl_forget", "kl_other")
-        }
 
-    def _kl_forget(self, model, oracle):
-        return kl_to_oracle(model.forget, oracle.forget, retained=self.staying)
+    def row(self, outputs, cost_share):
+        """All figures of a model, beside all oracles."""
+        return self._row(outputs, self.oracles) | {"cost_share": cost_share}
 
-    def _kl_other(self, model, oracle):
-        rows = self.kept_test
-        return kl_to_oracle(model.test[rows], oracle.test[rows], retained=self.staying)
-
-    def _accuracy(self, outputs, part, rows=slice(None)):
-        hits = getattr(outputs, part).argmax(axis=1) == getattr(self.labels, part)
-        return float(hits[rows].mean())
-
-    def _figures(self, outputs):
+    def _row(self, outputs, oracles):
+        kept, staying = self.kept_test, self.staying
         row = {
             "acc_retain": self._accuracy(outputs, "retain"),
             "acc_forget": self._accuracy(outputs, "forget"),
             "acc_test": self._accuracy(outputs, "test"),
-            "acc_test_kept": self._accuracy(outputs, "test", self.kept_test),
+            "acc_test_kept": self._accuracy(outputs, "test", kept),
+            "confidence_forget": float(outputs.forget.max(axis=1).mean()),
         }
         drops = {
             part: self._accuracy(self.original, part) - row[f"acc_{part}"]
             for part in ("retain", "forget", "test")
         }
         row["uqi"] = drops["forget"] - (drops["retain"] + drops["test"]) / 2
-        return row | self._attacks(outputs)
+        pairs = {
+            "kl_forget": lambda o: kl_to_oracle(outputs.forget, o.forget, retained=staying),
+            "kl_other": lambda o: kl_to_oracle(outputs.test[kept], o.test[kept], retained=staying),
+            "agreement": lambda o: (outputs.test.argmax(1) == o.test.argmax(1)).mean(),
+        }
+        for name, figure in pairs.items():
+            row[name] = float(np.mean([figure(oracle) for oracle in oracles]))
+        return row | self._attacks(outputs, oracles)
 
-    def _attacks(self, outputs):
-        """AUC of loss and confidence: forgotten rows against test rows of their classes."""
-        same = self.sound_test[
-            np.isin(self.labels.test[self.sound_test], np.unique(self.labels.forget))
-        ]
-        signals = {
-            "loss": lambda p, y: np.log(np.maximum(p[np.arange(len(p)), y], _SMALLEST)),
-            "confidence": lambda p, y: p.max(axis=1),
+    def _accuracy(self, outputs, part, rows=slice(None)):
+        hits = getattr(outputs, part).argmax(axis=1) == getattr(self.labels, part)
+        return float(hits[rows].mean())
+
+    def _attacks(self, outputs, oracles):
+        """AUC of three attacks: forgotten rows against unseen rows of their classes."""
+        scores = {
+            "loss": [np.log(np.maximum(p, _SMALLEST)) for p in self._true(outputs)],
+            "confidence": [outputs.forget.max(axis=1), outputs.test[self.same_test].max(axis=1)],
+            "lira": self._lira(outputs, oracles),
         }
         row = {}
-        for name, signal in signals.items():
-            members = signal(outputs.forget, self.labels.forget)
-            others = signal(outputs.test[same], self.labels.test[same])
+        for name, (members, others) in scores.items():
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ResolutionWarning)  # three rows, in Iris
                 result = membership_result(members, others, n_resamples=2)
@@ -119,35 +114,85 @@ class Judge:
             row[f"auc_{name}_low"], row[f"auc_{name}_high"] = map(float, result.auc_interval)
         return row
 
-    def row(self, outputs, cost_share):
-        """All figures of a model, the gaps to the oracles and the verdict."""
-        row = self._figures(outputs)
-        row["kl_forget"] = float(np.mean([self._kl_forget(outputs, o) for o in self.oracles]))
-        row["kl_other"] = float(np.mean([self._kl_other(outputs, o) for o in self.oracles]))
-        row["agreement"] = float(
-            np.mean([(outputs.test.argmax(1) == o.test.argmax(1)).mean() for o in self.oracles])
-        )
-        row["cost_share"] = cost_share
-        row["checks"] = self._checks(row)
-        row["passes"] = all(row["checks"].values())
-        return row
+    def _true(self, outputs):
+        """Probability of the true class, on forgotten rows and on unseen ones of their classes."""
+        rows, labels = outputs.test[self.same_test], self.labels.test[self.same_test]
+        return [
+            outputs.forget[np.arange(len(outputs.forget)), self.labels.forget],
+            rows[np.arange(len(rows)), labels],
+        ]
 
-    def _mean(self, name):
-        return float(np.mean([row[name] for row in self.oracle_rows]))
+    def _lira(self, outputs, oracles):
+        """Offline LiRA: the oracles are the shadow models that never saw a record.
 
-    def _checks(self, row):
-        """Section A's conditions, one seed at a time."""
-        overlap = all(
-            row[f"auc_{name}_low"] <= max(o[f"auc_{name}_high"] for o in self.oracle_rows)
-            and row[f"auc_{name}_high"] >= min(o[f"auc_{name}_low"] for o in self.oracle_rows)
-            for name in ("loss", "confidence")
-        )
-        return {
-            "forget accuracy": abs(row["acc_forget"] - self._mean("acc_forget")) <= 0.01,
-            "retain accuracy": abs(row["acc_retain"] - self._mean("acc_retain")) <= 0.01,
-            "test accuracy": abs(row["acc_test_kept"] - self._mean("acc_test_kept")) <= 0.01,
-            "KL forget": row["kl_forget"] <= self.floor["kl_forget"],
-            "KL other": row["kl_other"] <= self.floor["kl_other"],
-            "attacks": overlap,
-            "cost": row["cost_share"] <= 0.1,
-        }
+        Carlini et al. 2022: the logit of the true class, by its mean and (pooled, as there
+        are few models) deviation over models trained without the record.
+        """
+        own = [_logit(p) for p in self._true(outputs)]
+        out = [
+            np.array(logits)
+            for logits in zip(
+                *([_logit(p) for p in self._true(oracle)] for oracle in oracles), strict=True
+            )
+        ]
+        spread = np.concatenate([(o - o.mean(axis=0)).ravel() for o in out]).std()
+        return [
+            (phi - o.mean(axis=0)) / max(spread, _SMALLEST) for phi, o in zip(own, out, strict=True)
+        ]
+
+
+def _logit(p):
+    p = np.clip(p, _SMALLEST, 1 - _SMALLEST)
+    return np.log(p) - np.log1p(-p)
+
+
+def verdict(rows, oracle_rows):
+    """Whether a mechanism, in the mean over seeds, is where retraining is.
+
+    Parameters
+    ----------
+    rows : list of dict
+        One a seed, from `Judge.row`.
+    oracle_rows : list of dict
+        From `Judge.oracle_rows`, the same oracles for all seeds.
+
+    Returns
+    -------
+    dict of str to bool
+        Forget accuracy, retained and test accuracy within a point of the oracles' mean; KL
+        at most that of the oracle that is furthest from the others; attacks whose two-sided
+        95 % intervals overlap (over seeds; with one seed, over records); gradient rows at
+        most a tenth of an oracle's.
+    """
+
+    def mean(name, of):
+        return float(np.mean([row[name] for row in of]))
+
+    def near(name):
+        return abs(mean(name, rows) - mean(name, oracle_rows)) <= _POINT + 1e-9
+
+    def inside(name):
+        return mean(name, rows) <= max(row[name] for row in oracle_rows)
+
+    def overlap(name):
+        low, high = auc_interval(rows, name)
+        low_oracle, high_oracle = auc_interval(oracle_rows, name)
+        return low <= high_oracle and high >= low_oracle
+
+    return {
+        "forget accuracy": near("acc_forget"),
+        "retain accuracy": near("acc_retain"),
+        "test accuracy": near("acc_test_kept"),
+        "KL forget": inside("kl_forget"),
+        "KL other": inside("kl_other"),
+        **{f"attack {name}": overlap(name) for name in SIGNALS},
+        "cost": mean("cost_share", rows) <= _SHARE,
+    }
+
+
+def auc_interval(rows, name):
+    """95 % interval of an AUC: over the rows (seeds, oracles), or of the only one."""
+    if len(rows) == 1:
+        return rows[0][f"auc_{name}_low"], rows[0][f"auc_{name}_high"]
+    estimate = mean_interval([row[f"auc_{name}"] for row in rows])
+    return estimate.low, estimate.high

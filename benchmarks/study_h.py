@@ -2,180 +2,131 @@
 
 Run from the root of the repository::
 
-    python benchmarks/study_h.py --dataset iris --out study_h           # seconds
-    python benchmarks/study_h.py --data FOLDER --seeds 5 --out study_h   # all, overnight
+    python benchmarks/study_h.py --dataset iris --out study_h            # seconds
+    python benchmarks/study_h.py --data FOLDER --seeds 5 --out study_h    # all, overnight
+    python benchmarks/study_h.py --dataset iris --seeds 5 --sweep all --out study_h
 
 `--data` names a folder with ``mnist_70000.npz`` and ``fashion_mnist_8000.npz``; without it the
-images come from OpenML. Each seed of each data set is one JSON file in `--out`; with
-`--resume` those that exist are kept. ``study_h.md`` holds the tables. The convolutional
-front-ends need the extra ``torch``.
+images come from OpenML. Each seed of each network is one JSON file in `--out`, written after
+every mechanism; with `--resume` what is there is kept, and what was trained (in `--out`/work)
+is used again. ``study_h.html`` holds tables and plots. The convolutional front-ends need the
+extra ``torch``.
 
 Published protocol: fixed epochs, no stop rule, best epoch chosen by accuracy on the test set.
 Sound protocol: stop rules that see reference rows only, at most five epochs, figures on test
-rows that nothing was chosen on, compared with oracles that are retrained with fresh seeds.
+rows that nothing was chosen on, compared with oracles: models trained without the forgotten
+rows, with seeds of their own, the same ones for every seed of the original.
 What differs from the study's training: epochs are fixed instead of stopped early on the
 test set, and Iris is scaled by its training rows. A file of Fashion-MNIST with 800 rows a
 class is taken whole: the study's own choice needs the complete data set.
 """
 
 import argparse
-import copy
 import json
 import os
-import pickle
 import time
-import warnings
 from pathlib import Path
 
-import numpy as np
 from joblib import Parallel, delayed
 
-# Set before workers start: results and times must not depend on BLAS threads.
+# Set before workers start: results and times must not depend on BLAS threads. The other two
+# let glibc keep freed blocks: without them each tensor of a batch is paged in anew.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**25))
+os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**29))
 
 from _study_h_page import write_page
-from _study_h_settings import (
-    DATASETS,
-    SCENARIOS,
-    VARIANTS,
-    choosing_on_test,
-    make_data,
-    make_estimator,
-    published_mechanisms,
-    sound_mechanisms,
-)
-from _study_measures import Judge, Outputs, masked
-
-from skqmu.exceptions import UnlearningWarning
+from _study_h_settings import DATASETS, SCENARIOS, SWEEPS, VARIANTS, Setting, swept
+from _study_h_work import expected_rows, mechanisms, train, unlearn, world, written
+from _study_measures import masked
 
 
-def train(estimator, X, y, classes):
-    """Fit, and say how long it took on the CPU."""
-    started = time.process_time()
-    estimator.fit(X, y, classes=classes)
-    return estimator, time.process_time() - started
-
-
-def outputs_of(model, data, forget):
-    """Probabilities on the three parts of a request."""
-    return Outputs(
-        retain=model.predict_proba(data.X[~forget]),
-        forget=model.predict_proba(data.X[forget]),
-        test=model.predict_proba(data.X_test),
-    )
-
-
-def unlearn(name, scenario, protocol, method, original, data, quick):
-    """One mechanism on a copy of the original; outputs, cost and what the log says."""
-    forget = data.forget[scenario]
-    model = pickle.loads(original)
-    if protocol == "published":
-        labels = np.searchsorted(model.classes_, data.y_test)
-        strategy = choosing_on_test(published_mechanisms(name, quick)[method], data.X_test, labels)
-        reference = {}
-    else:
-        strategy = sound_mechanisms(name, scenario)[method]
-        reference = {
-            "X_reference": data.X_test[data.reference],
-            "y_reference": data.y_test[data.reference],
-        }
-    started = time.process_time()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UnlearningWarning)
-        model.unlearn(index=np.flatnonzero(forget), strategy=strategy, **reference)
-    entry = model.unlearning_log_[-1]
-    told = {
-        "cpu_seconds": time.process_time() - started,
-        "gradient_rows": entry["cost"]["gradient_rows"],
-        "n_epochs": entry["n_epochs"],
-        "stop_reason": entry["stop_reason"],
-    }
-    return outputs_of(model, data, forget), told
-
-
-def run_seed(name, seed, arguments):
+def run_seed(setting, seed, arguments, path):
     """All of one seed: original, oracles, mechanisms, both scenarios and protocols."""
     started = time.perf_counter()
-    data = make_data(name, arguments.data)
-    classes = np.unique(data.y)
+    work = arguments.out / "work"
+    work.mkdir(exist_ok=True)
+    folder = arguments.data
+    original = work / f"{setting.name}-original{seed}.pkl"
+    oracles = tuple(
+        (s, tuple(work / f"{setting.name}-{s}-oracle{k}.pkl" for k in range(arguments.oracles)))
+        for s in SCENARIOS
+    )
+    fits = [(original, setting, 1000 * seed, None, folder)]
+    for number, (scenario, paths) in enumerate(oracles):
+        fits += [
+            (path, setting, 500_000 + 1000 * number + k, scenario, folder)
+            for k, path in enumerate(paths)
+        ]
+    shared = (folder, original, oracles)
+    with Parallel(n_jobs=arguments.n_jobs, return_as="generator_unordered") as parallel:
+        list(parallel(delayed(train)(*fit) for fit in fits if not fit[0].exists()))
+        data, first, judges, before = world(setting, *shared)
+        result = _resumed(path, arguments) or {
+            "setting": setting.told(),
+            "seed": seed,
+            "n_oracles": arguments.oracles,
+            "acc_test_original": first["acc_test"],
+            "fit_cpu_seconds": first["cpu_seconds"],
+            "wall_seconds": 0.0,
+            "oracles": {s: judge.oracle_rows for s, judge in judges.items()},
+            "rows": {s: {"published": {}, "sound": {}} for s in SCENARIOS},
+        }
+        spent = result["wall_seconds"]
 
-    def fresh(number):
-        return make_estimator(
-            name,
-            1000 * seed + number,
-            variant=arguments.variant,
-            n_layers=arguments.n_layers,
-            entanglement=arguments.entanglement,
-        )
+        def keep():
+            result["wall_seconds"] = spent + time.perf_counter() - started
+            text = json.dumps(result, indent=1)
+            written(path, lambda part: part.write_text(text, encoding="utf-8"))
 
-    n = arguments.oracles
-    with Parallel(n_jobs=arguments.n_jobs) as parallel:
-        fits = parallel(
-            [
-                delayed(train)(fresh(0), data.X, data.y, classes),
-                *(
-                    delayed(train)(fresh(1 + k), data.X[~forget], data.y[~forget], classes)
-                    for forget in data.forget.values()
-                    for k in range(n)
-                ),
-            ]
-        )
-        original, fit_seconds = fits[0]
-        stored = pickle.dumps(original)
+        for scenario, judge in judges.items():
+            rows = result["rows"][scenario]["sound"]
+            rows["original"] = judge.row(before[scenario], 0.0)
+            if judge.removed is not None:
+                rows["logit mask"] = judge.row(masked(before[scenario], judge.removed), 0.0)
         jobs = [
             (scenario, protocol, method)
             for scenario in SCENARIOS
-            for protocol, methods in (
-                ("published", published_mechanisms(name, arguments.quick)),
-                ("sound", sound_mechanisms(name, scenario)),
-            )
-            for method in methods
+            for protocol in ("published", "sound")
+            for method in mechanisms(setting, scenario, protocol)
+            if method not in result["rows"][scenario][protocol]
         ]
-        done = parallel(
-            delayed(unlearn)(name, scenario, protocol, method, stored, data, arguments.quick)
-            for scenario, protocol, method in jobs
-        )
-    result = {
-        "dataset": name,
-        "seed": seed,
-        "variant": arguments.variant,
-        "quick": arguments.quick,
-        "n_oracles": n,
-        "acc_test_original": float(original.score(data.X_test, data.y_test)),
-        "fit_cpu_seconds": fit_seconds,
-        "scenarios": {},
-    }
-    for number, scenario in enumerate(SCENARIOS):
-        forget = data.forget[scenario]
-        oracles = [model for model, _ in fits[1 + number * n : 1 + (number + 1) * n]]
-        before = outputs_of(original, data, forget)
-        labels = Outputs(
-            *(np.searchsorted(classes, y) for y in (data.y[~forget], data.y[forget], data.y_test))
-        )
-        removed = int(labels.forget[0]) if scenario == "fullclass" else None
-        judge = Judge(
-            labels,
-            before,
-            [outputs_of(oracle, data, forget) for oracle in oracles],
-            removed,
-            data.sound_test,
-        )
-        budget = float(np.mean([oracle.fit_cost_["gradient_rows"] for oracle in oracles]))
-        rows = {"published": {}, "sound": {}}
-        for (where, protocol, method), (outputs, told) in zip(jobs, done, strict=True):
-            if where == scenario:
-                share = told["gradient_rows"] / budget
-                rows[protocol][method] = judge.row(outputs, share) | told
-        rows["sound"]["original"] = judge.row(before, 0.0)
-        if removed is not None:
-            rows["sound"]["logit mask"] = judge.row(masked(before, removed), 0.0)
-        result["scenarios"][scenario] = {
-            **rows,
-            "oracles": judge.oracle_rows,
-            "floor": judge.floor,
-        }
-    result["wall_seconds"] = time.perf_counter() - started
+        # The longest first: the processes then end together.
+        jobs.sort(key=lambda job: -expected_rows(setting, data, *job))
+        done = parallel(delayed(unlearn)(setting, shared, *job) for job in jobs)
+        for (scenario, protocol, method), row in done:
+            result["rows"][scenario][protocol][method] = row
+            keep()
+    keep()
     return result
+
+
+def _resumed(path, arguments):
+    if not (arguments.resume and path.exists()):
+        return None
+    result = json.loads(path.read_text(encoding="utf-8"))
+    return result if result["n_oracles"] == arguments.oracles else None
+
+
+def settings_of(arguments):
+    """Networks that were asked for: the study's, and those of the sweeps."""
+    datasets = DATASETS if arguments.dataset == "all" else [arguments.dataset]
+    sweeps = SWEEPS if "all" in arguments.sweep else arguments.sweep
+    found = []
+    for dataset in datasets:
+        found.append(
+            Setting(
+                dataset,
+                arguments.variant,
+                arguments.n_layers,
+                arguments.entanglement,
+                arguments.noise,
+                arguments.quick,
+            )
+        )
+        for sweep in sweeps:
+            found += swept(dataset, sweep, arguments.quick)
+    return list(dict.fromkeys(found))
 
 
 def main(arguments=None):
@@ -183,32 +134,34 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--dataset", choices=[*DATASETS, "all"], default="all")
     parser.add_argument("--seeds", type=int, default=1, help="number of seeds, from 0")
-    parser.add_argument("--oracles", type=int, default=2, help="retrained models a scenario")
+    parser.add_argument("--oracles", type=int, help="retrained models a scenario (2; seeds: 5)")
     parser.add_argument("--n-jobs", type=int, default=2)
     parser.add_argument("--data", type=Path, help="folder of the image files")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/study_h"))
-    parser.add_argument("--quick", action="store_true", help="a fifth of the published epochs")
-    parser.add_argument("--resume", action="store_true", help="keep seeds that were finished")
+    parser.add_argument("--quick", action="store_true", help="a fifth of all epochs")
+    parser.add_argument("--resume", action="store_true", help="keep what was finished")
+    parser.add_argument("--sweep", nargs="+", choices=[*SWEEPS, "all"], default=[])
     parser.add_argument("--variant", choices=VARIANTS, default="quantum")
     parser.add_argument("--n-layers", type=int, help="layers of the circuit")
+    parser.add_argument("--noise", type=float, default=0.0, help="depolarising, at prediction")
     parser.add_argument(
         "--entanglement", default="ring", choices=["none", "linear", "ring", "full"]
     )
     arguments = parser.parse_args(arguments)
+    if arguments.oracles is None:
+        arguments.oracles = 2 if arguments.seeds == 1 else 5
+    if arguments.oracles < 2:
+        parser.error("--oracles must be at least 2: each is compared with the others")
     arguments.out.mkdir(parents=True, exist_ok=True)
-    names = DATASETS if arguments.dataset == "all" else [arguments.dataset]
-    settings = f"{arguments.variant}-L{arguments.n_layers or 'default'}-{arguments.entanglement}"
-    settings += "-quick" if arguments.quick else ""
-    for name in names:
+    for setting in settings_of(arguments):
+        if not arguments.resume:
+            for what in ("original*", *(f"{s}-oracle*" for s in SCENARIOS)):
+                for stale in (arguments.out / "work").glob(f"{setting.name}-{what}.pkl"):
+                    stale.unlink()
         for seed in range(arguments.seeds):
-            path = arguments.out / f"{name}-{settings}-{seed}.json"
-            if arguments.resume and path.exists():
-                continue
-            result = run_seed(name, seed, copy.copy(arguments))
-            # Written beside and renamed: what exists is whole, and may be resumed from.
-            path.with_suffix(".part").write_text(json.dumps(result, indent=1), encoding="utf-8")
-            path.with_suffix(".part").replace(path)
-            print(f"{path.name}: {result['wall_seconds']:.0f} s")
+            path = arguments.out / f"{setting.name}-{seed}.json"
+            result = run_seed(setting, seed, arguments, path)
+            print(f"{path.name}: {result['wall_seconds']:.0f} s", flush=True)
     print(write_page(arguments.out))
 
 

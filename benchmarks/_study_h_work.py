@@ -1,0 +1,132 @@
+"""What the worker processes of Study H do: fit a model, or carry out one mechanism."""
+
+import pickle
+import time
+import warnings
+from functools import lru_cache
+
+import numpy as np
+from _study_h_settings import (
+    choosing_on_test,
+    make_data,
+    make_estimator,
+    predicting,
+    published_mechanisms,
+    sound_mechanisms,
+)
+from _study_measures import Judge, Outputs
+
+from skqmu.exceptions import UnlearningWarning
+
+__all__ = ["expected_rows", "mechanisms", "train", "unlearn", "world", "written"]
+
+
+def outputs_of(model, data, forget):
+    """Probabilities on the three parts of a request."""
+    return Outputs(
+        retain=model.predict_proba(data.X[~forget]),
+        forget=model.predict_proba(data.X[forget]),
+        test=model.predict_proba(data.X_test),
+    )
+
+
+def written(path, write):
+    """Write a file beside and rename it: what exists is whole, and may be resumed from."""
+    part = path.with_suffix(".part")
+    write(part)
+    part.replace(path)
+
+
+@lru_cache(maxsize=1)
+def data_of(dataset, folder):
+    """The data set, read once a process."""
+    return make_data(dataset, folder)
+
+
+def train(path, setting, seed, scenario, folder):
+    """Fit an original (`scenario` None) or an oracle, and leave it in `path`."""
+    data = data_of(setting.dataset, folder)
+    rows = np.ones(len(data.y), bool) if scenario is None else ~data.forget[scenario]
+    started = time.process_time()
+    model = make_estimator(setting, seed).fit(data.X[rows], data.y[rows], classes=np.unique(data.y))
+    kept = {
+        "cpu_seconds": time.process_time() - started,
+        "gradient_rows": model.fit_cost_["gradient_rows"],
+    }
+    if scenario is None:
+        kept["model"] = pickle.dumps(model)
+        kept["acc_test"] = float(predicting(model, setting).score(data.X_test, data.y_test))
+    else:
+        kept["outputs"] = outputs_of(predicting(model, setting), data, data.forget[scenario])
+    written(path, lambda part: part.write_bytes(pickle.dumps(kept)))
+
+
+@lru_cache(maxsize=1)
+def world(setting, folder, original, oracles):
+    """What the mechanisms of one seed share: the original, and a judge for each request."""
+    data = data_of(setting.dataset, folder)
+    first = pickle.loads(original.read_bytes())
+    answering = predicting(pickle.loads(first["model"]), setting)
+    classes = np.unique(data.y)
+    judges, before = {}, {}
+    for scenario, paths in oracles:
+        forget = data.forget[scenario]
+        parts = (data.y[~forget], data.y[forget], data.y_test)
+        labels = Outputs(*(np.searchsorted(classes, y) for y in parts))
+        removed = int(labels.forget[0]) if scenario == "fullclass" else None
+        retrained = [pickle.loads(path.read_bytes()) for path in paths]
+        before[scenario] = outputs_of(answering, data, forget)
+        judges[scenario] = Judge(
+            labels,
+            before[scenario],
+            [oracle["outputs"] for oracle in retrained],
+            removed,
+            data.sound_test,
+        )
+        judges[scenario].budget = float(np.mean([o["gradient_rows"] for o in retrained]))
+        judges[scenario].removed = removed
+    return data, first, judges, before
+
+
+def mechanisms(setting, scenario, protocol):
+    """Strategies of one table, by name."""
+    if protocol == "published":
+        return published_mechanisms(setting.dataset, setting.quick)
+    return sound_mechanisms(setting.dataset, scenario)
+
+
+def unlearn(setting, shared, scenario, protocol, method):
+    """One mechanism on a copy of the original, judged; cost and what the log says."""
+    data, first, judges, _ = world(setting, *shared)
+    model = pickle.loads(first["model"])
+    strategy, reference = mechanisms(setting, scenario, protocol)[method], {}
+    if protocol == "published":
+        labels = np.searchsorted(model.classes_, data.y_test)
+        strategy = choosing_on_test(strategy, data.X_test, labels)
+    else:
+        reference = {
+            "X_reference": data.X_test[data.reference],
+            "y_reference": data.y_test[data.reference],
+        }
+    forget, judge = data.forget[scenario], judges[scenario]
+    started = time.process_time()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnlearningWarning)
+        model.unlearn(index=np.flatnonzero(forget), strategy=strategy, **reference)
+    entry = model.unlearning_log_[-1]
+    told = {
+        "cpu_seconds": time.process_time() - started,
+        "gradient_rows": entry["cost"]["gradient_rows"],
+        "n_epochs": entry["n_epochs"],
+        "stop_reason": entry["stop_reason"],
+    }
+    outputs = outputs_of(predicting(model, setting), data, forget)
+    row = judge.row(outputs, told["gradient_rows"] / judge.budget)
+    return (scenario, protocol, method), row | told
+
+
+def expected_rows(setting, data, scenario, protocol, method):
+    """Rows that a mechanism takes gradients of, at most."""
+    forget = data.forget[scenario]
+    strategy = mechanisms(setting, scenario, protocol)[method]
+    return strategy.gradient_rows(int(forget.sum()), int((~forget).sum()))
