@@ -1,9 +1,14 @@
-"""What a fit or a prediction will cost, counted by doing it with circuits that do not run."""
+"""What a fit, a prediction or a deletion will cost, counted with circuits that do not run."""
+
+import warnings
 
 import numpy as np
 
 from .._validation import check_choice, check_is_fitted
 from ..backends import BaseBackend, resolve_backend
+from ..exceptions import UnlearningWarning
+from ..unlearning import Retrain, resolve_strategy
+from ..unlearning._stop import stop_rules_at_their_dearest
 
 __all__ = ["EstimatingMixin"]
 
@@ -24,23 +29,31 @@ class _Unrun(BaseBackend):
     def compile(self, circuit, observables, *, inputs, weights):
         executable = self.backend.compile(circuit, observables, inputs=inputs, weights=weights)
         if executable.spent is not None:
-            executable.pretend("random")
+            executable.pretend()
         return executable
 
 
 class EstimatingMixin:
     """`estimate_cost`, beside the `fit_cost_` that a fit really had."""
 
-    def estimate_cost(self, X, y=None, *, method="fit"):
-        """Count what `fit` or `predict` would spend; no circuit is run.
+    def estimate_cost(self, X, y=None, *, method="fit", forget=None, strategy=None, **request):
+        """Count what `fit`, `predict` or `unlearn` would spend; no circuit is run.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,), default=None
-            Labels, for ``method="fit"``.
-        method : {"fit", "predict"}, default="fit"
-            ``"predict"`` needs a fitted classifier.
+            Labels, for ``method="fit"`` and ``"unlearn"``.
+        method : {"fit", "predict", "unlearn"}, default="fit"
+            ``"predict"`` needs a fitted classifier, or labels `y` to set one up with.
+            ``"unlearn"`` counts a deletion request to a classifier that was fitted on `X`
+            and `y`; this one need not be.
+        forget : array-like of int, or of bool of shape (n_samples,), default=None
+            For ``method="unlearn"``: which rows of `X` to forget.
+        strategy : str or UnlearningStrategy, default=None
+            As for `unlearn`.
+        **request : dict
+            For ``method="unlearn"``: `X_reference` and `y_reference`, as for `unlearn`.
 
         Returns
         -------
@@ -55,13 +68,20 @@ class EstimatingMixin:
         ------
         ValueError
             What the method itself would say of parameters or data.
+        MemberRecordError, BackendError
+            What `unlearn` would say of a strategy that needs more than is at hand, or that
+            the backend cannot carry out.
 
         Notes
         -----
         A fit is counted for all `max_iter` epochs: it may stop earlier (`tol`), not later.
         Two epochs are gone through and the second one is multiplied; rows that come twice in
         a batch cost once, so that with copies in `X` the count depends on the batches a
-        little. Devices are asked for their gates, and nothing is submitted.
+        little. A deletion is counted with what its log measures before and after, for all
+        epochs, with a stop rule that ends nothing and looks at all that it may look at.
+        Where the values themselves decide what is run (`CertifiedRemoval` beyond its
+        budget), the count is that of one way. Devices are asked for their gates, and nothing
+        is submitted.
 
         Examples
         --------
@@ -73,8 +93,27 @@ class EstimatingMixin:
         >>> cost = clf.estimate_cost(X, y)
         >>> cost["circuits"], cost["shots"], clf.fit(X, y).fit_cost_["shots"]
         (740, 74000, 74000)
+        >>> cost = clf.estimate_cost(X, y, method="unlearn", forget=[0], strategy="fine_tune")
+        >>> entry = clf.unlearn(index=[0], strategy="fine_tune").unlearning_log_[-1]
+        >>> cost["shots"], entry["cost"]["shots"] + entry["measuring_cost"]["shots"]
+        (167300, 167300)
         """
-        check_choice("method", method, ("fit", "predict"))
+        check_choice("method", method, ("fit", "predict", "unlearn"))
+        if method != "unlearn" and (forget is not None or strategy is not None or request):
+            raise ValueError(
+                f"forget=, strategy= and data of a request belong to method='unlearn'; got "
+                f"method={method!r}."
+            )
+        if method == "unlearn":
+            if y is None or forget is None:
+                raise ValueError(
+                    "estimate_cost(X, y, method='unlearn', forget=rows) needs the labels y and "
+                    "the rows of X to forget."
+                )
+            return self._deletion_cost(X, y, np.asarray(forget), strategy, request)
+        if method == "predict" and y is not None and not hasattr(self, "params_"):
+            copy = self._fitted_unrun(X, y)
+            return _counted(copy, lambda: copy._logits(X))
         if method == "predict":
             check_is_fitted(self, "params_")
             copy = self._unrun()
@@ -88,14 +127,38 @@ class EstimatingMixin:
             copy = self._unrun()
             copy.set_params(max_iter=min(epochs, self.max_iter), n_iter_no_change=epochs + 1)
             costs.append(_counted(copy, lambda fresh=copy: fresh.fit(X, y, **_key(fresh))))
-        first, second = costs
-        further = max(0, self.max_iter - 2)
-        return {
-            name: value + further * (value - first[name])
-            if name in (*_TOTALS, "forward_rows", "gradient_rows")
-            else value
-            for name, value in second.items()
-        }
+        return _prolonged(*costs, max(0, self.max_iter - 2))
+
+    def _deletion_cost(self, X, y, forget, strategy, request):
+        chosen = resolve_strategy(self.unlearning if strategy is None else strategy, "strategy")
+        retrains = isinstance(chosen, Retrain)
+        X = np.asarray(X)
+        y = np.asarray(y)
+        costs = []
+        for epochs in (1, 2):
+            copy = self._fitted_unrun(X, y)
+            if retrains:
+                # What fits its epochs is counted as a fit is; strategies have few and all count.
+                copy.set_params(max_iter=min(epochs, self.max_iter), n_iter_no_change=epochs + 1)
+            rows = {"index": forget}
+            if self.store_data != "rows":
+                gone = np.zeros(len(X), dtype=bool)
+                gone[forget] = True
+                rows = {"X_forget": X[gone], "y_forget": y[gone], **_key(copy)}
+                rows.update(X_retain=X[~gone], y_retain=y[~gone])
+            work = {**rows, **request, "strategy": chosen}
+            with warnings.catch_warnings(), stop_rules_at_their_dearest():
+                warnings.simplefilter("ignore", UnlearningWarning)  # the request will tell
+                costs.append(_counted(copy, lambda model=copy, work=work: model.unlearn(**work)))
+            if not retrains:
+                return costs[0]
+        return _prolonged(*costs, max(0, self.max_iter - 2))
+
+    def _fitted_unrun(self, X, y):
+        """A copy after one epoch on circuits that do not run."""
+        copy = self._unrun()
+        copy.set_params(max_iter=1)
+        return copy.fit(X, y, **_key(copy))
 
     def _unrun(self):
         """An unfitted copy on circuits that do not run: it writes, shows and tells nothing."""
@@ -117,16 +180,31 @@ def _key(estimator):
     return {"fingerprint_key": bytes(16)} if estimator.store_data == "fingerprints" else {}
 
 
-def _counted(estimator, work):
-    """Do the work of a fresh copy; return what its network counted."""
-    work()
+def _prolonged(first, second, further):
+    """The cost of two epochs, and of `further` ones that cost what the second did."""
+    return {
+        name: value + further * (value - first[name])
+        if name in (*_TOTALS, "forward_rows", "gradient_rows")
+        else value
+        for name, value in second.items()
+    }
+
+
+def _spent(estimator):
     network = estimator._network()
-    meter = vars(network.meter)
-    executables = [e for e in network.executables if e.spent is not None]
-    circuits = [circuit for e in executables for circuit in e.physical]
-    cost = {name: meter[name] for name in ("forward_rows", "gradient_rows", "circuits", "shots")}
+    cost = vars(network.meter.copy())
     for name in ("pubs", "jobs", "qpu_seconds"):
-        cost[name] = sum(getattr(e.spent, name) for e in executables)
+        cost[name] = sum(getattr(e.spent, name) for e in network.executables if e.spent is not None)
+    return cost
+
+
+def _counted(estimator, work):
+    """Do the work of a copy; return what its network counted of it."""
+    before = _spent(estimator) if hasattr(estimator, "params_") else {}
+    work()
+    cost = {name: value - before.get(name, 0) for name, value in _spent(estimator).items()}
+    executables = [e for e in estimator._network().executables if e.spent is not None]
+    circuits = [circuit for e in executables for circuit in e.physical]
     return {
         **cost,
         "depth": max((c.depth() for c in circuits), default=None),

@@ -1,10 +1,14 @@
 """Costs that are told beforehand are those that are met."""
 
+import warnings
+
 import numpy as np
 import pytest
 
 from skqmu import QNNClassifier
-from skqmu.backends import AerBackend, RuntimeBackend
+from skqmu.backends import AerBackend, Budget, RuntimeBackend
+from skqmu.exceptions import UnlearningWarning
+from skqmu.unlearning import Composite, FineTune, GradientAscent, LabelComplement
 
 pytest.importorskip("qiskit_aer")
 
@@ -58,3 +62,83 @@ def test_a_prediction_is_estimated_and_not_counted_as_a_query():
     assert clf.query_report()["n_calls"] == 0
     with pytest.raises(ValueError, match="labels"):
         clf.estimate_cost(X)
+
+
+REFERENCE = {"X_reference": X[:6] + 0.5, "y_reference": Y[:6]}
+
+
+def deleted(clf, forget, strategy, **request):
+    """What a real deletion spent, by its log and by the executable."""
+    clf.fit(X, Y)
+    (executable,) = clf._network().executables
+    jobs, pubs = executable.spent.jobs, executable.spent.pubs
+    rows = {"index": forget}
+    if clf.store_data == "none":
+        stays = np.setdiff1d(np.arange(len(X)), forget)
+        rows = {"X_forget": X[forget], "y_forget": Y[forget]}
+        rows.update(X_retain=X[stays], y_retain=Y[stays])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnlearningWarning)
+        entry = clf.unlearn(**rows, strategy=strategy, **request).unlearning_log_[-1]
+    spent = {name: entry["cost"][name] + entry["measuring_cost"][name] for name in entry["cost"]}
+    return {**spent, "jobs": executable.spent.jobs - jobs, "pubs": executable.spent.pubs - pubs}
+
+
+@pytest.mark.parametrize("gradient", ["parameter_shift", "spsa"])
+@pytest.mark.parametrize(
+    ("strategy", "params"),
+    [
+        ("retrain", {}),
+        ("retrain", {"early_stopping": True}),
+        ("fine_tune", {"store_data": "none"}),
+        ("selective_dampening", {}),
+        (GradientAscent(max_iter=3, stop=None), {"batch_size": 8}),
+        (Composite([LabelComplement(max_iter=2, stop=None), FineTune(max_iter=2)]), {}),
+    ],
+    ids=str,
+)
+def test_the_estimate_of_a_deletion_of_known_length_is_what_it_spends(strategy, params, gradient):
+    clf = small(AerBackend(shots=16, gradient=gradient), **params)
+    before = dict(vars(clf))
+    forget = np.array([2, 5, 7])
+    cost = clf.estimate_cost(X, Y, method="unlearn", forget=forget, strategy=strategy)
+    assert vars(clf) == before
+    assert cost["circuits"] > 0
+    spent = deleted(clf, forget, strategy)
+    assert {name: cost[name] for name in spent} == spent
+
+
+@pytest.mark.parametrize("forget", [np.array([2, 5, 7]), Y == 1], ids=["rows", "class"])
+@pytest.mark.parametrize("rate", [1e-4, 0.05, 3.0])
+@pytest.mark.parametrize("kind", [GradientAscent, LabelComplement])
+def test_a_deletion_with_a_stop_rule_spends_no_more_than_was_told(kind, rate, forget):
+    clf = small(AerBackend(shots=16, gradient="spsa"))
+    strategy = kind(max_iter=4, learning_rate_init=rate)
+    request = {"strategy": strategy, **REFERENCE}
+    cost = clf.estimate_cost(X, Y, method="unlearn", forget=forget, **request)
+    spent = deleted(clf, np.arange(len(X))[forget], **request)
+    assert all(cost[name] >= value for name, value in spent.items())
+
+
+def test_an_estimate_is_taken_from_no_budget_and_touches_no_fitted_state():
+    clf = small(AerBackend(shots=16)).fit(X, Y)
+    params, log = clf.params_, clf.unlearning_log_
+    with Budget(shots=1).enforced():
+        clf.estimate_cost(X, Y)
+        clf.estimate_cost(X, Y, method="unlearn", forget=[0])
+    assert clf.params_ is params
+    assert clf.unlearning_log_ is log
+    assert clf.is_member(X[:1]).all()
+
+
+def test_a_deletion_is_estimated_with_its_rows_only():
+    clf = small(AerBackend(shots=16))
+    with pytest.raises(ValueError, match="rows of X to forget"):
+        clf.estimate_cost(X, Y, method="unlearn")
+    with pytest.raises(ValueError, match="method='unlearn'"):
+        clf.estimate_cost(X, Y, forget=[0])
+
+
+def test_a_prediction_is_estimated_before_there_is_a_model():
+    cost = small(AerBackend(shots=16)).estimate_cost(X, Y, method="predict")
+    assert (cost["circuits"], cost["shots"], cost["jobs"]) == (21, 21 * 16, 1)
