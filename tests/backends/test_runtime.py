@@ -12,11 +12,12 @@ import pytest
 from sklearn.base import clone
 
 from skqmu import QNNClassifier
-from skqmu.backends import AerBackend, RuntimeBackend, StatevectorBackend, _runtime
+from skqmu.backends import AerBackend, RuntimeBackend, StatevectorBackend, _runtime, _runtime_jobs
 from skqmu.backends import _retry as retry
 from skqmu.backends import _runtime_device as device
 from skqmu.circuits import Probabilities, build_circuit
 from skqmu.exceptions import BackendError, BackendTimeoutError, BudgetExceededError
+from skqmu.unlearning import SelectiveDampening
 
 pytest.importorskip("qiskit_aer")
 pytest.importorskip("qiskit_ibm_runtime")
@@ -273,3 +274,78 @@ def test_trained_here_predicts_there():
     exact = clf.predict_proba(X)
     there = clf.set_params(backend=RuntimeBackend("fake_manila", shots=2000)).predict_proba(X)
     assert 0 < np.abs(there - exact).max() < 0.3
+
+
+def compiled(**params):
+    qnn = build_circuit("angle", "strong", n_features=2, n_qubits=2, n_layers=1)
+    backend = RuntimeBackend("fake_manila", **{"shots": 4000, "seed": 0, **params})
+    executable = backend.compile(qnn.circuit, ["ZI", "XX"], inputs=qnn.inputs, weights=qnn.weights)
+    weights = np.linspace(-1, 1, len(qnn.weights))
+    return qnn, executable, weights
+
+
+def test_the_estimator_gives_what_the_sampler_gives_with_a_warning_on_fakes():
+    with pytest.warns(UserWarning, match="no effect on 'fake_manila'"):
+        _, estimator, weights = compiled(resilience=1)
+    _, sampler, _ = compiled()
+    rows = np.random.default_rng(1).normal(size=(3, 2))
+    values = estimator.expectations(rows, weights)
+    # Two samples of 4000 shots each: five standard errors of their difference at most.
+    np.testing.assert_allclose(
+        values, sampler.expectations(rows, weights), atol=5 * np.sqrt(2 / 4000)
+    )
+    assert not np.allclose(values, sampler.twin.expectations(rows, weights), atol=1e-6)
+    # One PUB with all observables, counted in as many settings as it is measured in.
+    assert (estimator.spent.jobs, estimator.spent.pubs, estimator.spent.circuits) == (1, 1, 6)
+    # The Estimator adds the measurements itself: its circuit is timed without them.
+    assert estimator.spent.qpu_seconds == pytest.approx(sampler.spent.qpu_seconds, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({"resilience": {"zne_mitigatoin": True}}, "zne_mitigatoin"),
+        ({"dynamical_decoupling": {"sequence": "XY4"}}, "dynamical_decoupling.sequence="),
+        ({"dynamical_decoupling": "XYZ4"}, "'XYZ4'"),
+        ({"twirling": {"enable_gate": True}}, "twirling.enable_gate="),
+    ],
+    ids=str,
+)
+def test_an_option_that_the_runtime_does_not_have_is_named(params, told):
+    with pytest.raises(ValueError, match="does not take the option") as caught:
+        compiled(**params)
+    assert told in str(caught.value)
+
+
+def test_a_job_under_way_is_waited_for_and_not_sent_again(monkeypatch, tmp_path):
+    clf = model(max_iter=1, checkpoint_dir=str(tmp_path), timeout=1e-9)
+    sent, submit = {}, _runtime._RuntimeExecutable.submit
+
+    def submitted(executable, *args):
+        job = submit(executable, *args)
+        sent[job.job_id()] = job
+        return job
+
+    monkeypatch.setattr(_runtime._RuntimeExecutable, "submit", submitted)
+    monkeypatch.setattr(_runtime_jobs, "retrieve_job", lambda device, job_id: sent.get(job_id))
+    with pytest.raises(BackendTimeoutError, match="run the same program again"):
+        clf.fit(X, Y)
+    assert len(sent) == 1
+    clf.set_params(backend__timeout=None).fit(X, Y)
+    assert len(sent) == 2  # the values; then the gradient's shifts
+    np.testing.assert_array_equal(clf.params_, model(max_iter=1).fit(X, Y).params_)
+
+
+@pytest.mark.parametrize(
+    "backend",
+    [AerBackend(shots=16), AerBackend(noise="depolarizing:0.02"), RuntimeBackend("fake_manila")],
+    ids=["sampled", "noisy", "device"],
+)
+def test_quantum_fisher_information_is_refused_where_the_state_is_not_at_hand(backend):
+    clf = QNNClassifier(n_qubits=2, n_layers=1, max_iter=2, random_state=0).fit(X, Y)
+    params = clf.params_
+    clf.set_params(backend=backend)
+    with pytest.raises(BackendError, match="importance='fisher'"):
+        clf.unlearn(X[:1], strategy=SelectiveDampening(importance="qfi"))
+    assert clf.params_ is params
+    assert clf.is_member(X[:1]).all()
