@@ -35,7 +35,7 @@ _WHY = (
 
 
 def write_page(folder):
-    """Write ``study_h.html`` from all JSON files of a folder; returns its path."""
+    """Write ``study_h.html`` and two plots from all JSON files of a folder; returns its path."""
     groups = defaultdict(list)
     for path in sorted(folder.glob("*.json")):
         result = json.loads(path.read_text(encoding="utf-8"))
@@ -58,6 +58,7 @@ def write_page(folder):
                 parts.append(_uqi_plot(setting, results, scenario, published))
             parts.append(_published_table(setting, results, scenario, published))
             parts.append(_sound_table(results, scenario))
+    _readme_plots(folder, {s: results for s, results in groups.items() if s.is_base}, published)
     return save(folder / "study_h.html", "Study H: published, reproduced, and sound", parts)
 
 
@@ -169,21 +170,61 @@ def _varied(groups, dataset):
     ]
 
 
+def _readme_plots(folder, groups, published):
+    """``uqi.svg`` (published beside ours) and ``sound.svg`` (near retraining or not)."""
+    from matplotlib.figure import Figure
+
+    settings = sorted((s for s in groups if not s.quick), key=lambda s: DATASETS.index(s.dataset))
+    if not settings:
+        return
+    size = (4.2 * len(settings), 3.4)
+    reproduced, sound = Figure(figsize=size), Figure(figsize=size)
+    for number, setting in enumerate(settings):
+        results = groups[setting]
+        axes = reproduced.add_subplot(1, len(settings), number + 1)
+        _draw_uqi(axes, setting, results, "fullclass", published)
+        axes.set_title(f"{setting.dataset}, {len(results)} seed(s)", fontsize=9)
+        _draw_sound(sound.add_subplot(1, len(settings), number + 1), setting, results)
+    for name, figure in (("uqi", reproduced), ("sound", sound)):
+        figure.tight_layout()
+        (folder / f"{name}.svg").write_text(drawn(figure), encoding="utf-8")
+
+
+def _draw_sound(axes, setting, results):
+    """Distance to the oracles: accuracy that was lost, and KL on the forgotten rows."""
+    oracles = results[0]["oracles"]["fullclass"]
+    band = max(row["kl_forget"] for row in oracles)
+    for name, rows in _rows(results, "fullclass", "sound").items():
+        lost = _mean(oracles, "acc_test_kept") - _mean(rows, "acc_test_kept")
+        place = (lost, _mean(rows, "kl_forget") / band)
+        forgot = _mean(rows, "acc_forget") <= 0.01
+        axes.plot(*place, "o" if forgot else "x", color="C0" if forgot else "0.5", ms=4)
+        axes.annotate(name, place, fontsize=6, xytext=(2, 2), textcoords="offset points")
+    axes.axhline(1, color="0.7", lw=0.8)
+    axes.axvspan(-0.01, 0.01, color="0.9")
+    axes.set_xlabel("test accuracy lost against retraining")
+    axes.set_ylabel("KL to retraining / its own spread")
+    axes.set_title(f"{setting.dataset} (x: still knows the class)", fontsize=9)
+
+
 def _uqi_plot(setting, results, scenario, published):
     from matplotlib.figure import Figure
 
-    rows = _rows(results, scenario, "published")
     figure = Figure(figsize=(9, 3))
-    axes = figure.add_subplot()
+    _draw_uqi(figure.add_subplot(), setting, results, scenario, published)
+    return drawn(figure)
+
+
+def _draw_uqi(axes, setting, results, scenario, published):
+    rows = _rows(results, scenario, "published")
     for place, (method, found) in enumerate(rows.items()):
         values = [row["uqi"] for row in found]
         axes.plot([place + 0.1] * len(values), values, "o", color="C0", ms=3, alpha=0.6)
         axes.plot(place - 0.1, float(published[setting.dataset, scenario, method]["UQI"]), "kx")
-    axes.set_xticks(range(len(rows)), rows, rotation=30, ha="right")
+    axes.set_xticks(range(len(rows)), rows, rotation=40, ha="right", fontsize=7)
     axes.axhline(0, color="0.7", lw=0.8)
     axes.set_ylabel("UQI")
     axes.set_title("x: published, one run; dots: ours, one a seed", fontsize=9)
-    return drawn(figure)
 
 
 def _mean(rows, name):
