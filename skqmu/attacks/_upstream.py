@@ -92,7 +92,8 @@ class UpstreamAttack(Attack):
     >>> from sklearn.pipeline import make_pipeline
     >>> from skqmu.attacks import UpstreamAttack
     >>> X, y = load_digits(return_X_y=True)
-    >>> X, y, members = X[:200], y[:200], [True, False] * 100
+    >>> order = y[:200].argsort()  # every other row of each class is a member
+    >>> X, y, members = X[order], y[order], [True, False] * 100
     >>> target = make_pipeline(PCA(30), LogisticRegression(max_iter=2000)).fit(X[::2], y[::2])
     >>> attack = UpstreamAttack(target, n_shadows=32, random_state=0).fit(X, y)
     >>> result = attack.evaluate(X, y, members, fprs=(0.1,))
