@@ -12,7 +12,8 @@ from ..circuits import (
     encodings,
     entanglements,
 )
-from ..network import Network, QuantumLayer
+from ..network import Network, QiskitMLLayer, QuantumLayer
+from ..network._qiskit_ml import check_neural_network
 from ._base import BaseUnlearningClassifier
 from ._layer_specs import (
     FRONT_ENDS,
@@ -62,10 +63,14 @@ class HybridQNNClassifier(NamedWeightsMixin, BaseUnlearningClassifier):
         Layers between the circuit and the last dense layer, in order: an integer is a dense
         layer of that width, a string ``"batch_norm"``, ``"dropout:RATE"``, or an activation
         (``"relu"``, ``"leaky_relu"``, ``"elu"``, ``"tanh"``, ``"pi_tanh"``, ``"sigmoid"``).
-    core : {"quantum", "dense"}, default="quantum"
+    core : {"quantum", "dense"} or NeuralNetwork, default="quantum"
         ``"dense"``: the classical twin. Two dense layers with about as many parameters
         (and a tanh) take the circuit's place, so that no claim about a circuit stands
-        without its control.
+        without its control. An `EstimatorQNN`, `SamplerQNN` or other network of
+        qiskit-machine-learning: it is the circuit, with its own primitive and gradient (see
+        :class:`skqmu.network.QiskitMLLayer`); `encoding` to `backend` are then not used, its
+        initial weights are drawn here, and `estimate_cost` is not to be had. To be pickled, a
+        `SamplerQNN` needs a named function, such as ``interpret=int``.
     encoding : {"angle", "angle_xyz", "iqp", "amplitude"} or QuantumCircuit, default="angle"
         See :func:`skqmu.circuits.build_circuit`.
     ansatz : {"strong", "rotations_cz", "real_amplitudes", "efficient_su2"} or \
@@ -148,7 +153,7 @@ QuantumCircuit, default="rotations_cz"
         "image_shape": [list, tuple, None],
         "dtype": [StrOptions({"float32", "float64"})],
         "head_layers": [list, tuple],
-        "core": [StrOptions({"quantum", "dense"})],
+        "core": [StrOptions({"quantum", "dense"}), HasMethods(["forward", "backward"])],
         "encoding": [StrOptions(set(encodings())), _CIRCUIT],
         "ansatz": [StrOptions(set(ansatze())), _CIRCUIT],
         "n_qubits": [Interval(Integral, 1, None, closed="left"), None],
@@ -259,7 +264,8 @@ QuantumCircuit, default="rotations_cz"
             "image_shape": image_shape_for(self.front_end, self.image_shape, n_features),
             "dtype": self.dtype,
             "head_layers": tuple(self.head_layers),
-            "core": self.core,
+            # Shallow: a network of qiskit may hold an open session.
+            "core": copy.copy(self.core),
             "encoding": self.encoding,
             "ansatz": self.ansatz,
             "n_qubits": n_qubits,
@@ -268,10 +274,13 @@ QuantumCircuit, default="rotations_cz"
             "reuploading": self.reuploading,
             "observables": self.observables,
             "n_circuit_inputs": self._n_circuit_inputs(n_features, n_qubits),
-            "angles": not (isinstance(self.encoding, str) and self.encoding == "amplitude"),
+            "angles": not isinstance(self.core, str)
+            or not (isinstance(self.encoding, str) and self.encoding == "amplitude"),
         }
 
     def _n_qubits_for(self, n_features):
+        if not isinstance(self.core, str):
+            return getattr(self.core, "num_virtual_qubits", None)
         if self.n_qubits is not None:
             return self.n_qubits
         for circuit in (self.encoding, self.ansatz):
@@ -288,12 +297,16 @@ QuantumCircuit, default="rotations_cz"
     def _n_circuit_inputs(self, n_features, n_qubits):
         if isinstance(self.front_end, str) and self.front_end == "none":
             return n_features
+        if not isinstance(self.core, str):
+            return self.core.num_inputs
         if not isinstance(self.encoding, str):
             return self.encoding.num_parameters
         return 2**n_qubits if self.encoding == "amplitude" else n_qubits
 
     def _check_parameters(self):
         super()._check_parameters()
+        if not isinstance(self.core, str):
+            check_neural_network(self.core, "core")
         if len(self.front_layers) and self.front_end != "dense":
             raise ValueError(
                 f"front_layers={self.front_layers!r} belongs to front_end='dense'; this classifier "
@@ -308,6 +321,8 @@ QuantumCircuit, default="rotations_cz"
     def _build_network(self, structure, n_features, n_classes, backend):
         n_inputs = structure["n_circuit_inputs"]
         front = front_layers(structure, n_features)
+        if not isinstance(structure["core"], str):
+            return self._around(structure, front, n_classes)
         observables = _resolve_observables(structure["observables"], structure["n_qubits"])
         qnn = build_circuit(
             structure["encoding"],
@@ -331,6 +346,32 @@ QuantumCircuit, default="rotations_cz"
         items = (*structure["head_layers"], n_classes)
         head, _ = classical_layers(items, "head", len(observables))
         return Network([*front, *core, *head])
+
+    def _around(self, structure, front, n_classes):
+        """Network with a circuit of qiskit-machine-learning in the middle."""
+        core = QiskitMLLayer(structure["core"])
+        if core.n_inputs != structure["n_circuit_inputs"]:
+            raise ValueError(
+                f"core takes {core.n_inputs} inputs and the rows of X have "
+                f"{structure['n_circuit_inputs']} features; use front_end='dense', or as many "
+                "features."
+            )
+        items = (*structure["head_layers"], n_classes)
+        return Network([*front, core, *classical_layers(items, "head", core.n_outputs)[0]])
+
+    def _unrun(self):
+        if not isinstance(self.core, str):
+            raise ValueError(
+                "estimate_cost counts circuits of this package; with a core of "
+                "qiskit-machine-learning, fit a few rows and read fit_cost_."
+            )
+        return super()._unrun()
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        if not isinstance(self.core, str):
+            tags.non_deterministic = getattr(self.core, "default_precision", 1.0) != 0
+        return tags
 
     @property
     def buffers_(self):

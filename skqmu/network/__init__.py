@@ -7,6 +7,7 @@ from ._layers import Dense, Layer, OneVsRest, QuantumLayer
 from ._losses import cross_entropy, cross_entropy_gradient, entropy, log_softmax, softmax
 from ._network import Meter, Network
 from ._parameters import ParameterLayout
+from ._qiskit_ml import QiskitMLLayer
 from ._torch import TorchLayer
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Network",
     "OneVsRest",
     "ParameterLayout",
+    "QiskitMLLayer",
     "QuantumLayer",
     "TorchLayer",
     "activations",

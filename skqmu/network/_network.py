@@ -6,6 +6,7 @@ import numpy as np
 
 from ._layers import QuantumLayer
 from ._parameters import ParameterLayout
+from ._qiskit_ml import QiskitMLLayer
 
 __all__ = ["Meter", "Network"]
 
@@ -305,7 +306,10 @@ class Network:
         counted = [e.spent for e in self.executables if e.spent is not None]
         if not gradient:
             self.meter.circuits += n_rows * (len(self.executables) - len(counted))
+        # A primitive of a qiskit-machine-learning network counts circuits, not shots.
+        foreign = sum(la.circuits for la in self.layers if isinstance(la, QiskitMLLayer))
         for name, settled in self._settled.items():
             total = sum(getattr(spent, name) for spent in counted)
+            total += foreign if name == "circuits" else 0
             setattr(self.meter, name, getattr(self.meter, name) + total - settled)
             self._settled[name] = total
