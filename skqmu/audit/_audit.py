@@ -1,5 +1,6 @@
 """`audit`: one call from a classifier and a deletion request to a report."""
 
+from skqmu.audit._cost import audit_cost
 from skqmu.audit._plan import make_plan
 from skqmu.audit._run import AuditRun
 
@@ -85,7 +86,10 @@ def audit(
     verbose : int, default=0
         Above 0, one line for each finished piece of work on the error stream.
     dry_run : bool, default=False
-        Check everything, train nothing, and return how many models would be trained.
+        Check everything, train nothing, and return how many models would be trained; with
+        a classifier that has ``estimate_cost`` (not in a pipeline) also, as ``"cost"``, what
+        that takes at most in circuits, shots, pubs, jobs and qpu_seconds, by purpose and in
+        total.
 
     Returns
     -------
@@ -140,7 +144,8 @@ def audit(
         title=title,
     )
     if dry_run:
-        return plan.steps()
+        cost = audit_cost(plan)
+        return {**plan.steps(), **({} if cost is None else {"cost": cost})}
     run = AuditRun(plan, _lines if verbose else None)
     try:
         return run.run()

@@ -77,6 +77,11 @@ class PaddedClassifier(ClassifierMixin, BaseEstimator):
         return self.classes
 
     @property
+    def estimator_(self):
+        """The classifier, where whoever looks for a model's parts looks for it."""
+        return self.estimator
+
+    @property
     def n_features_in_(self):
         """Width of a row."""
         return self.estimator.n_features_in_

@@ -35,6 +35,7 @@ def as_page(data):
         seconds=words.seconds,
         count=words.count,
         band=words.band,
+        auc=words.auc_words,
     )
     return environment.get_template("report.html.j2").render(
         data=data,
@@ -67,6 +68,8 @@ def _view(scenario, k):
         "worked": worked,
         "oracles": oracles,
         "spread": spread,
+        "upstream": list(models[0].get("upstream", {})),
+        "upstream_attacker": words.UPSTREAM_ATTACKER,
         "remarks": _remarks(shown),
         "parts": list(worked[0]["accuracy"]),
         "attacks": list(worked[0]["attacks"]),

@@ -22,8 +22,11 @@ class AuditReport:
         Plain JSON values in the format ``skqmu.audit/1``: ``settings``, ``notes``,
         ``versions`` and ``scenarios``; each scenario has ``models`` (the original, the
         oracles and the mechanisms) with accuracies, losses, divergences to the oracles,
-        attack results, gaps to retraining, cost and a verdict. No row and no label of the
-        data is in it.
+        attack results, gaps to retraining, cost and a verdict. Where a pipeline was audited,
+        each model also has ``upstream``: for each fitted step the result of
+        :class:`skqmu.attacks.UpstreamAttack`, or ``{"error": why not}``; the scenario's
+        ``upstream_threat_models`` say who can make it. No row and no label of the data is
+        in it.
 
     Attributes
     ----------

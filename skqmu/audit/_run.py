@@ -10,6 +10,7 @@ from skqmu.audit._attacks import needs_shadows
 from skqmu.audit._measure import Judge, without
 from skqmu.audit._models import can_unlearn, fit_model, unlearn_copy
 from skqmu.audit._report import AuditReport, describe, json_values
+from skqmu.audit._upstream import StepsJudge
 from skqmu.audit._verdict import verdict
 
 __all__ = ["AuditRun"]
@@ -118,12 +119,14 @@ class AuditRun:
         classes = models[0].estimator.classes_
         seed = int(self._attack_seed.generate_state(1)[0])
         judge = Judge(data, scenario, classes, plan.attacks, pool, plan.level, seed)
+        steps_judge = StepsJudge(data, scenario, plan.level, seed, plan.n_jobs)
         stage = f"{scenario.name}: attacks"
-        observations = []
+        observations, upstream = [], []
         self.listener(stage, 0, len(models))
         for done, model in enumerate(models, start=1):
             failed = model.estimator is None
             observations.append(None if failed else judge.observe(model.estimator))
+            upstream.append({} if failed else steps_judge.measure(model.estimator))
             self.listener(stage, done, len(models))
         oracles = [
             seen for seen, model in zip(observations, models, strict=True) if model.role == "oracle"
@@ -143,6 +146,10 @@ class AuditRun:
         facts["models"] = [
             self._entry(judge, facts, *row, oracles, observations[0]) for row in rows
         ]
+        if upstream[0]:
+            facts["upstream_threat_models"] = steps_judge.threat_models
+            for entry, found in zip(facts["models"], upstream, strict=True):
+                entry["upstream"] = found
         return facts
 
     def _entry(self, judge, facts, model, seen, oracles, original):

@@ -3,13 +3,16 @@
 import io
 
 from skqmu.audit._words import (
+    UPSTREAM_ATTACKER,
     attack_words,
+    auc_words,
     band,
     divergence,
     model_words,
     number,
     oracle_band,
     seconds,
+    upstream_band,
 )
 
 __all__ = ["as_text", "renderable"]
@@ -76,6 +79,10 @@ def _tables(scenario, settings):
     yield _table(title, knows, scenario, _known, _known_by_oracles)
     attacks = [f"AUC of attack\n{name.replace('_', ' ')}" for name in settings["attacks"]]
     yield _table(None, attacks, scenario, _told, _told_by_oracles)
+    steps = scenario["models"][0].get("upstream")
+    if steps:
+        columns = [f"AUC of step\n{name}" for name in steps]
+        yield _table(None, columns, scenario, _left_upstream, _upstream_of_oracles)
 
 
 def _table(title, columns, scenario, row, oracle_row):
@@ -120,13 +127,22 @@ def _known_by_oracles(oracles):
 
 def _told(model):
     for result in model["attacks"].values():
-        low, high = result["auc_interval"]
-        yield f"{result['auc']:.2f} {low:.2f}–{high:.2f}"
+        yield auc_words(result)
 
 
 def _told_by_oracles(oracles):
     for name in oracles[0]["attacks"]:
         yield band(oracle_band(oracles, lambda model, name=name: model["attacks"][name]["auc"]), 2)
+
+
+def _left_upstream(model):
+    for result in model["upstream"].values():
+        yield auc_words(result)
+
+
+def _upstream_of_oracles(oracles):
+    for name in oracles[0]["upstream"]:
+        yield band(upstream_band(oracles, name), 2)
 
 
 def _verdicts(scenario):
@@ -145,3 +161,5 @@ def _verdicts(scenario):
         yield Text(f"note: {note}", style="dim")
     weakest = [attack_words(name) for name in scenario["threat_models"]]
     yield Padding(Text(f"attacks: {', '.join(weakest)}", style="dim"), 0)
+    if scenario["models"][0].get("upstream"):
+        yield Text(f"steps: {UPSTREAM_ATTACKER}", style="dim")

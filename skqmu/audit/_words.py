@@ -1,7 +1,9 @@
 """How numbers and names are written, the same in the terminal and on the page."""
 
 __all__ = [
+    "UPSTREAM_ATTACKER",
     "attack_words",
+    "auc_words",
     "band",
     "count",
     "divergence",
@@ -9,6 +11,7 @@ __all__ = [
     "number",
     "oracle_band",
     "seconds",
+    "upstream_band",
 ]
 
 ATTACK_WORDS = {
@@ -30,6 +33,10 @@ MODEL_WORDS = {
     "label_complement": "label complement",
 }
 DASH = "–"
+#: who can attack a pipeline's steps
+UPSTREAM_ATTACKER = (
+    "their attacker HOLDS the fitted steps, knows their settings, and sees raw rows."
+)
 
 
 def attack_words(name):
@@ -59,6 +66,25 @@ def oracle_band(models, read):
     values = [read(model) for model in models if model["role"] == "oracle"]
     values = [value for value in values if value is not None]
     return (min(values), max(values)) if values else None
+
+
+def auc_words(result):
+    """Return an attack's AUC with its interval; a dash where it could not be made."""
+    if "error" in result:
+        return DASH
+    low, high = result["auc_interval"]
+    return f"{result['auc']:.2f} {low:.2f}–{high:.2f}"
+
+
+def upstream_band(models, step):
+    """Return the oracles' smallest and largest AUC of the attack on a step, or None.
+
+    Parameters
+    ----------
+    models : list of dict
+    step : str
+    """
+    return oracle_band(models, lambda model: model.get("upstream", {}).get(step, {}).get("auc"))
 
 
 def divergence(model, part="test"):

@@ -1,0 +1,68 @@
+"""What an audit would spend on circuits, from the classifier's own `estimate_cost`."""
+
+import numpy as np
+
+from skqmu.audit._attacks import needs_shadows
+from skqmu.audit._models import can_unlearn
+
+__all__ = ["audit_cost"]
+
+_SUMMED = ("circuits", "shots", "pubs", "jobs", "qpu_seconds")
+
+
+def audit_cost(plan):
+    """Return ``{purpose: {"circuits": ..., "shots": ..., ...}}`` with a ``"total"``.
+
+    Parameters
+    ----------
+    plan : Plan
+
+    Returns
+    -------
+    dict or None
+        None where the classifier has no ``estimate_cost``.
+    """
+    estimate = getattr(plan.estimator, "estimate_cost", None)
+    if estimate is None:
+        return None
+    data = plan.data
+    X, y = np.concatenate([data.X, data.X_test]), np.concatenate([data.y, data.y_test])
+    everything = estimate(X, y, method="predict")
+    parts = {"original": [(1, estimate(data.X, data.y))], "oracles": [], "mechanism runs": []}
+    parts["shadows"], parts["queries"] = [], []
+    if needs_shadows(plan.attacks):
+        # Shadows come in pairs that halve the rows; these halves stand for those to be drawn.
+        halves = [estimate(X[k::2], y[k::2]) for k in (0, 1)]
+        parts["shadows"] += [(plan.n_shadows // 2, cost) for cost in halves]
+        parts["queries"].append((plan.n_shadows, everything))
+    n_models = 1 + plan.n_oracles + len(plan.mechanisms)
+    # Each model is asked about all rows once; RMIA compares with the shadows' rows again.
+    n_asked = n_models * (1 + sum(name.startswith("rmia") for name in plan.attacks))
+    reference = {}
+    if len(data.y_reference):
+        reference = {"X_reference": data.X_reference, "y_reference": data.y_reference}
+    for scenario in plan.scenarios:
+        stays = ~scenario.forget
+        retrained = estimate(data.X[stays], data.y[stays])
+        parts["oracles"].append((plan.n_oracles, retrained))
+        for strategy in plan.mechanisms.values():
+            cost = retrained
+            if can_unlearn(plan.estimator):
+                cost = estimate(
+                    data.X,
+                    data.y,
+                    method="unlearn",
+                    forget=np.flatnonzero(scenario.forget),
+                    strategy=None if strategy == "default" else strategy,
+                    **reference,
+                )
+            parts["mechanism runs"].append((1, cost))
+        asked = np.concatenate([scenario.members, len(data.y) + scenario.nonmembers])
+        attacked = estimate(X[asked], y[asked], method="predict")
+        parts["queries"] += [(n_asked, everything), (n_models * len(plan.attacks), attacked)]
+    costs = {
+        purpose: {name: sum(n * cost[name] for n, cost in part) for name in _SUMMED}
+        for purpose, part in parts.items()
+    }
+    costs["total"] = {name: sum(cost[name] for cost in costs.values()) for name in _SUMMED}
+    return costs

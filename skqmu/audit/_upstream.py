@@ -1,0 +1,81 @@
+"""What the fitted steps before a classifier tell of the forgotten rows, beside the model."""
+
+import warnings
+
+import joblib
+import numpy as np
+
+from skqmu.attacks import UpstreamAttack, upstream_steps
+from skqmu.exceptions import ResolutionWarning, ShadowFitError
+from skqmu.metrics import membership_result
+
+__all__ = ["StepsJudge"]
+
+# refits of each step: few, for they come on top of everything else that an audit does
+_REFITS = 32
+_FPRS = (0.1, 0.01)
+
+
+class StepsJudge:
+    """Attacks each fitted step of a model's pipeline on one scenario.
+
+    Parameters
+    ----------
+    data : Data
+    scenario : Scenario
+    level : float
+    seed : int
+        The same for every model: equal steps get equal results.
+    n_jobs : int or None
+
+    Attributes
+    ----------
+    threat_models : dict of str to dict
+        For each step who can make this attack.
+    """
+
+    def __init__(self, data, scenario, level, seed, n_jobs):
+        self._pool = (
+            np.concatenate([data.X, data.X_test]),
+            np.concatenate([data.y, data.y_test]),
+        )
+        self._members = scenario.members
+        self._nonmembers = len(data.y) + scenario.nonmembers
+        self._level = level
+        self._options = {"n_shadows": _REFITS, "random_state": seed, "n_jobs": n_jobs}
+        self._known = {}
+        self.threat_models = {}
+
+    def measure(self, model):
+        """Return for each step the result of the attack, or ``{"error": why not}``.
+
+        Parameters
+        ----------
+        model : fitted classifier
+
+        Returns
+        -------
+        dict of str to dict
+            Empty where no step was fitted on training rows.
+        """
+        steps = upstream_steps(model, self._pool[0])
+        # a mechanism that leaves the steps alone is not attacked a second time
+        key = joblib.hash([(step.name, step.transformer) for step in steps])
+        if key not in self._known:
+            self._known[key] = {step.name: self._attack(model, step.name) for step in steps}
+        return self._known[key]
+
+    def _attack(self, model, step):
+        try:
+            attack = UpstreamAttack(model, step=step, **self._options).fit(*self._pool)
+        except ShadowFitError as error:
+            return {"error": str(error)}
+        X, y = self._pool
+        scores = [
+            attack.decision_function(X[at], y[at]) for at in (self._members, self._nonmembers)
+        ]
+        self.threat_models.setdefault(step, attack.threat_model_.to_dict())
+        with warnings.catch_warnings():
+            # what few rows leave unresolved is None in the report
+            warnings.simplefilter("ignore", ResolutionWarning)
+            return membership_result(*scores, level=self._level, fprs=_FPRS).to_dict()

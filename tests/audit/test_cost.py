@@ -1,0 +1,41 @@
+"""A dry run tells what the audit then spends."""
+
+import numpy as np
+import pytest
+
+from skqmu import QNNClassifier
+from skqmu.audit import audit
+from skqmu.backends import AerBackend
+from skqmu.backends._primitive import Spent
+from skqmu.unlearning import FineTune
+
+pytest.importorskip("qiskit_aer")
+
+
+@pytest.mark.parametrize(
+    "attacks", ["loss", ("confidence", "lira"), ("rmia", "shadow_model", "qnn_output")], ids=str
+)
+def test_the_circuits_that_a_dry_run_tells_are_those_that_the_audit_runs(monkeypatch, attacks):
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    y = np.arange(40) % 2
+    clf = QNNClassifier(
+        n_qubits=2, n_layers=1, max_iter=2, tol=0.0,
+        backend=AerBackend(shots=16, gradient="spsa"),
+    )  # fmt: skip
+    options = {
+        "forget": "fraction:0.2", "attacks": attacks, "n_oracles": 2, "n_shadows": 4,
+        "mechanisms": ["retrain", FineTune(max_iter=2)], "random_state": 0,
+    }  # fmt: skip
+    costs = audit(clf, X, y, dry_run=True, **options)["cost"]
+    spent, add = dict.fromkeys(costs["total"], 0), Spent.add
+
+    def added(self, **amounts):
+        add(self, **amounts)
+        for name, amount in amounts.items():
+            spent[name] += amount
+
+    monkeypatch.setattr(Spent, "add", added)
+    audit(clf, X, y, **options)
+    assert spent == costs["total"]
+    for name in spent:
+        assert sum(cost[name] for part, cost in costs.items() if part != "total") == spent[name]
