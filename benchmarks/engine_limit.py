@@ -27,7 +27,7 @@ import numpy as np
 from skqmu.backends import StatevectorBackend
 from skqmu.backends._threads import limit_blas_threads
 from skqmu.circuits import build_circuit, z_observables
-from skqmu.circuits._program import BlockOp, JoinOp
+from skqmu.circuits.lowering import BlockOp, JoinOp
 
 HERE = Path(__file__).resolve().parent
 

@@ -22,22 +22,23 @@ def run_audit(arguments):
     mechanisms = _mechanisms(arguments)
     if mechanisms is None:
         return 0
-    from skqmu.audit._run import AuditRun
-
-    plan = _plan(arguments, mechanisms)
+    request = _request(arguments, mechanisms)
+    plan = _checked(request)
     if arguments.dry_run:
-        for name, number in plan.steps().items():
+        for name, number in plan.items():
             print(f"{name}: {number}")
         return 0
+    from skqmu.audit import audit
+
     folder = _folder(arguments)
     with progress(arguments.quiet) as listener:
-        run = AuditRun(plan, listener)
         try:
-            run.run()
-        except KeyboardInterrupt:
-            _write(run.report, folder, arguments.quiet)
+            report = audit(**request, verbose=listener)
+        except KeyboardInterrupt as interrupt:
+            if hasattr(interrupt, "report"):
+                _write(interrupt.report, folder, arguments.quiet)
             raise
-    _write(run.report, folder, arguments.quiet)
+    _write(report, folder, arguments.quiet)
     return 0
 
 
@@ -75,8 +76,8 @@ def _mechanisms(arguments):
         raise UsageError(error) from error
 
 
-def _plan(arguments, mechanisms):
-    from skqmu.audit._plan import make_plan
+def _request(arguments, mechanisms):
+    """Return what :func:`skqmu.audit` is to be called with."""
     from skqmu.datasets import load
 
     data = load(arguments.dataset)
@@ -84,25 +85,29 @@ def _plan(arguments, mechanisms):
     if forget is None:
         # without one of two classes nothing would be left to classify
         forget = [text for text in DEFAULT_FORGET if text[:5] != "class" or data.y.max() > 1]
+    return {
+        "estimator": default_model(data.X.shape[1]),
+        "X": data.X,
+        "y": data.y,
+        "forget": forget,
+        "mechanisms": mechanisms,
+        "attacks": tuple(arguments.attack or DEFAULT_ATTACKS),
+        "n_shadows": arguments.shadows,
+        "n_oracles": arguments.oracles,
+        "test_size": arguments.test_size,
+        "n_jobs": arguments.n_jobs,
+        "random_state": arguments.seed,
+        "level": arguments.level,
+        "title": data.name,
+    }
+
+
+def _checked(request):
+    """Return how many models a request would train; what is wrong with it is a usage error."""
+    from skqmu.audit import audit
+
     try:
-        return make_plan(
-            default_model(data.X.shape[1]),
-            data.X,
-            data.y,
-            forget=forget,
-            X_test=None,
-            y_test=None,
-            mechanisms=mechanisms,
-            attacks=tuple(arguments.attack or DEFAULT_ATTACKS),
-            n_shadows=arguments.shadows,
-            n_oracles=arguments.oracles,
-            test_size=arguments.test_size,
-            reference_size="auto",
-            n_jobs=arguments.n_jobs,
-            random_state=arguments.seed,
-            level=arguments.level,
-            title=data.name,
-        )
+        return audit(**request, dry_run=True)
     except ValueError as error:
         raise UsageError(error) from error
 

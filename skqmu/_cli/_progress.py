@@ -9,7 +9,7 @@ __all__ = ["progress"]
 
 @contextlib.contextmanager
 def progress(quiet):
-    """Yield a listener for :class:`skqmu.audit._run.AuditRun`."""
+    """Yield a listener for :func:`skqmu.audit`'s ``verbose=``."""
     if quiet:
         yield lambda stage, done, total: None
         return

@@ -7,7 +7,7 @@ from skqmu.attacks import (
     ShadowModelAttack,
     ThresholdAttack,
 )
-from skqmu.attacks._outputs import SIGNALS
+from skqmu.attacks.tools import SIGNALS
 
 __all__ = ["ATTACKS", "fit_attack", "needs_shadows"]
 

@@ -83,8 +83,9 @@ def audit(
         Of all intervals.
     title : str or None, default=None
         Names the data in the report.
-    verbose : int, default=0
-        Above 0, one line for each finished piece of work on the error stream.
+    verbose : int or callable, default=0
+        Above 0, one line for each finished piece of work on the error stream. A callable is
+        told instead: ``verbose(stage, done, total)``.
     dry_run : bool, default=False
         Check everything, train nothing, and return how many models would be trained; with
         a classifier that has ``estimate_cost`` (not in a pipeline) also, as ``"cost"``, what
@@ -146,7 +147,8 @@ def audit(
     if dry_run:
         cost = audit_cost(plan)
         return {**plan.steps(), **({} if cost is None else {"cost": cost})}
-    run = AuditRun(plan, _lines if verbose else None)
+    listener = verbose if callable(verbose) else _lines if verbose else None
+    run = AuditRun(plan, listener)
     try:
         return run.run()
     except KeyboardInterrupt as interrupt:

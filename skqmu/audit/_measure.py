@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skqmu.attacks._outputs import (
+from skqmu.attacks.tools import (
     PROBABILITY_EPS,
     cross_entropy,
     encode_labels,
@@ -19,10 +19,10 @@ from skqmu.metrics import (
     accuracy_interval,
     forgetting_result,
     gap_interval,
+    kl_per_record,
     membership_result,
     oracle_equivalence,
 )
-from skqmu.metrics._divergence import kl_per_record
 
 __all__ = ["Judge", "Observation", "without"]
 
@@ -255,7 +255,7 @@ class Judge:
 
     def _mean_divergence(self, observation, oracles, name):
         rows = self.rows[name]
-        each = [kl_per_record(observation, oracle, rows, self.kept) for oracle in oracles]
+        each = [kl_per_record(observation, oracle, rows, retained=self.kept) for oracle in oracles]
         return np.mean(each, axis=0)
 
     def _result(self, observation, name):

@@ -10,8 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.pipeline import Pipeline
 
-from skqmu.attacks._estimators import shadow_template, with_seed
-from skqmu.attacks._outputs import align_columns
+from skqmu.attacks.tools import align_columns, shadow_template, with_seed
 from skqmu.exceptions import UnlearningError
 
 __all__ = ["Model", "can_unlearn", "fit_model", "strategy_label", "takes_strategy", "unlearn_copy"]

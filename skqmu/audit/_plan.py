@@ -9,7 +9,7 @@ from sklearn.utils import check_X_y
 from sklearn.utils.multiclass import check_classification_targets
 
 from skqmu._validation import check_choice
-from skqmu.attacks._estimators import entropy_from, shadow_template
+from skqmu.attacks.tools import entropy_from, shadow_template
 from skqmu.audit._attacks import ATTACKS, needs_shadows
 from skqmu.audit._models import can_unlearn, strategy_label, takes_strategy
 from skqmu.audit._scenarios import Data, make_scenarios, split_data

@@ -225,7 +225,7 @@ class AuditReport:
 
 def describe(plan):
     """Return the data of a report that has no scenario yet."""
-    from skqmu.utils._show_versions import package_versions
+    from skqmu._versions import package_versions
 
     data = plan.data
     return {

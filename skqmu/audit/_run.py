@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from skqmu.attacks import ShadowPool
-from skqmu.attacks._parallel import run_jobs
+from skqmu.attacks.tools import run_jobs
 from skqmu.audit._attacks import needs_shadows
 from skqmu.audit._measure import Judge, without
 from skqmu.audit._models import can_unlearn, fit_model, unlearn_copy

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from skqmu.attacks._records import record_keys
+from skqmu.attacks.tools import record_keys
 
 __all__ = ["Data", "Scenario", "make_scenarios", "split_data"]
 

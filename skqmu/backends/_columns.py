@@ -17,10 +17,14 @@ from qiskit.circuit import (
 from qiskit.transpiler.passes import HighLevelSynthesis
 
 from ..circuits import AmplitudeGate
-from ..circuits._build import parameter_list
-from ..circuits._elements import Rotation
-from ..circuits._expressions import AngleMap, affine_form, parse_expression
-from ..circuits._gates import lower_circuit
+from ..circuits.lowering import (
+    AngleMap,
+    Rotation,
+    affine_form,
+    lower_circuit,
+    parameter_list,
+    parse_expression,
+)
 from ..exceptions import CircuitError
 from ._state_tree import state_tree, tree_angles
 

@@ -7,8 +7,7 @@ is local; only weights that enter several angles need their tangent vector evolv
 
 import numpy as np
 
-from ..circuits._elements import Fixed, Prepare
-from ..circuits._monomial import compressed_shapes
+from ..circuits.lowering import Fixed, Prepare, compressed_shapes
 
 __all__ = ["GateByGate"]
 

@@ -6,7 +6,7 @@ adjoint vector: chi with ``dL = 2 Re sum chi dphi``; then no operation needs a c
 
 import numpy as np
 
-from ..circuits._program import BlockOp, JoinOp
+from ..circuits.lowering import BlockOp, JoinOp
 from ._matrices import summed, unit_phases
 
 __all__ = ["make_kernel"]

@@ -8,8 +8,7 @@ A gradient is handed around as the matrix M of ``dL = 2 Re sum_ij M_ij dU_ij``.
 
 import numpy as np
 
-from ..circuits._expressions import contiguous
-from ..circuits._program import KronFactor, PhaseFactor
+from ..circuits.lowering import KronFactor, PhaseFactor, contiguous
 
 __all__ = ["ParameterMatrices", "summed", "unit_phases"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.sparse import issparse
 
-from ..circuits._expressions import contiguous
+from ..circuits.lowering import contiguous
 from ._matrices import summed
 
 __all__ = ["Reading"]

@@ -6,7 +6,7 @@ then multiplied out to windows.
 
 import numpy as np
 
-from ..circuits._expressions import contiguous
+from ..circuits.lowering import contiguous
 from ._matrices import unit_phases
 
 __all__ = ["ProductStart", "StatePreparation"]

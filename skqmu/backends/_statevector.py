@@ -6,8 +6,7 @@ from numbers import Integral
 import numpy as np
 
 from .._validation import check_choice
-from ..circuits._build import parameter_lists
-from ..circuits._compile import check_width, compile_program
+from ..circuits.lowering import check_width, compile_program, parameter_lists
 from ._base import BaseBackend, Executable
 from ._gatewise import GateByGate
 from ._run import Engine

@@ -4,11 +4,11 @@ import warnings
 
 import numpy as np
 
+from .._spending import at_their_dearest
 from .._validation import check_choice, check_is_fitted
 from ..backends import BaseBackend, resolve_backend
 from ..exceptions import UnlearningWarning
 from ..unlearning import Retrain, resolve_strategy
-from ..unlearning._stop import stop_rules_at_their_dearest
 
 __all__ = ["EstimatingMixin"]
 
@@ -147,7 +147,7 @@ class EstimatingMixin:
                 rows = {"X_forget": X[gone], "y_forget": y[gone], **_key(copy)}
                 rows.update(X_retain=X[~gone], y_retain=y[~gone])
             work = {**rows, **request, "strategy": chosen}
-            with warnings.catch_warnings(), stop_rules_at_their_dearest():
+            with warnings.catch_warnings(), at_their_dearest():
                 warnings.simplefilter("ignore", UnlearningWarning)  # the request will tell
                 costs.append(_counted(copy, lambda model=copy, work=work: model.unlearn(**work)))
             if not retrains:

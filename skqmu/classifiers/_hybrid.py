@@ -12,8 +12,7 @@ from ..circuits import (
     encodings,
     entanglements,
 )
-from ..network import Network, QiskitMLLayer, QuantumLayer
-from ..network._qiskit_ml import check_neural_network
+from ..network import Network, QiskitMLLayer, QuantumLayer, check_neural_network
 from ._base import BaseUnlearningClassifier
 from ._layer_specs import (
     FRONT_ENDS,

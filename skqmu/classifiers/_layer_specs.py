@@ -6,8 +6,15 @@ from numbers import Integral
 
 import numpy as np
 
-from ..network import Activation, BatchNorm, Dense, Dropout, TorchLayer, activations
-from ..network._torch import import_torch
+from ..network import (
+    Activation,
+    BatchNorm,
+    Dense,
+    Dropout,
+    TorchLayer,
+    activations,
+    import_torch,
+)
 
 __all__ = ["FRONT_ENDS", "classical_layers", "dense_core", "front_layers", "image_shape_for"]
 

@@ -1,6 +1,6 @@
 """Metrics of leakage and of forgetting, each with an interval."""
 
-from ._divergence import agreement_score, js_to_oracle, kl_to_oracle, zrf_score
+from ._divergence import agreement_score, js_to_oracle, kl_per_record, kl_to_oracle, zrf_score
 from ._equivalence import EquivalenceResult, oracle_equivalence
 from ._estimate import Estimate, accuracy_interval, gap_interval, mean_interval
 from ._forgetting import (
@@ -54,6 +54,7 @@ __all__ = [
     "gap_interval",
     "gap_to_oracle",
     "js_to_oracle",
+    "kl_per_record",
     "kl_to_oracle",
     "make_privacy_scorer",
     "mean_interval",

@@ -48,7 +48,8 @@ def kl_to_oracle(model, oracle, X=None, *, retained=None, direction="model_to_or
     >>> round(kl_to_oracle(model, oracle), 4)
     0.1438
     """
-    return float(kl_per_record(model, oracle, X, retained, direction, eps).mean())
+    each = kl_per_record(model, oracle, X, retained=retained, direction=direction, eps=eps)
+    return float(each.mean())
 
 
 def js_to_oracle(model, oracle, X=None, *, retained=None, base=np.e, eps=1e-8):
@@ -133,8 +134,26 @@ def zrf_score(model, random_twin, X_forget=None, *, base=2, eps=1e-8):
     return float(np.mean(scores))
 
 
-def kl_per_record(model, oracle, X, retained=None, direction="model_to_oracle", eps=1e-8):
-    """Divergence of every row, shape (n,)."""
+def kl_per_record(model, oracle, X=None, *, retained=None, direction="model_to_oracle", eps=1e-8):
+    """Kullback-Leibler divergence between a model and an oracle for every row, in nats.
+
+    Parameters
+    ----------
+    model, oracle, X, retained, direction, eps
+        As for :func:`kl_to_oracle`, which is the mean of this over the rows.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.metrics import kl_per_record
+    >>> model, oracle = np.array([[0.5, 0.5], [0.9, 0.1]]), np.array([[0.25, 0.75], [0.9, 0.1]])
+    >>> kl_per_record(model, oracle).round(4)
+    array([0.1438, 0.    ])
+    """
     check_choice("direction", direction, _DIRECTIONS)
     p, q = _floored([model, oracle], X, retained, eps)
     if direction == "oracle_to_model":

@@ -274,7 +274,7 @@ def forgetting_result(
         gap = right - _mean_rightness(oracles, X, y)
         out["gaps"][name] = bounded_mean(gap, 1, level)
         strict[name] = bounded_mean(gap, 1, 1 - (1 - level) / 3)
-        kl = np.mean([kl_per_record(model, o, X, retained) for o in oracles], axis=0)
+        kl = np.mean([kl_per_record(model, o, X, retained=retained) for o in oracles], axis=0)
         js = np.mean([js_per_record(model, o, X, retained) for o in oracles], axis=0)
         out["kl"][name] = divergence_estimate(kl, level, random_state)
         out["js"][name] = divergence_estimate(js, level, random_state)

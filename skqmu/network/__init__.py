@@ -7,8 +7,8 @@ from ._layers import Dense, Layer, OneVsRest, QuantumLayer
 from ._losses import cross_entropy, cross_entropy_gradient, entropy, log_softmax, softmax
 from ._network import Meter, Network
 from ._parameters import ParameterLayout
-from ._qiskit_ml import QiskitMLLayer
-from ._torch import TorchLayer
+from ._qiskit_ml import QiskitMLLayer, check_neural_network
+from ._torch import TorchLayer, import_torch
 
 __all__ = [
     "Activation",
@@ -24,9 +24,11 @@ __all__ = [
     "QuantumLayer",
     "TorchLayer",
     "activations",
+    "check_neural_network",
     "cross_entropy",
     "cross_entropy_gradient",
     "entropy",
+    "import_torch",
     "log_softmax",
     "softmax",
 ]

@@ -1,12 +1,11 @@
 """The stop rule of every ascent: forget as much as an unseen record is unknown, no more."""
 
 import warnings
-from contextlib import contextmanager
-from contextvars import ContextVar
 
 import numpy as np
 from scipy.special import softmax
 
+from .._spending import counting_the_most
 from ..exceptions import UnlearningWarning
 from ..network import cross_entropy
 from ..training import Hook
@@ -17,21 +16,6 @@ __all__ = ["StopRule", "class_shares"]
 _MAX_COMPARED = 1000
 # Halvings of the last step: the end lies within 1/1000 of a step of the target.
 _BISECTIONS = 10
-# Whether rules only spend what they may spend at most, and end nothing.
-_SPENDING = ContextVar("spending", default=False)
-
-
-@contextmanager
-def stop_rules_at_their_dearest():
-    """Context in which no rule ends an ascent and each looks at all that it may look at.
-
-    For counting what a request costs at most, with values that mean nothing.
-    """
-    token = _SPENDING.set(True)
-    try:
-        yield
-    finally:
-        _SPENDING.reset(token)
 
 
 class StopRule(Hook):
@@ -146,14 +130,14 @@ class StopRule(Hook):
         return softmax(self._logits(params, records), axis=1)
 
     def _reached(self, params):
-        if _SPENDING.get():
+        if counting_the_most():
             for records in self.compared:
                 self._logits(params, records)
             return False
         return all(missing(params) <= 0 for missing in self.parts)
 
     def begin(self, run):
-        if _SPENDING.get():  # the bisection that would follow the last step
+        if counting_the_most():  # the bisection that would follow the last step
             for _ in range(_BISECTIONS):
                 self._reached(run.params)
         if not self.parts or not self._reached(run.params):

@@ -1,0 +1,38 @@
+"""Which version of what is installed, read without importing it."""
+
+import importlib.metadata
+
+__all__ = ["package_versions"]
+
+_PACKAGES = (
+    "skqmu",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "joblib",
+    "threadpoolctl",
+    "qiskit",
+    "qiskit-aer",
+    "qiskit-ibm-runtime",
+    "qiskit-machine-learning",
+    "matplotlib",
+    "jinja2",
+    "rich",
+    "torch",
+    "distributed",
+)
+
+
+def package_versions():
+    """Return ``{package: version or None}`` from the installed metadata, importing nothing."""
+    versions = {}
+    for name in _PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = None
+    if versions["skqmu"] is None:  # run from a source tree that is not installed
+        import skqmu
+
+        versions["skqmu"] = skqmu.__version__
+    return versions

@@ -1,0 +1,31 @@
+"""What audits, and attacks of one's own, are built from.
+
+The rest of the library imports these names from here and no private module of this room.
+They are documented where they are defined; they may change between releases.
+"""
+
+from skqmu.attacks._estimators import entropy_from, shadow_template, with_seed
+from skqmu.attacks._outputs import (
+    PROBABILITY_EPS,
+    SIGNALS,
+    align_columns,
+    cross_entropy,
+    encode_labels,
+    query_proba,
+)
+from skqmu.attacks._parallel import run_jobs
+from skqmu.attacks._records import record_keys
+
+__all__ = [
+    "PROBABILITY_EPS",
+    "SIGNALS",
+    "align_columns",
+    "cross_entropy",
+    "encode_labels",
+    "entropy_from",
+    "query_proba",
+    "record_keys",
+    "run_jobs",
+    "shadow_template",
+    "with_seed",
+]
