@@ -18,6 +18,8 @@ _ABSOLUTE_BITS = 12
 _ROTATED = 2.0**-14
 # Columns smaller than this against the rest hold nothing but such errors.
 _NOISE = 2.0**-44
+# Beyond it, sums over the columns are near overflow.
+_LARGEST_SUM = 1e300
 
 
 def column_scale(X):
@@ -62,13 +64,20 @@ def match_rows(X_request, X_stored, scale, rtol=RTOL):
     matches = [np.zeros(0, dtype=int)] * k
     if n == 0 or k == 0:
         return matches
-    # Sorting by one column (that with the most distinct values) leaves few candidates.
-    column = int(np.argmax([len(np.unique(values)) for values in X_stored.T]))
-    order = np.argsort(X_stored[:, column], kind="stable")
-    key = X_stored[order, column]
-    width = 2 * rtol * np.maximum(np.abs(X_request[:, column]), scale[column])
-    first = np.searchsorted(key, X_request[:, column] - width, side="left")
-    last = np.searchsorted(key, X_request[:, column] + width, side="right")
+    # Sorting by one number a row leaves few candidates. It is a sum over all columns, because
+    # images tell few rows apart in any one of them, and each column brings in its tolerance.
+    direction = _direction(scale)
+    with np.errstate(over="ignore", invalid="ignore"):
+        key = X_stored @ direction
+        order = np.argsort(key, kind="stable")
+        key = key[order]
+        centre = X_request @ direction
+        width = 2 * rtol * (np.maximum(np.abs(X_request), scale) @ direction)
+        first = np.searchsorted(key, centre - width, side="left")
+        last = np.searchsorted(key, centre + width, side="right")
+    # Sums that overflow say nothing: such a row is compared with every stored one.
+    overflown = ~(np.abs(centre) + width < _LARGEST_SUM)
+    first[overflown], last[overflown] = 0, n
     for i in range(k):
         candidates = order[first[i] : last[i]]
         difference = np.abs(X_stored[candidates] - X_request[i])
@@ -77,6 +86,16 @@ def match_rows(X_request, X_stored, scale, rtol=RTOL):
         distance = difference[near].max(axis=1, initial=0.0)
         matches[i] = candidates[near][np.argsort(distance, kind="stable")]
     return matches
+
+
+def _direction(scale):
+    """Weights of the columns in the number that rows are sorted by, shape (n_features,).
+
+    Each column counts by its scale; fixed random factors keep rows with equal sums apart.
+    """
+    factors = np.random.default_rng(0).uniform(0.5, 1.0, len(scale))
+    usable = scale > 1 / _LARGEST_SUM
+    return np.divide(factors, scale, out=np.zeros(len(scale)), where=usable)
 
 
 def row_digests(X, scale, keyed_hash):

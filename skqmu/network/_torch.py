@@ -11,6 +11,9 @@ __all__ = ["TorchLayer", "import_torch"]
 
 # Rows whose gradients are held apart at once.
 _PER_SAMPLE_CHUNK = 64
+# Rows that a prediction passes through the module at once: what lies between its layers then
+# stays in the cache ("cnn-h" on 1600 images: 37 ms instead of 127 at once).
+_CHUNK = 64
 
 
 def import_torch(what):
@@ -191,10 +194,12 @@ class TorchLayer(Layer):
         if not len(inputs):
             return np.zeros((0, self.n_outputs))
         with _one_thread(torch), torch.no_grad():
-            outputs = torch.func.functional_call(
-                self._modules["predict"], self._named(self._tensor(params)), (self._rows(inputs),)
-            )
-            return outputs.double().numpy()
+            named, parts = self._named(self._tensor(params)), []
+            for start in range(0, len(inputs), _CHUNK):
+                rows = self._rows(inputs[start : start + _CHUNK])
+                outputs = torch.func.functional_call(self._modules["predict"], named, (rows,))
+                parts.append(outputs.double().numpy())
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def forward(self, params, inputs):
         return self._run(params, inputs, "predict")[:2]

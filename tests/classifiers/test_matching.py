@@ -1,6 +1,7 @@
 """Rows are recognised although an upstream step changed their last bits, and only then."""
 
 import hashlib
+import time
 
 import numpy as np
 import pytest
@@ -149,6 +150,24 @@ def test_an_empty_request_or_record_matches_nothing(match):
     X = np.ones((2, 3))
     assert match(X[:0], X) == []
     assert [len(entries) for entries in match(X, X[:0])] == [0, 0]
+
+
+def test_rows_whose_size_overflows_when_added_up_are_found():
+    stored = np.array([[1e308, 1e308, 1.0], [1e-5, 2e-5, 1.5], [3e-5, 1e-5, 2.0]])
+    assert [e.tolist() for e in by_rows(stored, stored)] == [[0], [1], [2]]
+    tiny = np.array([[2e-308, 1e-308], [3e-308, 1e-308]])
+    assert [e.tolist() for e in by_rows(tiny, tiny)] == [[0], [1]]
+
+
+def test_images_are_matched_in_a_time_that_does_not_grow_with_rows_times_rows():
+    rng = np.random.default_rng(0)
+    # Few values a pixel, as in images: no single column tells the rows apart.
+    stored = rng.integers(0, 3, (4000, 300)) / 2.0
+    request = nudged(stored[::10], rng)
+    started = time.process_time()
+    found = by_rows(request, stored)
+    assert time.process_time() - started < 1.0  # compared in pairs: about 3 s
+    assert [entries.tolist() for entries in found] == [[i] for i in range(0, 4000, 10)]
 
 
 def test_the_scale_is_no_row_s_own_value():
