@@ -7,6 +7,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
 from skqmu._validation import check_choice
@@ -144,13 +145,25 @@ def entropy_from(random_state):
 
 
 def shots_of(estimator):
-    """Return the shots of the classifier's backend, ``None`` when exact or not known."""
+    """Return the shots behind one answer: a number, ``None`` when exact, or "unknown".
+
+    Read off the fitted ``backend_`` (a name made an object) of the classifier or of what it
+    wraps, else off its parameter ``backend``. A classifier without backend is exact unless
+    its tags say that it answers the same question differently each time.
+    """
     for layer in layers(estimator):
-        for name in ("backend_", "backend"):
-            shots = getattr(getattr(layer, name, None), "shots", None)
-            if isinstance(shots, numbers.Integral):
-                return int(shots)
-    return None
+        found = hasattr(layer, "backend_")
+        backend = layer.backend_ if found else getattr(layer, "backend", None)
+        shots = getattr(backend, "shots", None)
+        if isinstance(shots, numbers.Integral):
+            return int(shots)
+        if found and backend is not None:
+            return None if getattr(backend, "exact", True) else "unknown"
+    sampled = any(
+        hasattr(layer, "__sklearn_tags__") and get_tags(layer).non_deterministic
+        for layer in layers(estimator)
+    )
+    return "unknown" if sampled else None
 
 
 def settings_of(estimator):

@@ -24,9 +24,10 @@ class ThreatModel:
         What the target answers; ``"step"``: nothing, the attacker holds fitted steps of it.
     n_queries : int, default=1
         Queries to the target for each record.
-    shots : int or None, default=None
-        Shots behind one answer of the target, as its backend states them; ``None`` when it
-        states none (an exact backend, or a model without backend).
+    shots : int, None or "unknown", default=None
+        Shots behind one answer of the target, as its backend states them; ``None`` when its
+        probabilities are exact (an exact backend, or a model without backend); "unknown"
+        when it is known to be sampled and not with how many shots.
     knows_members : bool, default=False
         The attacker was shown the TARGET's own membership of some records. True only for
         an auditor's attack; its figures are no estimate of an outsider's success.
@@ -38,7 +39,7 @@ class ThreatModel:
     >>> from skqmu.attacks import ThreatModel
     >>> print(ThreatModel("LiRAAttack", "150 records", "LogisticRegression()", n_shadows=16))
     LiRAAttack: the attacker holds 150 records, trains 16 shadows of LogisticRegression(),
-    sees probabilities (1 query a record, no shots stated), does not know the target's members.
+    sees exact probabilities (1 query a record), does not know the target's members.
     """
 
     attack: str
@@ -67,10 +68,12 @@ class ThreatModel:
             else "trains no shadows"
         )
         queries = f"{self.n_queries} quer{'y' if self.n_queries == 1 else 'ies'} a record"
-        answers = "no shots stated" if self.shots is None else f"{self.shots} shots an answer"
+        if self.shots is not None:
+            queries += f", {self.shots} shots per query".replace("unknown", "unknown number of")
+        exact = self.shots is None
         sees = {
-            "proba": f"sees probabilities ({queries}, {answers})",
-            "label": f"sees labels only ({queries}, {answers})",
+            "proba": f"sees {'exact ' * exact}probabilities ({queries})",
+            "label": f"sees labels only ({queries}{', of exact probabilities' * exact})",
             "step": "HOLDS fitted steps and asks no model",
         }[self.query]
         knows = (

@@ -115,6 +115,8 @@ QuantumCircuit, default="rotations_cz"
     buffers_ : dict of str to ndarray
         Buffers by name: what training derived from the data without a gradient.
     n_qubits_ : int
+    backend_ : BaseBackend or None
+        As of `QNNClassifier`; None where `core` is no circuit of this package.
     unlearning_log_ : list of dict
     history_ : list of dict
     fit_cost_ : dict
@@ -370,6 +372,8 @@ QuantumCircuit, default="rotations_cz"
         tags = super().__sklearn_tags__()
         if not isinstance(self.core, str):
             tags.non_deterministic = getattr(self.core, "default_precision", 1.0) != 0
+        elif self.core == "dense":
+            tags.non_deterministic = False
         return tags
 
     @property
@@ -383,6 +387,13 @@ QuantumCircuit, default="rotations_cz"
             if name.rpartition(".")[2] in ("mean", "variance", "running_mean", "running_var")
             and any(name.startswith(f"{group}.") for group in groups)
         }
+
+    @property
+    def backend_(self):
+        """The backend that predictions run on; None where `core` runs on none."""
+        backend = super().backend_
+        core = self._structure["core"]
+        return backend if isinstance(core, str) and core == "quantum" else None
 
     @property
     def n_qubits_(self):

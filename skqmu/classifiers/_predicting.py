@@ -5,7 +5,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from .._validation import check_is_fitted, validate_data
-from ..backends import BaseBackend, resolve_backend
+from ..backends import BACKENDS, BaseBackend, resolve_backend
 from ..network import log_softmax, softmax
 from ._queries import count_query, query_report
 
@@ -21,6 +21,12 @@ class PredictingMixin:
 
     def _backend(self):
         return resolve_backend(self.backend)
+
+    @property
+    def backend_(self):
+        """The backend that predictions run on: that of `backend` now, a name made an object."""
+        check_is_fitted(self, "params_")
+        return self._backend()
 
     def _network(self, n_classes=None):
         """The network for the fitted structure and the current backend, built once."""
@@ -78,7 +84,8 @@ class PredictingMixin:
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         # A sampled backend answers the same question differently each time.
-        tags.non_deterministic = isinstance(self.backend, BaseBackend) and self.backend.sampled
+        known = isinstance(self.backend, BaseBackend) or self.backend in tuple(BACKENDS)
+        tags.non_deterministic = known and self._backend().sampled
         return tags
 
     def predict_proba(self, X):

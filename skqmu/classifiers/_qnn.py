@@ -121,6 +121,9 @@ QuantumCircuit, default="strong"
     feature_names_in_ : ndarray of str
         Where `X` has string column names.
     n_qubits_ : int
+    backend_ : BaseBackend
+        What predictions run on: `backend`, a name made an object. It follows
+        ``set_params(backend=...)``.
     params_ : ndarray of shape (n_parameters,)
         Circuit weights, then the head's kernel and bias.
     history_ : list of dict

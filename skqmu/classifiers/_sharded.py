@@ -62,6 +62,8 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     expected_refit_fraction_ : float
         Expected cost of deleting one random row, as a share of the rows that a whole
         training goes through.
+    backend_ : BaseBackend
+        Of the shards' models, where they have one.
     fit_cost_ : dict
         Rows, circuits and shots of all shards' training (nan where they do not count them).
     unlearning_log_ : list of dict
@@ -260,6 +262,15 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         return float((counts * from_slice).sum() / counts.sum() / work.sum())
 
     # ---------------------------------------------------------------------- prediction
+
+    @property
+    def backend_(self):
+        """The backend that the shards' models predict on; None where all are constants."""
+        check_is_fitted(self, "models_")
+        models = (self._load(slices[-1]) for slices in self.models_ if slices[-1] is not None)
+        # a shard with one class has a constant in the place of a model
+        found = (model.backend_ for model in models if not isinstance(model, DummyClassifier))
+        return next(found, None)
 
     def predict_proba(self, X):
         """Aggregated probabilities.

@@ -9,7 +9,12 @@ from sklearn.datasets import load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skqmu import QNNClassifier
+from skqmu import (
+    HybridQNNClassifier,
+    QNNClassifier,
+    ShardedClassifier,
+    UnlearningClassifier,
+)
 from skqmu.attacks import (
     LabelOnlyAttack,
     LiRAAttack,
@@ -19,6 +24,7 @@ from skqmu.attacks import (
     ThresholdAttack,
     UnlearningAttack,
 )
+from skqmu.backends import AerBackend
 from skqmu.exceptions import NotATrainingSampleError, ThreatModelWarning
 from skqmu.unlearning import GradientAscent
 
@@ -127,3 +133,57 @@ def test_the_unlearning_attack_lets_quantum_shadows_unlearn():
     assert result.forgotten.n_members == 10
     assert result.retained.n_members == MEMBERS.sum() - 10
     assert np.isfinite(result.records["auc"]).all()
+
+
+# --- the shots behind an answer ------------------------------------------------------------
+
+SMALL = {"n_layers": 1, "max_iter": 1, "random_state": 0}
+EXACT, SAMPLED = "sees exact probabilities (1 query", "1 query a record, 64 shots per query"
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: QNNClassifier(**SMALL), EXACT),
+        (lambda: QNNClassifier(backend="aer", **SMALL), EXACT),
+        (lambda: network(backend=AerBackend(shots=64), n_layers=1, max_iter=1), SAMPLED),
+        (lambda: HybridQNNClassifier(backend=AerBackend(shots=64), max_iter=1), SAMPLED),
+        # a dense core runs on no backend, whatever the parameter says
+        (
+            lambda: HybridQNNClassifier(core="dense", backend=AerBackend(shots=64), max_iter=1),
+            EXACT,
+        ),
+        (lambda: ShardedClassifier(QNNClassifier(**SMALL), n_shards=2), EXACT),
+    ],
+    ids=["statevector", "aer", "shots in a pipeline", "hybrid", "dense core", "sharded"],
+)
+def test_the_threat_model_states_the_shots_of_the_backend_that_answers(make, says):
+    target = make().fit(X[MEMBERS], y[MEMBERS])
+    attack = ThresholdAttack(target, n_shadows=0).fit(X, y)
+    assert says in str(attack.threat_model_)
+
+
+def test_shots_that_change_after_fit_are_those_that_the_attack_meets():
+    target = QNNClassifier(**SMALL).fit(X[MEMBERS], y[MEMBERS])
+    target.set_params(backend=AerBackend(shots=64))
+    attack = ThresholdAttack(target, n_shadows=0).fit(X, y)
+    assert attack.threat_model_.shots == 64
+    target = UnlearningClassifier(QNNClassifier(backend=AerBackend(shots=32), **SMALL))
+    target.fit(X[MEMBERS], y[MEMBERS], forget=np.arange(MEMBERS.sum()) < 5)
+    assert ThresholdAttack(target, n_shadows=0).fit(X, y).threat_model_.shots == 32
+
+
+def test_a_sampled_model_that_states_no_shots_is_not_called_exact():
+    class Sampled(QNNClassifier):
+        def __sklearn_tags__(self):
+            tags = super().__sklearn_tags__()
+            tags.non_deterministic = True
+            return tags
+
+        backend_ = property(lambda self: None)
+
+    target = Sampled(**SMALL).fit(X[MEMBERS], y[MEMBERS])
+    threat = ThresholdAttack(target, n_shadows=0).fit(X, y).threat_model_
+    assert threat.shots == "unknown"
+    assert "unknown number of shots per query" in str(threat)
+    assert type(threat).from_dict(threat.to_dict()) == threat

@@ -1,16 +1,21 @@
 """QNNClassifier on any labels, any width, any number of classes, and on bad input."""
 
+import pickle
+
 import numpy as np
 import pytest
 from qiskit.circuit import ParameterVector, QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
+from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 
 from skqmu import QNNClassifier
+from skqmu.backends import BACKENDS, AerBackend
 from skqmu.exceptions import CircuitError
 from skqmu.network import softmax
 
@@ -295,3 +300,34 @@ def test_iris_in_five_folds_over_seeds():
     means = [iris_accuracy(seed) for seed in range(1, 11)]
     assert np.mean(means) >= 0.955, means
     assert min(means) >= 0.95 - 1e-9, means
+
+
+# --- the fitted backend --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["statevector", "aer"])
+def test_the_fitted_backend_is_an_object_and_follows_the_parameter(small, blobs, name):
+    X, y = blobs
+    clf = small(backend=name)
+    assert not hasattr(clf, "backend_")
+    clf.fit(X, y)
+    assert isinstance(clf.backend_, BACKENDS[name])
+    assert clf.backend == name
+    assert "backend_" not in vars(clf)
+    again = pickle.loads(pickle.dumps(clf))
+    assert repr(again.backend_) == repr(clf.backend_)
+    assert not hasattr(clone(clf), "backend_")
+    exact = clf.predict_proba(X)
+    # what predict uses, and what is said to be used, change together
+    clf.set_params(backend=AerBackend(shots=16))
+    assert clf.backend_.shots == 16
+    assert get_tags(clf).non_deterministic
+    assert not np.array_equal(clf.predict_proba(X), exact)
+    clf.set_params(backend=name)
+    assert clf.backend_.exact
+    assert not get_tags(clf).non_deterministic
+    np.testing.assert_allclose(clf.predict_proba(X), exact, rtol=1e-9, atol=1e-12)
+    clf.set_params(backend="statevectr")
+    assert not get_tags(clf).non_deterministic
+    with pytest.raises(ValueError, match="Did you mean"):
+        clf.predict(X)
