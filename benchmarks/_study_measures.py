@@ -6,14 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from skqmu.exceptions import ResolutionWarning
-from skqmu.metrics import kl_to_oracle, mean_interval, membership_result
+from skqmu.metrics import kl_to_oracle, membership_result
 
-__all__ = ["SIGNALS", "Judge", "Outputs", "auc_interval", "masked", "verdict"]
+__all__ = ["SIGNALS", "Judge", "Outputs", "masked"]
 
 _SMALLEST = 1e-12
 SIGNALS = ("loss", "confidence", "lira")
-# Section "sound protocol": points of accuracy, and share of an oracle's gradient rows.
-_POINT, _SHARE = 0.01, 0.1
 
 
 @dataclass(frozen=True)
@@ -67,9 +65,14 @@ class Judge:
             self._row(oracle, [*oracles[:k], *oracles[k + 1 :]]) for k, oracle in enumerate(oracles)
         ]
 
-    def row(self, outputs, cost_share):
-        """All figures of a model, beside all oracles."""
-        return self._row(outputs, self.oracles) | {"cost_share": cost_share}
+    def row(self, outputs, cost_share, weights=None):
+        """All figures of a model, beside all oracles.
+
+        `weights`: what the parameters say themselves, where `outputs` were filtered.
+        """
+        inside = self._accuracy(weights or outputs, "forget")
+        row = self._row(outputs, self.oracles)
+        return row | {"acc_forget_weights": inside, "cost_share": cost_share}
 
     def _row(self, outputs, oracles):
         kept, staying = self.kept_test, self.staying
@@ -144,55 +147,3 @@ class Judge:
 def _logit(p):
     p = np.clip(p, _SMALLEST, 1 - _SMALLEST)
     return np.log(p) - np.log1p(-p)
-
-
-def verdict(rows, oracle_rows):
-    """Whether a mechanism, in the mean over seeds, is where retraining is.
-
-    Parameters
-    ----------
-    rows : list of dict
-        One a seed, from `Judge.row`.
-    oracle_rows : list of dict
-        From `Judge.oracle_rows`, the same oracles for all seeds.
-
-    Returns
-    -------
-    dict of str to bool
-        Forget accuracy, retained and test accuracy within a point of the oracles' mean; KL
-        at most that of the oracle that is furthest from the others; attacks whose two-sided
-        95 % intervals overlap (over seeds; with one seed, over records); gradient rows at
-        most a tenth of an oracle's.
-    """
-
-    def mean(name, of):
-        return float(np.mean([row[name] for row in of]))
-
-    def near(name):
-        return abs(mean(name, rows) - mean(name, oracle_rows)) <= _POINT + 1e-9
-
-    def inside(name):
-        return mean(name, rows) <= max(row[name] for row in oracle_rows)
-
-    def overlap(name):
-        low, high = auc_interval(rows, name)
-        low_oracle, high_oracle = auc_interval(oracle_rows, name)
-        return low <= high_oracle and high >= low_oracle
-
-    return {
-        "forget accuracy": near("acc_forget"),
-        "retain accuracy": near("acc_retain"),
-        "test accuracy": near("acc_test_kept"),
-        "KL forget": inside("kl_forget"),
-        "KL other": inside("kl_other"),
-        **{f"attack {name}": overlap(name) for name in SIGNALS},
-        "cost": mean("cost_share", rows) <= _SHARE,
-    }
-
-
-def auc_interval(rows, name):
-    """95 % interval of an AUC: over the rows (seeds, oracles), or of the only one."""
-    if len(rows) == 1:
-        return rows[0][f"auc_{name}_low"], rows[0][f"auc_{name}_high"]
-    estimate = mean_interval([row[f"auc_{name}"] for row in rows])
-    return estimate.low, estimate.high

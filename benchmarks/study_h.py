@@ -81,9 +81,11 @@ def run_seed(setting, seed, arguments, path):
 
         for scenario, judge in judges.items():
             rows = result["rows"][scenario]["sound"]
-            rows["original"] = judge.row(before[scenario], 0.0)
+            untouched = before[scenario]
+            rows["original"] = judge.row(untouched, 0.0)
             if judge.removed is not None:
-                rows["logit mask"] = judge.row(masked(before[scenario], judge.removed), 0.0)
+                hidden = masked(untouched, judge.removed)
+                rows["logit mask"] = judge.row(hidden, 0.0, weights=untouched)
         jobs = [
             (scenario, protocol, method)
             for scenario in SCENARIOS
