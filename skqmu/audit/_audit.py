@@ -68,7 +68,8 @@ def audit(
         shared by all attacks. Threshold attacks alone need none.
     n_oracles : int, default=3
         At least 1; 2 show how far retrained models differ among themselves, without which
-        there is no verdict; 3 add the divergence among them.
+        there is no verdict; "indistinguishable" needs 3, for two have a single distance
+        between their answers, and so no spread of it.
     test_size : float, default=0.3
         Share of `X` to hold out when `X_test` is None.
     reference_size : float or "auto", default="auto"

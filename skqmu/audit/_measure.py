@@ -1,7 +1,6 @@
 """What is measured on one model: probabilities once, and every attack refitted against it."""
 
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,20 +11,21 @@ from skqmu.attacks.tools import (
     query_proba,
 )
 from skqmu.audit._attacks import fit_attack
-from skqmu.audit._compare import auc_gap, mean_gap
-from skqmu.audit._verdict import BEARABLE_MARGIN
 from skqmu.exceptions import ResolutionWarning
 from skqmu.metrics import (
+    RecordedAnswers,
     accuracy_interval,
     forgetting_result,
     gap_interval,
-    kl_per_record,
     membership_result,
     oracle_equivalence,
+    retraining_verdict,
 )
 
 __all__ = ["Judge", "Observation", "without"]
 
+# differences below this are "indistinguishable" when the sample can exclude larger ones
+BEARABLE_MARGIN = 0.1
 # false-positive rates at which the true-positive rate is reported, where the sample allows
 _FPRS = (0.1, 0.01, 0.001)
 # losses kept for the picture: all of them, or this many quantiles
@@ -35,14 +35,12 @@ _MAX_LOSSES = 200
 _HIGHEST = {"loss": -np.log(PROBABILITY_EPS), "kl": -np.log(1e-8), "js": np.log(2)}
 
 
-@dataclass
-class Observation:
+class Observation(RecordedAnswers):
     """What a model answered, once, and how the attacks scored it.
 
-    To the metrics it is the model itself: they ask it by row numbers, training rows first,
-    then held-out rows. No row costs a second circuit, and rows cannot change their order.
+    Rows are numbered: training rows first, then held-out rows; labels are column numbers.
 
-    Attributes
+    Parameters
     ----------
     proba : ndarray of shape (n_train + n_test, n_classes)
     scores : dict of str to (ndarray, ndarray)
@@ -50,22 +48,9 @@ class Observation:
     threat_models : dict of str to dict
     """
 
-    proba: np.ndarray
-    scores: dict
-    threat_models: dict
-
-    @property
-    def classes_(self):
-        """Columns; labels are column numbers here."""
-        return np.arange(self.proba.shape[1])
-
-    def predict_proba(self, rows):
-        """Probabilities of the rows with these numbers."""
-        return self.proba[rows]
-
-    def predict(self, rows):
-        """Most probable column of the rows with these numbers."""
-        return self.proba[rows].argmax(axis=1)
+    def __init__(self, proba, scores, threat_models):
+        super().__init__(proba)
+        self.scores, self.threat_models = scores, threat_models
 
 
 class Judge:
@@ -218,8 +203,8 @@ class Judge:
             for name in self.rows
         }
 
-    def gaps(self, observation, oracles):
-        """Return the differences to retraining; see :func:`skqmu.audit._compare.gap_summary`.
+    def verdict(self, observation, oracles):
+        """Return the metrics' verdict on a model, from every measure and every attack.
 
         Parameters
         ----------
@@ -227,36 +212,20 @@ class Judge:
         oracles : list of Observation
             All of them.
         """
-        means = {f"accuracy_{name}": (self.correct, name, True) for name in self.rows}
-        if self.scenario.kind == "subset":
-            # a removed class has no loss to compare: an oracle may give it probability 0
-            means["loss_forget"] = (self.losses, "forget", False)
-        divergences = {f"kl_{name}": name for name in ("forget", "test") if len(oracles) > 2}
-        options = {
-            "level": self.level,
-            "family": len(means) + len(divergences) + len(self.attacks),
+        attacks = {
+            name: ([observation.scores[name]], [oracle.scores[name] for oracle in oracles])
+            for name in self.attacks
         }
-        gaps = {}
-        for key, (values, name, bounded) in means.items():
-            theirs = np.array([values(oracle, name) for oracle in oracles])
-            gaps[key] = mean_gap(values(observation, name), theirs, bounded=bounded, **options)
-        for key, name in divergences.items():
-            theirs = np.array(
-                [self._mean_divergence(o, without(oracles, i), name) for i, o in enumerate(oracles)]
-            )
-            gaps[key] = mean_gap(
-                self._mean_divergence(observation, oracles, name), theirs, **options
-            )
-        for name in self.attacks:
-            gaps[f"auc_{name}"] = auc_gap(
-                observation.scores[name], [o.scores[name] for o in oracles], **options
-            )
-        return gaps
-
-    def _mean_divergence(self, observation, oracles, name):
-        rows = self.rows[name]
-        each = [kl_per_record(observation, oracle, rows, retained=self.kept) for oracle in oracles]
-        return np.mean(each, axis=0)
+        return retraining_verdict(
+            observation,
+            oracles,
+            nonmembers=(self.nonmembers, self.y[self.nonmembers]),
+            removed=np.setdiff1d(np.arange(len(self.classes)), self.kept),
+            attacks=attacks,
+            delta=BEARABLE_MARGIN,
+            level=self.level,
+            **{name: self.part(name) for name in self.rows},
+        )
 
     def _result(self, observation, name):
         scores = observation.scores[name]

@@ -11,7 +11,6 @@ from skqmu.audit._measure import Judge, without
 from skqmu.audit._models import can_unlearn, fit_model, unlearn_copy
 from skqmu.audit._report import AuditReport, describe, json_values
 from skqmu.audit._upstream import StepsJudge
-from skqmu.audit._verdict import verdict
 
 __all__ = ["AuditRun"]
 
@@ -143,16 +142,14 @@ class AuditRun:
             "threat_models": observations[0].threat_models,
         }
         rows = zip(models, observations, strict=True)
-        facts["models"] = [
-            self._entry(judge, facts, *row, oracles, observations[0]) for row in rows
-        ]
+        facts["models"] = [self._entry(judge, *row, oracles, observations[0]) for row in rows]
         if upstream[0]:
             facts["upstream_threat_models"] = steps_judge.threat_models
             for entry, found in zip(facts["models"], upstream, strict=True):
                 entry["upstream"] = found
         return facts
 
-    def _entry(self, judge, facts, model, seen, oracles, original):
+    def _entry(self, judge, model, seen, oracles, original):
         entry = {
             "name": model.name,
             "role": model.role,
@@ -173,9 +170,10 @@ class AuditRun:
         others = oracles if position is None else without(oracles, position)
         entry.update(judge.measure(seen, others, original))
         if model.role != "oracle":
-            entry["gaps"] = judge.gaps(seen, oracles)
+            verdict = judge.verdict(seen, oracles)
+            entry["gaps"] = verdict.gaps
             entry["equivalence"] = judge.equivalence(seen, oracles)
-            entry["verdict"] = verdict(entry["gaps"], facts, self.plan.level, len(oracles))
+            entry["verdict"] = verdict.to_dict()
         return entry
 
 

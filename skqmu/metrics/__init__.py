@@ -1,5 +1,6 @@
 """Metrics of leakage and of forgetting, each with an interval."""
 
+from ._answers import RecordedAnswers
 from ._divergence import agreement_score, js_to_oracle, kl_per_record, kl_to_oracle, zrf_score
 from ._equivalence import EquivalenceResult, oracle_equivalence
 from ._estimate import Estimate, accuracy_interval, gap_interval, mean_interval
@@ -32,6 +33,7 @@ from ._scorers import (
     uqi,
 )
 from ._scoring_case import ScoringCase
+from ._verdict import RetrainingVerdict, retraining_verdict
 
 __all__ = [
     "EquivalenceResult",
@@ -45,7 +47,9 @@ __all__ = [
     "MembershipRocDisplay",
     "OperatingPoint",
     "ParetoDisplay",
+    "RecordedAnswers",
     "RelearnTime",
+    "RetrainingVerdict",
     "ScoringCase",
     "accuracy_interval",
     "agreement_score",
@@ -69,6 +73,7 @@ __all__ = [
     "pareto",
     "privacy_scoring",
     "relearn_time",
+    "retraining_verdict",
     "tug_of_war",
     "tug_of_war_score",
     "uqi",

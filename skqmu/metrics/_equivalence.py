@@ -74,6 +74,11 @@ class EquivalenceResult:
     records_needed: int | None
 
     @property
+    def has_spread(self):
+        """Whether anything says how uncertain the difference is; if not, nothing is shown."""
+        return self.n_records is not None or self.oracle_std > 0
+
+    @property
     def sentence(self):
         """The result in words."""
         size = f"{self.n_oracles} oracles"
@@ -97,7 +102,12 @@ class EquivalenceResult:
             f"Not shown to be indistinguishable from retraining within delta = {self.delta:g} at "
             f"level {self.alpha:g} ({found})."
         )
-        if self.low > self.delta or self.high < -self.delta:
+        if not self.has_spread:
+            tail = (
+                " All values are equal, so nothing says how far another oracle would lie; pass "
+                "one number a record."
+            )
+        elif self.low > self.delta or self.high < -self.delta:
             tail = " It differs by more than delta."
         elif self.oracles_needed is None and abs(self.difference) < self.delta:
             tail = f" To show it would take more than {_MAX_FACTOR:g} times as many."
@@ -137,7 +147,8 @@ def oracle_equivalence(model_values, oracle_values, *, delta, alpha=0.05):
     oracle_values : array-like of shape (K, n) or (K,)
         The same measure for K >= 2 oracles on the same records in the same order, or one number
         an oracle.  Without records, the records' sampling error is not part of the test:
-        the statement then holds for these records only.
+        the statement then holds for these records only, and oracles that all have one value
+        show nothing: their spread is not known.
     delta : float
         Margin, in units of the measure, that the user holds to be the same.
     alpha : float, default=0.05
@@ -191,12 +202,14 @@ def oracle_equivalence(model_values, oracle_values, *, delta, alpha=0.05):
     low, high = difference - half, difference + half
     need = _factor_needed(parts, delta - abs(difference), alpha)
     records = n if n > 1 else None
+    # equal values of a few oracles, without records: an accuracy of 0 thrice is no spread of 0
+    known = records is not None or floor.std() > 0
     return EquivalenceResult(
-        equivalent=bool(-delta < low and high < delta),
+        equivalent=bool(known and -delta < low and high < delta),
         difference=difference,
         low=float(low),
         high=float(high),
-        p_value=_p_value(delta - abs(difference), se, df),
+        p_value=_p_value(delta - abs(difference), se, df) if known else 1.0,
         delta=float(delta),
         alpha=float(alpha),
         model_value=float(own.mean()),

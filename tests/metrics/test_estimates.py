@@ -135,6 +135,18 @@ def test_equivalence_counts_the_records_too():
     assert oracle_equivalence(np.ones(500), np.ones((5, 500)), delta=0.1).equivalent
 
 
+@pytest.mark.parametrize("n_oracles", [2, 5])
+def test_equal_numbers_of_oracles_are_no_spread_of_zero(n_oracles):
+    """A masked logit has the oracles' accuracy on the forgotten rows, 0, and so what?"""
+    result = oracle_equivalence(0.0, np.zeros(n_oracles), delta=0.05)
+    assert not result.equivalent
+    assert result.p_value == 1
+    assert "pass one number a record" in result.sentence
+    json.dumps(result.to_dict(), allow_nan=False)
+    # shown with records, as far as they reach
+    assert oracle_equivalence(np.zeros(500), np.zeros((n_oracles, 500)), delta=0.05).equivalent
+
+
 def test_equivalence_takes_several_models():
     rng = np.random.default_rng(2)
     one = oracle_equivalence(0.9, rng.normal(0.9, 0.01, 6), delta=0.05)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from skqmu.audit._compare import auc_gap, gap_summary, mean_gap, placements
+from skqmu.metrics._auc import placements
+from skqmu.metrics._gap import auc_gap, distance_gap, gap_summary, mean_gap
 
 
 def test_placements_average_to_the_auc_with_ties():
@@ -76,7 +77,7 @@ def test_an_auc_interval_covers_zero_when_the_model_is_one_more_oracle():
         pairs = [
             (shared_m + rng.normal(0, 0.5, 30), shared_n + rng.normal(0, 0.5, 40)) for _ in range(4)
         ]
-        gap = auc_gap(pairs[0], pairs[1:], 0.95)
+        gap = auc_gap(pairs[:1], pairs[1:], 0.95)
         hits.append(gap["low"] <= 0 <= gap["high"])
     share, slack = coverage(hits)
     assert share >= 0.95 - slack
@@ -85,7 +86,7 @@ def test_an_auc_interval_covers_zero_when_the_model_is_one_more_oracle():
 def test_a_planted_leak_is_found():
     rng = np.random.default_rng(5)
     oracles = [(rng.normal(size=80), rng.normal(size=80)) for _ in range(5)]
-    gap = auc_gap((rng.normal(2.5, 1, 80), rng.normal(size=80)), oracles, 0.95, family=6)
+    gap = auc_gap([(rng.normal(2.5, 1, 80), rng.normal(size=80))], oracles, 0.95, family=6)
     assert gap["differs"]
     assert gap["low"] > 0.2
 
@@ -110,3 +111,34 @@ def test_a_single_oracle_gives_no_interval():
     gap = gap_summary(0.7, 0.01, np.array([0.2]), 0.95)
     assert gap["low"] is gap["high"] is gap["margin"] is gap["differs"] is None
     assert gap["oracle_mean"] == gap["oracle_low"] == gap["oracle_high"] == 0.2
+
+
+@pytest.mark.parametrize("oddity", [0.0, 0.2], ids=["independent", "one odd oracle is odd to all"])
+@pytest.mark.parametrize("n_oracles", [3, 5])
+def test_an_interval_of_the_distance_covers_zero_when_the_model_is_one_more_oracle(
+    n_oracles, oddity
+):
+    rng, hits = np.random.default_rng(6), []
+    for _ in range(400):
+        # how far a model strays is its own trait: its distances to all others share it
+        scale = 0.05 + oddity * rng.random((n_oracles + 1, 1))
+        first = np.clip(0.5 + scale * rng.normal(size=(n_oracles + 1, 40)), 0, 1)
+        proba = list(np.stack([first, 1 - first], axis=2))
+        gap = distance_gap(proba[:1], proba[1:], 0.95)
+        hits.append(gap["low"] <= 0 <= gap["high"])
+    share, slack = coverage(hits)
+    assert share >= 0.95 - slack
+
+
+def test_several_runs_of_a_mechanism_bring_their_own_spread():
+    rng, hits, widths = np.random.default_rng(7), [], []
+    for _ in range(600):
+        record = rng.normal(size=60)
+        own = record + rng.normal(0, 0.8, (4, 1)) + rng.normal(0, 0.3, (4, 60))
+        oracles = record + rng.normal(0, 0.2, (5, 1)) + rng.normal(0, 0.3, (5, 60))
+        gap = mean_gap(own, oracles, 0.95)
+        hits.append(gap["low"] <= 0 <= gap["high"])
+        widths.append(gap["high"] - gap["low"])
+    share, slack = coverage(hits)
+    assert share >= 0.95 - slack
+    assert np.median(widths) > 1  # four runs with a deviation of .8, not five with .2

@@ -1,0 +1,200 @@
+"""How far a model is from retraining, with the oracles' own spread in the interval.
+
+Retraining is no point: two oracles that differ by their seed alone differ too. An interval
+for "model minus retraining" therefore has two parts, the sampling of records and the seeds of
+the oracles (and of the models, where there are several); the half-widths are combined by the
+root of their squares.
+"""
+
+import numpy as np
+from scipy.stats import norm, t
+
+from ._auc import placements
+
+__all__ = ["auc_gap", "distance_gap", "gap_summary", "mean_gap"]
+
+
+def mean_gap(values, oracle_values, level, *, family=1, bounded=False):
+    """Compare a mean over records with the oracles' means over the same records.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,) or (n_models, n)
+        One number a record (1 where right, its loss, ...).
+    oracle_values : ndarray of shape (n_oracles, n)
+    level : float
+    family : int, default=1
+        How many comparisons are made together.
+    bounded : bool, default=False
+        Whether differences lie in [-1, 1]; then half a disagreement each way is added to
+        the variance (Agresti & Min, 2005), which keeps "no record differs" from having no
+        uncertainty.
+
+    Returns
+    -------
+    dict
+        See :func:`gap_summary`.
+    """
+    values = np.atleast_2d(values)
+    difference = values.mean(axis=0) - oracle_values.mean(axis=0)
+    return gap_summary(
+        values.mean(axis=1),
+        _variance(difference, bounded),
+        oracle_values.mean(axis=1),
+        level,
+        family,
+    )
+
+
+def _variance(difference, bounded):
+    """Return the squared standard error of a mean of paired differences."""
+    n = len(difference)
+    squares = ((difference - difference.mean()) ** 2).sum()
+    if bounded:
+        return (squares + 1) / (n + 2) ** 2
+    return squares / (n * (n - 1)) if n > 1 else np.inf
+
+
+def auc_gap(scores, oracle_scores, level, *, family=1):
+    """Compare an attack's AUC on a model with its AUCs on the oracles, same records.
+
+    The records' part is DeLong's variance for paired curves (DeLong, DeLong &
+    Clarke-Pearson, 1988) with half a disagreement each way on both sides.
+
+    Parameters
+    ----------
+    scores : list of tuple of ndarray
+        For each model the scores of members, of shape (m,), and of non-members, of shape (n,).
+    oracle_scores : list of such tuples
+    level : float
+    family : int, default=1
+
+    Returns
+    -------
+    dict
+        See :func:`gap_summary`.
+    """
+    mine = [placements(*pair) for pair in scores]
+    theirs = [placements(*pair) for pair in oracle_scores]
+    variance = sum(
+        _variance(np.mean([p[side] for p in mine], axis=0) - np.mean(other, axis=0), True)
+        for side, other in enumerate(zip(*theirs, strict=True))
+    )
+    areas = [np.array([below.mean() for below, _ in found]) for found in (mine, theirs)]
+    return gap_summary(areas[0], variance, areas[1], level, family)
+
+
+def distance_gap(proba, oracle_proba, level, *, family=1):
+    """Compare a model's distance to the oracles with their distances among themselves.
+
+    The distance of two models is the mean total variation of their probabilities over the
+    records: the share of probability that is placed otherwise. A model that is one more
+    oracle is as far from the oracles as they are from each other.
+
+    Parameters
+    ----------
+    proba : list of ndarray of shape (n, n_classes)
+        One array a model.
+    oracle_proba : list of ndarray of shape (n, n_classes)
+        Three at least: two have one distance, and one distance has no spread.
+    level : float
+    family : int, default=1
+
+    Returns
+    -------
+    dict
+        See :func:`gap_summary`. An oracle's mean distance to the K - 1 others shares each of
+        its terms with another oracle's, so the K means lie closer together than independent
+        ones would; where the distance is symmetric, by (K - 2)/(K - 1) in the worst case
+        (one oracle's oddity, seen by all others). Their deviation is divided by that.
+    """
+    k = len(oracle_proba)
+    own = np.array([np.mean([_variation(p, o) for o in oracle_proba], axis=0) for p in proba])
+    theirs = np.array(
+        [
+            np.mean([_variation(p, o) for j, o in enumerate(oracle_proba) if j != i], axis=0)
+            for i, p in enumerate(oracle_proba)
+        ]
+    )
+    return gap_summary(
+        own.mean(axis=1),
+        _variance(own.mean(axis=0) - theirs.mean(axis=0), True),
+        theirs.mean(axis=1),
+        level,
+        family,
+        spread_factor=(k - 1) / (k - 2),
+    )
+
+
+def _variation(one, two):
+    return np.abs(one - two).sum(axis=1) / 2
+
+
+def gap_summary(means, record_variance, oracle_means, level, family=1, *, spread_factor=1.0):
+    """Turn a difference to the oracles' mean into an interval and an equivalence margin.
+
+    Parameters
+    ----------
+    means : float or ndarray of shape (n_models,)
+        The model's, or those of several runs of one mechanism.
+    record_variance : float
+        Squared standard error of the difference over records.
+    oracle_means : ndarray of shape (n_oracles,)
+    level : float
+    family : int, default=1
+        How many comparisons are made together; ``differs`` allows for them (Bonferroni).
+    spread_factor : float, default=1
+        What the deviation of `oracle_means` is to be multiplied by.
+
+    Returns
+    -------
+    dict
+        ``value``, ``low``, ``high``; ``differs``, whether 0 lies outside the interval that
+        holds for the whole family; ``margin``, the smallest difference for which two
+        one-sided tests at ``1 - level`` would call model and retraining equivalent;
+        ``oracle_mean``; ``oracle_low``, ``oracle_high``, the band that the oracles span.
+        With a single oracle, whose spread is not known, only the value and the oracle's are
+        given; the others are None.
+    """
+    means, k = np.atleast_1d(means), len(oracle_means)
+    value = means.mean() - oracle_means.mean()
+    summary = {
+        "value": float(value),
+        "low": None,
+        "high": None,
+        "differs": None,
+        "margin": None,
+        "oracle_mean": float(oracle_means.mean()),
+        "oracle_low": float(oracle_means.min()),
+        "oracle_high": float(oracle_means.max()),
+    }
+    if k < 2:
+        return summary
+    seed_error, df = _seed_error(means, oracle_means, spread_factor)
+    record_error = np.sqrt(record_variance)
+
+    def half_width(tail):
+        return float(np.hypot(t.isf(tail, df) * seed_error, norm.isf(tail) * record_error))
+
+    half = half_width((1 - level) / 2)
+    summary.update(
+        low=float(value - half),
+        high=float(value + half),
+        differs=bool(abs(value) > half_width((1 - level) / (2 * family))),
+        margin=float(abs(value) + half_width(1 - level)),
+    )
+    return summary
+
+
+def _seed_error(means, oracle_means, spread_factor):
+    """Standard error of the difference over seeds, and its degrees of freedom."""
+    k, m = len(oracle_means), len(means)
+    theirs = (spread_factor * oracle_means.std(ddof=1)) ** 2
+    if m == 1:
+        # one model spreads as an oracle does
+        return np.sqrt(theirs * (1 + 1 / k)), k - 1
+    parts = np.array([theirs / k, means.var(ddof=1) / m])
+    if not parts.any():
+        return 0.0, 1
+    df = parts.sum() ** 2 / (parts**2 / [k - 1, m - 1]).sum()
+    return np.sqrt(parts.sum()), df

@@ -1,0 +1,314 @@
+"""One verdict from all that can tell a model from a retrained one.
+
+No single figure will do: an untouched model whose forgotten logit is masked has the oracles'
+accuracies. And no figure is a verdict that the sample cannot carry: what is not excluded is
+"unresolved", however alike two numbers look.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ._gap import auc_gap, distance_gap, mean_gap
+from ._inputs import check_level
+from ._proba import aligned_probabilities
+from ._signals import membership_signal, true_class_signal
+
+__all__ = ["RetrainingVerdict", "retraining_verdict"]
+
+# Models without randomness are all "significantly" different: below these a difference of the
+# mean loss (nats), confidence or distance is real and of no account.
+_MATERIAL = {"loss": 0.05, "distance": 0.02, "confidence": 0.02}
+_PARTS = {
+    "retain": "retained rows",
+    "forget": "forgotten rows",
+    "test": "held-out rows",
+    "test_removed": "held-out rows of the removed class",
+}
+_KINDS = {
+    "accuracy": "accuracy",
+    "auc": "attack AUC",
+    "distance": "distance of answers",
+    "confidence": "confidence",
+}
+# two oracles have a single distance, which has no spread
+_FEWEST_ORACLES = 3
+
+
+@dataclass(frozen=True)
+class RetrainingVerdict:
+    """Result of :func:`retraining_verdict`.
+
+    Parameters
+    ----------
+    level : {"indistinguishable", "differs", "unresolved", "none"}
+        ``"none"``: a single oracle, with which nothing can be said.
+    sentence : str
+        The verdict in words.
+    findings : tuple of str
+        Each difference that was found.
+    gaps : dict of str to dict
+        Every measure's difference to the oracles: ``value``, ``low``, ``high``, ``differs``,
+        ``margin`` (the smallest delta within which it would be called equivalent),
+        ``oracle_mean``, ``oracle_low``, ``oracle_high``.
+    delta : float
+    n_models, n_oracles, n_forget, n_nonmembers : int
+
+    Examples
+    --------
+    >>> from skqmu.metrics import RetrainingVerdict
+    >>> print(RetrainingVerdict("unresolved", "Too few rows.", (), {}, 0.1, 1, 3, 5, 5))
+    Too few rows.
+    """
+
+    level: str
+    sentence: str
+    findings: tuple
+    gaps: dict
+    delta: float
+    n_models: int
+    n_oracles: int
+    n_forget: int
+    n_nonmembers: int
+
+    def __str__(self):
+        return self.sentence
+
+    def to_dict(self):
+        """Return ``level``, ``sentence`` and ``findings`` as plain values, for JSON.
+
+        Returns
+        -------
+        dict
+        """
+        return {"level": self.level, "sentence": self.sentence, "findings": list(self.findings)}
+
+
+def retraining_verdict(
+    model,
+    oracles,
+    *,
+    forget,
+    nonmembers,
+    test,
+    retain=None,
+    test_removed=None,
+    removed=(),
+    attacks=None,
+    delta=0.1,
+    level=0.95,
+):
+    """Say whether a model can be told from retrained ones, or whether that is not resolved.
+
+    Compared are, each with an interval over records and over the oracles' seeds: the accuracy
+    on every part; the distance of the answers on forgotten and on held-out rows to the
+    oracles', beside the oracles' distances among themselves; the mean confidence on forgotten
+    rows; their mean loss, where rows of their classes stay; and the AUC of attacks that tell
+    forgotten rows from unseen ones of their classes.
+
+    Parameters
+    ----------
+    model : fitted classifier, or list of them
+        Several are runs of one mechanism with different seeds; the verdict is then on their
+        mean. :class:`RecordedAnswers` stand in for models whose answers are at hand.
+    oracles : list of fitted classifiers
+        Trained without the forgotten rows. A verdict needs 2, "indistinguishable" 3: two have
+        one distance, which has no spread.
+    forget : tuple of (X, y)
+        The forgotten rows.
+    nonmembers : tuple of (X, y)
+        Rows that no model was trained on, of the forgotten rows' classes.
+    test : tuple of (X, y)
+        Held-out rows of the classes that stay.
+    retain : tuple of (X, y), default=None
+    test_removed : tuple of (X, y), default=None
+        Held-out rows of `removed` classes.
+    removed : array-like, default=()
+        Classes of which no row stays.
+    attacks : dict, default=None
+        Further attacks: ``{name: (scores, oracle_scores)}`` with a pair (members,
+        non-members) of score arrays for each model, and for each oracle. Thresholds on the
+        confidence are always among the attacks, on the loss where `attacks` is None.
+    delta : float, default=0.1
+        What is held to be the same: a difference in an accuracy, an AUC, a share of
+        probability.
+    level : float, default=0.95
+
+    Returns
+    -------
+    RetrainingVerdict
+        ``level`` is ``"differs"`` where some measure differs (Bonferroni over all of them),
+        ``"indistinguishable"`` where two one-sided tests put EVERY measure within `delta`
+        (so a model that is further off in one of them passes at most 1 - `level` of the
+        time), ``"unresolved"`` otherwise.
+
+    Raises
+    ------
+    ValueError
+        No oracle, no model, an empty part, ``delta`` outside (0, 1).
+
+    See Also
+    --------
+    oracle_equivalence : The test of one measure, with the numbers that it would need.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skqmu.metrics import retraining_verdict
+    >>> X, y = load_iris(return_X_y=True)
+    >>> parts = {"forget": (X[0::3], y[0::3]), "nonmembers": (X[1::3], y[1::3]),
+    ...          "test": (X[1::3], y[1::3])}
+    >>> original = LogisticRegression(max_iter=500).fit(X, y)
+    >>> oracle = LogisticRegression(max_iter=500).fit(X[2::3], y[2::3])
+    >>> print(retraining_verdict(oracle, [oracle] * 3, **parts).level)
+    indistinguishable
+    >>> print(retraining_verdict(oracle, [oracle] * 2, **parts).level)
+    unresolved
+    """
+    check_level(level)
+    if not 0 < delta < 1:
+        raise ValueError(f"delta={delta!r} must be between 0 and 1.")
+    models = list(model) if isinstance(model, list | tuple) else [model]
+    oracles = list(oracles)
+    if not models or not oracles:
+        raise ValueError(f"{len(models)} models and {len(oracles)} oracles: one of each needed.")
+    parts = {"forget": forget, "test": test, "retain": retain, "test_removed": test_removed}
+    parts = {name: pair for name, pair in parts.items() if pair is not None}
+    for name, (_, y) in {**parts, "nonmembers": nonmembers}.items():
+        if not len(y):
+            raise ValueError(f"{name} holds no row.")
+    sizes = {
+        "n_models": len(models),
+        "n_oracles": len(oracles),
+        "n_forget": len(forget[1]),
+        "n_nonmembers": len(nonmembers[1]),
+    }
+    gaps = _gaps(models, oracles, parts, nonmembers, removed, attacks, level)
+    judged, sentence, findings = _judged(gaps, sizes, delta, level)
+    return RetrainingVerdict(judged, sentence, tuple(findings), gaps, float(delta), **sizes)
+
+
+def _gaps(models, oracles, parts, nonmembers, removed, attacks, level):
+    everyone = [*models, *oracles]
+    means = {
+        f"accuracy_{name}": [_right(model, *pair) for model in everyone]
+        for name, pair in parts.items()
+    }
+    X, y = parts["forget"]
+    means["confidence_forget"] = [_confidence(model, X, y) for model in everyone]
+    if not np.isin(y, removed).any():
+        # a removed class has no loss to compare: an oracle may give it probability 0
+        means["loss_forget"] = [true_class_signal(model, X, y) for model in everyone]
+    distances = {}
+    if len(oracles) >= _FEWEST_ORACLES:
+        distances = {
+            f"distance_{name}": aligned_probabilities(everyone, parts[name][0])[0]
+            for name in ("forget", "test")
+        }
+    scores = dict(attacks or {})
+    signals = {"confidence": _confidence}
+    if attacks is None:
+        signals["loss"] = _minus_loss
+    for name, signal in signals.items():
+        pairs = [(signal(model, X, y), signal(model, *nonmembers)) for model in everyone]
+        scores.setdefault(name, (pairs[: len(models)], pairs[len(models) :]))
+
+    m = len(models)
+    options = {"level": level, "family": len(means) + len(distances) + len(scores)}
+    gaps = {}
+    for name, values in means.items():
+        bounded = not name.startswith("loss")
+        gaps[name] = mean_gap(
+            np.array(values[:m]), np.array(values[m:]), bounded=bounded, **options
+        )
+    for name, proba in distances.items():
+        gaps[name] = distance_gap(proba[:m], proba[m:], **options)
+    for name, (own, theirs) in scores.items():
+        gaps[f"auc_{name}"] = auc_gap(own, theirs, **options)
+    return gaps
+
+
+def _right(model, X, y):
+    return (np.asarray(model.predict(X)) == np.asarray(y)).astype(float)
+
+
+def _confidence(model, X, y):
+    return membership_signal(model, X, y, "confidence")
+
+
+def _minus_loss(model, X, y):
+    return -true_class_signal(model, X, y)
+
+
+def _judged(gaps, sizes, delta, level):
+    k = sizes["n_oracles"]
+    if k < 2:
+        return "none", (
+            "No verdict: a single oracle does not show how far retrained models differ among "
+            f"themselves (use n_oracles={_FEWEST_ORACLES} or more)."
+        ), []  # fmt: skip
+    findings = [_finding(key, gap) for key, gap in gaps.items() if _is_finding(key, gap)]
+    if findings:
+        return "differs", f"Differs from retraining: {'; '.join(findings)}.", findings
+    margins = {kind: _margin(gaps, kind) for kind in _KINDS}
+    margins = {kind: margin for kind, margin in margins.items() if margin is not None}
+    within = _listed(f"{min(margins[kind], 1):.2f} ({_KINDS[kind]})" for kind in margins)
+    if k >= _FEWEST_ORACLES and max(margins.values()) <= delta:
+        return (
+            "indistinguishable",
+            f"Indistinguishable from retraining within {within} at {level:.0%}.",
+            [],
+        )
+    sentence = (
+        f"No difference from retraining found, but {sizes['n_forget']} forgotten and "
+        f"{sizes['n_nonmembers']} unseen rows with {k} oracles cannot exclude one of up to {within}"
+    )
+    if k < _FEWEST_ORACLES:
+        sentence += (
+            f"; how far the answers of {k} oracles lie apart has no spread to compare with "
+            f"(use {_FEWEST_ORACLES} or more)"
+        )
+    return "unresolved", f"{sentence}.", []
+
+
+def _margin(gaps, kind):
+    found = [gap["margin"] for key, gap in gaps.items() if key.startswith(f"{kind}_")]
+    return max(found, default=None)
+
+
+def _listed(parts):
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def _is_finding(key, gap):
+    return gap["differs"] and abs(gap["value"]) > _MATERIAL.get(key.partition("_")[0], 0.0)
+
+
+def _finding(key, gap):
+    kind, _, name = key.partition("_")
+    band = _band(gap["oracle_low"], gap["oracle_high"])
+    here = _number(gap["value"] + gap["oracle_mean"])
+    if kind == "accuracy":
+        return (
+            f"{_PARTS[name]} are classified right {here} of the time here, {band} by retrained "
+            "models"
+        )
+    if kind in ("loss", "confidence"):
+        return f"the mean {kind} on {_PARTS[name]} is {here} here, {band} in retrained models"
+    if kind == "distance":
+        return (
+            f"on {_PARTS[name]} the answers lie {here} from those of retrained models, {band} "
+            "among themselves"
+        )
+    return f"the {name.replace('_', ' ')} attack has AUC {here} here, {band} on retrained models"
+
+
+def _band(low, high):
+    low, high = _number(low), _number(high)
+    return low if low == high else f"{low} to {high}"
+
+
+def _number(value):
+    return f"{value:.2f}" if abs(value) < 10 else f"{value:.3g}"
