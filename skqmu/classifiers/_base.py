@@ -12,6 +12,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from .._callbacks import CallbackSupportMixin, callback_context, with_callbacks
 from .._validation import (
+    HasMethods,
     Interval,
     StrOptions,
     check_sample_weight,
@@ -20,7 +21,7 @@ from .._validation import (
 )
 from ..backends import BACKENDS, BaseBackend, NoiseStream
 from ..exceptions import BudgetExceededError, MemberRecordError
-from ..training import Point, SklearnCallbacks, UpdateLog
+from ..training import OPTIMIZERS, Point, SklearnCallbacks, UpdateLog
 from ..unlearning import UnlearningStrategy, importance_of, resolve_strategy
 from ._estimate import EstimatingMixin
 from ._fitting import (
@@ -28,10 +29,12 @@ from ._fitting import (
     FitData,
     Trained,
     all_or_nothing,
+    check_solver,
     initial_params,
     make_records,
     make_run,
     run_loop,
+    takes_steps,
     validation_rows,
 )
 from ._forgetting import ForgettingMixin
@@ -43,6 +46,11 @@ __all__ = ["BaseUnlearningClassifier"]
 
 
 def _can_go_on(estimator):
+    if not takes_steps(estimator):
+        raise AttributeError(
+            f"solver={estimator.solver!r} looks at all rows at once and takes no single pass; use "
+            "fit (with warm_start=True it goes on), or solver='adam' or 'sgd'."
+        )
     head = getattr(estimator, "head", "softmax")
     if head == "softmax":
         return True
@@ -68,7 +76,7 @@ class BaseUnlearningClassifier(
 
     _parameter_constraints = {
         "backend": [StrOptions(set(BACKENDS)), BaseBackend],
-        "solver": [StrOptions({"adam", "sgd"})],
+        "solver": [StrOptions({"adam", "sgd", *OPTIMIZERS}), HasMethods(["minimize"])],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -370,6 +378,7 @@ class BaseUnlearningClassifier(
     def _check_parameters(self):
         """Refuse parameters that are wrong by themselves or do not go together."""
         validate_params(self)
+        check_solver(self)
         resolve_strategy(self.unlearning, "unlearning")
 
     def _check_can_go_on(self):
@@ -435,7 +444,7 @@ class BaseUnlearningClassifier(
         self._artefacts = (*self._artefacts, *self._backend().artefacts(self._noise))
         self.params_ = run.params
         self._head_state = trained.head_state
-        self._moments = (self.solver, run.point.moments)
+        self._moments = (self.solver, run.point.moments) if takes_steps(self) else None
         self.history_ = run.history
         self.loss_curve_ = [row["loss"] for row in run.history]
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else np.nan

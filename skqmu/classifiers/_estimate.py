@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
 
 from .._spending import at_their_dearest
 from .._validation import check_choice, check_is_fitted
@@ -158,7 +159,9 @@ class EstimatingMixin:
         """A copy after one epoch on circuits that do not run."""
         copy = self._unrun()
         copy.set_params(max_iter=1)
-        return copy.fit(X, y, **_key(copy))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return copy.fit(X, y, **_key(copy))
 
     def _unrun(self):
         """An unfitted copy on circuits that do not run: it writes, shows and tells nothing."""
@@ -201,7 +204,9 @@ def _spent(estimator):
 def _counted(estimator, work):
     """Do the work of a copy; return what its network counted of it."""
     before = _spent(estimator) if hasattr(estimator, "params_") else {}
-    work()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # it was given two epochs
+        work()
     cost = {name: value - before.get(name, 0) for name, value in _spent(estimator).items()}
     executables = [e for e in estimator._network().executables if e.spent is not None]
     circuits = [circuit for e in executables for circuit in e.physical]

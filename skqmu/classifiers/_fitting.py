@@ -11,17 +11,22 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from ..backends import BaseBackend
 from ..training import (
+    OPTIMIZERS,
     SGD,
     Adam,
     Checkpoint,
     EarlyStopping,
     EpochPrinter,
+    Minimizer,
     Objective,
     Point,
     Progress,
     Records,
     Tolerance,
     TrainingRun,
+    check_optimizer,
+    optimizer_identity,
+    resolve_optimizer,
     train,
 )
 
@@ -31,6 +36,7 @@ __all__ = [
     "FitData",
     "Trained",
     "all_or_nothing",
+    "check_solver",
     "child_seed",
     "class_factors",
     "initial_params",
@@ -39,12 +45,13 @@ __all__ = [
     "make_solver",
     "run_loop",
     "scaled_weights",
+    "takes_steps",
     "validation_rows",
 ]
 
 # Children of a fit's seed: each purpose draws from a stream of its own, so that, say,
 # another initialisation does not change the order of the batches.
-_INITIAL, _ORDER, _SPLIT = range(3)
+_INITIAL, _ORDER, _SPLIT, _SEARCH = range(4)
 # Later calls of fit (warm_start) and partial_fit, and deletion requests, under one seed.
 LATER_FITS = 1_000_000
 REQUESTS = 2_000_000
@@ -220,16 +227,62 @@ def validation_rows(labels, fraction, seed):
     return mask
 
 
+def takes_steps(estimator):
+    """Whether the solver takes steps along gradients, batch by batch, as the loop hands them out.
+
+    The others, qiskit-machine-learning's, choose for themselves where to look at the loss.
+    """
+    return isinstance(estimator.solver, str) and estimator.solver not in OPTIMIZERS
+
+
+def check_solver(estimator):
+    """Refuse a solver that is none, and parameters that it cannot honour.
+
+    Raises
+    ------
+    ValueError
+    ImportError
+        The solver's library is not installed.
+    """
+    if takes_steps(estimator):
+        return
+    solver = estimator.solver
+    check_optimizer(solver)
+    told = repr(solver) if isinstance(solver, str) else f"{type(solver).__name__}()"
+    for name, why in (
+        ("early_stopping", "it keeps the epoch with the best validation loss"),
+        ("log_updates", "it writes down which rows each step came from"),
+    ):
+        if getattr(estimator, name):
+            raise ValueError(
+                f"{name}=True needs a solver that steps through batches ({why}), and "
+                f"solver={told} looks at all rows at once; use solver='adam' or 'sgd'."
+            )
+
+
 def make_solver(estimator, learning_rate):
-    """Fresh solver of the estimator's kind."""
-    if estimator.solver == "adam":
-        return Adam(
-            learning_rate,
-            beta_1=estimator.beta_1,
-            beta_2=estimator.beta_2,
-            epsilon=estimator.epsilon,
+    """Fresh solver for steps along gradients; Adam where the estimator's own takes none."""
+    if estimator.solver == "sgd":
+        return SGD(
+            learning_rate, momentum=estimator.momentum, nesterov=estimator.nesterovs_momentum
         )
-    return SGD(learning_rate, momentum=estimator.momentum, nesterov=estimator.nesterovs_momentum)
+    return Adam(
+        learning_rate, beta_1=estimator.beta_1, beta_2=estimator.beta_2, epsilon=estimator.epsilon
+    )
+
+
+def _solver_of_fit(estimator, network, seed, max_iter):
+    if takes_steps(estimator):
+        return make_solver(estimator, estimator.learning_rate_init)
+    optimizer = resolve_optimizer(
+        estimator.solver,
+        max_iter=max_iter,
+        learning_rate=estimator.learning_rate_init,
+        n_parameters=network.layout.n_parameters,
+    )
+    return Minimizer(
+        optimizer, child_seed(seed, _SEARCH), warns=not isinstance(estimator.solver, str)
+    )
 
 
 def resolved_batch_size(estimator, n_rows):
@@ -248,6 +301,7 @@ def make_run(estimator, network, records, seed, *, start=None, max_iter=None):
     """
     if start is None:
         start = Point(estimator._initial_params(network, seed))
+    max_iter = estimator.max_iter if max_iter is None else max_iter
     return TrainingRun(
         network=network,
         objective=Objective(
@@ -255,10 +309,10 @@ def make_run(estimator, network, records, seed, *, start=None, max_iter=None):
             decay=estimator.alpha / len(records),
             trainable=estimator._trainable_mask(network),
         ),
-        solver=make_solver(estimator, estimator.learning_rate_init),
+        solver=_solver_of_fit(estimator, network, seed, max_iter),
         point=start,
         seed=child_seed(seed, _ORDER),
-        max_iter=estimator.max_iter if max_iter is None else max_iter,
+        max_iter=max_iter,
         batch_size=resolved_batch_size(estimator, len(records)),
     )
 
@@ -266,7 +320,9 @@ def make_run(estimator, network, records, seed, *, start=None, max_iter=None):
 def run_loop(estimator, run, valid=None, *, extra_hooks=(), title="fit", checkpoint=None):
     """Train with the estimator's hooks; returns the run."""
     criterion = {"tol": estimator.tol, "n_iter_no_change": estimator.n_iter_no_change}
-    hooks = [Tolerance(**criterion) if valid is None else EarlyStopping(valid, **criterion)]
+    hooks = []
+    if takes_steps(estimator):  # the others have criteria of their own
+        hooks = [Tolerance(**criterion) if valid is None else EarlyStopping(valid, **criterion)]
     if estimator.verbose == 1:
         hooks.append(Progress(f"{type(estimator).__name__} {title}"))
     elif estimator.verbose > 1:
@@ -299,6 +355,8 @@ def _told(value):
     """A parameter as a string that is the same in another process."""
     if isinstance(value, BaseBackend):
         return value.outcome_identity()
+    if callable(getattr(value, "minimize", None)):
+        return optimizer_identity(value)
     if isinstance(value, np.ndarray):
         return repr((value.shape, value.dtype.str, hashlib.blake2b(value.tobytes()).hexdigest()))
     if isinstance(value, list | tuple):

@@ -84,7 +84,8 @@ QuantumCircuit, default="rotations_cz"
     observables : {"z", "zz"} or list of SparsePauliOp, default="z"
     backend : {"statevector", ...} or BaseBackend, default="statevector"
         As of `QNNClassifier`, and so are the parameters that follow.
-    solver : {"adam", "sgd"}, default="adam"
+    solver : {"adam", "sgd", "spsa", "cobyla", "nft", "l_bfgs_b", ...} or Optimizer, \
+default="adam"
     learning_rate_init : float, default=0.01
     batch_size : int or "auto", default="auto"
     max_iter : int, default=150

@@ -67,12 +67,20 @@ QuantumCircuit, default="strong"
     backend : {"statevector"} or Backend, default="statevector"
         Where circuits run. It alone may be changed after `fit`: the same weights predict
         on any backend.
-    solver : {"adam", "sgd"}, default="adam"
+    solver : {"adam", "sgd", "spsa", "cobyla", "nft", "l_bfgs_b", ...} or Optimizer, \
+default="adam"
+        Besides ``"adam"`` and ``"sgd"``, the optimizers of qiskit-machine-learning
+        (which must be installed), for losses that are noisy or whose gradients cost too much:
+        by name (``"aqgd"``, ``"cg"``, ``"cobyla"``, ``"gsls"``, ``"l_bfgs_b"``,
+        ``"nelder_mead"``, ``"nft"``, ``"powell"``, ``"slsqp"``, ``"spsa"``, ``"tnc"``,
+        ``"umda"``) or as an object of `qiskit_machine_learning.optimizers`. See Notes.
     learning_rate_init : float, default=0.05
+        For ``"adam"``, ``"sgd"``, and ``"spsa"``, whose k-th step goes
+        ``10 * learning_rate_init * k**-0.3`` times the estimated slope along its direction.
     batch_size : int or "auto", default="auto"
         ``"auto"``: min(200, n_samples).
     max_iter : int, default=150
-        Epochs at most.
+        Epochs at most, an epoch being one pass over the data.
     alpha : float, default=0.0
         Strength of the L2 penalty on the head's kernel, divided by the number of training
         rows. Circuit weights are angles and are not penalised.
@@ -127,8 +135,8 @@ QuantumCircuit, default="strong"
     params_ : ndarray of shape (n_parameters,)
         Circuit weights, then the head's kernel and bias.
     history_ : list of dict
-        One row an epoch: ``epoch``, ``loss``, ``gradient_norm``, ``seconds``, and with
-        early stopping ``valid_loss`` and ``valid_score``.
+        One row an epoch: ``epoch``, ``loss``, ``gradient_norm`` (where the solver takes
+        gradients), ``seconds``, and with early stopping ``valid_loss`` and ``valid_score``.
     loss_curve_ : list of float
     loss_ : float
     n_iter_ : int
@@ -152,6 +160,19 @@ QuantumCircuit, default="strong"
     accuracy (which saturates on small parts and keeps an early model); weights of a batch
     are relative to the mean weight of the training set (for `partial_fit`: of the call);
     the penalty `alpha` is divided by the rows of the training set, not of the batch.
+
+    An optimizer of qiskit-machine-learning chooses for itself where to evaluate the loss. One
+    evaluation over all rows, batch by batch, with the gradient if it wants one, is an epoch: a
+    row of `history_`, one of `n_iter_`, and of the `max_iter` that bound what a fit can cost. So
+    SPSA takes two a step, and an object that needs more than `max_iter` (SPSA without gains
+    spends 50 on calibrating them) is stopped there with a `ConvergenceWarning`. The model is
+    where the optimizer ends; where `max_iter`, a callback, a budget or Ctrl-C ends it, the best
+    point so far. `random_state` governs the random draws, and the library's global generator is
+    left as it was. An object's own settings are its own (`tol`, `n_iter_no_change` and, but for
+    ``"spsa"``, `learning_rate_init` say nothing to it), and `fit` works on a copy. Neither
+    `early_stopping`, `log_updates` nor `partial_fit` goes with such a solver; deletion
+    mechanisms that take gradient steps take them with Adam. COBYLA, Nelder-Mead and Powell
+    decide by comparing losses, so that a last bit of one may change the path.
 
     Examples
     --------

@@ -10,11 +10,15 @@ from ._hooks import (
     Tolerance,
     UpdateLog,
 )
-from ._loop import Hook, Point, TrainingRun, train
+from ._loop import train
+from ._minimize import Minimizer
 from ._objective import Objective, Records
+from ._optimizers import OPTIMIZERS, check_optimizer, optimizer_identity, resolve_optimizer
+from ._run import Hook, Point, TrainingRun
 from ._solvers import SGD, Adam, Solver
 
 __all__ = [
+    "OPTIMIZERS",
     "SGD",
     "Adam",
     "Checkpoint",
@@ -22,6 +26,7 @@ __all__ = [
     "EpochPrinter",
     "Hook",
     "LogisticHead",
+    "Minimizer",
     "Objective",
     "Point",
     "Progress",
@@ -32,5 +37,8 @@ __all__ = [
     "Tolerance",
     "TrainingRun",
     "UpdateLog",
+    "check_optimizer",
+    "optimizer_identity",
+    "resolve_optimizer",
     "train",
 ]

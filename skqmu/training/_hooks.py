@@ -11,7 +11,7 @@ import numpy as np
 
 from ..exceptions import TrainingDivergedError
 from ..network import cross_entropy
-from ._loop import Hook
+from ._run import Hook
 
 __all__ = [
     "Checkpoint",

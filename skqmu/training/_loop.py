@@ -1,162 +1,14 @@
 """The ONE training loop: fits, strategies, fine-tuning, relearning, shadow models."""
 
 import time
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..exceptions import TrainingDivergedError
+from ._minimize import Minimizer, minimize
 from ._objective import epoch_batches
+from ._run import Point, any_ends, check_finite, tell_noise
 
-__all__ = ["Hook", "Point", "TrainingRun", "train"]
-
-
-class Hook:
-    """Something that watches the loop, and may end it by returning True.
-
-    `state` names the attributes that a resumed run must find again.
-    """
-
-    state = ()
-
-    def begin(self, run):
-        """Before the first step; True ends the run at once."""
-        return False
-
-    def before_epoch(self, run):
-        """Before the first step of each epoch (after a resume: before the next one)."""
-
-    def after_step(self, run):
-        """After each step."""
-        return False
-
-    def after_epoch(self, run):
-        """After each epoch; `run.history` has its row."""
-        return False
-
-    def end(self, run):
-        """After the last step, also when the run was interrupted."""
-
-
-@dataclass(frozen=True)
-class Point:
-    """Where a run stands. Replaced whole, so that an interrupt finds the old or the new."""
-
-    params: np.ndarray
-    previous: np.ndarray | None = None
-    moments: object = None
-    epoch: int = 0
-    step: int = 0
-    loss: float = 0.0
-    gradient_norm: float = 0.0
-    rows: int = 0
-    seconds: float = 0.0
-
-
-@dataclass
-class TrainingRun:
-    """All that the loop knows; hooks read it, and may `move` it.
-
-    Attributes
-    ----------
-    network : Network
-    objective : Objective
-    solver : Solver
-    point : Point
-        Parameters, the solver's moments, epochs finished, steps taken within the current
-        one, and sums over these steps.
-    seed : numpy.random.SeedSequence
-        Batch orders and noise are functions of (seed, epoch, step), which is what makes
-        a run resumable without a generator's state.
-    max_iter, batch_size : int
-    history : list of dict
-        One row an epoch: ``epoch``, ``loss``, ``gradient_norm``, ``seconds``, and what
-        hooks add.
-    batches : list of (str, ndarray)
-        Stream and rows of each batch of the last step.
-    kept_epoch : int or None
-        The epoch whose parameters a hook went back to; None: the last one.
-    stop_reason : str
-        ``"max_iter"``, or what the hook that ended the run said.
-    finished : bool
-        Whether the run came to its end (it was neither interrupted nor did it fail).
-    cost : dict
-        What the run spent, as the network's meter counts it, the time before a resume
-        included; filled in when the loop ends.
-    """
-
-    network: object
-    objective: object
-    solver: object
-    point: Point
-    seed: np.random.SeedSequence
-    max_iter: int
-    batch_size: int
-    history: list = field(default_factory=list)
-    batches: list = field(default_factory=list)
-    kept_epoch: int | None = None
-    stop_reason: str = "max_iter"
-    finished: bool = False
-    cost: dict = field(default_factory=dict)
-    _meter: object = None
-
-    def __post_init__(self):
-        self._meter = self.network.meter.copy()
-
-    def spent(self):
-        """Cost up to now."""
-        now = self.network.meter.since(self._meter)
-        return {name: self.cost.get(name, 0) + value for name, value in now.items()}
-
-    @property
-    def params(self):
-        """Current parameters, shape (n_parameters,)."""
-        return self.point.params
-
-    @property
-    def epoch(self):
-        """Epochs finished."""
-        return self.point.epoch
-
-    def move(self, params):
-        """Put other parameters in place (the best epoch's, a stop rule's)."""
-        self.point = replace(self.point, params=params)
-
-    def generator(self, *key):
-        """Generator of its own for (`epoch`, `key`), the same after a resume."""
-        spawn_key = (*self.seed.spawn_key, self.epoch, *key)
-        return np.random.default_rng(np.random.SeedSequence(self.seed.entropy, spawn_key=spawn_key))
-
-    def evaluate(self, batches):
-        """Loss and gradient of one step's batches at `params`, without moving."""
-        return self._evaluated(batches)[:2]
-
-    def _evaluated(self, batches):
-        """`evaluate`, and `params` with the buffers as the batches leave them."""
-        loss, gradients, after = 0.0, {}, self.params
-        for number, (name, rows) in enumerate(batches):
-            batch = self.objective.streams[name][rows]
-            inputs = self.objective.inputs(name, batch, self)
-            if self.network.has_training_mode:
-                logits, tape, after = self.network.forward_training(
-                    after,
-                    inputs,
-                    self.generator(self.point.step, number + 1),
-                    to_forget=name == "forget",
-                )
-            else:
-                logits, tape = self.network.forward(self.params, inputs)
-            values, d_logits = self.objective.loss(name, logits, batch)
-            loss += float(values.sum()) / len(batch)
-            gradients[name], _ = self.network.backward(tape, d_logits / len(batch))
-        gradient = self.objective.combine(gradients, self)
-        penalty, d_penalty = self.objective.penalty(self)
-        gradient = gradient + d_penalty
-        if self.objective.trainable is not None:
-            gradient = np.where(self.objective.trainable, gradient, 0.0)
-        # What noise or a penalty on the whole vector would do to buffers.
-        gradient = self.network.with_buffers(gradient, np.zeros_like(gradient))
-        return loss + penalty, gradient, after
+__all__ = ["train"]
 
 
 def train(run, hooks=()):
@@ -183,9 +35,12 @@ def train(run, hooks=()):
     if noise is not None:
         noise.begin_run()
     try:
-        if not _any_ends([hook.begin(run) for hook in hooks]):
-            while run.epoch < run.max_iter and not _epoch(run, hooks):
-                pass
+        if not any_ends([hook.begin(run) for hook in hooks]):
+            if isinstance(run.solver, Minimizer):
+                minimize(run, hooks)
+            else:
+                while run.epoch < run.max_iter and not _epoch(run, hooks):
+                    pass
         run.finished = True
     finally:
         run.cost, run._meter = run.spent(), run.network.meter.copy()
@@ -196,11 +51,6 @@ def train(run, hooks=()):
     return run
 
 
-def _any_ends(answers):
-    """Whether a hook ends the run; a list, so that every hook has been asked."""
-    return any(answers)
-
-
 def _epoch(run, hooks):
     steps = epoch_batches(run.objective, run.epoch, run.batch_size, run.generator())
     for hook in hooks:
@@ -209,24 +59,24 @@ def _epoch(run, hooks):
         if number < run.point.step:
             continue  # taken before a resume
         _step(run, batches, number)
-        if _any_ends([hook.after_step(run) for hook in hooks]):
+        if any_ends([hook.after_step(run) for hook in hooks]):
             _close_epoch(run)
             return True
     _close_epoch(run)
-    return _any_ends([hook.after_epoch(run) for hook in hooks])
+    return any_ends([hook.after_epoch(run) for hook in hooks])
 
 
 def _step(run, batches, number):
     started = time.perf_counter()
     here = run.point
-    _tell_noise(run, number + 1)
+    tell_noise(run, number + 1)
     # Overflow is found below, and told as what it is.
     with np.errstate(over="ignore", invalid="ignore"):
-        loss, gradient, after = run._evaluated(batches)
+        loss, gradient, after = run.evaluated(batches)
         norm = float(np.linalg.norm(gradient))
-        _check_finite(run, number, loss=loss, gradient=norm, buffers=after)
+        check_finite(run, number, loss=loss, gradient=norm, buffers=after)
         params, moments = run.solver.step(here.params, gradient, here.moments)
-        _check_finite(run, number, parameters=params)
+        check_finite(run, number, parameters=params)
     if run.objective.trainable is not None:
         params = np.where(run.objective.trainable, params, here.params)
     params = run.network.with_buffers(params, after)
@@ -245,22 +95,6 @@ def _step(run, batches, number):
     )
 
 
-def _tell_noise(run, step):
-    """Sampling noise too is a function of (epoch, step): a resumed run repeats it."""
-    if run.network.noise is not None:
-        run.network.noise.at(run.epoch, step)
-
-
-def _check_finite(run, number, **values):
-    for name, value in values.items():
-        if not np.isfinite(value).all():
-            raise TrainingDivergedError(
-                f"the {name} became non-finite in epoch {run.epoch + 1}, step {number + 1}; lower "
-                "learning_rate_init or scale the features (angles of a few radians are what "
-                "circuits expect)."
-            )
-
-
 def _close_epoch(run):
     here = run.point
     row = {
@@ -271,4 +105,4 @@ def _close_epoch(run):
     }
     run.history[here.epoch :] = [row]
     run.point = Point(here.params, here.previous, here.moments, epoch=here.epoch + 1)
-    _tell_noise(run, 0)
+    tell_noise(run, 0)
