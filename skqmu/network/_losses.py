@@ -6,6 +6,14 @@ from scipy.special import log_softmax, softmax
 __all__ = ["cross_entropy", "cross_entropy_gradient", "entropy", "log_softmax", "softmax"]
 
 
+def _log_p(logits):
+    """`log_softmax` along the classes; scipy's takes .1 ms a batch to find out what it got."""
+    top = logits.max(axis=1, keepdims=True)
+    below = logits - np.where(np.isfinite(top), top, 0.0)
+    with np.errstate(divide="ignore"):  # a row of -inf
+        return below - np.log(np.exp(below).sum(axis=1, keepdims=True))
+
+
 def cross_entropy(logits, targets):
     """Cross-entropy of each record.
 
@@ -27,7 +35,7 @@ def cross_entropy(logits, targets):
     >>> cross_entropy(np.zeros((1, 2)), np.array([[1.0, 0.0]])).round(4)
     array([0.6931])
     """
-    return -(targets * log_softmax(logits, axis=1)).sum(axis=1)
+    return -(targets * _log_p(logits)).sum(axis=1)
 
 
 def cross_entropy_gradient(logits, targets, weights):
@@ -51,7 +59,7 @@ def cross_entropy_gradient(logits, targets, weights):
     >>> cross_entropy_gradient(logits, targets, np.ones(1))
     array([[-0.5,  0.5]])
     """
-    return weights[:, None] * (softmax(logits, axis=1) - targets)
+    return weights[:, None] * (np.exp(_log_p(logits)) - targets)
 
 
 def entropy(logits):
@@ -73,5 +81,5 @@ def entropy(logits):
     >>> entropy(np.zeros((1, 4))).round(4)
     array([1.3863])
     """
-    log_p = log_softmax(logits, axis=1)
+    log_p = _log_p(logits)
     return -(np.exp(log_p) * log_p).sum(axis=1)

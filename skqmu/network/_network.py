@@ -67,6 +67,18 @@ class Network:
         """Executables of the quantum layers, from input to output."""
         return [layer.executable for layer in self.layers if isinstance(layer, QuantumLayer)]
 
+    @property
+    def treats_rows_alone(self):
+        """Whether one pass over two batches says what a pass over each of them says.
+
+        Not in a training mode (batch norm, dropout), and not where circuits are sampled.
+        """
+        return (
+            not self.has_training_mode
+            and all(executable.spent is None for executable in self.executables)
+            and not any(isinstance(layer, QiskitMLLayer) for layer in self.layers)
+        )
+
     def use_noise(self, stream):
         """Let every circuit draw its sampling noise from one stream.
 
@@ -110,6 +122,29 @@ class Network:
         """
         n = self.layout.n_parameters
         return params if n == self.layout.size else np.concatenate([params[:n], source[n:]])
+
+    def silenced(self, params, outputs):
+        """`params` with some logits far below the others, whatever the input.
+
+        What was learnt about these outputs is gone from the last layer's parameters. Where
+        that layer is none that can do so (only `Dense` can), `params` come back as they are.
+
+        Parameters
+        ----------
+        params : ndarray of shape (layout.size,)
+        outputs : ndarray of int
+
+        Returns
+        -------
+        ndarray of shape (layout.size,)
+        """
+        head = self.layers[-1]
+        if not head.n_parameters or not len(outputs):
+            return params
+        silent = params.copy()
+        part = self.layout.slices[head.name]
+        silent[part] = head.silenced(params[part], outputs)
+        return silent
 
     @property
     def periods(self):

@@ -57,6 +57,9 @@ class TorchLayer(Layer):
     ----------
     n_outputs : int
         Found by passing one row of zeros.
+    has_training_mode : bool
+        False where the module consists of torch's own layers that compute the same in training
+        (no dropout, no batch norm, nothing that is not known): a step is then cheaper.
 
     Raises
     ------
@@ -81,8 +84,6 @@ class TorchLayer(Layer):
     >>> TorchLayer("front.0", torch.nn.Linear(4, 2), n_inputs=4)         # doctest: +SKIP
     """
 
-    has_training_mode = True
-
     def __init__(self, name, module, n_inputs, *, input_shape=None, dtype="float32"):
         torch = import_torch(f"{type(module).__name__} as a layer")
         if not isinstance(module, torch.nn.Module):
@@ -95,6 +96,7 @@ class TorchLayer(Layer):
         self._dtype = getattr(torch, dtype)
         self._modules = {"predict": copy.deepcopy(module).to(dtype=self._dtype).eval()}
         base = self._modules["predict"]
+        self.has_training_mode = not _same_in_both_modes(torch, base)
         self._shapes = {n: tuple(p.shape) for n, p in base.named_parameters()}
         self._buffer_shapes = {
             n: tuple(b.shape) for n, b in base.named_buffers() if b.is_floating_point()
@@ -274,6 +276,17 @@ class TorchLayer(Layer):
         with _one_thread(torch):
             gradients = gradient(flat[: self.n_parameters], rows, self._tensor(d_outputs))
             return gradients.double().numpy()
+
+
+def _same_in_both_modes(torch, module):
+    nn = torch.nn
+    known = {
+        *(nn.Sequential, nn.Identity, nn.Flatten, nn.Unflatten, nn.Linear, nn.Bilinear),
+        *(nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.LayerNorm, nn.GroupNorm),
+        *(nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool2d),
+        *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Softplus),
+    }
+    return all(type(part) in known for part in module.modules())
 
 
 def _size(shapes):

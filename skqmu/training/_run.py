@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..exceptions import TrainingDivergedError
+from ._objective import Objective
 
 __all__ = ["Hook", "Point", "TrainingRun", "any_ends", "check_finite", "tell_noise"]
 
@@ -131,14 +132,19 @@ class TrainingRun:
 
     def evaluated(self, batches):
         """`evaluate`, and `params` with the buffers as the batches leave them."""
-        loss, gradients, after = 0.0, {}, self.params
-        for number, (name, rows) in enumerate(batches, start=1):
-            batch = self.objective.streams[name][rows]
-            logits, tape, after = self._forward(name, batch, after, number)
-            values, d_logits = self.objective.loss(name, logits, batch)
-            loss += float(values.sum()) / len(batch)
-            gradients[name], _ = self.network.backward(tape, d_logits / len(batch))
-        gradient = self.objective.combine(gradients, self)
+        summed = type(self.objective).combine is Objective.combine
+        if len(batches) > 1 and summed and self.network.treats_rows_alone:
+            loss, gradient = self._in_one_pass(batches)
+            after = self.params
+        else:
+            loss, gradients, after = 0.0, {}, self.params
+            for number, (name, rows) in enumerate(batches, start=1):
+                batch = self.objective.streams[name][rows]
+                logits, tape, after = self._forward(name, batch, after, number)
+                values, d_logits = self.objective.loss(name, logits, batch)
+                loss += float(values.sum()) / len(batch)
+                gradients[name], _ = self.network.backward(tape, d_logits / len(batch))
+            gradient = self.objective.combine(gradients, self)
         penalty, d_penalty = self.objective.penalty(self)
         gradient = gradient + d_penalty
         if self.objective.trainable is not None:
@@ -146,6 +152,20 @@ class TrainingRun:
         # What noise or a penalty on the whole vector would do to buffers.
         gradient = self.network.with_buffers(gradient, np.zeros_like(gradient))
         return loss + penalty, gradient, after
+
+    def _in_one_pass(self, batches):
+        """Loss and gradient of streams that are summed: twice the rows, half the overhead."""
+        own = [(name, self.objective.streams[name][rows]) for name, rows in batches]
+        inputs = [self.objective.inputs(name, batch, self) for name, batch in own]
+        logits, tape = self.network.forward(self.params, np.concatenate(inputs))
+        loss, d_logits, start = 0.0, [], 0
+        for name, batch in own:
+            stop = start + len(batch)
+            values, d_values = self.objective.loss(name, logits[start:stop], batch)
+            loss += float(values.sum()) / len(batch)
+            d_logits.append(d_values / len(batch))
+            start = stop
+        return loss, self.network.backward(tape, np.concatenate(d_logits))[0]
 
     def value(self, batches):
         """Loss of one step's batches at `params`, no gradient; and `params` as `evaluated`."""

@@ -153,3 +153,24 @@ def test_a_missing_torch_names_the_extra(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without_torch)
     with pytest.raises(ImportError, match=r"skqmu\[torch\]"):
         TorchLayer("front.0", object(), 4)
+
+
+def test_only_modules_that_train_otherwise_than_they_predict_have_a_training_mode(torch):
+    nn = torch.nn
+
+    class Own(nn.Module):
+        def forward(self, rows):
+            return rows * 2 if self.training else rows
+
+    plain = nn.Sequential(nn.Linear(16, 8), nn.ReLU(), nn.Linear(8, 2))
+    assert not TorchLayer("front.0", plain, 16).has_training_mode
+    for part in (nn.Dropout(0.5), nn.BatchNorm1d(8), Own()):
+        module = nn.Sequential(nn.Linear(16, 8), part, nn.Linear(8, 2))
+        assert TorchLayer("front.0", module, 16).has_training_mode
+
+
+def test_predictions_are_the_same_in_any_number_of_rows(torch):
+    layer, _ = layer_of(torch)
+    own, rows = start(layer), np.random.default_rng(2).normal(size=(200, 16))
+    alone = np.concatenate([layer.outputs(own, row[None]) for row in rows])
+    np.testing.assert_allclose(layer.outputs(own, rows), alone, atol=1e-12)

@@ -249,3 +249,51 @@ def test_generators_differ_by_key_and_epoch_and_repeat(make_run):
     assert draws[0] == draws[2] != draws[1]
     run.point = Point(run.params, epoch=1)
     assert run.generator(0).integers(1 << 60) not in draws
+
+
+# --- streams in one pass -------------------------------------------------------------------
+
+
+class Apart(Objective):
+    """The same sum, in a method of its own: the loop then takes a pass a stream."""
+
+    def combine(self, gradients, run):
+        return sum(gradients.values())
+
+
+@pytest.mark.parametrize("batch_size", [4, 9])
+def test_streams_that_are_summed_take_one_pass_and_say_the_same(make_run, records, batch_size):
+    streams = {"retain": records[:16], "forget": records[16:].replace(weights=-np.ones(7))}
+    calls = []
+    runs = []
+    for kind in (Objective, Apart):
+        run = make_run(objective=kind(streams), batch_size=batch_size)
+        forward = run.network.forward
+        run.network.forward = lambda params, X, f=forward: (calls.append(len(X)), f(params, X))[1]
+        runs.append(train(run))
+    together, apart = runs
+    np.testing.assert_allclose(together.params, apart.params, rtol=1e-12)
+    for one, other in zip(together.history, apart.history, strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], rel=1e-12)
+    assert together.cost == apart.cost
+    half = len(calls) // 3
+    assert sum(calls[:half]) == sum(calls[half:])  # half the passes, the same rows
+
+
+def test_networks_that_mix_or_sample_rows_keep_their_streams_apart():
+    from skqmu.backends import AerBackend, StatevectorBackend
+    from skqmu.circuits import build_circuit, z_observables
+    from skqmu.network import BatchNorm, Dense, Dropout, Network, QuantumLayer
+
+    qnn = build_circuit("angle", "real_amplitudes", n_features=2, n_qubits=2)
+
+    def circuit(backend):
+        return QuantumLayer(
+            backend.compile(qnn.circuit, z_observables(2), inputs=qnn.inputs, weights=qnn.weights)
+        )
+
+    dense = Dense("head", 2, 2)
+    assert Network([circuit(StatevectorBackend()), dense]).treats_rows_alone
+    assert not Network([circuit(AerBackend(shots=64)), dense]).treats_rows_alone
+    assert not Network([dense, BatchNorm("norm", 2)]).treats_rows_alone
+    assert not Network([Dropout(0.5), dense]).treats_rows_alone
