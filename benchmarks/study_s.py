@@ -1,229 +1,187 @@
-"""Study S (arXiv 2509.06086): what a basic QNN leaks, before and after unlearning.
+"""Study S (arXiv 2509.06086) in one command: what leaks, before and after unlearning.
 
 Run from the root of the repository::
 
-    python benchmarks/study_s.py --data FOLDER --out study_s
+    python benchmarks/study_s.py --quick --out study_s              # one seed of everything
+    python benchmarks/study_s.py --model basic --seeds 5 --out study_s --data FOLDER
+    python benchmarks/study_s.py --model hqnn --seeds 3 --out study_s --data FOLDER
 
-`--data` names a folder with ``mnist_70000.npz``; without it the images come from OpenML.
+`--data` names a folder with ``mnist_70000.npz`` (or ``fashion_mnist_8000.npz``); without it the
+images come from OpenML. Each seed of each network is one JSON file in `--out`, written after
+every part; with `--resume` what is there is kept, and what was trained (in `--out`/work) is
+used again. ``study_s.html`` holds tables and plots. The hybrid network needs the extra
+``torch``.
 
-Data as published: 1000 random training images of MNIST, 500 random test images, forget class
-4. Beside them 300 more images of a 4 that no model sees, so that rates have intervals worth
-reading. Two figures stand side by side. Published protocol: an attack that is trained on the
-target's own members, not refitted after unlearning, its true-positive rate on the forget
-class's members; we add the false-positive rate that goes with it. Sound protocol: attacks
-that learn from shadow models, asked anew of every model, same-class rows that were never
-trained on as non-members, compared with oracles. The mechanisms run with their stop rules;
-nothing is tuned towards the published averages. The study's hybrid network, shots, noise and
-a fake device are not part of this command yet.
+Two protocols stand side by side. Published: an attack that is trained on the target's own
+members, not refitted after unlearning, its true-positive rate on members of the forget class;
+we add the rates that belong to it. Sound: attacks that learn from shadow models, refitted to
+each mechanism (the shadows unlearn, too), judged against rows of the same class that were
+never trained on, and compared with oracles: models retrained without the class. The seeds'
+training sets are random halves of 2000 images, so each image is a member for some seeds and
+none for others.
 """
 
 import argparse
 import json
 import os
+import shutil
 import time
-import warnings
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
-from sklearn.base import clone
-from sklearn.decomposition import PCA
+from joblib import Parallel, delayed
 
 # Set before workers start: results and times must not depend on BLAS threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from skqmu import HybridQNNClassifier
-from skqmu.attacks import LiRAAttack, QNNOutputAttack, RMIAAttack, ShadowPool
-from skqmu.datasets import load_mnist
-from skqmu.exceptions import ResolutionWarning, ThreatModelWarning, UnlearningWarning
-from skqmu.metrics import accuracy_interval, membership_result
-from skqmu.unlearning import GradientAscent, RelativeGradientAscent, SelectiveDampening
-
-FORGET = 4
-MODELS = ("basic",)
-
-
-def make_data(folder, seed):
-    """Training and test rows, more rows of the forget class, and the forget mask."""
-    source = load_mnist(None if folder is None else folder / "mnist_70000.npz")
-    rng = np.random.default_rng(seed)
-    order = rng.permutation(len(source.y))
-    train, test, rest = order[:1000], order[1000:1500], order[1500:]
-    more = rest[source.y[rest] == FORGET][:300]
-    X, y = source.X, source.y
-    parts = {"X": X[train], "X_test": X[test], "X_more": X[more]}
-    pca = PCA(256, svd_solver="randomized", random_state=0).fit(parts["X"])
-    parts = {name: pca.transform(rows) for name, rows in parts.items()}
-    return SimpleNamespace(
-        **parts, y=y[train], y_test=y[test], y_more=y[more], forget=y[train] == FORGET
-    )
+from _study_s_measures import (
+    Rows,
+    accuracies,
+    auditor,
+    published_rates,
+    sound_rates,
+    thresholds,
+)
+from _study_s_page import write_page
+from _study_s_parts import PARTS
+from _study_s_settings import (
+    DATASETS,
+    MODELS,
+    VARIANTS,
+    make_data,
+    mechanisms,
+    settings_of,
+    training_rows,
+)
+from _study_s_work import fresh, pools_of, target, unlearned, written
 
 
-def make_estimator(seed):
-    """The paper's basic QNN with 5 layers (it has one of 10, too)."""
-    return HybridQNNClassifier(
-        "none",
-        encoding="amplitude",
-        ansatz="strong",
-        n_qubits=8,
-        n_layers=5,
-        head_layers=(),
-        solver="sgd",
-        learning_rate_init=0.05,
-        batch_size=32,
-        max_iter=25,
-        random_state=seed,
-    )
-
-
-def mechanisms():
-    """The three of the study, with stop rules where they ascend."""
-    return {
-        "GA": GradientAscent(max_iter=10),
-        "Fisher-based (SSD)": SelectiveDampening(),
-        "RGA": RelativeGradientAscent(max_iter=5),
-    }
-
-
-def accuracies(model, data):
-    """Share of right answers on retained, forgotten and test rows."""
-    return {
-        "acc_retain": float(model.score(data.X[~data.forget], data.y[~data.forget])),
-        "acc_forget": float(model.score(data.X[data.forget], data.y[data.forget])),
-        "acc_test": float(model.score(data.X_test, data.y_test)),
-    }
-
-
-def published_rates(attack, model, data):
-    """TPR and FPR of the attack that was trained on the original's members."""
-    attack.set_params(target=model)
-    rates = {}
-    for name, X, y in (
-        ("tpr", data.X[data.forget], data.y[data.forget]),
-        ("fpr", data.X_more, data.y_more),
-    ):
-        flagged = np.asarray(attack.predict(X, y), dtype=bool)
-        estimate = accuracy_interval(int(flagged.sum()), len(flagged))
-        rates[name] = [float(estimate.value), float(estimate.low), float(estimate.high)]
-    return rates
-
-
-def sound_rates(model, pool, data):
-    """AUC, with its interval, of attacks that learn from shadows."""
-    rates = {}
-    for name, kind in (("LiRA", LiRAAttack), ("RMIA", RMIAAttack), ("output", QNNOutputAttack)):
-        attack = kind(model, random_state=0).fit(pool=pool)
-        members = attack.decision_function(data.X[data.forget], data.y[data.forget])
-        others = attack.decision_function(data.X_more, data.y_more)
-        result = membership_result(members, others, fprs=(0.01,), n_resamples=2)
-        point = result.operating_points[0]
-        rates[name] = {
-            "auc": [float(result.auc), *map(float, result.auc_interval)],
-            "tpr_at_1pct": [float(point.tpr), *map(float, point.tpr_interval)],
+def models_of(setting, seed, folder, work):
+    """The models of a seed by name, and what the mechanisms' logs say."""
+    data = make_data(setting.dataset, setting.model, folder)
+    rows = Rows(data, training_rows(data, seed))
+    original = target(setting, seed, folder, work)
+    models, logs = {"original": original}, {}
+    for number in range(setting.n_oracles):
+        models[f"oracle {number}"] = target(setting, seed, folder, work, number)
+    for name, strategy in mechanisms(setting).items():
+        started = time.process_time()
+        models[name] = unlearned(fresh(original), strategy, *rows.forget)
+        entry = models[name].unlearning_log_[-1]
+        logs[name] = {
+            "cpu_seconds": time.process_time() - started,
+            "gradient_rows": entry["cost"]["gradient_rows"],
+            "stop_reason": entry["stop_reason"],
+            "requires": sorted(strategy.requires),
         }
-    return rates
+    return models, logs, rows
 
 
-def run(model, seed, arguments):
-    """One model of the study: original, oracles, three mechanisms."""
+def compared(models, logs, rows, pools):
+    """Every model under the published attack and under the sound ones."""
+    own = auditor(models["original"], rows)
+    oracles = [model for name, model in models.items() if name.startswith("oracle")]
+    budget = np.mean([oracle.fit_cost_["gradient_rows"] for oracle in oracles])
+    table = {}
+    for name, model in models.items():
+        row = accuracies(model, rows) | thresholds(model, rows)
+        row["published"] = published_rates(own, model, rows)
+        row["refitted"] = published_rates(auditor(model, rows), model, rows)
+        row["sound"] = sound_rates(model, pools["original"], rows)
+        if name in logs:
+            row["sound_refitted"] = sound_rates(model, pools[name], rows)
+            row["oracles_refitted"] = [sound_rates(o, pools[name], rows) for o in oracles]
+            row["log"] = logs[name] | {"cost_share": logs[name]["gradient_rows"] / budget}
+        table[name] = row
+    return table
+
+
+def run_seed(setting, seed, arguments, path):
+    """All of one seed, written after each part."""
     started = time.perf_counter()
-    data = make_data(arguments.data, seed)
-    classes = np.arange(10)
-    original = make_estimator(seed).fit(data.X, data.y, classes=classes)
-    pool = ShadowPool(
-        clone(original), n_shadows=arguments.shadows, n_jobs=arguments.n_jobs, random_state=seed
-    ).fit(
-        np.concatenate([data.X, data.X_test, data.X_more]),
-        np.concatenate([data.y, data.y_test, data.y_more]),
-    )
-    own = QNNOutputAttack(original, trained_on="target", random_state=0).fit(
-        np.concatenate([data.X, data.X_test]),
-        np.concatenate([data.y, data.y_test]),
-        membership=np.arange(len(data.X) + len(data.X_test)) < len(data.X),
-    )
-    models = {"original": (original, None)}
-    kept = ~data.forget
-    for number in range(arguments.oracles):
-        oracle = make_estimator(1000 + 100 * seed + number)
-        models[f"oracle {number}"] = (
-            oracle.fit(data.X[kept], data.y[kept], classes=classes),
-            oracle.fit_cost_["gradient_rows"],
-        )
-    for name, strategy in mechanisms().items():
-        unlearned = make_estimator(seed).fit(data.X, data.y, classes=classes)
-        unlearned.unlearn(index=np.flatnonzero(data.forget), strategy=strategy)
-        models[name] = (unlearned, unlearned.unlearning_log_[-1]["cost"]["gradient_rows"])
-    rows = {
-        name: accuracies(m, data)
-        | {"published": published_rates(own, m, data), "sound": sound_rates(m, pool, data)}
-        | {"gradient_rows": cost}
-        for name, (m, cost) in models.items()
-    }
-    return {
-        "model": model,
+    work, folder = arguments.out / "work", arguments.data
+    result = _resumed(path, arguments) or {
+        "setting": setting.told(),
         "seed": seed,
-        "n_shadows": arguments.shadows,
-        "rows": rows,
-        "wall_seconds": time.perf_counter() - started,
+        "n_shadows": setting.n_shadows,
+        "n_oracles": setting.n_oracles,
+        "wall_seconds": 0.0,
+        "parts": {},
     }
+    wanted = [
+        part for part in arguments.parts if part == "rows" or PARTS[part].applies(setting, seed)
+    ]
+    if all(part in result["parts"] for part in wanted):
+        return result
+    fits = [(setting, seed, folder, work, k) for k in (None, *range(setting.n_oracles))]
+    Parallel(n_jobs=arguments.n_jobs)(delayed(target)(*fit) for fit in fits)
+    pools = pools_of(setting, folder, work, arguments.n_jobs)
+    models, logs, rows = models_of(setting, seed, folder, work)
+    spent = result["wall_seconds"]
+    for part in wanted:
+        if part in result["parts"]:
+            continue
+        if part == "rows":
+            result["parts"][part] = compared(models, logs, rows, pools)
+        else:
+            # Copies, as parts set other backends.
+            copies = {name: fresh(model) for name, model in models.items()}
+            result["parts"][part] = PARTS[part].run(setting, seed, copies, rows, pools, folder)
+        result["wall_seconds"] = spent + time.perf_counter() - started
+        text = json.dumps(result, indent=1)
+        written(path, lambda beside, text=text: beside.write_text(text, encoding="utf-8"))
+        print(f"{path.name}: {part}, {time.perf_counter() - started:.0f} s", flush=True)
+    return result
 
 
-def page(results):
-    """The results as markdown."""
-    lines = ["# Study S: what leaks, before and after unlearning", "", __doc__.split("\n\n")[4]]
-    for result in results:
-        lines += [
-            "",
-            f"## {result['model']}, seed {result['seed']}",
-            "",
-            "| model | acc retain / forget / test | TPR (published protocol, not refitted) | "
-            "FPR of the same attack | AUC LiRA | AUC RMIA | AUC output attack, shadows |",
-            "|---|---|---|---|---|---|---|",
-        ]
-        for name, row in result["rows"].items():
-            accuracy = " / ".join(f"{row[f'acc_{p}']:.3f}" for p in ("retain", "forget", "test"))
-            rates = [row["published"]["tpr"], row["published"]["fpr"]]
-            rates += [row["sound"][attack]["auc"] for attack in ("LiRA", "RMIA", "output")]
-            lines.append(f"| {name} | {accuracy} | {' | '.join(map(_interval, rates))} |")
-    return "\n".join(lines) + "\n"
+def _resumed(path, arguments):
+    if not (arguments.resume and path.exists()):
+        return None
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _interval(values):
-    return "{:.3f} [{:.3f}, {:.3f}]".format(*values)
+def _without_torch(model):
+    if model == "basic":
+        return False
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        return True
+    return False
 
 
 def main(arguments=None):
     """Run what is asked for, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--dataset", choices=DATASETS, default="mnist")
     parser.add_argument("--model", choices=[*MODELS, "all"], default="all")
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=VARIANTS)
+    parser.add_argument("--n-layers", nargs="+", type=int, help="only networks of these depths")
+    parser.add_argument("--parts", nargs="+", choices=["rows", *PARTS], default=["rows", *PARTS])
     parser.add_argument("--seeds", type=int, default=1, help="number of seeds, from 0")
-    parser.add_argument("--shadows", type=int, default=16)
-    parser.add_argument("--oracles", type=int, default=2)
     parser.add_argument("--n-jobs", type=int, default=2)
-    parser.add_argument("--data", type=Path, help="folder of mnist_70000.npz")
+    parser.add_argument("--data", type=Path, help="folder of the image files")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/study_s"))
+    parser.add_argument("--quick", action="store_true", help="a fifth of all epochs, 4 shadows")
     parser.add_argument("--resume", action="store_true", help="keep what was finished")
     arguments = parser.parse_args(arguments)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    warnings.simplefilter("ignore", UnlearningWarning)
-    warnings.simplefilter("ignore", ResolutionWarning)
-    # Told on the page instead: this attack is shown the target's members.
-    warnings.simplefilter("ignore", ThreatModelWarning)
+    if not arguments.resume:
+        shutil.rmtree(arguments.out / "work", ignore_errors=True)
+    (arguments.out / "work").mkdir(parents=True, exist_ok=True)
     for model in MODELS if arguments.model == "all" else [arguments.model]:
-        for seed in range(arguments.seeds):
-            path = arguments.out / f"{model}-{seed}.json"
-            if arguments.resume and path.exists():
+        if _without_torch(model):
+            if arguments.model == model:
+                parser.error("--model hqnn needs torch: pip install 'skqmu[torch]'")
+            print("hqnn left out: torch is not installed (pip install 'skqmu[torch]')")
+            continue
+        for setting in settings_of(arguments.dataset, model, arguments.variants, arguments.quick):
+            if arguments.n_layers and setting.n_layers not in arguments.n_layers:
                 continue
-            result = run(model, seed, arguments)
-            path.with_suffix(".part").write_text(json.dumps(result, indent=1), encoding="utf-8")
-            path.with_suffix(".part").replace(path)
-            print(f"{path.name}: {result['wall_seconds']:.0f} s")
-    results = [
-        json.loads(path.read_text(encoding="utf-8"))
-        for path in sorted(arguments.out.glob("*.json"))
-    ]
-    (arguments.out / "study_s.md").write_text(page(results), encoding="utf-8")
-    print(arguments.out / "study_s.md")
+            for seed in range(arguments.seeds):
+                path = arguments.out / f"{setting.name}-{seed}.json"
+                result = run_seed(setting, seed, arguments, path)
+                print(f"{path.name}: {result['wall_seconds']:.0f} s in all", flush=True)
+    print(write_page(arguments.out))
 
 
 if __name__ == "__main__":
