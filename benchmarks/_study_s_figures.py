@@ -20,13 +20,15 @@ def averaged(rows):
     return sum(rows) / len(rows)
 
 
-def shown(numbers, digits=3, sign=""):
-    """Mean and its 95 % interval, or the only number."""
-    form = f"{{:{sign}.{digits}f}}"
+def shown(numbers, sign=""):
+    """Mean and its 95 % interval, or the only number; rates stay between 0 and 1."""
+    form = f"{{:{sign}.3f}}"
     if len(numbers) < 2:
         return form.format(numbers[0])
     estimate = mean_interval(numbers)
     ends = (estimate.value, estimate.low, estimate.high)
+    if not sign:
+        ends = [min(max(end, 0.0), 1.0) for end in ends]
     return "{} [{}, {}]".format(*(form.format(end) for end in ends))
 
 

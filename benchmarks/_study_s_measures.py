@@ -20,8 +20,6 @@ __all__ = [
     "thresholds",
 ]
 
-# The attack sees as many members and non-members as in the study: 500 each.
-_SHOWN = 500
 _SMALLEST = 1e-12
 
 
@@ -31,7 +29,7 @@ class Rows:
     Parameters
     ----------
     data : namespace
-        From `make_data`.
+        From `data_of`.
     training : ndarray of int
         From `training_rows`.
     few : int or None, default=None
@@ -47,11 +45,16 @@ class Rows:
         self.unseen = X[outside[:few]], y[outside[:few]]
         self.retain = X[kept[:few]], y[kept[:few]]
         self.test = data.X_test[:few], data.y_test[:few]
-        shown = training[:_SHOWN]
-        if few is not None:  # every fourth row of the forget class, as the rest has nine kinds
-            shown = np.concatenate([forget[: few // 4], kept[: few - few // 4]])
+        # As in the study: half of the members, and as many others.
+        shown = training[: len(training) // 2]
+        held_out = np.arange(len(shown))
+        if few is not None:  # a quarter of the forget class on both sides
+            fourth, y_test = few // 4, data.y_test
+            shown = np.concatenate([forget[:fourth], kept[: few - fourth]])
+            fours, others = np.flatnonzero(y_test == FORGET), np.flatnonzero(y_test != FORGET)
+            held_out = np.concatenate([fours[:fourth], others[: few - fourth]])
         self.shown = X[shown], y[shown]
-        self.held_out = self.test
+        self.held_out = data.X_test[held_out], data.y_test[held_out]
         shown_fours = shown[y[shown] == FORGET]
         hidden = np.setdiff1d(forget[:few], shown_fours)
         self.forget_shown = X[shown_fours], y[shown_fours]

@@ -16,7 +16,7 @@ from _study_s_measures import (
 from _study_s_settings import (
     FORGET,
     SHOTS,
-    make_data,
+    data_of,
     mechanisms,
     training_rows,
     varied_mechanisms,
@@ -114,7 +114,7 @@ def device(setting, seed, models, rows, pools, folder):
 def _answering(setting, seed, models, pools, folder, backend):
     """The original and one unlearned model, asked about a few rows on a noisy backend."""
     started = time.process_time()
-    data = make_data(setting.dataset, setting.model, folder)
+    data = data_of(setting, folder)
     few = Rows(data, training_rows(data, seed), few=4 if setting.quick else _FEW)
     asked = {name: models[name].set_params(backend=backend) for name in ("original", "GA")}
     remembered = {name: _Answers(model, few) for name, model in asked.items()}
@@ -160,7 +160,7 @@ def gradients(setting, seed, models, rows, pools, folder):
 
 def pca(setting, seed, models, rows, pools, folder):
     """What a PCA that was fitted on the training images gives away to who holds it."""
-    data = make_data(setting.dataset, setting.model, folder)
+    data = data_of(setting, folder)
     training = training_rows(data, seed)
     fours = np.flatnonzero(data.y == FORGET)
     reduced = PCA(256, svd_solver="randomized", random_state=0)

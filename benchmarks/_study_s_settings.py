@@ -23,6 +23,7 @@ SHOTS = (64, 256, 1024, 8192, None)
 PUBLISHED = {"noiseless": (0.902, 0.0), "hardware": (0.753, 0.037)}
 # Rows of which a target trains on half, rows for tests, and rows for the PCA alone.
 _WORLD, _TEST, _PCA = 2000, 500, 5000
+_QUICK_WORLD = 800
 # Rows of each other class that the attacker's shadows are asked about, too.
 _COMPANY = 20
 
@@ -40,7 +41,7 @@ class Setting:
     variant : {"quantum", "separable", "dense"}
         ``"separable"``: no entangling gate; ``"dense"``: the classical twin.
     quick : bool
-        A fifth of the epochs, few shadows.
+        A fifth of the epochs, 400 training rows instead of 1000, few shadows.
     """
 
     dataset: str = "mnist"
@@ -94,8 +95,13 @@ def settings_of(dataset, model, variants, quick):
     return [setting for setting in found if setting.variant in variants]
 
 
+def data_of(setting, folder):
+    """The rows of a setting, read once a process."""
+    return _made(setting.dataset, setting.model, setting.quick, folder)
+
+
 @lru_cache(maxsize=2)
-def make_data(dataset, model, folder):
+def _made(dataset, model, quick, folder):
     """The world: rows of which each target trains on a half, and rows for tests.
 
     Every row of the world is a member for some seeds and none for others, so that no
@@ -106,6 +112,7 @@ def make_data(dataset, model, folder):
     images = source(None if folder is None else folder / FILES[dataset])
     order = np.random.default_rng(0).permutation(len(images.y))
     world, test, rest = np.split(order[: _WORLD + _TEST + _PCA], [_WORLD, _WORLD + _TEST])
+    world = world[:_QUICK_WORLD] if quick else world
     if model == "basic":
         pca = PCA(256, svd_solver="randomized", random_state=0).fit(images.X[rest])
         X, X_test = pca.transform(images.X[world]), pca.transform(images.X[test])
@@ -126,7 +133,7 @@ def make_data(dataset, model, folder):
 
 
 def training_rows(data, seed):
-    """A random half of each part of the world (1000 rows), in random order."""
+    """A random half of each part of the world, in random order."""
     rng = np.random.default_rng(10_000 + seed)
     halves = []
     for mine in (data.y == FORGET, data.y != FORGET):

@@ -7,7 +7,7 @@ from functools import partial
 
 import joblib
 import numpy as np
-from _study_s_settings import FORGET, make_data, make_estimator, mechanisms, training_rows
+from _study_s_settings import FORGET, data_of, make_estimator, mechanisms, training_rows
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 
 from skqmu.attacks import ShadowPool
@@ -34,7 +34,7 @@ def trained(estimator, X, y, work):
 
 def target(setting, seed, folder, work, oracle=None):
     """A model of one seed: the original, or (`oracle` a number) retrained without the class."""
-    data = make_data(setting.dataset, setting.model, folder)
+    data = data_of(setting, folder)
     rows = training_rows(data, seed)
     if oracle is None:
         return trained(make_estimator(setting, seed), data.X[rows], data.y[rows], work)
@@ -87,7 +87,7 @@ class Asked(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def fit(self, X, y):
         """Train on the given rows and half of the world's rows outside the pool."""
-        data = make_data(self.setting.dataset, self.setting.model, self.folder)
+        data = data_of(self.setting, self.folder)
         outside = np.setdiff1d(np.arange(len(data.y)), data.pool)
         rows = np.random.default_rng(self.random_state).permutation(outside)[: len(outside) // 2]
         X, y = np.concatenate([X, data.X[rows]]), np.concatenate([y, data.y[rows]])
@@ -120,7 +120,7 @@ def pools_of(setting, folder, work, n_jobs):
     The same shadows in each: what they were trained on and their seeds follow from one
     `random_state`, and each is fitted once.
     """
-    data = make_data(setting.dataset, setting.model, folder)
+    data = data_of(setting, folder)
     X, y = data.X[data.pool], data.y[data.pool]
     shadow = Asked(make_estimator(setting, 0), setting, folder, work)
     forget = y == FORGET

@@ -48,7 +48,7 @@ from _study_s_settings import (
     DATASETS,
     MODELS,
     VARIANTS,
-    make_data,
+    data_of,
     mechanisms,
     settings_of,
     training_rows,
@@ -58,7 +58,7 @@ from _study_s_work import fresh, pools_of, target, unlearned, written
 
 def models_of(setting, seed, folder, work):
     """The models of a seed by name, and what the mechanisms' logs say."""
-    data = make_data(setting.dataset, setting.model, folder)
+    data = data_of(setting, folder)
     rows = Rows(data, training_rows(data, seed))
     original = target(setting, seed, folder, work)
     models, logs = {"original": original}, {}
@@ -162,7 +162,7 @@ def main(arguments=None):
     parser.add_argument("--n-jobs", type=int, default=2)
     parser.add_argument("--data", type=Path, help="folder of the image files")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/study_s"))
-    parser.add_argument("--quick", action="store_true", help="a fifth of all epochs, 4 shadows")
+    parser.add_argument("--quick", action="store_true", help="fewer epochs, rows and shadows")
     parser.add_argument("--resume", action="store_true", help="keep what was finished")
     arguments = parser.parse_args(arguments)
     if not arguments.resume:
