@@ -11,6 +11,9 @@ from scipy.special import expit, log_expit
 
 __all__ = ["Dense", "Layer", "OneVsRest", "QuantumLayer"]
 
+# A logit that leaves its class a probability of e^-60 beside logits of the usual size.
+_SILENT = -60.0
+
 
 class Layer(ABC):
     """What the network asks of a layer.
@@ -94,6 +97,10 @@ class Layer(ABC):
         """Mask of the parameters that weight decay applies to, shape (n_parameters,)."""
         return np.zeros(self.n_parameters, dtype=bool)
 
+    def silenced(self, params, outputs):
+        """`params` with some outputs far below 0 for every input, if the layer can do that."""
+        return params
+
 
 class Dense(Layer):
     """Affine map ``inputs @ kernel + bias``; the group is the kernel, then the bias.
@@ -159,6 +166,12 @@ class Dense(Layer):
         mask = np.ones(self.n_parameters, dtype=bool)
         mask[self.n_inputs * self.n_outputs :] = False
         return mask
+
+    def silenced(self, params, outputs):
+        kernel, bias = (part.copy() for part in self._split(params))
+        kernel[:, outputs] = 0.0
+        bias[outputs] = _SILENT
+        return np.concatenate([kernel.ravel(), bias])
 
 
 class QuantumLayer(Layer):

@@ -60,7 +60,15 @@ class Objective:
         Coefficient of ``decay / 2 |kernels|^2`` over the network's decayed parameters.
     trainable : ndarray of bool or None, default=None
         Parameters that move; None: all.
+
+    Attributes
+    ----------
+    pooled : bool
+        Whether a step's batch is shared by the streams in proportion to their rows, so that
+        an epoch takes every row once; if not, each stream fills a batch of its own.
     """
+
+    pooled = False
 
     def __init__(self, streams, *, decay=0.0, trainable=None):
         self.streams = streams
@@ -96,17 +104,28 @@ def epoch_batches(objective, epoch, batch_size, rng):
     """Batches of one epoch, as lists of (stream, rows), one list a step.
 
     A phase takes as many steps as its longest stream has batches; shorter streams are
-    gone through again in a new order.
+    gone through again in a new order. Pooled streams share the batches instead.
     """
     for phase in objective.phases(epoch):
         sizes = {name: len(objective.streams[name]) for name in phase}
         if not all(sizes.values()):
             empty = [name for name, size in sizes.items() if not size]
             raise ValueError(f"stream {empty[0]!r} holds no records; there is nothing to train on.")
+        if objective.pooled:
+            yield from _shared_batches(sizes, batch_size, rng)
+            continue
         n_steps = max(-(-size // batch_size) for size in sizes.values())
         orders = {name: _passes(size, batch_size, rng) for name, size in sizes.items()}
         for _ in range(n_steps):
             yield [(name, next(order)) for name, order in orders.items()]
+
+
+def _shared_batches(sizes, batch_size, rng):
+    n_steps = -(-sum(sizes.values()) // batch_size)
+    parts = {name: np.array_split(rng.permutation(size), n_steps) for name, size in sizes.items()}
+    for number in range(n_steps):
+        # A stream of fewer rows than there are steps has none for the last of them.
+        yield [(name, rows[number]) for name, rows in parts.items() if len(rows[number])]
 
 
 def _passes(size, batch_size, rng):

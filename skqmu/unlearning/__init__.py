@@ -19,6 +19,7 @@ from ._relabel import (
     SimilarLabelReweighting,
 )
 from ._retrain import Retrain
+from ._twin import RetrainedTwin
 
 __all__ = [
     "SCRUB",
@@ -48,6 +49,7 @@ __all__ = [
     "RandomLabels",
     "RelativeGradientAscent",
     "Retrain",
+    "RetrainedTwin",
     "SaliencyUnlearning",
     "SelectiveDampening",
     "SimilarLabelReweighting",

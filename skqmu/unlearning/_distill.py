@@ -266,10 +266,12 @@ class BadTeacher(Ascent):
                 targets=_probabilities(request, request.forget, twin, temperature=self.T)
             ),
         }
-        return _TemperedObjective(streams, self.T)
+        return TemperedObjective(streams, self.T)
 
 
-class _TemperedObjective(Objective):
+class TemperedObjective(Objective):
+    """Cross-entropy of logits that are divided by a temperature."""
+
     def __init__(self, streams, temperature):
         super().__init__(streams)
         self.temperature = temperature

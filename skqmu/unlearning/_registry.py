@@ -17,6 +17,7 @@ from ._relabel import (
     SimilarLabelReweighting,
 )
 from ._retrain import Retrain
+from ._twin import RetrainedTwin
 
 __all__ = ["STRATEGIES", "resolve_strategy"]
 
@@ -38,6 +39,7 @@ STRATEGIES = {
     "adversarial_uniform": AdversarialUniform,
     "distribution_guided": DistributionGuided,
     "bad_teacher": BadTeacher,
+    "retrained_twin": RetrainedTwin,
     "saliency_unlearning": SaliencyUnlearning,
     "random_labels": RandomLabels,
     "fine_tune": FineTune,

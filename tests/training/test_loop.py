@@ -120,6 +120,20 @@ def test_a_short_stream_is_gone_through_again_beside_a_long_one(records):
     assert sorted(np.concatenate([dict(step)["long"] for step in steps])) == list(range(23))
 
 
+@pytest.mark.parametrize("n_short", [1, 4, 23])
+def test_pooled_streams_share_the_batches_and_each_row_comes_once(records, n_short):
+    class Pooled(Objective):
+        pooled = True
+
+    objective = Pooled({"long": records, "short": records[:n_short]})
+    steps = list(epoch_batches(objective, 0, 5, np.random.default_rng(0)))
+    assert len(steps) == -(-(23 + n_short) // 5)
+    assert all(3 <= sum(len(rows) for _, rows in step) <= 6 for step in steps)
+    for name, size in {"long": 23, "short": n_short}.items():
+        taken = np.concatenate([dict(step).get(name, []) for step in steps])
+        assert sorted(taken) == list(range(size))
+
+
 def test_phases_come_one_after_another(records):
     class Alternating(Objective):
         def phases(self, epoch):

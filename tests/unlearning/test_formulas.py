@@ -20,6 +20,7 @@ from skqmu.unlearning import (
     NoisyFineTune,
     RandomLabels,
     RelativeGradientAscent,
+    RetrainedTwin,
     SaliencyUnlearning,
     SimilarLabelReweighting,
 )
@@ -307,6 +308,38 @@ def test_bad_teacher(trained, data, hand):
         lambda p: hand.kl(bad, p, data.X_f, T) + hand.kl(good, p, data.X_r, T), theta
     )
     close(after(trained, data, one_step(BadTeacher, T=T)), theta - hand.rate * gradient)
+
+
+def test_retrained_twin(trained, data, hand):
+    theta, T, lam_f = trained.params_, 2.0, 0.7
+    twins = []
+
+    class Twin(LastLayersRetrain):
+        def unlearn(self, request):
+            outcome = super().unlearn(request)
+            twins.append(outcome.params)
+            return outcome
+
+    strategy = RetrainedTwin(
+        twin=Twin(k=1, max_iter=2), lam_f=lam_f, T=T, retained_share=1.0, max_iter=1
+    )
+    moved = after(trained, data, strategy)
+    asked, kept = hand.proba(twins[0], data.X_f, T), hand.proba(theta, data.X_r, T)
+    ratio = lam_f * len(data.X_f) / len(data.X_r)
+    gradient = hand.slope(
+        lambda p: ratio * hand.kl(asked, p, data.X_f, T) + hand.kl(kept, p, data.X_r, T), theta
+    )
+    close(moved, theta - hand.rate * gradient)
+
+
+def test_retrained_twin_leaves_a_removed_class_nothing_in_the_last_layer(trained, data):
+    mask = data.y == 1
+    trained.unlearn(data.X[mask], data.y[mask], strategy=RetrainedTwin())
+    assert trained.predict_proba(data.X)[:, 1].max() < 1e-20
+    layout = trained._network().layout
+    kernel = trained.params_[layout.slices[layout.last(1)[0]]][:-3].reshape(-1, 3)
+    np.testing.assert_allclose(kernel[:, 1], 0.0, atol=1e-9)
+    assert (np.abs(kernel[:, [0, 2]]) > 1e-6).all()
 
 
 @pytest.mark.parametrize("cls", [RandomLabels, SaliencyUnlearning])

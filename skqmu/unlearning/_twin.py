@@ -1,0 +1,170 @@
+"""A mechanism that asks a briefly retrained twin what retraining would say."""
+
+from dataclasses import replace
+from numbers import Integral, Real
+
+import numpy as np
+
+from .._validation import Interval
+from ..network import softmax
+from ..training import Hook
+from ._base import LoopStrategy
+from ._distill import TemperedObjective
+from ._finetune import LastLayersRetrain
+
+__all__ = ["RetrainedTwin"]
+
+
+class RetrainedTwin(LoopStrategy):
+    """Imitate a briefly retrained twin on the forgotten rows, the trained model on the others.
+
+    1. The twin: the model's last groups of parameters are drawn anew and trained for an
+       epoch on D_r, so that it answers for D_f as a model that never saw it, if roughly.
+    2. The classes that are removed lose their column of the last layer and keep no
+       probability.
+    3. The model learns the twin's answers on D_f and keeps its own on a part of D_r:
+       ``KL(p_theta0 || p) + lam_f * KL(p_twin || p)``, per row, at temperature `T`, removed
+       classes left out, with a learning rate that falls.
+
+    Parameters
+    ----------
+    twin : LastLayersRetrain or None, default=None
+        How the twin is made. None: ``LastLayersRetrain(k=3, train="all", max_iter=1,
+        batch_size=8)``.
+    lam_f : float, default=1.0
+        Weight of a forgotten row beside a retained one.
+    T : float, default=2.0
+        Temperature that logits are divided by.
+    retained_share : float, default=0.5
+        Part of the retained rows that hold the model in place.
+    learning_rate_init : float or None, default=None
+        Of the first epoch; falls linearly towards 0. None: the classifier's own.
+    max_iter : int, default=3
+        Epochs; an epoch is one pass over D_f and the part of D_r.
+    batch_size : int or None, default=None
+        Rows of both kinds in a step. None: the classifier's own.
+    solver : {"adam", "sgd"} or None, default=None
+        None: the classifier's own, with fresh moments.
+
+    Notes
+    -----
+    [n] From two ideas: the two teachers of Chundawat et al. 2023 (arXiv 2205.08096), whose
+    random teacher says what no model that was trained would say, and EU-k of Goel et al.
+    2022 (arXiv 2201.06640), which alone leaves the retained rows. The rows of both kinds
+    share the batches, so an epoch costs ``n_forget + retained_share * n_retain`` rows. A
+    twin needs some hundred steps: on a few hundred rows give it more epochs.
+
+    Examples
+    --------
+    >>> from skqmu.unlearning import LastLayersRetrain, RetrainedTwin
+    >>> twin = LastLayersRetrain(k=2, train="all", max_iter=5, batch_size=8)
+    >>> RetrainedTwin(twin=twin).gradient_rows(n_forget=10, n_retain=100)
+    680
+    """
+
+    formula = "min KL(T_twin||S) on D_f + KL(T||S) on part of D_r; twin: EU-k"
+    advice = "Near retraining at a tenth of its cost; small data: more epochs for the twin."
+    source = "[n]; from Chundawat et al. 2023 (arXiv 2205.08096), Goel et al. 2022 (2201.06640)"
+    requires = frozenset({"forget", "retain"})
+    _parameter_constraints = {
+        **LoopStrategy._parameter_constraints,
+        "twin": [LastLayersRetrain, None],
+        "lam_f": [Interval(Real, 0, None, closed="neither")],
+        "T": [Interval(Real, 0, None, closed="neither")],
+        "retained_share": [Interval(Real, 0, 1, closed="right")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+    }
+
+    def __init__(
+        self,
+        *,
+        twin=None,
+        lam_f=1.0,
+        T=2.0,
+        retained_share=0.5,
+        learning_rate_init=None,
+        max_iter=3,
+        batch_size=None,
+        solver=None,
+    ):
+        super().__init__(
+            learning_rate_init=learning_rate_init,
+            max_iter=max_iter,
+            batch_size=batch_size,
+            solver=solver,
+        )
+        self.twin = twin
+        self.lam_f = lam_f
+        self.T = T
+        self.retained_share = retained_share
+
+    def _twin(self):
+        if self.twin is not None:
+            return self.twin
+        return LastLayersRetrain(k=3, train="all", max_iter=1, batch_size=8)
+
+    def _n_kept(self, n_retain):
+        return max(1, round(self.retained_share * n_retain)) if n_retain else 0
+
+    def validate(self):
+        super().validate()
+        self._twin().validate()
+
+    def gradient_rows(self, n_forget, n_retain):
+        own = self.max_iter * (n_forget + self._n_kept(n_retain))
+        return self._twin().gradient_rows(n_forget, n_retain) + own
+
+    def unlearn(self, request):
+        # The twin's seed is its own: the passes below must not repeat its order of rows.
+        seed = np.random.SeedSequence(request.seed.entropy, spawn_key=(*request.seed.spawn_key, 0))
+        twin = self._twin().unlearn(replace(request, seed=seed))
+        answers = self._answers(request, request.settled(twin.params), request.forget)
+        outcome = super().unlearn(replace(request, forget=request.forget.replace(targets=answers)))
+        return replace(
+            outcome,
+            n_epochs=twin.n_epochs + outcome.n_epochs,
+            n_steps=twin.n_steps + outcome.n_steps,
+            notes=[*twin.notes, *outcome.notes],
+        )
+
+    def start(self, request):
+        return request.network.silenced(request.params, request.removed_classes)
+
+    def hooks(self, request):
+        return [_FallingRate()]
+
+    def objective(self, request):
+        """Retained rows as the trained model answers, forgotten ones as their targets say."""
+        rng = np.random.default_rng(request.seed)
+        n_kept = self._n_kept(len(request.retain))
+        kept = request.retain[np.sort(rng.permutation(len(request.retain))[:n_kept])]
+        # A step takes the mean over the rows of each kind: weigh the kinds by their numbers.
+        ratio = self.lam_f * len(request.forget) / n_kept
+        return _PooledObjective(
+            {
+                "retain": kept.replace(targets=self._answers(request, request.params, kept)),
+                "forget": request.forget.replace(weights=ratio * request.forget.weights),
+            },
+            self.T,
+        )
+
+    def _answers(self, request, params, records):
+        """Probabilities of the classes that stay, at temperature `T`, shape (n, C)."""
+        logits = request.network.logits(params, records.X) / self.T
+        logits[:, request.removed_classes] = -np.inf
+        return softmax(logits, axis=1)
+
+
+class _PooledObjective(TemperedObjective):
+    pooled = True
+
+
+class _FallingRate(Hook):
+    """Lower the learning rate linearly, epoch by epoch, towards 0."""
+
+    def begin(self, run):
+        self.first = run.solver.learning_rate
+        return False
+
+    def before_epoch(self, run):
+        run.solver.learning_rate = self.first * (1.0 - run.epoch / run.max_iter)
