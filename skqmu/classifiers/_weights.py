@@ -54,7 +54,8 @@ class NamedWeightsMixin:
         Parameters
         ----------
         weights : dict of str to array-like
-            All arrays that `get_weights` of such a classifier names.
+            All arrays that `get_weights` of such a classifier names. The
+            ``num_batches_tracked`` of a ``state_dict`` may be among them.
         classes : array-like of shape (n_classes,)
             Sorted labels.
         n_features : int or None, default=None
@@ -74,7 +75,8 @@ class NamedWeightsMixin:
         Raises
         ------
         ValueError
-            Missing or unknown names, wrong shapes, numbers that are not finite.
+            Missing or unknown names, wrong shapes, what are no finite numbers, labels that
+            are not sorted.
 
         Examples
         --------
@@ -89,6 +91,11 @@ class NamedWeightsMixin:
         """
         estimator = cls(**parameters)
         estimator._check_parameters()
+        if not np.array_equal(np.unique(classes), classes):
+            raise ValueError(
+                f"classes={classes!r} must be sorted and without repetition: they name the columns "
+                "of the last layer, in order. Sort them, and the columns of its arrays with them."
+            )
         if (X is None) != (y is None):
             raise ValueError("X= and y= go together: the rows the weights were trained on.")
         if X is None and n_features is None:
@@ -140,7 +147,9 @@ def _arrays(network):
 def _flat(network, weights):
     arrays = list(_arrays(network))
     names = [name for name, _, _ in arrays]
-    unknown = [name for name in weights if name not in names]
+    # A count that torch's batch norm keeps and no prediction reads.
+    read = [name for name in weights if not str(name).endswith(".num_batches_tracked")]
+    unknown = [name for name in read if name not in names]
     missing = [name for name in names if name not in weights]
     if unknown or missing:
         hint = did_you_mean(unknown[0], missing or names) if unknown else ""
@@ -150,7 +159,13 @@ def _flat(network, weights):
         )
     params = np.empty(network.layout.size)
     for name, part, shape in arrays:
-        values = np.asarray(weights[name], dtype=np.float64)
+        try:
+            values = np.asarray(weights[name], dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"weights[{name!r}] must be finite numbers of shape {shape}; got no numbers "
+                f"({error})."
+            ) from error
         if values.shape != shape or not np.isfinite(values).all():
             raise ValueError(
                 f"weights[{name!r}] must be finite numbers of shape {shape}; got shape "

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from ..exceptions import TrainingDivergedError
 from ._layers import Layer
 
 __all__ = ["TorchLayer", "import_torch"]
@@ -67,6 +68,8 @@ class TorchLayer(Layer):
         torch is not installed (the message names the extra).
     ValueError
         The module does not accept such rows, or does not return one vector a row.
+    TrainingDivergedError
+        From a pass through the layer: the module returns NaN or infinity.
 
     Notes
     -----
@@ -108,7 +111,7 @@ class TorchLayer(Layer):
     def _probe(self):
         rows = np.zeros((1, self.n_inputs))
         try:
-            outputs = self.outputs(self._own(self._modules["predict"]), rows)
+            outputs = self._predicted(self._own(self._modules["predict"]), rows)
         except RuntimeError as error:
             raise ValueError(
                 f"the module {type(self._modules['predict']).__name__} does not accept rows of "
@@ -191,6 +194,20 @@ class TorchLayer(Layer):
         return rows.to(memory_format=torch.channels_last)
 
     def outputs(self, params, inputs):
+        return self._checked(self._predicted(params, inputs))
+
+    def _checked(self, outputs):
+        broken = ~np.isfinite(outputs).all(axis=1)
+        if broken.any():
+            kind = type(self._modules["predict"]).__name__
+            raise TrainingDivergedError(
+                f"the module {kind} ({self.name}) returns NaN or infinity for {broken.sum()} of "
+                f"{len(outputs)} rows; look at its logarithms and divisions and at the scale of X, "
+                "or lower learning_rate_init if it came with training."
+            )
+        return outputs
+
+    def _predicted(self, params, inputs):
         import torch
 
         if not len(inputs):
@@ -227,7 +244,8 @@ class TorchLayer(Layer):
             outputs = torch.func.functional_call(self._module(mode), named, (rows,))
         after = [named[name].double().numpy().ravel() for name in self._buffer_shapes]
         tape = (parameters, rows, outputs, mode)
-        return outputs.detach().double().numpy(), tape, np.concatenate([np.zeros(0), *after])
+        values = self._checked(outputs.detach().double().numpy())
+        return values, tape, np.concatenate([np.zeros(0), *after])
 
     def backward(self, params, tape, d_outputs, *, per_sample, need_inputs):
         import torch
