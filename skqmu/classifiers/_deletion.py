@@ -16,12 +16,28 @@ from ..network import cross_entropy
 from ..unlearning import Outcome, importance_of
 from ._request import prepared_request, shares_rows
 
-__all__ = ["BEYOND_REACH", "carry_out"]
+__all__ = ["BEYOND_REACH", "carry_out", "discard_artefacts"]
 
 BEYOND_REACH = (
     "copies made before the request (pickles, clones, released models), fitted pipeline steps "
     "before this estimator, and hyper-parameters that were chosen with the rows"
 )
+
+
+def _check_claim(strategy, outcome):
+    """Refuse a claim that nothing proves: the word in the log is what people will quote."""
+    claimed, certificate = strategy.kind, outcome.certificate
+    if claimed != "approximate" and certificate is None:
+        raise UnlearningError(
+            f"{type(strategy).__name__} calls itself {claimed!r} and gave no certificate of it; "
+            "nothing was changed. Return Outcome(certificate=Certificate(...)), or set "
+            "kind='approximate'."
+        )
+    if claimed == "approximate" and certificate is not None:
+        raise UnlearningError(
+            f"{type(strategy).__name__} is approximate and gave a certificate "
+            f"({certificate!r}); nothing was changed. An approximate mechanism certifies nothing."
+        )
 
 
 def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key):
@@ -45,6 +61,7 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
             entry["before"] = _quality(request, request.params)
             spent = request.network.meter.copy()
             outcome = _run(estimator, strategy, request)
+            _check_claim(strategy, outcome)
             entry["cost"] = request.network.meter.since(spent)
             # A refit brings circuit weights of its own, which its head was fitted to.
             if "trained" not in refitted:
@@ -77,7 +94,7 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
             *outcome.notes,
             *notes,
             *_about_buffers(request.network, trained),
-            *_discard_artefacts(estimator),
+            *discard_artefacts(estimator),
         ],
         beyond_reach=BEYOND_REACH,
     )
@@ -208,7 +225,7 @@ def _importances_after(estimator, request, trained, params):
     return after
 
 
-def _discard_artefacts(estimator):
+def discard_artefacts(estimator):
     """Delete files of this estimator that hold what a forgotten row left in them."""
     notes = []
     journals = estimator._backend().artefacts(estimator._noise)

@@ -1,0 +1,279 @@
+"""Steps and classifier of a pipeline, fitted anew on the rows that stay: all of it, or nothing."""
+
+import inspect
+import time
+import warnings
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.base import TransformerMixin, clone
+from sklearn.compose import ColumnTransformer
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.utils import get_tags
+from sklearn.utils.validation import _num_samples, column_or_1d
+
+from ..exceptions import NotATrainingSampleError, UnlearningWarning
+from ..unlearning import UPSTREAM, Assumption, Certificate, Retrain
+from ._base import BaseUnlearningClassifier
+from ._deletion import BEYOND_REACH, discard_artefacts
+from ._request import prepared_request
+
+__all__ = ["explained", "flat_pipeline", "nested_pipelines", "refit"]
+
+_CHOSEN = "no hyper-parameter was chosen with the forgotten rows"
+
+
+def nested_pipelines(pipeline):
+    """Yield the pipeline, the pipeline that is its last step, and so on."""
+    while isinstance(pipeline, Pipeline):
+        yield pipeline
+        pipeline = pipeline.steps[-1][1]
+
+
+def flat_pipeline(pipeline):
+    """Return one pipeline of the same steps (the same objects), its last one no pipeline."""
+    steps = []
+    prefix = ""
+    for part in nested_pipelines(pipeline):
+        steps += [(f"{prefix}{name}", step) for name, step in part.steps[:-1]]
+        name, last = part.steps[-1]
+        name, prefix = f"{prefix}{name}", f"{prefix}{name}."
+    return Pipeline([*steps, (name, last)])
+
+
+def _leaves(name, step):
+    """Yield (name, transformer) of a step taken apart, those without a fit left out."""
+    if isinstance(step, Pipeline):
+        parts = step.steps
+    elif isinstance(step, FeatureUnion):
+        parts = step.transformer_list
+    elif isinstance(step, ColumnTransformer):
+        parts = [(inner, part) for inner, part, _ in step.transformers]
+    else:
+        if hasattr(step, "fit"):
+            yield name, step
+        return
+    for inner, part in parts:
+        yield from _leaves(f"{name}.{inner}", part)
+
+
+def _all_leaves(steps):
+    return [leaf for name, step in steps.steps for leaf in _leaves(name, step)]
+
+
+def cross_fitted(steps):
+    """Names of the steps whose ``fit_transform`` is not ``fit`` and then ``transform``.
+
+    There is no tag for it. A transformer that needs labels and has a ``fit_transform`` of its
+    own has it to keep a row's label out of the row (cross-fitting).
+    """
+    return [
+        f"{name} ({type(step).__name__})"
+        for name, step in _all_leaves(steps)
+        if hasattr(step, "__sklearn_tags__")
+        and not isinstance(step, FrozenEstimator)
+        and get_tags(step).target_tags.required
+        and getattr(type(step), "fit_transform", None) is not TransformerMixin.fit_transform
+    ]
+
+
+@contextmanager
+def explained(steps):
+    """Context in which rows that are not found are explained by a step, where one may be why."""
+    try:
+        yield
+    except NotATrainingSampleError as error:
+        names = cross_fitted(steps)
+        if not names:
+            raise
+        raise NotATrainingSampleError(
+            f"{error} A step may be why: {', '.join(names)} makes of a row something else in "
+            "fit than afterwards, so the classifier was trained on other numbers. Name the rows "
+            "by index= (positions in the data given to fit), and leave X_retain out or, with "
+            "upstream='refit', pass it in the order of fit.",
+            rows=error.rows,
+        ) from error
+
+
+def refit(
+    steps,
+    last,
+    X_forget,
+    y_forget,
+    *,
+    caches=False,
+    X_retain=None,
+    y_retain=None,
+    sample_weight=None,
+    **request,
+):
+    """Fit all steps anew on the rows that stay; commit only when everything has worked.
+
+    Parameters
+    ----------
+    steps : Pipeline
+        The fitted steps before `last`; changed in place, as `last` is.
+    last : fitted classifier with ``unlearn``
+    caches : bool, default=False
+        Whether the user's pipeline has a cache.
+    X_forget, y_forget, X_retain, y_retain, sample_weight, request
+        See :func:`skqmu.unlearn`.
+    """
+    _check_request(last, X_retain, y_retain, sample_weight, request)
+    started = time.perf_counter()
+    entry = _checked(steps, last, X_forget, y_forget, X_retain, y_retain, request)
+    new_steps, new_last = clone(steps), clone(last)
+    fit_params = {} if sample_weight is None else {"sample_weight": sample_weight}
+    if "classes" in inspect.signature(new_last.fit).parameters:
+        fit_params["classes"] = last.classes_
+    if request.get("fingerprint_key") is not None:
+        fit_params["fingerprint_key"] = request["fingerprint_key"]
+    Z = new_steps.fit_transform(X_retain, y_retain) if len(steps.steps) else X_retain
+    checkpoint = getattr(new_last, "checkpoint", None)
+    if checkpoint is not None:
+        # the file is the old model's until everything has worked
+        new_last.checkpoint = None
+    new_last.fit(Z, y_retain, **fit_params)
+    if checkpoint is not None:
+        new_last.checkpoint = checkpoint
+    frozen = [name for name, step in _all_leaves(steps) if isinstance(step, FrozenEstimator)]
+    assumption = UPSTREAM if frozen else _CHOSEN
+    entry.update(
+        strategy="Retrain",
+        params=Retrain("same").get_params(deep=False),
+        kind="exact",
+        status="done",
+        seconds=time.perf_counter() - started,
+        n_epochs=getattr(new_last, "n_iter_", None),
+        stop_reason=f"retrained from scratch ({getattr(new_last, 'stop_reason_', 'fitted')})",
+        history=getattr(new_last, "history_", []),
+        certificate=Certificate("exact", assumptions=[Assumption(assumption, checked=False)]),
+        cost=getattr(new_last, "fit_cost_", None),
+        upstream="refit",
+        notes=[
+            f"steps fitted anew on the {len(y_retain)} rows that stay: "
+            f"{', '.join(name for name, _ in steps.steps) or 'none'}; the classifier retrained on "
+            "what they make of the rows. Positions count in X_retain from here on.",
+            *_discarded(last, new_last),
+        ],
+        beyond_reach=BEYOND_REACH,
+    )
+    told = []
+    if frozen:
+        told.append(f"frozen steps were left as they are: {', '.join(frozen)}.")
+    if caches:
+        told.append(
+            "the pipeline's cache (memory=) still holds steps fitted on the forgotten rows; "
+            "clear it."
+        )
+    entry["notes"] += told
+    new_last.unlearning_log_ = [*last.unlearning_log_, entry]
+    for (_, step), (_, fresh) in zip(steps.steps, new_steps.steps, strict=True):
+        if hasattr(step, "fit"):
+            # in place: whoever holds the step must not keep the old one by accident
+            _become(step, fresh)
+    _become(last, new_last)
+    for message in told:
+        warnings.warn(message, UnlearningWarning, stacklevel=3)
+
+
+def _check_request(last, X_retain, y_retain, sample_weight, request):
+    if X_retain is None or y_retain is None:
+        raise ValueError(
+            "upstream='refit' needs X_retain and y_retain, the raw rows that stay: the pipeline "
+            "does not keep what it was fitted on, and the classifier's record holds rows as the "
+            "old steps made them."
+        )
+    if _num_samples(X_retain) != len(column_or_1d(y_retain)):
+        raise ValueError(
+            f"X_retain has {_num_samples(X_retain)} rows and y_retain {len(y_retain)} labels."
+        )
+    strategy = request.pop("strategy", None)
+    if strategy is not None and strategy != "retrain" and type(strategy).__name__ != "Retrain":
+        raise ValueError(
+            f"strategy={strategy!r} starts from weights fitted to the old steps' coordinates; "
+            "upstream='refit' retrains the classifier: leave strategy out."
+        )
+    if request.pop("X_reference", None) is not None or request.pop("y_reference", None) is not None:
+        raise ValueError("X_reference is of no use with upstream='refit', which only retrains.")
+    record = getattr(last, "_members", None)
+    if sample_weight is None and record is not None and len(record) and np.ptp(record.weights):
+        raise ValueError(
+            "the classifier was fitted with unequal weights; pass sample_weight=, of X_retain."
+        )
+    if sample_weight is not None and "sample_weight" not in inspect.signature(last.fit).parameters:
+        raise ValueError(f"{type(last).__name__}.fit takes no sample_weight.")
+
+
+def _checked(steps, last, X_forget, y_forget, X_retain, y_retain, request):
+    """The beginning of the log's entry, from a request that was found to be right."""
+    by_order = request.get("index") is not None and cross_fitted(steps)
+    if X_forget is not None and len(steps.steps) and _num_samples(X_forget):
+        X_forget = steps.transform(X_forget)
+    Z = X_retain
+    if by_order:
+        Z = None
+    elif len(steps.steps):
+        Z = steps.transform(X_retain)
+    with explained(steps):
+        if isinstance(last, BaseUnlearningClassifier):
+            found = _asked(last, X_forget, y_forget, Z, None if by_order else y_retain, **request)
+        elif hasattr(last, "_entries"):
+            found = _asked_of_shards(last, X_forget, y_forget, Z, y_retain, **request)
+        else:
+            raise TypeError(
+                f"upstream='refit' checks the request against the member record of the last "
+                f"step, and {type(last).__name__} has none that it knows; end the pipeline in a "
+                "classifier of skqmu (not in a search or UnlearningClassifier around it)."
+            )
+    forgotten, staying = found
+    if by_order and not np.array_equal(last.classes_[staying], np.asarray(y_retain)):
+        raise ValueError(
+            f"{', '.join(by_order)} makes it impossible to recognise rows, so X_retain is checked "
+            f"by its labels, and they are not those of the {len(staying)} rows that stay, in the "
+            "order of fit."
+        )
+    return {
+        "n_forget": len(forgotten),
+        "n_retain": len(y_retain),
+        "classes_removed": last.classes_[np.setdiff1d(forgotten, staying)].tolist(),
+    }
+
+
+def _asked(last, X_forget, y_forget, Z, y_retain, *, index=None, fingerprint_key=None):
+    """Label columns of the rows that go and of those that stay."""
+    forget, retain, _, _ = prepared_request(
+        last, Retrain(), (X_forget, y_forget, index), (Z, y_retain), (None, None), fingerprint_key
+    )
+    return forget.labels, retain.labels
+
+
+def _asked_of_shards(last, X_forget, y_forget, Z, y_retain, *, index=None):
+    record = last._record()
+    entries = last._entries(X_forget, y_forget, index)
+    staying = np.setdiff1d(np.arange(len(record)), entries)
+    if Z is not None:
+        staying = record.find(np.asarray(Z, dtype=float), np.searchsorted(last.classes_, y_retain))
+        shared = np.intersect1d(staying, entries)
+        if len(shared):
+            raise ValueError(
+                f"{len(shared)} rows of X_retain are among those to forget; a row is either "
+                "forgotten or retained (every copy of a forgotten row is forgotten)."
+            )
+    if not len(staying):
+        raise ValueError("the request names all rows; delete the estimator instead.")
+    return record.labels[entries], record.labels[staying]
+
+
+def _discarded(last, new_last):
+    """Delete the old model's files; says which."""
+    if isinstance(last, BaseUnlearningClassifier):
+        return discard_artefacts(last)
+    return last._discard([m for slices in last.models_ for m in slices], new_last.models_)
+
+
+def _become(estimator, fresh):
+    state = dict(vars(fresh))
+    vars(estimator).clear()
+    vars(estimator).update(state)
