@@ -5,6 +5,7 @@ import json
 from collections import defaultdict
 
 import numpy as np
+from _study_h_levels import levels_path
 from _study_h_settings import DATASETS, PUBLISHED, SCENARIOS, Setting
 from _study_measures import SIGNALS
 from _study_page import drawn, heading, paragraph, save, table
@@ -25,7 +26,9 @@ _EXPLANATION = (
     "oracle's. A mechanism passes if its means meet every condition of the sound protocol, over "
     "at least five seeds and five oracles and with attack intervals no wider than .2: met with "
     "less, they are not resolved. The logit mask hides the class of an untouched model; one "
-    "condition therefore looks at the weights with such filters taken off. SCRUB(+R) is the "
+    "condition therefore looks at the weights with such filters taken off. All measures: the "
+    "verdict of skqmu.metrics.retraining_verdict over all seeds, which calls a model "
+    "indistinguishable only where every measure is shown to lie within .1. SCRUB(+R) is the "
     "computation of SCRUB in the study (the epoch to rewind to is saved and never loaded), and "
     "takes its row."
 )
@@ -61,7 +64,7 @@ def write_page(folder):
             if setting.is_base:
                 parts.append(_uqi_plot(setting, results, scenario, published))
             parts.append(_published_table(setting, results, scenario, published))
-            parts.append(_sound_table(results, scenario))
+            parts.append(_sound_table(results, scenario, _levels(folder, setting, results)))
     _readme_plots(folder, {s: results for s, results in groups.items() if s.is_base}, published)
     return save(folder / "study_h.html", "Study H: published, reproduced, and sound", parts)
 
@@ -70,9 +73,11 @@ def _summary(setting, results, published):
     ours = _shown([r["acc_test_original"] for r in results])
     theirs = float(published[setting.dataset, "fullclass", "GA"]["acc_test_orig"])
     seconds = np.median([r["wall_seconds"] for r in results])
+    jobs = results[0].get("n_jobs", 2)
     return (
         f"{len(results)} seed(s), {results[0]['n_oracles']} oracles a scenario. Test accuracy of "
-        f"the original: ours {ours}, published {theirs:.3f}. Wall time of a seed: {seconds:.0f} s."
+        f"the original: ours {ours}, published {theirs:.3f}. Wall time of a seed in {jobs} "
+        f"process(es), with what it trained of the oracles: {seconds:.0f} s (median)."
     )
 
 
@@ -115,16 +120,25 @@ def _published_table(setting, results, scenario, published):
     return table(headers, lines)
 
 
-def _sound_table(results, scenario):
+def _levels(folder, setting, results):
+    """Verdicts on all measures, where they are those of the same seeds."""
+    path = levels_path(folder, setting.name)
+    if not path.exists():
+        return {}
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return found if found["n_seeds"] == len(results) else {}
+
+
+def _sound_table(results, scenario, levels):
     headers = [
         "model (sound protocol)", "acc", "test acc, classes that stay", "KL forget", "KL other",
-        "AUC loss", "AUC confidence", "AUC LiRA", "cost", "verdict",
+        "AUC loss", "AUC confidence", "AUC LiRA", "cost", "verdict", "all measures",
     ]  # fmt: skip
     # The same oracles for every seed; their figures need no original.
     oracles = results[0]["oracles"][scenario]
     band = [max(row[name] for row in oracles) for name in ("kl_forget", "kl_other")]
     lines = [["oracles", *_figures(oracles), *(f"to {end:.3f}" for end in band)]]
-    lines[0] += [*_aucs(oracles), "1", ""]
+    lines[0] += [*_aucs(oracles), "1", "", ""]
     for method, rows in _rows(results, scenario, "sound").items():
         lines.append(
             [
@@ -135,6 +149,7 @@ def _sound_table(results, scenario):
                 *_aucs(rows),
                 f"{_mean(rows, 'cost_share'):.3f}",
                 verdict(rows, oracles),
+                levels.get(scenario, {}).get(method, {}).get("level", "-"),
             ]
         )
     return table(headers, lines)

@@ -18,7 +18,7 @@ from _study_measures import Judge, Outputs
 
 from skqmu.exceptions import UnlearningWarning
 
-__all__ = ["expected_rows", "mechanisms", "train", "unlearn", "world", "written"]
+__all__ = ["expected_rows", "kept_outputs", "mechanisms", "train", "unlearn", "world", "written"]
 
 
 def outputs_of(model, data, forget):
@@ -95,8 +95,14 @@ def mechanisms(setting, scenario, protocol):
     return sound_mechanisms(setting.dataset, scenario)
 
 
+def kept_outputs(original, scenario, method):
+    """Where the answers of an unlearned model lie, beside the original that it came from."""
+    return original.with_name(f"{original.stem}-{scenario}-{method}.outputs")
+
+
 def unlearn(setting, shared, scenario, protocol, method):
     """One mechanism on a copy of the original, judged; cost and what the log says."""
+    original = shared[1]
     data, first, judges, _ = world(setting, *shared)
     model = pickle.loads(first["model"])
     strategy, reference = mechanisms(setting, scenario, protocol)[method], {}
@@ -121,6 +127,9 @@ def unlearn(setting, shared, scenario, protocol, method):
         "stop_reason": entry["stop_reason"],
     }
     outputs = outputs_of(predicting(model, setting), data, forget)
+    if protocol == "sound":
+        kept = kept_outputs(original, scenario, method)
+        written(kept, lambda part: part.write_bytes(pickle.dumps(outputs)))
     row = judge.row(outputs, told["gradient_rows"] / judge.budget)
     return (scenario, protocol, method), row | told
 

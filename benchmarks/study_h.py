@@ -35,23 +35,29 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**25))
 os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**29))
 
+from _study_h_levels import write_levels
 from _study_h_page import write_page
 from _study_h_settings import DATASETS, SCENARIOS, SWEEPS, VARIANTS, Setting, swept
 from _study_h_work import expected_rows, mechanisms, train, unlearn, world, written
 from _study_measures import masked
 
 
-def run_seed(setting, seed, arguments, path):
-    """All of one seed: original, oracles, mechanisms, both scenarios and protocols."""
-    started = time.perf_counter()
+def trained_paths(setting, seed, arguments):
+    """Where one seed's original lies, and the oracles of each scenario, which all seeds share."""
     work = arguments.out / "work"
     work.mkdir(exist_ok=True)
-    folder = arguments.data
-    original = work / f"{setting.name}-original{seed}.pkl"
     oracles = tuple(
         (s, tuple(work / f"{setting.name}-{s}-oracle{k}.pkl" for k in range(arguments.oracles)))
         for s in SCENARIOS
     )
+    return work / f"{setting.name}-original{seed}.pkl", oracles
+
+
+def run_seed(setting, seed, arguments, path):
+    """All of one seed: original, oracles, mechanisms, both scenarios and protocols."""
+    started = time.perf_counter()
+    folder = arguments.data
+    original, oracles = trained_paths(setting, seed, arguments)
     fits = [(original, setting, 1000 * seed, None, folder)]
     for number, (scenario, paths) in enumerate(oracles):
         fits += [
@@ -69,6 +75,7 @@ def run_seed(setting, seed, arguments, path):
             "acc_test_original": first["acc_test"],
             "fit_cpu_seconds": first["cpu_seconds"],
             "wall_seconds": 0.0,
+            "n_jobs": arguments.n_jobs,
             "oracles": {s: judge.oracle_rows for s, judge in judges.items()},
             "rows": {s: {"published": {}, "sound": {}} for s in SCENARIOS},
         }
@@ -164,6 +171,9 @@ def main(arguments=None):
             path = arguments.out / f"{setting.name}-{seed}.json"
             result = run_seed(setting, seed, arguments, path)
             print(f"{path.name}: {result['wall_seconds']:.0f} s", flush=True)
+        paths = [trained_paths(setting, seed, arguments) for seed in range(arguments.seeds)]
+        originals = [original for original, _ in paths]
+        write_levels(arguments.out, setting, arguments.data, originals, paths[0][1])
     print(write_page(arguments.out))
 
 

@@ -57,6 +57,12 @@ def test_a_killed_run_is_resumed_and_ends_with_what_a_whole_run_has(tmp_path, en
     page = (broken / "study_h.html").read_text(encoding="utf-8")
     assert "logit mask" in page
     assert "SCRUB(+R)" in page
+    levels = json.loads((broken / NAME.replace("-0.json", ".levels")).read_text(encoding="utf-8"))
+    assert set(levels["fullclass"]) == set(after["rows"]["fullclass"]["sound"])
+    for scenario in ("subset2pct", "fullclass"):
+        for found in levels[scenario].values():
+            assert found["level"] in page
+            assert found["level"] != "indistinguishable"  # not with two oracles
 
 
 def test_a_single_oracle_is_refused(tmp_path, environment):
