@@ -17,8 +17,8 @@ from skqmu.attacks._estimators import (
 )
 from skqmu.attacks._guards import check_evaluation, n_requests, warn_if_stale
 from skqmu.attacks._outputs import encode_labels, query_labels, query_proba
-from skqmu.attacks._pool import ShadowPool, check_count
-from skqmu.attacks._records import check_records
+from skqmu.attacks._pool import ShadowPool
+from skqmu.attacks._records import check_count, check_records
 from skqmu.attacks._result import attack_result
 from skqmu.attacks._threat_model import ThreatModel
 

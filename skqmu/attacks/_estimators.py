@@ -179,19 +179,15 @@ def known_members(target, X, y):
     ndarray of bool of shape (n,), or None
         ``None`` when the target keeps no record.
     """
-    target = unwrap(target)
-    if isinstance(target, Pipeline):
-        final = unwrap(target.steps[-1][1])
-        if not hasattr(final, "is_member"):
-            return None
-        X = target[:-1].transform(X) if len(target.steps) > 1 else X
-        target = final
-    if not hasattr(target, "is_member"):
-        return None
-    try:
-        return np.asarray(target.is_member(X, y), dtype=bool)
-    except MemberRecordError:
-        return None
+    for layer in layers(target):
+        if isinstance(layer, Pipeline):
+            X = layer[:-1].transform(X) if len(layer.steps) > 1 else X
+        elif hasattr(layer, "is_member"):
+            try:
+                return np.asarray(layer.is_member(X, y), dtype=bool)
+            except MemberRecordError:
+                return None
+    return None
 
 
 def check_query_method(model, query):

@@ -7,7 +7,7 @@ from skqmu._validation import check_choice
 from skqmu.attacks._base import ShadowAttack
 from skqmu.attacks._estimators import entropy_from
 from skqmu.attacks._outputs import query_labels
-from skqmu.attacks._pool import check_count
+from skqmu.attacks._records import check_count
 
 __all__ = ["LabelOnlyAttack"]
 

@@ -18,8 +18,7 @@ from skqmu.attacks._calibration import Calibration
 from skqmu.attacks._estimators import entropy_from, with_seed
 from skqmu.attacks._guards import warn_if_in_sample
 from skqmu.attacks._outputs import align_columns, cross_entropy, true_class_logit
-from skqmu.attacks._pool import check_mask
-from skqmu.attacks._records import RecordIndex
+from skqmu.attacks._records import RecordIndex, check_mask
 from skqmu.exceptions import ThreatModelWarning
 
 __all__ = ["QNNOutputAttack", "ShadowModelAttack"]

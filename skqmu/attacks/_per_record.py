@@ -7,7 +7,7 @@ import numpy as np
 from skqmu.attacks._base import ShadowAttack
 from skqmu.attacks._guards import warn_if_pool_differs
 from skqmu.attacks._outputs import align_columns
-from skqmu.attacks._pool import take
+from skqmu.attacks._records import take
 
 __all__ = ["PerRecordAttack", "masked_median", "masked_moments"]
 

@@ -6,29 +6,17 @@ from functools import partial
 
 import joblib
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
-from sklearn.pipeline import Pipeline
+from sklearn.base import BaseEstimator, MetaEstimatorMixin
 
 from skqmu._validation import check_is_fitted
-from skqmu.attacks._estimators import entropy_from, settings_of, shadow_template, with_seed
+from skqmu.attacks._estimators import entropy_from, settings_of, shadow_template
 from skqmu.attacks._membership import BLOCK, balanced_membership
-from skqmu.attacks._outputs import query_proba
 from skqmu.attacks._parallel import run_jobs
-from skqmu.attacks._records import RecordIndex, check_records
+from skqmu.attacks._records import RecordIndex, check_count, check_mask, check_records
+from skqmu.attacks._shadow import Query, Shadow, apply, train_shadow, versions
 from skqmu.attacks._store import BLOCK_BYTES, ShadowOutputs, ShadowStore, cache_directory
-from skqmu.exceptions import ShadowFitError
 
-try:
-    import cloudpickle
-except ImportError:  # joblib below 1.6 brings its own copy
-    from joblib.externals import cloudpickle
-
-__all__ = ["ShadowPool", "check_count", "check_mask", "take"]
-
-
-def take(X, rows):
-    """Return some rows of an array, a sparse matrix or a data frame."""
-    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+__all__ = ["ShadowPool"]
 
 
 class ShadowPool(MetaEstimatorMixin, BaseEstimator):
@@ -164,7 +152,7 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
 
         def digest():
             # everything that a shadow's numbers depend on; of how many there are, the blocks
-            key = (_versions(), type(template).__qualname__, template, self.unlearn)
+            key = (versions(), type(template).__qualname__, template, self.unlearn)
             blocks = self.n_shadows % BLOCK
             return joblib.hash((key, X, y, forget, self.n_queries, entropy, blocks))
 
@@ -172,7 +160,7 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         missing = [i for i in range(self.n_shadows) if i not in store]
         jobs = (
             (
-                _Shadow(i, template, self.unlearn, seeds[i], classes, self.n_queries),
+                Shadow(i, template, self.unlearn, seeds[i], classes, self.n_queries),
                 X,
                 y,
                 np.flatnonzero(members[i]),
@@ -181,7 +169,7 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
             for i in missing
         )
         run = partial(run_jobs, n_jobs=self.n_jobs, verbose=self.verbose, label="shadows")
-        for i, model, outputs in run(_train, jobs, len(missing)):
+        for i, model, outputs in run(train_shadow, jobs, len(missing)):
             store.write(i, model, outputs)
 
         self.X_, self.y_, self.classes_ = X, y, classes
@@ -261,7 +249,7 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         n_queries = self.n_queries if n_queries is None else n_queries
         params = self._params if params is None else params
-        return self.map(_Query(self.classes_, n_queries, params), X)
+        return self.map(Query(self.classes_, n_queries, params), X)
 
     def map(self, function, *args, shadows=None):
         """Apply ``function(model, *args)``, which returns an array, to the shadows.
@@ -284,7 +272,7 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         results = [None] * n
         jobs = ((i, function, self._store.model(s), args) for i, s in enumerate(shadows))
         run = partial(run_jobs, n_jobs=self.n_jobs, verbose=self.verbose, label="queries")
-        for i, array in run(_apply, jobs, n):
+        for i, array in run(apply, jobs, n):
             if spill is None and array.nbytes * n > BLOCK_BYTES:
                 spill = ShadowStore()
             if spill is None:
@@ -322,108 +310,3 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
         del self._store, self._index
-
-
-class _Shadow:
-    """What one shadow is made from, apart from the data that all share."""
-
-    def __init__(self, index, template, unlearn, seed, classes, n_queries):
-        self.index, self.template, self.unlearn = index, template, unlearn
-        self.seed, self.classes, self.n_queries = seed, classes, n_queries
-
-    def outputs(self, model, X):
-        return query_proba(model, X, self.classes, self.n_queries)
-
-
-def _train(shadow, X, y, rows, forget):
-    """Train one shadow, in a worker; return its number, pickle and outputs on the pool."""
-    model = with_seed(clone(shadow.template), shadow.seed)
-    outputs = {}
-    try:
-        model.fit(take(X, rows), y[rows])
-        proba = hasattr(model, "predict_proba")
-        if forget is not None:
-            if proba:
-                outputs["before"] = shadow.outputs(model, X)
-            if forget.size:
-                model = _unlearn(shadow.unlearn, model, take(X, forget), y[forget])
-        if proba:
-            outputs["after"] = shadow.outputs(model, X)
-    except Exception as error:
-        seen = np.unique(y[rows])
-        single = (
-            f" Its half of the pool holds the single class {seen[0]!r}: the pool needs two "
-            "distinct records of two classes at least."
-            if seen.size == 1 and shadow.classes.size > 1
-            else ""
-        )
-        raise ShadowFitError(
-            f"shadow {shadow.index} ({settings_of(shadow.template)}, {rows.size} records, "
-            f"{seen.size} of {shadow.classes.size} classes) failed with "
-            f"{type(error).__name__}: {error}.{single}"
-        ) from error
-    model = _release(model)
-    # cloudpickle: a class defined in the user's script is known to the worker by value only
-    return shadow.index, cloudpickle.dumps(model), outputs
-
-
-def _release(model):
-    """Let go of the member record of a shadow, which nobody asks: smaller, and private."""
-    if hasattr(model, "release"):
-        return model.release()
-    if isinstance(model, Pipeline) and hasattr(model.steps[-1][1], "release"):
-        name, final = model.steps[-1]
-        model.steps[-1] = name, final.release()
-    return model
-
-
-def _unlearn(unlearn, model, X, y):
-    if unlearn is not None:
-        result = unlearn(model, X, y)
-        return model if result is None else result
-    if hasattr(model, "unlearn"):
-        return model.unlearn(X, y)
-    if isinstance(model, Pipeline) and hasattr(model.steps[-1][1], "unlearn"):
-        model.steps[-1][1].unlearn(model[:-1].transform(X), y)
-        return model
-    raise TypeError(
-        f"{type(model).__name__} has no unlearn(X_forget, y_forget); pass "
-        "unlearn=callable(model, X_forget, y_forget)."
-    )
-
-
-class _Query:
-    def __init__(self, classes, n_queries, params):
-        self.classes, self.n_queries, self.params = classes, n_queries, params
-
-    def __call__(self, model, X):
-        if self.params:
-            model.set_params(**self.params)
-        return query_proba(model, X, self.classes, self.n_queries)
-
-
-def _apply(index, function, model, args):
-    return index, np.asarray(function(pickle.loads(model), *args))
-
-
-def _versions():
-    import sklearn
-
-    from skqmu import __version__
-
-    return __version__, sklearn.__version__, np.__version__
-
-
-def check_count(name, value, least):
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name}={value!r} must be an integer of at least {least}.")
-
-
-def check_mask(name, mask, n):
-    mask = np.asarray(mask)
-    if mask.dtype != bool or mask.shape != (n,):
-        raise ValueError(
-            f"{name} must be a boolean mask of shape ({n},), one value a record of the pool; "
-            f"got dtype {mask.dtype}, shape {mask.shape}."
-        )
-    return mask

@@ -12,7 +12,16 @@ from sklearn.utils.validation import _num_samples, check_array, column_or_1d
 
 from skqmu.attacks._estimators import unwrap
 
-__all__ = ["RecordIndex", "check_labels", "check_records", "check_rows", "record_keys"]
+__all__ = [
+    "RecordIndex",
+    "check_count",
+    "check_labels",
+    "check_mask",
+    "check_records",
+    "check_rows",
+    "record_keys",
+    "take",
+]
 
 
 def check_rows(X, model, *, name="X"):
@@ -121,6 +130,28 @@ def check_records(X, y, model, *, suffix=""):
     """Return checked rows and labels; see :func:`check_rows` and :func:`check_labels`."""
     X = check_rows(X, model, name=f"X{suffix}")
     return X, check_labels(y, _num_samples(X), name=f"y{suffix}")
+
+
+def take(X, rows):
+    """Return some rows of an array, a sparse matrix or a data frame."""
+    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+
+
+def check_count(name, value, least):
+    """Raise unless `value` is an integer of at least `least`."""
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
+        raise ValueError(f"{name}={value!r} must be an integer of at least {least}.")
+
+
+def check_mask(name, mask, n):
+    """Return a boolean mask over the pool, or say what is wrong with it."""
+    mask = np.asarray(mask)
+    if mask.dtype != bool or mask.shape != (n,):
+        raise ValueError(
+            f"{name} must be a boolean mask of shape ({n},), one value a record of the pool; "
+            f"got dtype {mask.dtype}, shape {mask.shape}."
+        )
+    return mask
 
 
 def record_keys(X, y):

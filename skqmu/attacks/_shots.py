@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from skqmu._validation import check_is_fitted, did_you_mean
 from skqmu.attacks._base import ShadowAttack
 from skqmu.attacks._estimators import unwrap
-from skqmu.attacks._pool import check_count
+from skqmu.attacks._records import check_count
 from skqmu.attacks._result import AttackResult
 
 __all__ = ["ShotCurveResult", "ShotLeakageCurve", "ShotPoint"]
@@ -133,6 +133,8 @@ def _show(value, missing="exact"):
 
 class ShotLeakageCurve(MetaEstimatorMixin, BaseEstimator):
     """How much a sampled model leaks, against shots, repeated queries and noise.
+
+    :class:`skqmu.metrics.ShotCurveDisplay` draws it.
 
     The shadows are trained once, as the attack's `shadow_estimator` says (on an exact
     backend, if time matters); at every setting the target and the shadows are asked anew,

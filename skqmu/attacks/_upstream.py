@@ -9,8 +9,7 @@ from skqmu.attacks._calibration import Calibration
 from skqmu.attacks._estimators import check_target, entropy_from, settings_of, unwrap
 from skqmu.attacks._membership import balanced_membership
 from skqmu.attacks._outputs import encode_labels
-from skqmu.attacks._pool import check_count
-from skqmu.attacks._records import RecordIndex, check_records
+from skqmu.attacks._records import RecordIndex, check_count, check_records
 from skqmu.attacks._upstream_step import SIGNALS, StepEvidence, calibration_shadows
 from skqmu.attacks._upstream_steps import upstream_steps
 

@@ -8,7 +8,7 @@ from sklearn.utils import _safe_indexing
 
 from skqmu.attacks._estimators import settings_of, with_seed
 from skqmu.attacks._parallel import run_jobs
-from skqmu.attacks._pool import cloudpickle
+from skqmu.attacks._shadow import cloudpickle
 from skqmu.attacks._store import ShadowStore
 from skqmu.attacks._upstream_evidence import Evidence
 from skqmu.attacks._upstream_influence import Influence, affordable

@@ -12,13 +12,15 @@ from ._forgetting import (
     uqi_score,
 )
 from ._make_scorer import make_privacy_scorer, privacy_scoring
-from ._membership import MembershipResult, membership_result
+from ._membership import membership_result
+from ._membership_result import MembershipResult
 from ._pareto import pareto
 from ._plot_front import ForgettingUtilityDisplay
 from ._plot_loss import LossDistributionDisplay
 from ._plot_pareto import ParetoDisplay
 from ._plot_ranking import LeakRankingDisplay
 from ._plot_roc import MembershipRocDisplay
+from ._plot_shots import ShotCurveDisplay
 from ._quality import ForgettingQuality, forgetting_quality
 from ._rates import OperatingPoint
 from ._relearn import RelearnTime, relearn_time
@@ -51,6 +53,7 @@ __all__ = [
     "RelearnTime",
     "RetrainingVerdict",
     "ScoringCase",
+    "ShotCurveDisplay",
     "accuracy_interval",
     "agreement_score",
     "forgetting_quality",

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ._membership import MembershipResult, membership_result
+from ._membership import membership_result
+from ._membership_result import MembershipResult
 from ._plotting import CYCLE, axes_for, tidy
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import matplotlib
 import numpy as np
@@ -17,6 +18,7 @@ from skqmu.metrics import (
     LossDistributionDisplay,
     MembershipRocDisplay,
     ParetoDisplay,
+    ShotCurveDisplay,
     membership_result,
 )
 
@@ -233,3 +235,65 @@ def test_pareto_display_leaves_candidates_without_scores_out():
     assert display.front_.tolist() == [2, 0]
     with pytest.raises(ValueError, match="same candidates"):
         ParetoDisplay([1.0], [1.0, 2.0])
+
+
+# --- shots ----------------------------------------------------------------------------------
+
+
+def shot_points(noises=(None,)):
+    rng = np.random.default_rng(0)
+    return [
+        SimpleNamespace(
+            shots=shots,
+            n_queries=n_queries,
+            noise=noise,
+            result=membership_result(
+                rng.normal(shift * n_queries, 1, 150), rng.normal(0, 1, 150), fprs=()
+            ),
+        )
+        for noise in noises
+        for shots, shift in ((16, -0.1), (256, 0.5), (None, 0.8))
+        for n_queries in (1, 4)
+    ]
+
+
+def test_a_shot_curve_has_a_line_a_number_of_queries_and_names_the_shots_that_win():
+    display = ShotCurveDisplay.from_predictions(SimpleNamespace(points=shot_points()))
+    assert len(display.lines_) == 2
+    assert display.wins_at_ == 256
+    assert display.ax_.get_xscale() == "log"
+    assert [t.get_text() for t in display.ax_.get_xticklabels()] == [
+        "16", "64", "256", "1024", "exact"
+    ]  # fmt: skip
+    assert "wins from 256 shots" in display.ax_.get_title(loc="left")
+    assert rendered(display)
+    every = ShotCurveDisplay(shot_points(noises=(0.0, 0.1)), auc=0.999).plot()
+    assert len(every.lines_) == 4
+    assert every.wins_at_ is None
+    assert "1 query, noise 0.1" in [t.get_text() for t in every.ax_.get_legend().get_texts()]
+    assert rendered(every)
+
+
+def test_a_shot_curve_of_exact_answers_alone_and_from_a_curve():
+    exact = [point for point in shot_points() if point.shots is None]
+    display = ShotCurveDisplay(exact).plot()
+    assert display.wins_at_ is None
+    assert rendered(display)
+
+    class Curve:
+        def evaluate(self, X, y, membership, *, level):
+            assert level == 0.9
+            return SimpleNamespace(points=exact)
+
+    figure = display.figure_.subplots()
+    again = ShotCurveDisplay.from_estimator(Curve(), X, Y, Y > 0, ax=figure, level=0.9)
+    assert again.ax_ is figure
+
+
+@pytest.mark.parametrize(
+    ("points", "error", "match"),
+    [((), ValueError, "nothing to draw"), ([0.7], TypeError, "MembershipResult")],
+)
+def test_a_shot_curve_of_nothing_is_refused(points, error, match):
+    with pytest.raises(error, match=match):
+        ShotCurveDisplay(points)

@@ -1,0 +1,113 @@
+"""One shadow, in a worker: trained, made to forget, asked, pickled."""
+
+import pickle
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
+
+from skqmu.attacks._estimators import settings_of, with_seed
+from skqmu.attacks._outputs import query_proba
+from skqmu.attacks._records import take
+from skqmu.exceptions import ShadowFitError
+
+try:
+    import cloudpickle
+except ImportError:  # joblib below 1.6 brings its own copy
+    from joblib.externals import cloudpickle
+
+__all__ = ["Query", "Shadow", "apply", "cloudpickle", "train_shadow", "versions"]
+
+
+class Shadow:
+    """What one shadow is made from, apart from the data that all share."""
+
+    def __init__(self, index, template, unlearn, seed, classes, n_queries):
+        self.index, self.template, self.unlearn = index, template, unlearn
+        self.seed, self.classes, self.n_queries = seed, classes, n_queries
+
+    def outputs(self, model, X):
+        return query_proba(model, X, self.classes, self.n_queries)
+
+
+def train_shadow(shadow, X, y, rows, forget):
+    """Train one shadow, in a worker; return its number, pickle and outputs on the pool."""
+    model = with_seed(clone(shadow.template), shadow.seed)
+    outputs = {}
+    try:
+        model.fit(take(X, rows), y[rows])
+        proba = hasattr(model, "predict_proba")
+        if forget is not None:
+            if proba:
+                outputs["before"] = shadow.outputs(model, X)
+            if forget.size:
+                model = _unlearn(shadow.unlearn, model, take(X, forget), y[forget])
+        if proba:
+            outputs["after"] = shadow.outputs(model, X)
+    except Exception as error:
+        seen = np.unique(y[rows])
+        single = (
+            f" Its half of the pool holds the single class {seen[0]!r}: the pool needs two "
+            "distinct records of two classes at least."
+            if seen.size == 1 and shadow.classes.size > 1
+            else ""
+        )
+        raise ShadowFitError(
+            f"shadow {shadow.index} ({settings_of(shadow.template)}, {rows.size} records, "
+            f"{seen.size} of {shadow.classes.size} classes) failed with "
+            f"{type(error).__name__}: {error}.{single}"
+        ) from error
+    model = _release(model)
+    # cloudpickle: a class defined in the user's script is known to the worker by value only
+    return shadow.index, cloudpickle.dumps(model), outputs
+
+
+def _release(model):
+    """Let go of the member record of a shadow, which nobody asks: smaller, and private."""
+    if hasattr(model, "release"):
+        return model.release()
+    if isinstance(model, Pipeline):
+        name, final = model.steps[-1]
+        model.steps[-1] = name, _release(final)
+    return model
+
+
+def _unlearn(unlearn, model, X, y):
+    if unlearn is not None:
+        result = unlearn(model, X, y)
+        return model if result is None else result
+    if hasattr(model, "unlearn"):
+        return model.unlearn(X, y)
+    if isinstance(model, Pipeline):
+        _unlearn(None, model.steps[-1][1], model[:-1].transform(X) if len(model) > 1 else X, y)
+        return model
+    raise TypeError(
+        f"{type(model).__name__} has no unlearn(X_forget, y_forget); pass "
+        "unlearn=callable(model, X_forget, y_forget)."
+    )
+
+
+class Query:
+    """Ask a model for probabilities, with other parameters than it was fitted with."""
+
+    def __init__(self, classes, n_queries, params):
+        self.classes, self.n_queries, self.params = classes, n_queries, params
+
+    def __call__(self, model, X):
+        if self.params:
+            model.set_params(**self.params)
+        return query_proba(model, X, self.classes, self.n_queries)
+
+
+def apply(index, function, model, args):
+    """Load a model and apply a function to it, in a worker; return its number, too."""
+    return index, np.asarray(function(pickle.loads(model), *args))
+
+
+def versions():
+    """Return what a cached shadow's numbers depend on beside its parameters."""
+    import sklearn
+
+    from skqmu import __version__
+
+    return __version__, sklearn.__version__, np.__version__
