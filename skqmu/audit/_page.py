@@ -35,7 +35,7 @@ def as_page(data):
         seconds=words.seconds,
         count=words.count,
         band=words.band,
-        auc=words.auc_words,
+        gap=words.gap_words,
     )
     return environment.get_template("report.html.j2").render(
         data=data,

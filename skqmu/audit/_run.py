@@ -10,7 +10,7 @@ from skqmu.audit._attacks import needs_shadows
 from skqmu.audit._measure import Judge, without
 from skqmu.audit._models import can_unlearn, fit_model, unlearn_copy
 from skqmu.audit._report import AuditReport, describe, json_values
-from skqmu.audit._upstream import StepsJudge
+from skqmu.audit._upstream import StepsJudge, still_told
 
 __all__ = ["AuditRun"]
 
@@ -145,8 +145,16 @@ class AuditRun:
         facts["models"] = [self._entry(judge, *row, oracles, observations[0]) for row in rows]
         if upstream[0]:
             facts["upstream_threat_models"] = steps_judge.threat_models
+            theirs = [
+                found
+                for found, model in zip(upstream, models, strict=True)
+                if model.role == "oracle"
+            ]
             for entry, found in zip(facts["models"], upstream, strict=True):
                 entry["upstream"] = found
+                beside = still_told(found, theirs)
+                if beside and "verdict" in entry:
+                    entry["verdict"]["beside"] = beside
         return facts
 
     def _entry(self, judge, model, seen, oracles, original):

@@ -7,6 +7,8 @@ from skqmu.audit._words import (
     attack_words,
     auc_words,
     band,
+    count,
+    counts,
     divergence,
     model_words,
     number,
@@ -24,6 +26,8 @@ _STYLES = {
     "unresolved": "yellow",
     "none": "yellow",
 }
+# what every budget is stated in (guard 12)
+_UNITS = ("forward_rows", "gradient_rows", "circuits", "shots")
 _MARKS = {
     "differs": "✗",
     "failed": "✗",
@@ -69,13 +73,13 @@ def renderable(data):
 
 
 def _tables(scenario, settings):
-    """Two tables that fit 80 columns: what the models know, and what the attacks tell."""
+    """Tables that fit 80 columns: what the models know, what attacks tell, what it cost."""
     title = (
         f"{scenario['name']}: {scenario['n_forget']} rows forgotten, attacks judged on "
         f"{scenario['n_members']} of them and {scenario['n_nonmembers']} held-out rows"
     )
     parts = ("retain", "forget", "test")
-    knows = [*(f"accuracy\n{part}" for part in parts), "KL to\noracles", "time"]
+    knows = [*(f"accuracy\n{part}" for part in parts), "KL to\noracles"]
     yield _table(title, knows, scenario, _known, _known_by_oracles)
     attacks = [f"AUC of attack\n{name.replace('_', ' ')}" for name in settings["attacks"]]
     yield _table(None, attacks, scenario, _told, _told_by_oracles)
@@ -83,6 +87,8 @@ def _tables(scenario, settings):
     if steps:
         columns = [f"AUC of step\n{name}" for name in steps]
         yield _table(None, columns, scenario, _left_upstream, _upstream_of_oracles)
+    spent = ["seconds", *(unit.replace("_", "\n") for unit in _UNITS)]
+    yield _table(None, spent, scenario, _spent, _spent_by_oracles)
 
 
 def _table(title, columns, scenario, row, oracle_row):
@@ -109,19 +115,16 @@ def _known(model):
     return [
         *(number(model["accuracy"][part]["value"], 2) for part in ("retain", "forget", "test")),
         number(model["kl_to_oracle"]["test"]["value"], 2),
-        seconds(model["cost"]["seconds"]),
     ]
 
 
 def _known_by_oracles(oracles):
-    times = oracle_band(oracles, lambda model: model["cost"]["seconds"])
     return [
         *(
             band(oracle_band(oracles, lambda model, part=part: model["accuracy"][part]["value"]), 2)
             for part in ("retain", "forget", "test")
         ),
         band(oracle_band(oracles, divergence), 2),
-        f"{seconds(times[0])} – {seconds(times[1])}",
     ]
 
 
@@ -145,6 +148,19 @@ def _upstream_of_oracles(oracles):
         yield band(upstream_band(oracles, name), 2)
 
 
+def _spent(model):
+    yield seconds(model["cost"]["seconds"])
+    for unit in _UNITS:
+        yield count(model["cost"].get(unit))
+
+
+def _spent_by_oracles(oracles):
+    low, high = oracle_band(oracles, lambda model: model["cost"]["seconds"])
+    yield f"{seconds(low)} – {seconds(high)}"
+    for unit in _UNITS:
+        yield counts(oracle_band(oracles, lambda model, unit=unit: model["cost"].get(unit)))
+
+
 def _verdicts(scenario):
     from rich.padding import Padding
     from rich.text import Text
@@ -156,6 +172,8 @@ def _verdicts(scenario):
         line = Text(f"{_MARKS[level]} ", style=_STYLES[level])
         line.append(f"{model_words(model['name'])}: ", style="bold")
         line.append(model["verdict"]["sentence"], style="default")
+        if "beside" in model["verdict"]:
+            line.append(f" {model['verdict']['beside']}", style=_STYLES["differs"])
         yield line
     for note in scenario["notes"]:
         yield Text(f"note: {note}", style="dim")

@@ -9,7 +9,7 @@ from skqmu.attacks import UpstreamAttack, upstream_steps
 from skqmu.exceptions import ResolutionWarning, ShadowFitError
 from skqmu.metrics import membership_result
 
-__all__ = ["StepsJudge"]
+__all__ = ["StepsJudge", "still_told"]
 
 # refits of each step: few, for they come on top of everything else that an audit does
 _REFITS = 32
@@ -79,3 +79,34 @@ class StepsJudge:
             # what few rows leave unresolved is None in the report
             warnings.simplefilter("ignore", ResolutionWarning)
             return membership_result(*scores, level=self._level, fprs=_FPRS).to_dict()
+
+
+def still_told(found, oracles):
+    """Say which steps tell forgotten rows from unseen ones as no refitted step does.
+
+    Parameters
+    ----------
+    found : dict of str to dict
+        From :meth:`StepsJudge.measure`, of the model.
+    oracles : list of such dicts
+
+    Returns
+    -------
+    str or None
+        None where no step's interval lies outside what the oracles' steps span.
+    """
+    told = []
+    for step, result in found.items():
+        areas = [oracle[step]["auc"] for oracle in oracles if "auc" in oracle.get(step, {})]
+        if "error" in result or not areas:
+            continue
+        low, high = result["auc_interval"]
+        if low > max(areas) or high < min(areas):
+            band = f"{min(areas):.2f} to {max(areas):.2f}"
+            told.append(f"{step} (AUC {result['auc']:.2f}, oracles' {band})")
+    if not told:
+        return None
+    return (
+        f"Beside the model, its fitted steps still tell the forgotten rows: {', '.join(told)}; "
+        'skqmu.unlearn(..., upstream="refit") is the cure.'
+    )

@@ -6,7 +6,9 @@ __all__ = [
     "auc_words",
     "band",
     "count",
+    "counts",
     "divergence",
+    "gap_words",
     "model_words",
     "number",
     "oracle_band",
@@ -32,6 +34,12 @@ MODEL_WORDS = {
     "gradient_ascent": "gradient ascent",
     "label_complement": "label complement",
 }
+PART_WORDS = {
+    "retain": "retained rows",
+    "forget": "forgotten rows",
+    "test": "held-out rows",
+    "test_removed": "held-out rows of the removed class",
+}
 DASH = "–"
 #: who can attack a pipeline's steps
 UPSTREAM_ATTACKER = (
@@ -42,6 +50,15 @@ UPSTREAM_ATTACKER = (
 def attack_words(name):
     """Return an attack's name in words."""
     return ATTACK_WORDS.get(name, name)
+
+
+def gap_words(key):
+    """Return the name of a measure that a verdict rests on, such as ``"auc_loss"``, in words."""
+    kind, _, part = key.partition("_")
+    if kind == "auc":
+        return f"AUC, {attack_words(part)}"
+    what = {"distance": "distance of answers", "loss": "mean loss"}.get(kind, kind)
+    return f"{what}, {PART_WORDS[part]}"
 
 
 def model_words(name):
@@ -110,3 +127,11 @@ def seconds(value):
 def count(value):
     """Return a whole number with thin groups, or a dash."""
     return DASH if value is None else f"{value:,}".replace(",", "\u202f")
+
+
+def counts(pair):
+    """Return ``low – high`` of whole numbers, or a dash for None."""
+    if pair is None:
+        return DASH
+    low, high = map(count, pair)
+    return low if low == high else f"{low}–{high}"

@@ -37,6 +37,14 @@ def test_a_leaking_step_is_found_in_the_original_and_not_in_the_oracles(report):
         assert oracle["auc"] < original["auc_interval"][0]
 
 
+def test_a_verdict_on_the_model_does_not_pass_over_its_steps(report):
+    verdict = report.model("fraction:0.25", "original")["verdict"]
+    assert "its fitted steps still tell the forgotten rows: pca (AUC" in verdict["beside"]
+    assert 'upstream="refit"' in " ".join(str(report).split())
+    # without an unlearn of its own, the whole pipeline was fitted anew
+    assert "beside" not in report.model("fraction:0.25", "retrain")["verdict"]
+
+
 def test_the_attacker_that_it_takes_is_stated(report):
     stated = report["fraction:0.25"]["upstream_threat_models"]["pca"]
     assert stated["query"] == "step"
