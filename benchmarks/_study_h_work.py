@@ -18,7 +18,16 @@ from _study_measures import Judge, Outputs
 
 from skqmu.exceptions import UnlearningWarning
 
-__all__ = ["expected_rows", "kept_outputs", "mechanisms", "train", "unlearn", "world", "written"]
+__all__ = [
+    "data_of",
+    "expected_rows",
+    "kept_outputs",
+    "mechanisms",
+    "train",
+    "unlearn",
+    "world",
+    "written",
+]
 
 
 def outputs_of(model, data, forget):

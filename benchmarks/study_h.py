@@ -38,7 +38,7 @@ os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**29))
 from _study_h_levels import write_levels
 from _study_h_page import write_page
 from _study_h_settings import DATASETS, SCENARIOS, SWEEPS, VARIANTS, Setting, swept
-from _study_h_work import expected_rows, mechanisms, train, unlearn, world, written
+from _study_h_work import data_of, expected_rows, mechanisms, train, unlearn, world, written
 from _study_measures import masked
 
 
@@ -67,8 +67,21 @@ def run_seed(setting, seed, arguments, path):
     shared = (folder, original, oracles)
     with Parallel(n_jobs=arguments.n_jobs, return_as="generator_unordered") as parallel:
         list(parallel(delayed(train)(*fit) for fit in fits if not fit[0].exists()))
-        data, first, judges, before = world(setting, *shared)
-        result = _resumed(path, arguments) or {
+        result = _resumed(path, arguments)
+        rows = result["rows"] if result else {s: {"published": {}, "sound": {}} for s in SCENARIOS}
+        jobs = [
+            (scenario, protocol, method)
+            for scenario in SCENARIOS
+            for protocol in ("published", "sound")
+            for method in mechanisms(setting, scenario, protocol)
+            if method not in rows[scenario][protocol]
+        ]
+        # The longest first: the processes then end together. They begin here, not below.
+        data = data_of(setting.dataset, folder)
+        jobs.sort(key=lambda job: -expected_rows(setting, data, *job))
+        done = parallel(delayed(unlearn)(setting, shared, *job) for job in jobs)
+        _, first, judges, before = world(setting, *shared)
+        result = result or {
             "setting": setting.told(),
             "seed": seed,
             "n_oracles": arguments.oracles,
@@ -77,7 +90,7 @@ def run_seed(setting, seed, arguments, path):
             "wall_seconds": 0.0,
             "n_jobs": arguments.n_jobs,
             "oracles": {s: judge.oracle_rows for s, judge in judges.items()},
-            "rows": {s: {"published": {}, "sound": {}} for s in SCENARIOS},
+            "rows": rows,
         }
         spent = result["wall_seconds"]
 
@@ -87,24 +100,13 @@ def run_seed(setting, seed, arguments, path):
             written(path, lambda part: part.write_text(text, encoding="utf-8"))
 
         for scenario, judge in judges.items():
-            rows = result["rows"][scenario]["sound"]
             untouched = before[scenario]
-            rows["original"] = judge.row(untouched, 0.0)
+            rows[scenario]["sound"]["original"] = judge.row(untouched, 0.0)
             if judge.removed is not None:
                 hidden = masked(untouched, judge.removed)
-                rows["logit mask"] = judge.row(hidden, 0.0, weights=untouched)
-        jobs = [
-            (scenario, protocol, method)
-            for scenario in SCENARIOS
-            for protocol in ("published", "sound")
-            for method in mechanisms(setting, scenario, protocol)
-            if method not in result["rows"][scenario][protocol]
-        ]
-        # The longest first: the processes then end together.
-        jobs.sort(key=lambda job: -expected_rows(setting, data, *job))
-        done = parallel(delayed(unlearn)(setting, shared, *job) for job in jobs)
+                rows[scenario]["sound"]["logit mask"] = judge.row(hidden, 0.0, weights=untouched)
         for (scenario, protocol, method), row in done:
-            result["rows"][scenario][protocol][method] = row
+            rows[scenario][protocol][method] = row
             keep()
     keep()
     return result
