@@ -30,10 +30,11 @@ from pathlib import Path
 from joblib import Parallel, delayed
 
 # Set before workers start: results and times must not depend on BLAS threads. The other two
-# let glibc keep freed blocks: without them each tensor of a batch is paged in anew.
+# let glibc keep freed blocks: without them each tensor of a batch is paged in anew. (More than
+# this, and loky takes what is kept for a leak and starts the process again.)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**25))
-os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**29))
+os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**27))
 
 from _study_h_levels import write_levels
 from _study_h_page import write_page
