@@ -8,12 +8,15 @@ columns back to inputs and weights is `AngleMap`'s.
 import numpy as np
 from qiskit.circuit import (
     AnnotatedOperation,
+    Barrier,
     ControlledGate,
+    Delay,
     Parameter,
     ParameterExpression,
     ParameterVector,
     QuantumCircuit,
 )
+from qiskit.circuit.library import UnitaryGate
 from qiskit.transpiler.passes import HighLevelSynthesis
 
 from ..circuits import AmplitudeGate
@@ -35,6 +38,7 @@ _ROTATIONS = {
     *("p", "u1", "u2", "u3", "u", "r", "rx", "ry", "rz", "rxx", "ryy", "rzz", "rzx"),
     *("xx_plus_yy", "xx_minus_yy"),
 }
+_STANDARD_GATES = "qiskit.circuit.library.standard_gates."
 
 
 class ColumnCircuit:
@@ -239,19 +243,36 @@ def _opened(circuit, qubits):
             for inner, there in _opened(operation.definition, here):
                 if inner.name != "reset":
                     yield inner, there
-        elif (
-            not is_free(operation)
-            or isinstance(operation, AmplitudeGate)
-            or _base_name(operation) in _ROTATIONS
+        elif isinstance(operation, AmplitudeGate) or (
+            _is_standard(operation)
+            and (not is_free(operation) or _base_name(operation) in _ROTATIONS)
         ):
             yield operation, here
         else:
             yield from _opened(opened(operation), here)
 
 
+def _is_standard(operation):
+    """Whether name and parameters say all of an operation.
+
+    They do not of composed ones, which may be called anything, ``"h"`` too: simulators,
+    caches and journals that go by the name would take one for another.
+    """
+    if isinstance(operation, AnnotatedOperation):
+        return False
+    while type(operation) is ControlledGate:
+        operation = operation.base_gate
+    kind = getattr(operation, "base_class", type(operation))
+    return kind in (UnitaryGate, Barrier, Delay) or kind.__module__.startswith(_STANDARD_GATES)
+
+
 def opened(operation):
     """Return a circuit that is the operation in simpler ones."""
     definition = getattr(operation, "definition", None)
+    if definition is None and not is_free(operation) and hasattr(operation, "to_matrix"):
+        definition = QuantumCircuit(operation.num_qubits)
+        definition.append(UnitaryGate(operation.to_matrix()), range(operation.num_qubits))
+        return definition
     if isinstance(operation, AnnotatedOperation) or definition is None:
         single = QuantumCircuit(operation.num_qubits)
         single.append(operation, range(operation.num_qubits))

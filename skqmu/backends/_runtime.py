@@ -372,7 +372,11 @@ def _transpiled(device, circuit, level):
 
 
 def _described(circuit):
-    """Gates, angles and places of a circuit as a digest, the same in every process."""
+    """Gates, angles and places of a circuit as a digest, the same in every process.
+
+    Composed gates, of which names and angles do not say all, are not among them:
+    `ColumnCircuit` has opened them.
+    """
     lines = [repr((circuit.num_qubits, circuit.num_clbits))]
     for instruction in circuit.data:
         operation = instruction.operation
@@ -382,5 +386,6 @@ def _described(circuit):
         qubits = [circuit.find_bit(q).index for q in instruction.qubits]
         clbits = [circuit.find_bit(c).index for c in instruction.clbits]
         state = getattr(operation, "ctrl_state", None)
-        lines.append(repr((operation.name, state, params, qubits, clbits)))
+        unit = getattr(operation, "unit", None)  # of a delay
+        lines.append(repr((operation.name, state, unit, params, qubits, clbits)))
     return job_digest(*lines)

@@ -9,6 +9,9 @@ import types
 
 import numpy as np
 import pytest
+from qiskit.circuit import Gate, Parameter, QuantumCircuit
+from qiskit.circuit.library import PauliEvolutionGate, RXGate
+from qiskit.quantum_info import SparsePauliOp
 from sklearn.base import clone
 
 from skqmu import QNNClassifier
@@ -349,3 +352,57 @@ def test_quantum_fisher_information_is_refused_where_the_state_is_not_at_hand(ba
         clf.unlearn(X[:1], strategy=SelectiveDampening(importance="qfi"))
     assert clf.params_ is params
     assert clf.is_member(X[:1]).all()
+
+
+def _named(name, angle, kind):
+    """A composed gate of that name: what it does depends on the angle, its name does not."""
+    block = QuantumCircuit(1, name=name)
+    block.rx(angle, 0)
+    if kind == "gate":
+        gate = Gate(name, 1, [])
+        gate.definition = block
+        return gate
+    if kind == "controlled":
+        return block.to_gate().control(1)
+    if kind == "evolution":
+        operator = SparsePauliOp("X" if angle > 1 else "Z")
+        return PauliEvolutionGate(operator, time=0.4)
+
+    class Matrix(Gate):
+        def __array__(self, dtype=None, copy=None):
+            return RXGate(angle).to_matrix()
+
+    return Matrix(name, 1, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    # (qiskit itself takes the controlled form of anything called "h" for a controlled Hadamard)
+    [*(("mine", kind) for kind in ("gate", "controlled", "evolution", "matrix")), ("h", "gate")],
+)
+def test_gates_of_one_name_are_not_taken_for_one_another(name, kind):
+    values, digests, exact = [], [], []
+    for angle in (0.3, 2.0):
+        x, w = Parameter("x"), Parameter("w")
+        gate = _named(name, angle, kind)
+        circuit = QuantumCircuit(gate.num_qubits)
+        circuit.ry(x, 0)
+        if kind == "evolution":
+            circuit.h(0)
+        circuit.append(gate, range(gate.num_qubits))
+        circuit.ry(w, gate.num_qubits - 1)
+        observable = ["Y" + "I" * (gate.num_qubits - 1), "Z" + "I" * (gate.num_qubits - 1)]
+        backends = (
+            StatevectorBackend(), AerBackend(), RuntimeBackend("fake_manila", shots=4000, seed=0)
+        )  # fmt: skip
+        here = []
+        for backend in backends:
+            executable = backend.compile(circuit, observable, inputs=[x], weights=[w])
+            here.append(executable.expectations(np.array([[0.7]]), np.array([0.4]))[0])
+        np.testing.assert_allclose(here[1], here[0], atol=1e-10)
+        exact.append(here[0])
+        values.append(here[2])
+        digests.append(executable.digest)
+    assert digests[0] != digests[1]
+    np.testing.assert_allclose(values, exact, atol=0.15)  # the device's noise
+    assert np.abs(exact[0] - exact[1]).max() > 0.1
