@@ -67,11 +67,14 @@ def write_page(folder):
             (row["dataset"], row["scenario"], row["method"]): row for row in csv.DictReader(file)
         }
     parts = [paragraph(_EXPLANATION), paragraph(_WHY)]
-    order = sorted(groups, key=lambda s: (DATASETS.index(s.dataset), not s.is_base, s.name))
+    order = sorted(groups, key=lambda s: (not s.is_base, DATASETS.index(s.dataset), s.name))
+    varied = []
     for dataset in DATASETS:
         if sum(setting.dataset == dataset for setting in groups) > 1:
-            parts += _varied({s: groups[s] for s in order if s.dataset == dataset}, dataset)
+            varied += _varied({s: groups[s] for s in order if s.dataset == dataset}, dataset)
     for setting in order:
+        if not setting.is_base:
+            parts, varied = parts + varied, []
         results = groups[setting]
         parts += [heading(setting.name), paragraph(_summary(setting, results, published))]
         for scenario in SCENARIOS:
@@ -80,6 +83,7 @@ def write_page(folder):
                 parts.append(_uqi_plot(setting, results, scenario, published))
             parts.append(_published_table(setting, results, scenario, published))
             parts.append(_sound_table(results, scenario, _levels(folder, setting, results)))
+    parts += varied
     _readme_plots(folder, {s: results for s, results in groups.items() if s.is_base}, published)
     return save(folder / "study_h.html", "Study H: published, reproduced, and sound", parts)
 
