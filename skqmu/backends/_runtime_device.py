@@ -121,6 +121,12 @@ def _explained(error, name):
             f"in between); the account was not even asked. Check the connection and run again; "
             f"{_OFFLINE}."
         )
+    broken = {s for s in statuses if isinstance(s, int) and (s == 429 or s >= 500)}
+    if broken:  # the runtime blames the token for these as well
+        return BackendError(
+            f"IBM Quantum answered with HTTP status {min(broken)}: it is overloaded or out of "
+            f"order, which says nothing of the account. Run again later; {_OFFLINE}."
+        )
     if names & {"InvalidAccountError", "IBMNotAuthorizedError"} or statuses & {401, 403}:
         return BackendError(
             "IBM Quantum does not accept the saved account: its token is wrong, has expired, or "
