@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -247,13 +248,19 @@ def test_the_mechanisms_that_help_names_are_those_that_exist(capsys):
 def test_a_dry_run_counts_what_every_data_set_would_train(dataset, here, capsys):
     assert main(["audit", "--dataset", dataset, "--dry-run"]) == 0
     scenarios = 1 if dataset == "breast_cancer" else 2
-    assert capsys.readouterr().out.splitlines() == [
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:5] == [
         "original: 1",
         f"oracles: {3 * scenarios}",
         f"mechanism runs: {3 * scenarios}",
         "shadows: 16",
         f"attacks: {3 * 7 * scenarios}",
     ]
+    parts = ("original", "oracles", "mechanism runs", "shadows", "queries", "total")
+    told = [re.fullmatch(r"cost at most, (.+): ([\d,]+) circuits", line) for line in lines[5:]]
+    assert [match[1] for match in told] == list(parts)
+    circuits = [int(match[2].replace(",", "")) for match in told]
+    assert sum(circuits[:-1]) == circuits[-1] > 0
     assert not any(here.iterdir())
 
 

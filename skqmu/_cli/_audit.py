@@ -23,10 +23,13 @@ def run_audit(arguments):
     if mechanisms is None:
         return 0
     request = _request(arguments, mechanisms)
-    plan = _checked(request)
+    plan = _checked(request, costs=arguments.dry_run)
     if arguments.dry_run:
+        costs = plan.pop("cost", {})
         for name, number in plan.items():
             print(f"{name}: {number}")
+        for purpose, cost in costs.items():
+            print(f"cost at most, {purpose}: {_told(cost)}")
         return 0
     from skqmu.audit import audit
 
@@ -102,14 +105,21 @@ def _request(arguments, mechanisms):
     }
 
 
-def _checked(request):
-    """Return how many models a request would train; what is wrong with it is a usage error."""
+def _checked(request, *, costs):
+    """Return what a request would train, and cost; what is wrong with it is a usage error."""
     from skqmu.audit import audit
 
     try:
-        return audit(**request, dry_run=True)
+        return audit(**request, dry_run=True if costs else "count")
     except ValueError as error:
         raise UsageError(error) from error
+
+
+def _told(cost):
+    """Return a cost in words; what is 0 everywhere on a simulator is left out."""
+    words = {"circuits": "circuits", "shots": "shots", "jobs": "jobs", "qpu_seconds": "QPU seconds"}
+    spent = {name: cost[name] for name in words if name == "circuits" or cost[name]}
+    return ", ".join(f"{amount:,.0f} {words[name]}" for name, amount in spent.items())
 
 
 def default_model(n_features):

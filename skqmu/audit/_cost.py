@@ -1,6 +1,8 @@
 """What an audit would spend on circuits, from the classifier's own `estimate_cost`."""
 
 import numpy as np
+from sklearn.base import clone
+from sklearn.pipeline import Pipeline
 
 from skqmu.audit._attacks import needs_shadows
 from skqmu.audit._models import can_unlearn
@@ -22,7 +24,7 @@ def audit_cost(plan):
     dict or None
         None where the classifier has no ``estimate_cost``.
     """
-    estimate = getattr(plan.estimator, "estimate_cost", None)
+    estimate = _estimator_of_costs(plan)
     if estimate is None:
         return None
     data = plan.data
@@ -66,3 +68,22 @@ def audit_cost(plan):
     }
     costs["total"] = {name: sum(cost[name] for cost in costs.values()) for name in _SUMMED}
     return costs
+
+
+def _estimator_of_costs(plan):
+    """The classifier's `estimate_cost`, behind a pipeline's steps where it stands in one."""
+    model = plan.estimator
+    if not isinstance(model, Pipeline):
+        return getattr(model, "estimate_cost", None)
+    last = getattr(model.steps[-1][1], "estimate_cost", None)
+    if last is None or len(model.steps) == 1:
+        return last
+    # Every model refits these; one fit does for counting, which goes by the rows' shape.
+    steps = clone(model[:-1]).fit(plan.data.X, plan.data.y)
+
+    def estimate(X, y=None, *, X_reference=None, **request):
+        if X_reference is not None:
+            request["X_reference"] = steps.transform(X_reference)
+        return last(steps.transform(X), y, **request)
+
+    return estimate

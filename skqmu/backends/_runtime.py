@@ -31,7 +31,7 @@ _TRANSPILED = ProcessCache(256)
 # What one job may hold (IBM's limit is ten million executions); more is split.
 _EXECUTIONS_A_JOB = 5_000_000
 _CIRCUITS_A_JOB = 10_000
-# What a job takes beyond its shots, in seconds (IBM's guide "Workload usage").
+# What a job takes beyond its shots, in seconds: a rule of thumb.
 _OVERHEAD_A_JOB = 2.0
 _USUAL_REP_DELAY = 250e-6
 
@@ -104,9 +104,11 @@ default="auto"
 
     Seconds of the processor are estimated as 2 s a job and, for each shot of each circuit,
     the device's delay between shots (250 microseconds where it states none) plus the
-    circuit's scheduled duration; that is IBM's rule of thumb ("Workload usage"). A session
-    is charged by the clock from its first job to its end, mitigation takes more shots than
-    these: both cost more than the estimate.
+    circuit's scheduled duration. That is a rule of thumb which was not checked on a device;
+    what IBM charges is the time that the processor is locked for a job (guide "Workload
+    usage", quantum.cloud.ibm.com/docs/guides/estimate-job-run-time). A session is charged by
+    the clock from its first job to its end, mitigation takes more shots than these: both cost
+    more than the estimate.
 
     Examples
     --------
@@ -292,9 +294,11 @@ class _RuntimeExecutable(PrimitiveExecutable):
         )  # fmt: skip
 
         delay = getattr(device, "default_rep_delay", None) or _USUAL_REP_DELAY
-        durations = [c.estimate_duration(device.target, unit="s") for c in self.physical]
-        if self.uses_estimator:  # its circuits are measured in as many settings
-            durations *= len(self.plan.settings)
+        timed = self.physical
+        if self.uses_estimator:  # it measures its circuit itself, in as many settings
+            measured = (setting.measured(circuit) for setting in self.plan.settings)
+            timed = [_transpiled(device, c, backend.optimization_level) for c in measured]
+        durations = [c.estimate_duration(device.target, unit="s") for c in timed]
         self._seconds_a_shot = sum(delay + duration for duration in durations)
         n_settings = max(1, len(self.plan.settings))
         most = min(_CIRCUITS_A_JOB, _EXECUTIONS_A_JOB // self.shots)

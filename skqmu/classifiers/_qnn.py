@@ -147,6 +147,7 @@ default="adam"
     unlearning_log_ : list of dict
         One entry a deletion request: ``strategy``, ``params``, ``kind``, ``status``,
         counts, ``seconds``, ``cost`` (rows, circuits, shots), ``before``, ``after``,
+        ``measuring_cost`` (what measuring these two took, beside ``cost``),
         ``certificate`` (or None), ``notes``, ``beyond_reach``.
 
     See Also

@@ -2,6 +2,10 @@
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skqmu import QNNClassifier
 from skqmu.audit import audit
@@ -39,3 +43,20 @@ def test_the_circuits_that_a_dry_run_tells_are_those_that_the_audit_runs(monkeyp
     assert spent == costs["total"]
     for name in spent:
         assert sum(cost[name] for part, cost in costs.items() if part != "total") == spent[name]
+
+
+def test_a_pipeline_costs_what_its_classifier_costs_on_what_reaches_it():
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    y = np.arange(40) % 2
+    clf = QNNClassifier(n_qubits=2, n_layers=1, max_iter=2, backend=AerBackend(shots=16))
+    options = {
+        "forget": "fraction:0.2", "attacks": "lira", "n_oracles": 2, "n_shadows": 4,
+        "mechanisms": ["retrain", FineTune(max_iter=2)], "random_state": 0, "dry_run": True,
+    }  # fmt: skip
+    alone = audit(clf, X, y, **options)
+    piped = audit(make_pipeline(StandardScaler(), PCA(2), clf), X, y, **options)
+    assert piped == alone
+    assert piped["cost"]["total"]["shots"] > 0
+    assert "cost" not in audit(clf, X, y, **{**options, "dry_run": "count"})
+    assert "cost" not in audit(make_pipeline(PCA(2), GaussianNB()), X, y, forget="fraction:0.2",
+                               attacks="loss", dry_run=True)  # fmt: skip
