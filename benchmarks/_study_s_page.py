@@ -250,7 +250,7 @@ def _noise_answer(setting, results):
             told.append(
                 f"through {noise} test accuracy is {row['acc_test']:.2f}, and the published attack "
                 f"calls {tpr:.2f} of the members that it was trained on members, {hidden:.2f} of "
-                f"other members and {fpr:.2f} of unseen 4s ({point['rows']} rows a side, 1 in 4 shown)"
+                f"other members and {fpr:.2f} of unseen 4s ({point['rows']} a side, 1 in 4 shown)"
             )
     if not told:
         return []
