@@ -1,4 +1,4 @@
-"""What a gradient step adds to the process's peak memory, as the operating system counts it."""
+"""What gradient steps add to the process's memory, as the operating system counts it."""
 
 import subprocess
 import sys
@@ -61,3 +61,56 @@ def test_a_batch_beyond_the_memory_limit_is_chunked_within_it():
 def test_sixteen_qubits_and_batch_256_run_in_chunks_within_the_limit():
     limit = 200 * 2**20
     assert 0 < added_bytes(16, 256, 1, limit) < limit + 40e6
+
+
+FIT = """
+import re, sys
+import numpy as np
+from skqmu import QNNClassifier
+from skqmu.backends import AerBackend, RuntimeBackend
+
+def resident_bytes():
+    return 1024 * int(re.search(r"VmRSS:\\s+(\\d+)", open("/proc/self/status").read())[1])
+
+backend, n_steps = eval(sys.argv[1]), int(sys.argv[2])
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(80, 2)), np.arange(80) % 2
+clf = QNNClassifier(
+    n_qubits=2, n_layers=1, batch_size=8, tol=0, n_iter_no_change=10**6, warm_start=True,
+    random_state=0, backend=backend, max_iter=n_steps // 10,
+).fit(X, y)  # simulators, caches, the allocator's own pools
+before = resident_bytes()
+clf.fit(X, y)
+print(clf.fit_cost_["shots"], resident_bytes() - before)
+"""
+
+
+def growth(backend, n_steps):
+    """Return how many bytes a sampled fit of so many steps adds, after one that was as long."""
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FIT, backend, str(n_steps)],
+        cwd=root, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    shots, added = map(int, done.stdout.split())
+    assert shots > 0
+    return added
+
+
+def test_a_long_sampled_fit_holds_no_more_than_a_short_one():
+    """300 steps; 3 MB of noise would still be 10 kB a step, 30 MB in 3000."""
+    assert growth('AerBackend(shots=64, gradient="spsa")', 300) < 3e6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("backend", "n_steps"),
+    [
+        ('AerBackend(shots=64, gradient="parameter_shift")', 1500),
+        ('AerBackend(shots=64, gradient="spsa")', 3000),
+        ('AerBackend(shots=64, gradient="spsa", noise="fake_manila")', 300),
+        ('RuntimeBackend("fake_manila", shots=64, gradient="spsa")', 60),
+    ],
+)
+def test_thousands_of_steps_leave_the_memory_flat(backend, n_steps):
+    assert growth(backend, n_steps) < 20e6
