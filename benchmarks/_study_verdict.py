@@ -14,6 +14,7 @@ _POINT, _SHARE = 0.01, 0.1
 # What "passes" takes: seeds and oracles enough for a spread, and attacks that could have
 # told the two apart (an interval of a whole .2 overlaps with everything).
 _FEWEST, _WIDEST = 5, 0.2
+_SAME = 1e-9
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,9 @@ def _missing(rows, oracle_rows):
     for count, what in ((len(rows), "seed(s)"), (len(oracle_rows), "oracles")):
         if count < _FEWEST:
             yield f"{count} {what} of {_FEWEST}"
+    blind = [name for name in SIGNALS if _blind([row[f"auc_{name}"] for row in rows])]
+    if blind:
+        yield "attacks that see nothing: " + ", ".join(blind)
     wide = [
         name
         for name in SIGNALS
@@ -108,6 +112,15 @@ def _missing(rows, oracle_rows):
     ]
     if wide:
         yield f"intervals wider than {_WIDEST:g} of " + ", ".join(wide)
+
+
+def _blind(aucs):
+    """Whether an attack gives the same to the last digit whatever the seed.
+
+    Loss and LiRA read the probability of the removed class. A model that never gives it any
+    leaves them nothing to read, which is not to say that nothing is left.
+    """
+    return len(aucs) > 1 and float(np.ptp(aucs)) < _SAME
 
 
 def auc_interval(rows, name):

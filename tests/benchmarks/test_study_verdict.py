@@ -43,11 +43,31 @@ def row(**changed):
     return figures | changed
 
 
+def seeds(n, **changed):
+    """Rows of `n` seeds, whose attacks differ a little from seed to seed."""
+    rows = [row(**changed) for _ in range(n)]
+    for number, one in enumerate(rows):
+        for name in ("loss", "confidence", "lira"):
+            one[f"auc_{name}"] += 0.01 * (number - (n - 1) / 2)
+    return rows
+
+
 def test_an_oracle_s_equal_passes_with_five_seeds_and_oracles(study):
     _, verdicts = study
-    found = verdicts.verdict([row()] * 5, [row()] * 5)
+    found = verdicts.verdict(seeds(5), [row()] * 5)
     assert found.passes
     assert str(found) == "passes"
+
+
+def test_an_attack_that_reads_the_same_from_every_seed_is_not_withstood(study):
+    _, verdicts = study
+    rows = seeds(5)
+    for one in rows:  # no probability of the class: each of its rows has the same loss
+        one["auc_loss"] = one["auc_lira"] = 0.5
+    found = verdicts.verdict(rows, [row()] * 5)
+    assert not found.failed
+    assert found.unresolved == ("attacks that see nothing: loss, lira",)
+    assert not found.passes
 
 
 @pytest.mark.parametrize(
@@ -68,7 +88,7 @@ def test_an_oracle_s_equal_passes_with_five_seeds_and_oracles(study):
 def test_each_condition_can_fail_alone_and_needs_no_resolution(study, changed, condition):
     _, verdicts = study
     for n_seeds in (2, 5):
-        found = verdicts.verdict([row(**changed)] * n_seeds, [row()] * 5)
+        found = verdicts.verdict(seeds(n_seeds, **changed), [row()] * 5)
         assert found.failed == (condition,)
         assert not found.passes
         assert str(found) == f"fails: {condition}"
@@ -77,11 +97,13 @@ def test_each_condition_can_fail_alone_and_needs_no_resolution(study, changed, c
 def test_few_seeds_few_oracles_or_wide_intervals_resolve_nothing(study):
     _, verdicts = study
     for n_seeds, n_oracles in ((1, 5), (4, 5), (5, 2), (5, 4)):
-        found = verdicts.verdict([row()] * n_seeds, [row()] * n_oracles)
+        found = verdicts.verdict(seeds(n_seeds), [row()] * n_oracles)
         assert not found.failed
         assert not found.passes
         assert str(found).startswith("not resolved")
-    wide = [row(auc_loss=value) for value in (0.3, 0.7, 0.3, 0.7, 0.5)]
+    wide = seeds(5)
+    for one, value in zip(wide, (0.3, 0.7, 0.3, 0.7, 0.5), strict=True):
+        one["auc_loss"] = value
     found = verdicts.verdict(wide, [row()] * 5)
     assert found.unresolved == ("intervals wider than 0.2 of loss",)
     assert not found.passes
