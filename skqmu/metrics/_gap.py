@@ -43,6 +43,7 @@ def mean_gap(values, oracle_values, level, *, family=1, bounded=False):
         oracle_values.mean(axis=1),
         level,
         family,
+        largest=1.0 if bounded else np.inf,
     )
 
 
@@ -81,7 +82,7 @@ def auc_gap(scores, oracle_scores, level, *, family=1):
         for side, other in enumerate(zip(*theirs, strict=True))
     )
     areas = [np.array([below.mean() for below, _ in found]) for found in (mine, theirs)]
-    return gap_summary(areas[0], variance, areas[1], level, family)
+    return gap_summary(areas[0], variance, areas[1], level, family, largest=1.0)
 
 
 def distance_gap(proba, oracle_proba, level, *, family=1):
@@ -123,6 +124,7 @@ def distance_gap(proba, oracle_proba, level, *, family=1):
         level,
         family,
         spread_factor=(k - 1) / (k - 2),
+        largest=1.0,
     )
 
 
@@ -130,7 +132,9 @@ def _variation(one, two):
     return np.abs(one - two).sum(axis=1) / 2
 
 
-def gap_summary(means, record_variance, oracle_means, level, family=1, *, spread_factor=1.0):
+def gap_summary(
+    means, record_variance, oracle_means, level, family=1, *, spread_factor=1.0, largest=np.inf
+):
     """Turn a difference to the oracles' mean into an interval and an equivalence margin.
 
     Parameters
@@ -145,6 +149,8 @@ def gap_summary(means, record_variance, oracle_means, level, family=1, *, spread
         How many comparisons are made together; ``differs`` allows for them (Bonferroni).
     spread_factor : float, default=1
         What the deviation of `oracle_means` is to be multiplied by.
+    largest : float, default=inf
+        The largest difference that there can be; no limit lies beyond it.
 
     Returns
     -------
@@ -178,10 +184,10 @@ def gap_summary(means, record_variance, oracle_means, level, family=1, *, spread
 
     half = half_width((1 - level) / 2)
     summary.update(
-        low=float(value - half),
-        high=float(value + half),
+        low=float(max(value - half, -largest)),
+        high=float(min(value + half, largest)),
         differs=bool(abs(value) > half_width((1 - level) / (2 * family))),
-        margin=float(abs(value) + half_width(1 - level)),
+        margin=float(min(abs(value) + half_width(1 - level), largest)),
     )
     return summary
 

@@ -253,7 +253,7 @@ def _judged(gaps, sizes, delta, level):
         return "differs", f"Differs from retraining: {'; '.join(findings)}.", findings
     margins = {kind: _margin(gaps, kind) for kind in _KINDS}
     margins = {kind: margin for kind, margin in margins.items() if margin is not None}
-    within = _listed(f"{min(margins[kind], 1):.2f} ({_KINDS[kind]})" for kind in margins)
+    within = _listed(f"{margins[kind]:.2f} ({_KINDS[kind]})" for kind in margins)
     if k >= _FEWEST_ORACLES and max(margins.values()) <= delta:
         return (
             "indistinguishable",

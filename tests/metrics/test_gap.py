@@ -142,3 +142,12 @@ def test_several_runs_of_a_mechanism_bring_their_own_spread():
     share, slack = coverage(hits)
     assert share >= 0.95 - slack
     assert np.median(widths) > 1  # four runs with a deviation of .8, not five with .2
+
+
+def test_no_interval_of_a_share_lies_beyond_one():
+    wild = [(np.ones(4), np.zeros(4)), (np.zeros(4), np.ones(4))]
+    gap = auc_gap(wild[:1], [*wild, *wild], 0.95)
+    assert -1 <= gap["low"] < gap["high"] <= 1
+    assert gap["margin"] == 1
+    loss = mean_gap(np.full(4, 9.0), np.array([[1.0] * 4, [5.0] * 4]), 0.95)
+    assert loss["high"] > 9
