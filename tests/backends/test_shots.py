@@ -9,13 +9,14 @@ import pytest
 from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.datasets import load_iris
+from sklearn.exceptions import FitFailedWarning
 from sklearn.metrics import accuracy_score
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.preprocessing import MinMaxScaler
 
 from skqmu import QNNClassifier
 from skqmu.backends import AerBackend
-from skqmu.exceptions import BackendError
+from skqmu.exceptions import BackendError, BudgetExceededError
 
 pytest.importorskip("qiskit_aer")
 
@@ -222,3 +223,22 @@ def test_a_failed_fit_changes_nothing(iris, monkeypatch):
         clf.unlearn(X[:2])
     assert clf.params_ is before["params_"]
     assert clf.is_member(X[:2]).all()
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_a_backends_budget_limits_each_fit_of_a_grid_by_itself_in_every_process(n_jobs):
+    X = np.random.default_rng(0).normal(size=(24, 2))
+    y = np.arange(24) % 2
+    clf = QNNClassifier(n_qubits=2, n_layers=1, max_iter=2, tol=0.0, random_state=0)
+    clf.set_params(backend=AerBackend(shots=20, gradient="spsa"))
+    enough = clf.estimate_cost(X[::2], y[::2])["shots"]
+    clf.set_params(backend__budget={"shots": enough})
+    search = GridSearchCV(clf, {"max_iter": [2, 9]}, cv=2, n_jobs=n_jobs, refit=False)
+    with pytest.warns((FitFailedWarning, UserWarning), match="2 fits failed|non-finite"):
+        search.fit(X, y)
+    short, long = search.cv_results_["mean_test_score"]
+    assert np.isfinite(short)
+    assert np.isnan(long)
+    search.set_params(error_score="raise", param_grid={"max_iter": [9]})
+    with pytest.raises(BudgetExceededError, match="was not sent"):
+        search.fit(X, y)

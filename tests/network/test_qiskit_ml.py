@@ -8,9 +8,10 @@ from qiskit.circuit import ParameterVector, QuantumCircuit
 from qiskit_machine_learning.neural_networks import EstimatorQNN, SamplerQNN
 from sklearn.base import clone
 from sklearn.datasets import make_blobs
+from sklearn.model_selection import GridSearchCV
 
 from skqmu import HybridQNNClassifier
-from skqmu.attacks import ThresholdAttack
+from skqmu.attacks import LiRAAttack, ThresholdAttack
 from skqmu.backends import StatevectorBackend
 from skqmu.circuits import z_observables
 from skqmu.network import Meter, Network, QiskitMLLayer, QuantumLayer
@@ -194,3 +195,43 @@ def test_wrong_cores_are_named():
         classifier(estimator_qnn()).fit(np.c_[X, X], Y)
     with pytest.raises(ValueError, match="read fit_cost_"):
         classifier(estimator_qnn()).estimate_cost(X, Y)
+
+
+def aer_core(kind):
+    """An EstimatorQNN or SamplerQNN on a sampling primitive of Aer."""
+    primitives = pytest.importorskip("qiskit_aer.primitives")
+    if kind == "estimator":
+        primitive = primitives.EstimatorV2(options={"default_precision": 1 / 16})
+        return estimator_qnn(estimator=primitive, default_precision=1 / 16)
+    return SamplerQNN(
+        circuit=circuit(),
+        sampler=primitives.SamplerV2(default_shots=256),
+        input_params=list(DATA),
+        weight_params=list(WEIGHTS),
+        interpret=int,
+        output_shape=4,
+    )
+
+
+@pytest.mark.parametrize("kind", ["estimator", "sampler"])
+def test_models_on_aer_are_searched_over_and_attacked(kind):
+    model = classifier(aer_core(kind), solver="spsa")
+    model.set_params(max_iter=3)
+    search = GridSearchCV(
+        model, {"learning_rate_init": [0.01, 0.05]}, cv=2, n_jobs=2, error_score="raise"
+    ).fit(X[:12], Y[:12])
+    best = pickle.loads(pickle.dumps(search.best_estimator_))
+    assert best.fit_cost_["circuits"] > 0
+    assert best.predict_proba(X[12:16]).shape == (4, 2)
+    attack = LiRAAttack(best, n_shadows=4, random_state=0).fit(X[:16], Y[:16])
+    scores = attack.decision_function(X[:16], Y[:16])
+    assert np.isfinite(scores).all()
+    assert len(np.unique(scores)) > 8
+    assert not best.unlearn(X[:2]).is_member(X[:2]).any()
+
+
+@pytest.mark.parametrize("kind", ["estimator", "sampler"])
+def test_a_model_on_aer_learns_by_its_own_gradients(kind):
+    clf = classifier(aer_core(kind)).fit(X[:12], Y[:12])
+    assert clf.fit_cost_["gradient_rows"] == 48
+    assert clf.loss_ < clf.loss_curve_[0]
