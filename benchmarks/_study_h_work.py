@@ -18,6 +18,9 @@ from _study_measures import Judge, Outputs
 
 from skqmu.exceptions import UnlearningWarning
 
+# Seconds that a process waits for what another one trains.
+_LONGEST = 3600
+
 __all__ = [
     "data_of",
     "expected_rows",
@@ -70,11 +73,27 @@ def train(path, setting, seed, scenario, folder):
     written(path, lambda part: part.write_bytes(pickle.dumps(kept)))
 
 
+def _trained(path):
+    """What `train` leaves in a file, as soon as another process has left it there."""
+    until = time.monotonic() + _LONGEST
+    while not path.exists():
+        if time.monotonic() > until:
+            raise TimeoutError(f"{path} was not trained within {_LONGEST} s; start again.")
+        time.sleep(0.1)
+    return pickle.loads(path.read_bytes())
+
+
+@lru_cache(maxsize=1)
+def original_of(path):
+    """The trained original of a seed, read once a process."""
+    return _trained(path)
+
+
 @lru_cache(maxsize=1)
 def world(setting, folder, original, oracles):
     """What the mechanisms of one seed share: the original, and a judge for each request."""
     data = data_of(setting.dataset, folder)
-    first = pickle.loads(original.read_bytes())
+    first = original_of(original)
     answering = predicting(pickle.loads(first["model"]), setting)
     classes = np.unique(data.y)
     judges, before = {}, {}
@@ -83,7 +102,7 @@ def world(setting, folder, original, oracles):
         parts = (data.y[~forget], data.y[forget], data.y_test)
         labels = Outputs(*(np.searchsorted(classes, y) for y in parts))
         removed = int(labels.forget[0]) if scenario == "fullclass" else None
-        retrained = [pickle.loads(path.read_bytes()) for path in paths]
+        retrained = [_trained(path) for path in paths]
         before[scenario] = outputs_of(answering, data, forget)
         judges[scenario] = Judge(
             labels,
@@ -111,9 +130,9 @@ def kept_outputs(original, scenario, method):
 
 def unlearn(setting, shared, scenario, protocol, method):
     """One mechanism on a copy of the original, judged; cost and what the log says."""
-    original = shared[1]
-    data, first, judges, _ = world(setting, *shared)
-    model = pickle.loads(first["model"])
+    folder, original, _ = shared
+    data = data_of(setting.dataset, folder)
+    model = pickle.loads(original_of(original)["model"])
     strategy, reference = mechanisms(setting, scenario, protocol)[method], {}
     if protocol == "published":
         labels = np.searchsorted(model.classes_, data.y_test)
@@ -123,7 +142,7 @@ def unlearn(setting, shared, scenario, protocol, method):
             "X_reference": data.X_test[data.reference],
             "y_reference": data.y_test[data.reference],
         }
-    forget, judge = data.forget[scenario], judges[scenario]
+    forget = data.forget[scenario]
     started = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnlearningWarning)
@@ -139,6 +158,8 @@ def unlearn(setting, shared, scenario, protocol, method):
     if protocol == "sound":
         kept = kept_outputs(original, scenario, method)
         written(kept, lambda part: part.write_bytes(pickle.dumps(outputs)))
+    # Not before: the last oracles may be in training while the first mechanisms run.
+    judge = world(setting, *shared)[2][scenario]
     row = judge.row(outputs, told["gradient_rows"] / judge.budget)
     return (scenario, protocol, method), row | told
 

@@ -67,7 +67,6 @@ def run_seed(setting, seed, arguments, path):
         ]
     shared = (folder, original, oracles)
     with Parallel(n_jobs=arguments.n_jobs, return_as="generator_unordered") as parallel:
-        list(parallel(delayed(train)(*fit) for fit in fits if not fit[0].exists()))
         result = _resumed(path, arguments)
         rows = result["rows"] if result else {s: {"published": {}, "sound": {}} for s in SCENARIOS}
         jobs = [
@@ -77,40 +76,49 @@ def run_seed(setting, seed, arguments, path):
             for method in mechanisms(setting, scenario, protocol)
             if method not in rows[scenario][protocol]
         ]
-        # The longest first: the processes then end together. They begin here, not below.
-        data = data_of(setting.dataset, folder)
-        jobs.sort(key=lambda job: -expected_rows(setting, data, *job))
-        done = parallel(delayed(unlearn)(setting, shared, *job) for job in jobs)
-        _, first, judges, before = world(setting, *shared)
-        result = result or {
-            "setting": setting.told(),
-            "seed": seed,
-            "n_oracles": arguments.oracles,
-            "acc_test_original": first["acc_test"],
-            "fit_cpu_seconds": first["cpu_seconds"],
-            "wall_seconds": 0.0,
-            "n_jobs": arguments.n_jobs,
-            "oracles": {s: judge.oracle_rows for s, judge in judges.items()},
-            "rows": rows,
-        }
-        spent = result["wall_seconds"]
+        spent = result["wall_seconds"] if result else 0.0
 
         def keep():
+            nonlocal result
+            result = result or _begun(setting, seed, arguments, shared, rows)
             result["wall_seconds"] = spent + time.perf_counter() - started
             text = json.dumps(result, indent=1)
             written(path, lambda part: part.write_text(text, encoding="utf-8"))
 
-        for scenario, judge in judges.items():
-            untouched = before[scenario]
-            rows[scenario]["sound"]["original"] = judge.row(untouched, 0.0)
-            if judge.removed is not None:
-                hidden = masked(untouched, judge.removed)
-                rows[scenario]["sound"]["logit mask"] = judge.row(hidden, 0.0, weights=untouched)
-        for (scenario, protocol, method), row in done:
+        # The longest first: the processes then end together. They begin here, not below, and
+        # with the fits: no process waits for the last of these.
+        data = data_of(setting.dataset, folder)
+        jobs.sort(key=lambda job: -expected_rows(setting, data, *job))
+        tasks = [delayed(train)(*fit) for fit in fits if not fit[0].exists()]
+        done = parallel([*tasks, *(delayed(unlearn)(setting, shared, *job) for job in jobs)])
+        # Alone, the process works while results are asked for: nothing must wait before that.
+        for (scenario, protocol, method), row in filter(None, done):
             rows[scenario][protocol][method] = row
             keep()
     keep()
     return result
+
+
+def _begun(setting, seed, arguments, shared, rows):
+    """A seed's result, as far as it needs no mechanism: baselines are put into `rows`."""
+    _, first, judges, before = world(setting, *shared)
+    for scenario, judge in judges.items():
+        untouched = before[scenario]
+        rows[scenario]["sound"]["original"] = judge.row(untouched, 0.0)
+        if judge.removed is not None:
+            hidden = masked(untouched, judge.removed)
+            rows[scenario]["sound"]["logit mask"] = judge.row(hidden, 0.0, weights=untouched)
+    return {
+        "setting": setting.told(),
+        "seed": seed,
+        "n_oracles": arguments.oracles,
+        "acc_test_original": first["acc_test"],
+        "fit_cpu_seconds": first["cpu_seconds"],
+        "wall_seconds": 0.0,
+        "n_jobs": arguments.n_jobs,
+        "oracles": {s: judge.oracle_rows for s, judge in judges.items()},
+        "rows": rows,
+    }
 
 
 def _resumed(path, arguments):
