@@ -98,11 +98,12 @@ def _summary(setting, results, published):
     ours = _shown([r["acc_test_original"] for r in results])
     theirs = float(published[setting.dataset, "fullclass", "GA"]["acc_test_orig"])
     seconds = np.median([r["wall_seconds"] for r in results])
-    jobs = results[0].get("n_jobs", 2)
+    jobs = results[0].get("n_jobs")
+    processes = f" in {jobs} process(es)" if jobs else ""
     return (
         f"{len(results)} seed(s), {results[0]['n_oracles']} oracles a scenario. Test accuracy of "
-        f"the original: ours {ours}, published {theirs:.3f}. Wall time of a seed in {jobs} "
-        f"process(es), with what it trained of the oracles: {seconds:.0f} s (median)."
+        f"the original: ours {ours}, published {theirs:.3f}. Wall time of a seed{processes}, with "
+        f"what it trained of the oracles and whatever else ran beside: {seconds:.0f} s (median)."
     )
 
 
@@ -238,17 +239,41 @@ def _draw_sound(axes, setting, results):
     """Distance to the oracles: accuracy that was lost, and KL on the forgotten rows."""
     oracles = results[0]["oracles"]["fullclass"]
     band = max(row["kl_forget"] for row in oracles)
+    places = {}
     for name, rows in _rows(results, "fullclass", "sound").items():
         lost = _mean(oracles, "acc_test_kept") - _mean(rows, "acc_test_kept")
-        place = (lost, _mean(rows, "kl_forget") / band)
+        places[name] = (lost, _mean(rows, "kl_forget") / band)
         forgot = _mean(rows, "acc_forget") <= 0.01
-        axes.plot(*place, "o" if forgot else "x", color="C0" if forgot else "0.5", ms=4)
-        axes.annotate(name, place, fontsize=6, xytext=(2, 2), textcoords="offset points")
+        axes.plot(*places[name], "o" if forgot else "x", color="C0" if forgot else "0.5", ms=4)
+    _name_points(axes, places)
     axes.axhline(1, color="0.7", lw=0.8)
     axes.axvspan(-0.01, 0.01, color="0.9")
     axes.set_xlabel("test accuracy lost against retraining")
     axes.set_ylabel("KL to retraining / its own spread")
     axes.set_title(f"{setting.dataset} (x: still knows the class)", fontsize=9)
+
+
+def _name_points(axes, places):
+    """Names to the right of points, moved up where one would stand on another."""
+    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+    left = min(left, -0.02)  # retraining itself
+    axes.set_xlim(left, right + 0.35 * (right - left))
+    axes.set_ylim(low, high + 0.15 * (high - low))
+    wide, line = 0.45 * (right - left), 0.045 * (high - low)
+    taken = []
+    for name, (x, y) in sorted(places.items(), key=lambda item: item[1][1]):
+        height = y
+        while any(abs(x - a) < wide and abs(height - b) < line for a, b in taken):
+            height += line / 4
+        taken.append((x, height))
+        axes.annotate(
+            name,
+            (x, y),
+            xytext=(x + 0.03 * (right - left), height),
+            fontsize=6,
+            va="center",
+            arrowprops={"arrowstyle": "-", "lw": 0.3, "color": "0.6"},
+        )
 
 
 def _uqi_plot(setting, results, scenario, published):
