@@ -163,6 +163,29 @@ QNNClassifier(n_qubits=2, n_layers=1, max_iter=2, tol=0.0, random_state=0, backe
     assert not list(tmp_path.rglob("*.npz"))
 
 
+@pytest.mark.parametrize("solver", ["nft", "l_bfgs_b"])
+@pytest.mark.parametrize("mode", ["job", "session"])
+def test_searches_meet_failures_as_steps_do(solver, mode, monkeypatch, tmp_path, waits):
+    def fresh(**params):
+        return model(max_iter=3, mode=mode, **params).set_params(solver=solver)
+
+    whole = fresh().fit(X, Y)
+    with monkeypatch.context() as patch:
+        left = inject(patch, [None, network_error(), network_error()])
+        np.testing.assert_array_equal(fresh().fit(X, Y).params_, whole.params_)
+        assert not left
+        assert len(waits) == 2
+    clf = fresh(checkpoint_dir=str(tmp_path))
+    with monkeypatch.context() as patch:
+        inject(patch, [None, None, ValueError("no such gate")])
+        with pytest.raises(BackendError, match="not retried"):
+            clf.fit(X, Y)
+    assert not hasattr(clf, "params_")
+    assert clf.backend.lease()._session is None
+    np.testing.assert_array_equal(clf.fit(X, Y).params_, whole.params_)
+    assert clf.fit_cost_["circuits"] < whole.fit_cost_["circuits"]  # two jobs were found
+
+
 def test_a_journal_needs_a_seed(tmp_path):
     with pytest.raises(ValueError, match="integer random_state"):
         model(checkpoint_dir=str(tmp_path), random_state=None).fit(X, Y)
