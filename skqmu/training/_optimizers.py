@@ -140,10 +140,17 @@ def _told(value):
         return repr([_told(item) for item in value])
     if isinstance(value, np.ndarray):
         return hashlib.blake2b(value.tobytes()).hexdigest()
+    code = getattr(value, "__code__", None)
+    if code is not None:
+        return _told_function(value, code)
     if callable(value):
-        return (
-            f"{value.__module__}.{value.__qualname__}"
-            if hasattr(value, "__qualname__")
-            else (type(value).__qualname__)
-        )
+        return f"{type(value).__module__}.{getattr(value, '__qualname__', type(value))}"
     return repr(value)
+
+
+def _told_function(function, code):
+    """What a function does, as far as it is its own: lambdas all have one name."""
+    inner = [item.co_code.hex() if hasattr(item, "co_code") else item for item in code.co_consts]
+    cells = [cell.cell_contents for cell in function.__closure__ or ()]
+    own = (inner, list(function.__defaults__ or ()), cells, list(code.co_names))
+    return f"{function.__module__}.{function.__qualname__} {code.co_code.hex()} {_told(list(own))}"

@@ -283,6 +283,26 @@ def test_a_checkpoint_knows_the_solver_by_its_settings():
     assert optimizer_identity(SPSA()) != optimizer_identity(SPSA(callback=print))
 
 
+def identity_with(rate):
+    return optimizer_identity(SPSA(maxiter=1, learning_rate=rate, perturbation=[0.1]))
+
+
+def test_functions_in_a_solver_are_told_apart_by_what_they_do():
+    def closing_over(step):
+        return lambda: iter([step])
+
+    rates = [
+        lambda: iter([0.1] * 9),
+        lambda: iter([0.2] * 9),
+        lambda step=0.1: iter([step] * 9),
+        lambda step=0.2: iter([step] * 9),
+        closing_over(0.1),
+        closing_over(0.2),
+    ]
+    assert len({identity_with(rate) for rate in rates}) == len(rates)
+    assert identity_with(closing_over(0.2)) == identity_with(rates[-1])
+
+
 def test_a_budget_ends_the_search_at_its_best_point(small, blobs):
     pytest.importorskip("qiskit_aer")
     backend = AerBackend(shots=10, budget={"shots": 10 * 60 * 7})
