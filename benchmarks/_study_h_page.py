@@ -9,7 +9,7 @@ from _study_h_levels import levels_path
 from _study_h_settings import DATASETS, PUBLISHED, SCENARIOS, Setting
 from _study_measures import SIGNALS
 from _study_page import drawn, heading, paragraph, save, table
-from _study_verdict import auc_interval, verdict
+from _study_verdict import auc_interval, signals_of, verdict
 
 from skqmu.metrics import mean_interval
 
@@ -22,19 +22,20 @@ _EXPLANATION = (
     "that stay; an oracle's is to the other oracles, and the largest of these ends the band. AUC "
     "compares forgotten rows with test rows of the same classes, with intervals over seeds or, "
     "with one seed, over records: 0.5 gives nothing away, and both directions leak. LiRA is "
-    "offline, the oracles being its shadow models. Cost is gradient rows relative to an "
+    "offline, the oracles being its shadow models: on the true class, and (rest) on the class "
+    "that the oracles favour among those that stay. Cost is gradient rows relative to an "
     "oracle's. SCRUB(+R) is the computation of SCRUB in the study (the epoch to rewind to is "
     "saved and never loaded), and takes its row."
 )
 _VERDICTS = (
     "Verdict: a mechanism passes if its means meet every condition of the sound protocol, over at "
     "least five seeds and five oracles and with attack intervals no wider than .2: met with less, "
-    "they are not resolved. Nor are they where loss or LiRA see nothing, because the model gives "
-    "the removed class no probability at all (an AUC is then the same for every seed). The logit "
-    "mask hides the class of an untouched model; one condition therefore looks at the weights "
-    "with such filters taken off. All measures: the verdict of skqmu.metrics.retraining_verdict "
-    "over all seeds, which calls a model indistinguishable only where every measure is shown to "
-    "lie within .1."
+    "they are not resolved. Where a model gives the removed class no probability at all, loss and "
+    "LiRA on it see nothing (the AUC is the same for every seed); the rest is then what the "
+    "attacker has. The logit mask hides the class of an untouched model; one condition therefore "
+    "looks at the weights with such filters taken off. All measures: the verdict of "
+    "skqmu.metrics.retraining_verdict over all seeds, which calls a model indistinguishable only "
+    "where every measure is shown to lie within .1."
 )
 _WHY = (
     "Known differences, each of which may be the reason where the published run lies outside "
@@ -159,7 +160,8 @@ def _levels(folder, setting, results):
 def _sound_table(results, scenario, levels):
     headers = [
         "model (sound protocol)", "acc", "test acc, classes that stay", "KL forget", "KL other",
-        "AUC loss", "AUC confidence", "AUC LiRA", "cost", "verdict", "all measures",
+        "AUC loss", "AUC confidence", "AUC LiRA", "AUC LiRA, rest", "cost", "verdict",
+        "all measures",
     ]  # fmt: skip
     # The same oracles for every seed; their figures need no original.
     oracles = results[0]["oracles"][scenario]
@@ -315,7 +317,11 @@ def _triple(values):
 def _aucs(rows):
     """Mean AUCs with their intervals."""
     cells = []
+    known = signals_of(rows)
     for name in SIGNALS:
+        if name not in known:
+            cells.append("-")
+            continue
         low, high = auc_interval(rows, name)
         cells.append(f"{_mean(rows, f'auc_{name}'):.2f} [{low:.2f}, {high:.2f}]")
     return cells

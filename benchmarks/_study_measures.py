@@ -11,7 +11,7 @@ from skqmu.metrics import kl_to_oracle, membership_result
 __all__ = ["SIGNALS", "Judge", "Outputs", "masked"]
 
 _SMALLEST = 1e-12
-SIGNALS = ("loss", "confidence", "lira")
+SIGNALS = ("loss", "confidence", "lira", "rest")
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,12 @@ class Judge:
         return float(hits[rows].mean())
 
     def _attacks(self, outputs, oracles):
-        """AUC of three attacks: forgotten rows against unseen rows of their classes."""
+        """AUC of the attacks: forgotten rows against unseen rows of their classes."""
         scores = {
             "loss": [np.log(np.maximum(p, _SMALLEST)) for p in self._true(outputs)],
             "confidence": [outputs.forget.max(axis=1), outputs.test[self.same_test].max(axis=1)],
-            "lira": self._lira(outputs, oracles),
+            "lira": self._lira(outputs, oracles, self._true_logits),
+            "rest": self._lira(outputs, oracles, self._rest_logits(oracles)),
         }
         row = {}
         for name, (members, others) in scores.items():
@@ -125,23 +126,49 @@ class Judge:
             rows[np.arange(len(rows)), labels],
         ]
 
-    def _lira(self, outputs, oracles):
+    def _lira(self, outputs, oracles, logits):
         """Offline LiRA: the oracles are the shadow models that never saw a record.
 
-        Carlini et al. 2022: the logit of the true class, by its mean and (pooled, as there
-        are few models) deviation over models trained without the record.
+        Carlini et al. 2022: a logit, by its mean and (pooled, as there are few models)
+        deviation over models trained without the record.
         """
-        own = [_logit(p) for p in self._true(outputs)]
-        out = [
-            np.array(logits)
-            for logits in zip(
-                *([_logit(p) for p in self._true(oracle)] for oracle in oracles), strict=True
-            )
-        ]
+        own = logits(outputs)
+        out = [np.array(part) for part in zip(*map(logits, oracles), strict=True)]
         spread = np.concatenate([(o - o.mean(axis=0)).ravel() for o in out]).std()
         return [
             (phi - o.mean(axis=0)) / max(spread, _SMALLEST) for phi, o in zip(own, out, strict=True)
         ]
+
+    def _true_logits(self, outputs):
+        return [_logit(p) for p in self._true(outputs)]
+
+    def _rest_logits(self, oracles):
+        """From outputs to logits of the class that the oracles favour among those that stay.
+
+        What the attacker turns to when a model gives the removed class no probability.
+        """
+
+        def rest(outputs):
+            parts = (outputs.forget, outputs.test[self.same_test])
+            return [_conditional(p, self.staying) for p in parts]
+
+        favoured = [
+            np.mean(part, axis=0).argmax(axis=1) for part in zip(*map(rest, oracles), strict=True)
+        ]
+
+        def logits(outputs):
+            return [
+                _logit(p[np.arange(len(p)), columns])
+                for p, columns in zip(rest(outputs), favoured, strict=True)
+            ]
+
+        return logits
+
+
+def _conditional(p, columns):
+    """Probabilities of some classes, given that it is one of them."""
+    kept = p[:, columns]
+    return kept / np.maximum(kept.sum(axis=1, keepdims=True), _SMALLEST)
 
 
 def _logit(p):

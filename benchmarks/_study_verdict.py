@@ -7,7 +7,7 @@ from _study_measures import SIGNALS
 
 from skqmu.metrics import mean_interval
 
-__all__ = ["Verdict", "auc_interval", "verdict"]
+__all__ = ["Verdict", "auc_interval", "signals_of", "verdict"]
 
 # Section "sound protocol": points of accuracy, and share of an oracle's gradient rows.
 _POINT, _SHARE = 0.01, 0.1
@@ -88,7 +88,7 @@ def verdict(rows, oracle_rows):
         "test accuracy": near("acc_test_kept"),
         "KL forget": inside("kl_forget"),
         "KL other": inside("kl_other"),
-        **{f"attack {name}": overlap(name) for name in SIGNALS},
+        **{f"attack {name}": overlap(name) for name in signals_of(rows, oracle_rows)},
         "cost": mean("cost_share", rows) <= _SHARE,
     }
     return Verdict(
@@ -102,23 +102,30 @@ def _missing(rows, oracle_rows):
     for count, what in ((len(rows), "seed(s)"), (len(oracle_rows), "oracles")):
         if count < _FEWEST:
             yield f"{count} {what} of {_FEWEST}"
-    blind = [name for name in SIGNALS if _blind([row[f"auc_{name}"] for row in rows])]
-    if blind:
+    signals = signals_of(rows, oracle_rows)
+    blind = [name for name in signals if _blind([row[f"auc_{name}"] for row in rows])]
+    if blind and ("rest" in blind or "rest" not in signals):
         yield "attacks that see nothing: " + ", ".join(blind)
     wide = [
         name
-        for name in SIGNALS
+        for name in signals
         if any(np.ptp(auc_interval(of, name)) > _WIDEST for of in (rows, oracle_rows))
     ]
     if wide:
         yield f"intervals wider than {_WIDEST:g} of " + ", ".join(wide)
 
 
+def signals_of(*groups):
+    """Attacks that every row was put through (results of earlier versions lack the last)."""
+    rows = [row for group in groups for row in group]
+    return [name for name in SIGNALS if all(f"auc_{name}" in row for row in rows)]
+
+
 def _blind(aucs):
     """Whether an attack gives the same to the last digit whatever the seed.
 
     Loss and LiRA read the probability of the removed class. A model that never gives it any
-    leaves them nothing to read, which is not to say that nothing is left.
+    leaves them nothing to read; what is left to attack is what it says of the other classes.
     """
     return len(aucs) > 1 and float(np.ptp(aucs)) < _SAME
 

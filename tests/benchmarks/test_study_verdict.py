@@ -34,7 +34,7 @@ def row(**changed):
         "kl_other": 0.1,
         "cost_share": 0.05,
     }
-    for name in ("loss", "confidence", "lira"):
+    for name in ("loss", "confidence", "lira", "rest"):
         figures |= {
             f"auc_{name}": 0.5,
             f"auc_{name}_low": 0.46,
@@ -47,7 +47,7 @@ def seeds(n, **changed):
     """Rows of `n` seeds, whose attacks differ a little from seed to seed."""
     rows = [row(**changed) for _ in range(n)]
     for number, one in enumerate(rows):
-        for name in ("loss", "confidence", "lira"):
+        for name in ("loss", "confidence", "lira", "rest"):
             one[f"auc_{name}"] += 0.01 * (number - (n - 1) / 2)
     return rows
 
@@ -64,6 +64,9 @@ def test_an_attack_that_reads_the_same_from_every_seed_is_not_withstood(study):
     rows = seeds(5)
     for one in rows:  # no probability of the class: each of its rows has the same loss
         one["auc_loss"] = one["auc_lira"] = 0.5
+    assert verdicts.verdict(rows, [row()] * 5).passes  # by what the other classes say
+    for one in rows:
+        del one["auc_rest"]
     found = verdicts.verdict(rows, [row()] * 5)
     assert not found.failed
     assert found.unresolved == ("attacks that see nothing: loss, lira",)
@@ -82,6 +85,7 @@ def test_an_attack_that_reads_the_same_from_every_seed_is_not_withstood(study):
         ({"auc_loss": 0.7}, "attack loss"),
         ({"auc_confidence": 0.3}, "attack confidence"),
         ({"auc_lira": 0.7}, "attack lira"),
+        ({"auc_rest": 0.3}, "attack rest"),
         ({"cost_share": 0.2}, "cost"),
     ],
 )
@@ -143,6 +147,10 @@ def test_a_masked_logit_fails_even_where_no_output_tells_it_from_retraining(
         judge = measures.Judge(measures.Outputs(**labels), original, oracles, 0, np.arange(400))
         rows.append(judge.row(measures.masked(original, 0), 0.0, weights=original))
         oracle_rows = judge.oracle_rows
+    if n_seeds > 1:  # blind on the true class, not on the others
+        aucs = {name: {one[f"auc_{name}"] for one in rows} for name in ("loss", "rest")}
+        assert len(aucs["loss"]) == 1
+        assert len(aucs["rest"]) > 1
     found = verdicts.verdict(rows, oracle_rows)
     assert not found.passes
     assert "forget accuracy of the weights" in found.failed
