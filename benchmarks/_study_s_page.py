@@ -7,7 +7,7 @@ import numpy as np
 from _study_page import drawn, heading, paragraph, save, table
 from _study_s_figures import auc, auc_interval, averaged, shown, values
 from _study_s_settings import MODELS, PUBLISHED, VARIANTS, Setting
-from _study_s_sweeps import comparison, noise_tables, pca_tables, shot_tables, twins
+from _study_s_sweeps import comparison, noise_tables, pca_tables, shot_tables, stability, twins
 
 from skqmu.metrics import mean_interval
 
@@ -119,7 +119,7 @@ def answers(groups):
         texts.append(_forgotten_answer(setting, results))
         if "shots" in results[0]["parts"]:
             texts.append(_shots_answer(setting, results))
-        texts += _noise_answer(setting, results)
+        texts += stability(setting, results) + _noise_answer(setting, results)
     return texts
 
 

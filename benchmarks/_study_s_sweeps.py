@@ -6,7 +6,7 @@ import numpy as np
 from _study_page import heading, paragraph, table
 from _study_s_figures import auc, averaged, shown, values
 
-__all__ = ["comparison", "noise_tables", "pca_tables", "shot_tables", "twins"]
+__all__ = ["comparison", "noise_tables", "pca_tables", "shot_tables", "stability", "twins"]
 
 
 def comparison(groups):
@@ -96,6 +96,24 @@ def _gradient_costs(groups):
         for (name, shots), points in found.items()
     ]
     return [table(headers, lines)] if lines else []
+
+
+def stability(setting, results):
+    """Whether shots in the gradients matter, beside what the seed does; a sentence or none."""
+    exact, change, fewest = [], 0.0, None
+    for result in results:
+        points = result["parts"].get("gradients", [])
+        for point in points[1:]:
+            change = max(change, abs(point["acc_retain"] - points[0]["acc_retain"]))
+            fewest = min(fewest or point["shots"], point["shots"])
+        exact += [point["acc_retain"] for point in points[:1]]
+    if len(exact) < 2 or fewest is None:
+        return []
+    return [
+        f"{setting.label}: gradients measured with {fewest} shots or more change the retained "
+        f"accuracy after GA (as published) by at most {change:.3f} in a seed; between the "
+        f"{len(exact)} seeds it differs by {max(exact) - min(exact):.3f}."
+    ]
 
 
 def shot_tables(groups):
