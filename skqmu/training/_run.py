@@ -172,11 +172,8 @@ class TrainingRun:
         loss, after = 0.0, self.params
         for number, (name, rows) in enumerate(batches, start=1):
             batch = self.objective.streams[name][rows]
-            if self.network.has_training_mode:
-                logits, _, after = self._forward(name, batch, after, number)
-            else:
-                inputs = self.objective.inputs(name, batch, self)
-                logits = self.network.logits(self.params, inputs)
+            # Not as predictions: copies of a row are one record of a greater weight.
+            logits, _, after = self._forward(name, batch, after, number)
             loss += float(self.objective.loss(name, logits, batch)[0].sum()) / len(batch)
         return loss + self.objective.penalty(self)[0], after
 
