@@ -237,8 +237,8 @@ def _brief_retraining(name):
         )
         brief = FineTune(max_iter=1, batch_size=16, learning_rate_init=2e-3)
         return {"EU-k4+FineTune": Composite([anew, brief])}
-    twin = LastLayersRetrain(k=3, train="all", max_iter=1, batch_size=8, learning_rate_init=2e-3)
-    return {"RetrainedTwin": RetrainedTwin(twin=twin, batch_size=32)}
+    twin = LastLayersRetrain(k=3, train="all", max_iter=1, batch_size=8, learning_rate_init=3e-3)
+    return {"RetrainedTwin": RetrainedTwin(twin=twin, batch_size=32, retained_share=0.55)}
 
 
 class KeepBestOnTest(Hook):

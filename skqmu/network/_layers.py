@@ -11,9 +11,6 @@ from scipy.special import expit, log_expit
 
 __all__ = ["Dense", "Layer", "OneVsRest", "QuantumLayer"]
 
-# A logit that leaves its class a probability of e^-60 beside logits of the usual size.
-_SILENT = -60.0
-
 
 class Layer(ABC):
     """What the network asks of a layer.
@@ -97,8 +94,8 @@ class Layer(ABC):
         """Mask of the parameters that weight decay applies to, shape (n_parameters,)."""
         return np.zeros(self.n_parameters, dtype=bool)
 
-    def silenced(self, params, outputs):
-        """`params` with some outputs far below 0 for every input, if the layer can do that."""
+    def shifted(self, params, offsets):
+        """`params` with offsets added to every row's outputs, if the layer can do that."""
         return params
 
 
@@ -167,11 +164,9 @@ class Dense(Layer):
         mask[self.n_inputs * self.n_outputs :] = False
         return mask
 
-    def silenced(self, params, outputs):
-        kernel, bias = (part.copy() for part in self._split(params))
-        kernel[:, outputs] = 0.0
-        bias[outputs] = _SILENT
-        return np.concatenate([kernel.ravel(), bias])
+    def shifted(self, params, offsets):
+        kernel, bias = self._split(params)
+        return np.concatenate([kernel.ravel(), bias + offsets])
 
 
 class QuantumLayer(Layer):

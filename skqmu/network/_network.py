@@ -123,28 +123,28 @@ class Network:
         n = self.layout.n_parameters
         return params if n == self.layout.size else np.concatenate([params[:n], source[n:]])
 
-    def silenced(self, params, outputs):
-        """`params` with some logits far below the others, whatever the input.
+    def shifted(self, params, offsets):
+        """`params` with offsets added to every row's logits.
 
-        What was learnt about these outputs is gone from the last layer's parameters. Where
-        that layer is none that can do so (only `Dense` can), `params` come back as they are.
+        Where the last layer is none that can do so (only `Dense` can), `params` come back as
+        they are.
 
         Parameters
         ----------
         params : ndarray of shape (layout.size,)
-        outputs : ndarray of int
+        offsets : ndarray of shape (n_outputs,)
 
         Returns
         -------
         ndarray of shape (layout.size,)
         """
-        head = self.layers[-1]
-        if not head.n_parameters or not len(outputs):
+        last = self.layers[-1]
+        if not last.n_parameters:
             return params
-        silent = params.copy()
-        part = self.layout.slices[head.name]
-        silent[part] = head.silenced(params[part], outputs)
-        return silent
+        moved = params.copy()
+        part = self.layout.slices[last.name]
+        moved[part] = last.shifted(params[part], offsets)
+        return moved
 
     @property
     def periods(self):

@@ -4,6 +4,7 @@ from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
+from scipy.special import logsumexp
 
 from .._validation import Interval
 from ..network import softmax
@@ -20,21 +21,24 @@ class RetrainedTwin(LoopStrategy):
 
     1. The twin: the model's last groups of parameters are drawn anew and trained for an
        epoch on D_r, so that it answers for D_f as a model that never saw it, if roughly.
-    2. The classes that are removed lose their column of the last layer and keep no
-       probability.
+    2. The bias of a class that is removed is lowered, until on average its rows are as
+       likely to be of the classes that stay.
     3. The model learns the twin's answers on D_f and keeps its own on a part of D_r:
-       ``KL(p_theta0 || p) + lam_f * KL(p_twin || p)``, per row, at temperature `T`, removed
-       classes left out, with a learning rate that falls.
+       ``KL(p_theta0 || p) + lam_f * KL(p_twin || p)``, per row, at temperature `T`, with a
+       learning rate that falls.
 
     Parameters
     ----------
     twin : LastLayersRetrain or None, default=None
         How the twin is made. None: ``LastLayersRetrain(k=3, train="all", max_iter=1,
         batch_size=8)``.
-    lam_f : float, default=1.0
+    lam_f : float, default=0.7
         Weight of a forgotten row beside a retained one.
     T : float, default=2.0
         Temperature that logits are divided by.
+    twin_T : float, default=0.8
+        Temperature of the twin's answers, on top of `T`; below 1 it makes up for a twin that
+        is less sure than a model that was trained to the end.
     retained_share : float, default=0.5
         Part of the retained rows that hold the model in place.
     learning_rate_init : float or None, default=None
@@ -71,6 +75,7 @@ class RetrainedTwin(LoopStrategy):
         "twin": [LastLayersRetrain, None],
         "lam_f": [Interval(Real, 0, None, closed="neither")],
         "T": [Interval(Real, 0, None, closed="neither")],
+        "twin_T": [Interval(Real, 0, None, closed="neither")],
         "retained_share": [Interval(Real, 0, 1, closed="right")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
     }
@@ -79,8 +84,9 @@ class RetrainedTwin(LoopStrategy):
         self,
         *,
         twin=None,
-        lam_f=1.0,
+        lam_f=0.7,
         T=2.0,
+        twin_T=0.8,
         retained_share=0.5,
         learning_rate_init=None,
         max_iter=3,
@@ -96,6 +102,7 @@ class RetrainedTwin(LoopStrategy):
         self.twin = twin
         self.lam_f = lam_f
         self.T = T
+        self.twin_T = twin_T
         self.retained_share = retained_share
 
     def _twin(self):
@@ -118,17 +125,22 @@ class RetrainedTwin(LoopStrategy):
         # The twin's seed is its own: the passes below must not repeat its order of rows.
         seed = np.random.SeedSequence(request.seed.entropy, spawn_key=(*request.seed.spawn_key, 0))
         twin = self._twin().unlearn(replace(request, seed=seed))
-        answers = self._answers(request, request.settled(twin.params), request.forget)
-        outcome = super().unlearn(replace(request, forget=request.forget.replace(targets=answers)))
+        asked = _answers(
+            request, request.settled(twin.params), request.forget, self.T * self.twin_T
+        )
+        outcome = super().unlearn(
+            replace(
+                request,
+                params=request.settled(_evened(request)),
+                forget=request.forget.replace(targets=asked),
+            )
+        )
         return replace(
             outcome,
             n_epochs=twin.n_epochs + outcome.n_epochs,
             n_steps=twin.n_steps + outcome.n_steps,
             notes=[*twin.notes, *outcome.notes],
         )
-
-    def start(self, request):
-        return request.network.silenced(request.params, request.removed_classes)
 
     def hooks(self, request):
         return [_FallingRate()]
@@ -140,19 +152,30 @@ class RetrainedTwin(LoopStrategy):
         kept = request.retain[np.sort(rng.permutation(len(request.retain))[:n_kept])]
         # A step takes the mean over the rows of each kind: weigh the kinds by their numbers.
         ratio = self.lam_f * len(request.forget) / n_kept
+        own = _answers(request, request.params, kept, self.T)
         return _PooledObjective(
             {
-                "retain": kept.replace(targets=self._answers(request, request.params, kept)),
+                "retain": kept.replace(targets=own),
                 "forget": request.forget.replace(weights=ratio * request.forget.weights),
             },
             self.T,
         )
 
-    def _answers(self, request, params, records):
-        """Probabilities of the classes that stay, at temperature `T`, shape (n, C)."""
-        logits = request.network.logits(params, records.X) / self.T
-        logits[:, request.removed_classes] = -np.inf
-        return softmax(logits, axis=1)
+
+def _evened(request):
+    """Parameters with removed classes, in the mean over their rows, as likely as the others."""
+    forget = request.forget
+    logits = request.network.logits(request.params, forget.X)
+    staying = np.delete(logits, request.removed_classes, axis=1)
+    offsets = np.zeros(logits.shape[1])
+    for removed in request.removed_classes:
+        mine = forget.labels == removed
+        offsets[removed] = (logsumexp(staying[mine], axis=1) - logits[mine, removed]).mean()
+    return request.network.shifted(request.params, offsets)
+
+
+def _answers(request, params, records, temperature):
+    return softmax(request.network.logits(params, records.X) / temperature, axis=1)
 
 
 class _PooledObjective(TemperedObjective):
