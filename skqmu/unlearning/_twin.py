@@ -1,7 +1,7 @@
 """A mechanism that asks a briefly retrained twin what retraining would say."""
 
 from dataclasses import replace
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from scipy.special import logsumexp
@@ -77,7 +77,6 @@ class RetrainedTwin(LoopStrategy):
         "T": [Interval(Real, 0, None, closed="neither")],
         "twin_T": [Interval(Real, 0, None, closed="neither")],
         "retained_share": [Interval(Real, 0, 1, closed="right")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
     }
 
     def __init__(
@@ -150,8 +149,11 @@ class RetrainedTwin(LoopStrategy):
         rng = np.random.default_rng(request.seed)
         n_kept = self._n_kept(len(request.retain))
         kept = request.retain[np.sort(rng.permutation(len(request.retain))[:n_kept])]
-        # A step takes the mean over the rows of each kind: weigh the kinds by their numbers.
-        ratio = self.lam_f * len(request.forget) / n_kept
+        # A step takes the mean over the rows of each kind: weigh the kinds by their numbers,
+        # of which each step that has any has at least one.
+        n_forget = len(request.forget)
+        n_steps = -(-(n_forget + n_kept) // (self.batch_size or request.batch_size))
+        ratio = self.lam_f * max(n_forget, n_steps) / max(n_kept, n_steps)
         own = _answers(request, request.params, kept, self.T)
         return _PooledObjective(
             {
@@ -163,14 +165,15 @@ class RetrainedTwin(LoopStrategy):
 
 
 def _evened(request):
-    """Parameters with removed classes, in the mean over their rows, as likely as the others."""
+    """Parameters with removed classes, in the mean over their rows, no likelier than the others."""
     forget = request.forget
     logits = request.network.logits(request.params, forget.X)
     staying = np.delete(logits, request.removed_classes, axis=1)
     offsets = np.zeros(logits.shape[1])
     for removed in request.removed_classes:
         mine = forget.labels == removed
-        offsets[removed] = (logsumexp(staying[mine], axis=1) - logits[mine, removed]).mean()
+        offset = (logsumexp(staying[mine], axis=1) - logits[mine, removed]).mean()
+        offsets[removed] = min(offset, 0.0)  # a class that is less likely stays so
     return request.network.shifted(request.params, offsets)
 
 

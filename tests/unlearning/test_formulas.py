@@ -1,9 +1,14 @@
 """Every strategy's first steps against its formula, with gradients by finite differences."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from skqmu.classifiers._fitting import REQUESTS
+from skqmu.training import Records
+from skqmu.training._objective import epoch_batches
 from skqmu.unlearning import (
     SCRUB,
     AdversarialUniform,
@@ -348,6 +353,42 @@ def test_retrained_twin_begins_with_a_removed_class_as_likely_as_the_others(trai
     before = hand.log_proba(theta, data.X)[:, [0, 2]]
     same = hand.log_proba(trained.params_, data.X)[:, [0, 2]]
     np.testing.assert_allclose(np.diff(same), np.diff(before), atol=1e-8)
+
+
+def test_retrained_twin_never_makes_a_removed_class_likelier(trained, data, hand):
+    unsure = clone(trained).set_params(max_iter=1, random_state=1).fit(data.X, data.y)
+    removed = data.y == 1
+    before = unsure.params_.copy()
+    assert np.exp(hand.log_proba(before, data.X[removed]))[:, 1].mean() < 0.45
+    strategy, _ = taught_by(lam_f=1e-12)
+    unsure.unlearn(data.X[removed], data.y[removed], strategy=strategy)
+    # The class needs no lower bias, and the step is towards the answers of the start.
+    np.testing.assert_allclose(unsure.params_, before, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("n_forget", "n_retain", "batch_size"), [(50, 100, 10), (1, 100, 10), (3, 200, 8), (100, 4, 8)]
+)
+def test_retrained_twin_weighs_rows_of_both_kinds_as_stated(
+    trained, n_forget, n_retain, batch_size
+):
+    def records(n):
+        return Records(np.zeros((n, 2)), np.tile([1.0, 0.0, 0.0], (n, 1)), np.ones(n))
+
+    request = SimpleNamespace(
+        network=trained._network(),
+        params=trained.params_,
+        forget=records(n_forget),
+        retain=records(n_retain),
+        seed=np.random.SeedSequence(0),
+        batch_size=batch_size,
+    )
+    objective = RetrainedTwin(retained_share=1.0, lam_f=0.7).objective(request)
+    weighed = {"forget": 0.0, "retain": 0.0}
+    for step in epoch_batches(objective, 0, batch_size, np.random.default_rng(0)):
+        for name, rows in step:
+            weighed[name] += objective.streams[name].weights[rows].mean()
+    assert weighed["forget"] / n_forget == pytest.approx(0.7 * weighed["retain"] / n_retain)
 
 
 @pytest.mark.parametrize("cls", [RandomLabels, SaliencyUnlearning])
