@@ -1,6 +1,8 @@
 """qiskit-machine-learning's optimizers by name or as objects: what a `solver` may be."""
 
 import hashlib
+from functools import partial
+from types import CodeType
 
 import numpy as np
 
@@ -112,8 +114,10 @@ def resolve_optimizer(value, *, max_iter, learning_rate, n_parameters):
             learning_rate=_FIRST_STEP * learning_rate * k**-_STEP_DECAY,
             perturbation=_FIRST_LOOK * k**-_LOOK_DECAY,
         )
+    # The library bounds these besides, at about a thousand evaluations.
+    bound = {"maxfev": max_iter + 1} if value in ("nelder_mead", "nft", "powell") else {}
     # COBYLA looks at so many points before its first step; `max_iter` ends it all the same.
-    return kind(maxiter=max(max_iter, n_parameters + 2))
+    return kind(maxiter=max(max_iter, n_parameters + 2), **bound)
 
 
 def optimizer_identity(optimizer):
@@ -133,24 +137,38 @@ def optimizer_identity(optimizer):
     return f"{type(optimizer).__name__}({_told(vars(optimizer))})"
 
 
-def _told(value):
+def _told(value, above=()):
+    """What a setting holds; `above` are the objects around it, which it may hold again."""
+    if id(value) in above:
+        return "itself"
+    above = (*above, id(value))
     if isinstance(value, dict):
-        return repr(sorted((str(key), _told(item)) for key, item in value.items()))
+        return repr(sorted((str(key), _told(item, above)) for key, item in value.items()))
     if isinstance(value, list | tuple):
-        return repr([_told(item) for item in value])
+        return repr([_told(item, above) for item in value])
     if isinstance(value, np.ndarray):
         return hashlib.blake2b(value.tobytes()).hexdigest()
+    if isinstance(value, partial):
+        return f"partial({_told([value.func, value.args, value.keywords], above)})"
+    if isinstance(value, CodeType):
+        return _told([value.co_code.hex(), value.co_consts, value.co_names], above)
     code = getattr(value, "__code__", None)
     if code is not None:
-        return _told_function(value, code)
+        return _told_function(value, code, above)
     if callable(value):
         return f"{type(value).__module__}.{getattr(value, '__qualname__', type(value))}"
     return repr(value)
 
 
-def _told_function(function, code):
+def _told_function(function, code, above):
     """What a function does, as far as it is its own: lambdas all have one name."""
-    inner = [item.co_code.hex() if hasattr(item, "co_code") else item for item in code.co_consts]
-    cells = [cell.cell_contents for cell in function.__closure__ or ()]
-    own = (inner, list(function.__defaults__ or ()), cells, list(code.co_names))
-    return f"{function.__module__}.{function.__qualname__} {code.co_code.hex()} {_told(list(own))}"
+    defaults = (function.__defaults__, function.__kwdefaults__)
+    own = (code, defaults, [_content(cell) for cell in function.__closure__ or ()])
+    return f"{function.__module__}.{function.__qualname__} {_told(own, above)}"
+
+
+def _content(cell):
+    try:
+        return cell.cell_contents
+    except ValueError:  # a name of the function around that has no value yet
+        return None

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from functools import partial
 
 import joblib
 import numpy as np
@@ -19,7 +20,7 @@ from sklearn.utils.estimator_checks import (
 from skqmu import HybridQNNClassifier, QNNClassifier
 from skqmu.backends import AerBackend
 from skqmu.exceptions import BudgetExceededError, TrainingDivergedError
-from skqmu.training import OPTIMIZERS, TrainingRun, optimizer_identity
+from skqmu.training import OPTIMIZERS, Minimizer, TrainingRun, optimizer_identity, resolve_optimizer
 
 optimizers = pytest.importorskip("qiskit_machine_learning.optimizers")
 SPSA, COBYLA = optimizers.SPSA, optimizers.COBYLA
@@ -312,6 +313,50 @@ def test_functions_in_a_solver_are_told_apart_by_what_they_do():
     ]
     assert len({identity_with(rate) for rate in rates}) == len(rates)
     assert identity_with(closing_over(0.2)) == identity_with(rates[-1])
+
+
+def test_functions_in_a_solver_may_be_partial_nested_or_hold_themselves():
+    def stepping(step, n=9):
+        return iter([step] * n)
+
+    def holding_itself():
+        def rate():
+            return stepping(0.1) if rate else None
+
+        return rate
+
+    def holding_nothing():
+        def rate():
+            return stepping(0.1) if later else None
+
+        return rate
+        later = 1
+
+    rates = [
+        partial(stepping, 0.1),
+        partial(stepping, 0.2),
+        partial(stepping, 0.1, n=8),
+        lambda: (lambda: stepping(0.1))(),
+        lambda: (lambda: stepping(0.2))(),
+        holding_itself(),
+        holding_nothing(),
+    ]
+    assert len({identity_with(rate) for rate in rates}) == len(rates)
+    assert identity_with(partial(stepping, 0.2)) == identity_with(rates[1])
+    assert identity_with(holding_itself()) == identity_with(rates[5])
+
+
+@pytest.mark.parametrize("name", ["nelder_mead", "nft", "powell"])
+def test_a_named_solver_is_bounded_by_max_iter_alone(name):
+    looked = []
+
+    def loss(x):
+        looked.append(1)
+        return float(np.sin(3 * x).sum() + ((x - np.arange(40)) ** 2).sum())
+
+    optimizer = resolve_optimizer(name, max_iter=1500, learning_rate=0.1, n_parameters=40)
+    Minimizer(optimizer, np.random.SeedSequence(0)).search(loss, None, np.zeros(40))
+    assert 1100 < len(looked) <= 1501 + 40
 
 
 def test_a_budget_ends_the_search_at_its_best_point(small, blobs):
