@@ -35,6 +35,7 @@ __all__ = [
     "check_is_fitted",
     "check_sample_weight",
     "did_you_mean",
+    "refuse_parameters_of_names",
     "resolve",
     "validate_data",
     "validate_params",
@@ -114,6 +115,21 @@ def resolve(name, value, registry, base):
         f"{name} must be one of {', '.join(map(repr, sorted(registry)))} or an instance of "
         f"{base.__name__}; got {value!r} of type {type(value).__name__}.{hint}"
     )
+
+
+def refuse_parameters_of_names(estimator, params, examples):
+    """Tell what to pass where `set_params` is to set a parameter of something given by name.
+
+    `examples` has an object to pass for each parameter that takes a name or an object.
+    """
+    for key in params:
+        name, _, inner = key.partition("__")
+        value = params.get(name, getattr(estimator, name, None))
+        if inner and name in examples and isinstance(value, str):
+            raise ValueError(
+                f"{key} cannot be set: {name}={value!r} is a name. Pass an object, such as "
+                f"{name}={examples[name]}, whose parameters can be set and searched."
+            )
 
 
 def validate_params(estimator):

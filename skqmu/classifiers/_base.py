@@ -16,6 +16,7 @@ from .._validation import (
     Interval,
     StrOptions,
     check_sample_weight,
+    refuse_parameters_of_names,
     validate_data,
     validate_params,
 )
@@ -99,6 +100,21 @@ class BaseUnlearningClassifier(
         "random_state": ["random_state"],
         "verbose": ["verbose"],
     }
+
+    def set_params(self, **params):
+        """Set parameters of this classifier, or of its parts as ``<part>__<parameter>``.
+
+        Parameters
+        ----------
+        **params : dict
+
+        Returns
+        -------
+        self : estimator
+        """
+        examples = {"backend": "AerBackend()", "unlearning": "SCRUB()"}
+        refuse_parameters_of_names(self, params, examples)
+        return super().set_params(**params)
 
     # ------------------------------------------------------------- what subclasses say
 

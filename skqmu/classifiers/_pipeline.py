@@ -113,7 +113,7 @@ def _forget_last(upstream, last, X_forget, y_forget, **request):
 def _forgetting(estimator, pipeline=None):
     if hasattr(estimator, "unlearn"):
         return estimator
-    where = "" if pipeline is None else "the last step of the pipeline, "
-    raise TypeError(
-        f"{where}{type(estimator).__name__}, has no method unlearn; use a classifier of skqmu."
-    )
+    what = type(estimator).__name__
+    if pipeline is not None:
+        what = f"the last step of the pipeline, {what},"
+    raise TypeError(f"{what} has no method unlearn; use a classifier of skqmu.")

@@ -11,7 +11,12 @@ from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d,
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
-from .._validation import check_is_fitted, check_sample_weight, validate_data
+from .._validation import (
+    check_is_fitted,
+    check_sample_weight,
+    refuse_parameters_of_names,
+    validate_data,
+)
 from ..exceptions import UnlearningWarning
 from ..unlearning import Retrain, resolve_strategy
 from ._meta import aligned_proba, as_memory, draw_seed, fit_clone, forgets, has_seed, with_seed
@@ -113,6 +118,20 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         tags.non_deterministic = inner.non_deterministic
         tags.target_tags.single_output = True
         return tags
+
+    def set_params(self, **params):
+        """Set parameters of this classifier, or of its parts as ``<part>__<parameter>``.
+
+        Parameters
+        ----------
+        **params : dict
+
+        Returns
+        -------
+        self : estimator
+        """
+        refuse_parameters_of_names(self, params, {"strategy": "SCRUB()"})
+        return super().set_params(**params)
 
     def fit(self, X, y, forget=None, sample_weight=None):
         """Train on all rows, then forget those of the mask.

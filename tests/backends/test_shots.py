@@ -208,6 +208,17 @@ def test_shots_are_searched_on_loky_with_a_thread_a_worker(iris):
     assert max(threads) == 1
 
 
+@pytest.mark.parametrize("name", ["backend", "unlearning"])
+def test_a_name_has_no_parameters_to_search_and_the_error_says_what_has(iris, name):
+    X, _, y, _ = iris
+    search = GridSearchCV(QNNClassifier(max_iter=1), {f"{name}__shots": [16]}, cv=2)
+    with pytest.raises(ValueError, match=rf"{name}__shots cannot be set: .* such as {name}=\w+\("):
+        search.fit(X, y)
+    # given together with an object, they can
+    clf = QNNClassifier().set_params(backend=AerBackend(), backend__shots=16)
+    assert clf.backend.shots == 16
+
+
 def test_a_failed_fit_changes_nothing(iris, monkeypatch):
     X, _, y, _ = iris
     clf = small(backend=AerBackend(shots=16)).fit(X[:20], y[:20])

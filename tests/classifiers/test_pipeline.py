@@ -139,10 +139,10 @@ def test_an_estimator_without_a_pipeline_is_asked_itself(small, blobs):
 
 def test_what_cannot_forget_says_so(small, blobs):
     X, y = blobs
-    with pytest.raises(TypeError, match="LogisticRegression, has no method unlearn"):
+    with pytest.raises(TypeError, match=r"^LogisticRegression has no method unlearn"):
         skqmu.unlearn(LogisticRegression().fit(X, y), X[:1])
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
-    with pytest.raises(TypeError, match="the last step of the pipeline, LogisticRegression"):
+    with pytest.raises(TypeError, match="step of the pipeline, LogisticRegression, has no"):
         skqmu.unlearn(model, X[:1])
     with pytest.raises(NotFittedError):
         skqmu.unlearn(make_pipeline(StandardScaler(), small()), X[:1])

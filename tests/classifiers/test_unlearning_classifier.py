@@ -25,6 +25,11 @@ def test_scikit_learn_s_checks(estimator, check):
     check(estimator)
 
 
+def test_a_strategy_s_name_has_no_parameters_to_search():
+    with pytest.raises(ValueError, match="strategy='scrub' is a name"):
+        UnlearningClassifier(qnn(), "scrub").set_params(strategy__lam_r=2.0)
+
+
 @pytest.fixture(scope="module")
 def iris():
     X, y = load_iris(return_X_y=True)
