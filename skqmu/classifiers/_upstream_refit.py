@@ -197,6 +197,13 @@ def _check_request(last, X_retain, y_retain, sample_weight, request):
         )
     if request.pop("X_reference", None) is not None or request.pop("y_reference", None) is not None:
         raise ValueError("X_reference is of no use with upstream='refit', which only retrains.")
+    known = {"index"} if hasattr(last, "_entries") else {"index", "fingerprint_key"}
+    if unknown := sorted(set(request) - known):
+        raise TypeError(
+            f"unlearn takes no {', '.join(unknown)} with upstream='refit' and a "
+            f"{type(last).__name__}; besides the rows it takes {', '.join(sorted(known))} and "
+            "sample_weight."
+        )
     record = getattr(last, "_members", None)
     if sample_weight is None and record is not None and len(record) and np.ptp(record.weights):
         raise ValueError(

@@ -389,6 +389,14 @@ def test_shards_are_refitted_behind_new_steps():
     assert model[-1].unlearning_log_[-1]["n_forget"] == 4
 
 
+def test_arguments_that_a_refit_does_not_know_are_named(digits, fitted):
+    X, y = digits
+    model = copy.deepcopy(fitted)
+    with pytest.raises(TypeError, match=r"unlearn takes no n_steps .*fingerprint_key, index"):
+        skqmu.unlearn(model, X[:1], X_retain=X[1:], y_retain=y[1:], upstream="refit", n_steps=3)
+    assert same_state(model, fitted) is None
+
+
 def test_a_last_step_without_a_record_of_its_own_is_refused_for_a_refit():
     X, y = toy()
     forget = np.arange(60) < 4
