@@ -25,7 +25,7 @@ class Minimizer:
     Parameters
     ----------
     optimizer : qiskit_machine_learning.optimizers.Optimizer
-        A copy of it works; it stays as it is.
+        A copy of it works, with the same `callback`; it stays as it is.
     seed : numpy.random.SeedSequence
         Of its random draws. The library's global generator is as before when it is done.
     warns : bool, default=False
@@ -71,7 +71,9 @@ class Minimizer:
         """
         from qiskit_machine_learning.optimizers import SciPyOptimizer
 
-        optimizer = copy.deepcopy(self.optimizer)
+        # Who watches is the user's own: a copy of it would see everything, and they nothing.
+        watcher = getattr(self.optimizer, "callback", None)
+        optimizer = copy.deepcopy(self.optimizer, {id(watcher): watcher})
         draws = not isinstance(optimizer, SciPyOptimizer)
         with _global_generator(self.seed) if draws else _without_its_deprecations():
             return np.asarray(optimizer.minimize(value, start, jac=gradient).x, dtype=float)

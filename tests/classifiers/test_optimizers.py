@@ -346,6 +346,21 @@ def test_functions_in_a_solver_may_be_partial_nested_or_hold_themselves():
     assert identity_with(holding_itself()) == identity_with(rates[5])
 
 
+def test_an_object_tells_the_callback_that_it_was_given():
+    class Watcher:
+        def __init__(self):
+            self.losses = []
+
+        def look(self, n_evaluations, x, loss, *rest):
+            self.losses.append(loss)
+
+    watcher = Watcher()
+    optimizer = SPSA(maxiter=4, learning_rate=0.1, perturbation=0.1, callback=watcher.look)
+    solver = Minimizer(optimizer, np.random.SeedSequence(0))
+    solver.search(lambda x: float(x @ x), None, np.ones(2))
+    assert len(watcher.losses) == 4
+
+
 @pytest.mark.parametrize("name", ["nelder_mead", "nft", "powell"])
 def test_a_named_solver_is_bounded_by_max_iter_alone(name):
     looked = []
