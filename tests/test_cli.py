@@ -1,5 +1,6 @@
 """The command line: it teaches, refuses early, never overwrites, and its exit codes are true."""
 
+import functools
 import json
 import os
 import re
@@ -210,7 +211,11 @@ def test_an_interrupt_leaves_what_was_finished(here, monkeypatch, capsys):
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_ctrl_c_in_the_first_minute_ends_at_once_and_leaves_no_trace(here):
-    process = python_m_skqmu("audit", "--shadows", "64", "--n-jobs", "1", cwd=here)
+    # Who runs the tests in a shell's background ignores Ctrl-C, and so would the child.
+    listening = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = python_m_skqmu(
+        "audit", "--shadows", "64", "--n-jobs", "1", cwd=here, preexec_fn=listening
+    )
     while "original" not in process.stderr.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
