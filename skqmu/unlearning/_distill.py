@@ -131,13 +131,13 @@ class SCRUB(Ascent):
         # lam_r KL(T||S) + gamma CE(y, S) = (lam_r + gamma) CE(mixture of T and y, S) + const
         retain, forget = request.retain, request.forget
         weight = self.lam_r + self.gamma
-        teacher = _probabilities(request, retain)
+        teacher = probabilities(request, retain)
         obeying = retain.replace(
             targets=(self.lam_r * teacher + self.gamma * retain.targets) / weight,
             weights=weight * retain.weights,
         )
         disobeying = forget.replace(
-            targets=_probabilities(request, forget), weights=-self.lam_f * forget.weights
+            targets=probabilities(request, forget), weights=-self.lam_f * forget.weights
         )
         return _AlternatingObjective({"forget": disobeying, "retain": obeying}, self.msteps)
 
@@ -260,10 +260,10 @@ class BadTeacher(Ascent):
         twin = request.network.initial(np.random.default_rng(request.seed))
         streams = {
             "retain": request.retain.replace(
-                targets=_probabilities(request, request.retain, temperature=self.T)
+                targets=probabilities(request, request.retain, temperature=self.T)
             ),
             "forget": request.forget.replace(
-                targets=_probabilities(request, request.forget, twin, temperature=self.T)
+                targets=probabilities(request, request.forget, twin, temperature=self.T)
             ),
         }
         return TemperedObjective(streams, self.T)
@@ -351,7 +351,7 @@ class DistributionGuided(Ascent):
 
     def objective(self, request):
         anchor = request.retain.replace(
-            targets=_probabilities(request, request.retain),
+            targets=probabilities(request, request.retain),
             weights=self.lam * request.retain.weights,
         )
         guided = request.forget.replace(targets=_guide(request, self.beta))
@@ -382,6 +382,7 @@ def _log_mean(log_p):
     return highest + np.log(np.exp(log_p - highest).mean(axis=0))
 
 
-def _probabilities(request, records, params=None, temperature=1.0):
+def probabilities(request, records, params=None, temperature=1.0):
+    """What the trained model, or another, says of records at a temperature, shape (n, C)."""
     params = request.params if params is None else params
     return softmax(request.network.logits(params, records.X) / temperature, axis=1)

@@ -7,10 +7,9 @@ import numpy as np
 from scipy.special import logsumexp
 
 from .._validation import Interval
-from ..network import softmax
 from ..training import Hook
 from ._base import LoopStrategy
-from ._distill import TemperedObjective
+from ._distill import TemperedObjective, probabilities
 from ._finetune import LastLayersRetrain
 
 __all__ = ["RetrainedTwin"]
@@ -124,8 +123,8 @@ class RetrainedTwin(LoopStrategy):
         # The twin's seed is its own: the passes below must not repeat its order of rows.
         seed = np.random.SeedSequence(request.seed.entropy, spawn_key=(*request.seed.spawn_key, 0))
         twin = self._twin().unlearn(replace(request, seed=seed))
-        asked = _answers(
-            request, request.settled(twin.params), request.forget, self.T * self.twin_T
+        asked = probabilities(
+            request, request.forget, request.settled(twin.params), self.T * self.twin_T
         )
         outcome = super().unlearn(
             replace(
@@ -154,7 +153,7 @@ class RetrainedTwin(LoopStrategy):
         n_forget = len(request.forget)
         n_steps = -(-(n_forget + n_kept) // (self.batch_size or request.batch_size))
         ratio = self.lam_f * max(n_forget, n_steps) / max(n_kept, n_steps)
-        own = _answers(request, request.params, kept, self.T)
+        own = probabilities(request, kept, temperature=self.T)
         return _PooledObjective(
             {
                 "retain": kept.replace(targets=own),
@@ -175,10 +174,6 @@ def _evened(request):
         offset = (logsumexp(staying[mine], axis=1) - logits[mine, removed]).mean()
         offsets[removed] = min(offset, 0.0)  # a class that is less likely stays so
     return request.network.shifted(request.params, offsets)
-
-
-def _answers(request, params, records, temperature):
-    return softmax(request.network.logits(params, records.X) / temperature, axis=1)
 
 
 class _PooledObjective(TemperedObjective):
