@@ -1,6 +1,5 @@
 """Shadows live on disk: the parent's memory must not grow with their number."""
 
-import contextlib
 import os
 import shutil
 import tempfile
@@ -9,6 +8,8 @@ from pathlib import Path
 
 import joblib
 import numpy as np
+
+from .._files import write_whole
 
 __all__ = ["ShadowOutputs", "ShadowStore", "cache_directory"]
 
@@ -76,20 +77,8 @@ class ShadowStore:
     def write(self, index, model, outputs):
         """Keep one shadow: its pickle and a dict of arrays. The pickle marks it complete."""
         for name, array in outputs.items():
-            self._replace(self._path(index, f"{name}.npy"), lambda f, a=array: np.save(f, a))
-        self._replace(self._path(index, "model"), lambda f: f.write(model))
-
-    def _replace(self, path, write):
-        # two processes may fill one cache: never let a half-written file be read
-        handle, temporary = tempfile.mkstemp(dir=self.directory)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                write(file)
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
+            write_whole(self._path(index, f"{name}.npy"), lambda f, a=array: np.save(f, a))
+        write_whole(self._path(index, "model"), lambda f: f.write(model))
 
     def model(self, index):
         """Return the pickle of one shadow."""

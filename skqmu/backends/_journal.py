@@ -7,14 +7,14 @@ asks for the same jobs in the same order, and finds what is done.
 
 import hashlib
 import json
-import os
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+
+from .._files import write_whole
 
 __all__ = ["Journal", "job_digest"]
 
@@ -90,14 +90,5 @@ class Journal:
             (self.path / f"{digest}.json").unlink()
 
     def _write(self, name, write):
-        """Write beside and rename: a kill during the write leaves no half file."""
         self.path.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=self.path, prefix=".")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                write(file)
-            os.replace(temporary, self.path / name)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
-            raise
+        write_whole(self.path / name, write)

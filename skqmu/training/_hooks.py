@@ -1,14 +1,12 @@
 """Hooks of the loop: early stopping, tolerance, progress, checkpoints, scikit-learn's."""
 
 import copy
-import os
 import pickle
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from .._files import write_whole
 from ..exceptions import TrainingDivergedError
 from ..network import cross_entropy
 from ._run import Hook
@@ -275,13 +273,4 @@ class Checkpoint(Hook):
             "hooks": self.states,
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        # Write beside and rename: a kill during the write leaves the old file whole.
-        descriptor, name = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                pickle.dump(state, file)
-            os.replace(name, self.path)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(name)
-            raise
+        write_whole(self.path, lambda file: pickle.dump(state, file))
