@@ -1,6 +1,6 @@
 """The one training loop, its solvers, its objectives and its hooks."""
 
-from ._heads import LogisticHead, RidgeHead
+from ._heads import LogisticHead, RidgeHead, SoftmaxHead
 from ._hooks import (
     Checkpoint,
     EarlyStopping,
@@ -33,6 +33,7 @@ __all__ = [
     "Records",
     "RidgeHead",
     "SklearnCallbacks",
+    "SoftmaxHead",
     "Solver",
     "Tolerance",
     "TrainingRun",

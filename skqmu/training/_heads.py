@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
-from scipy.special import expit, log_expit
+from scipy.special import expit, log_expit, log_softmax, softmax
 
-__all__ = ["LogisticHead", "RidgeHead"]
+__all__ = ["LogisticHead", "RidgeHead", "SoftmaxHead"]
 
 
 @dataclass(frozen=True)
@@ -125,3 +125,65 @@ class RidgeHead:
         penalties = np.full(len(gram), float(self.penalty))
         penalties[-1] = 0.0
         return cho_solve(cho_factor(gram + np.diag(penalties)), moment)
+
+
+@dataclass(frozen=True)
+class SoftmaxHead:
+    """Multinomial logistic regression on soft targets, every weight penalised.
+
+    Minimises ``sum_i s_i CE(t_i, softmax(phi_i W)) + (penalty n / 2) |W|^2``. The penalty
+    takes in the intercept (a feature that is 1), so that there is one minimum even where a
+    class has no row left: its logit settles low instead of falling for ever.
+
+    Parameters
+    ----------
+    penalty : float
+        Per row; above 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.training import SoftmaxHead
+    >>> phi, targets = np.array([[1.0], [-1.0]]), np.eye(2)
+    >>> SoftmaxHead(penalty=0.1).solve(phi, targets, np.ones(2), n=2.0).round(3)
+    array([[ 0.896, -0.896]])
+    """
+
+    penalty: float
+
+    def solve(self, phi, targets, weights, n):
+        """Weights of shape (D, C).
+
+        Parameters
+        ----------
+        phi : ndarray of shape (rows, D)
+        targets : ndarray of shape (rows, C)
+            Soft targets; rows sum to 1.
+        weights : ndarray of shape (rows,)
+        n : float
+            The number of rows that the penalty counts.
+        """
+        shape = (phi.shape[1], targets.shape[1])
+        weights = weights[:, None] / n
+
+        def value_and_slope(w):
+            w = w.reshape(shape)
+            log_p = log_softmax(phi @ w, axis=1)
+            value = -float((weights * targets * log_p).sum()) + 0.5 * self.penalty * (w**2).sum()
+            slope = phi.T @ (weights * (np.exp(log_p) - targets)) + self.penalty * w
+            return value, slope.ravel()
+
+        def curvature(w, direction):
+            p = softmax(phi @ w.reshape(shape), axis=1)
+            change = phi @ direction.reshape(shape)
+            change = p * (change - (p * change).sum(axis=1, keepdims=True))
+            return (phi.T @ (weights * change)).ravel() + self.penalty * direction
+
+        return minimize(
+            value_and_slope,
+            np.zeros(shape[0] * shape[1]),
+            jac=True,
+            hessp=curvature,
+            method="trust-ncg",
+            options={"gtol": 1e-8, "maxiter": 500},
+        ).x.reshape(shape)

@@ -11,6 +11,7 @@ from ._dampening import SelectiveDampening
 from ._distill import SCRUB, BadTeacher, DistributionGuided
 from ._finetune import FineTune, LastLayersFineTune, LastLayersRetrain, NoisyFineTune
 from ._importance import Importance, importance_of
+from ._refit import LastLayerRefit
 from ._registry import STRATEGIES, resolve_strategy
 from ._relabel import (
     LabelComplement,
@@ -40,6 +41,7 @@ __all__ = [
     "HeadView",
     "Importance",
     "LabelComplement",
+    "LastLayerRefit",
     "LastLayersFineTune",
     "LastLayersRetrain",
     "LoopStrategy",

@@ -68,6 +68,10 @@ class Composite(UnlearningStrategy):
                     "would lose that in a composite; use it alone."
                 )
 
+    def check(self, request):
+        for part in self._resolved():
+            part.check(request)
+
     def unlearn(self, request):
         params = request.params
         outcomes = []

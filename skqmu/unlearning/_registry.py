@@ -10,6 +10,7 @@ from ._convex import CertifiedRemoval, ExactDowndate
 from ._dampening import SelectiveDampening
 from ._distill import SCRUB, BadTeacher, DistributionGuided
 from ._finetune import FineTune, LastLayersFineTune, LastLayersRetrain, NoisyFineTune
+from ._refit import LastLayerRefit
 from ._relabel import (
     LabelComplement,
     RandomLabels,
@@ -32,6 +33,7 @@ STRATEGIES = {
     "selective_dampening": SelectiveDampening,
     "last_layers_fine_tune": LastLayersFineTune,
     "last_layers_retrain": LastLayersRetrain,
+    "last_layer_refit": LastLayerRefit,
     "scrub": SCRUB,
     "noisy_fine_tune": NoisyFineTune,
     "similar_label_reweighting": SimilarLabelReweighting,

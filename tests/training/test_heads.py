@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from skqmu.training import LogisticHead, RidgeHead
+from skqmu.training import LogisticHead, RidgeHead, SoftmaxHead
 
 
 @pytest.fixture
@@ -76,3 +76,38 @@ def test_moments_are_sums_over_rows(data):
     ]
     for k in range(2):
         np.testing.assert_allclose(whole[k], sum(part[k] for part in parts), atol=1e-12)
+
+
+@pytest.mark.parametrize("penalty", [1e-1, 1e-4])
+def test_a_softmax_head_is_scikit_learn_s_multinomial_regression(data, penalty):
+    phi, labels, weights = data
+    n = weights.sum()
+    w = SoftmaxHead(penalty).solve(phi, np.eye(3)[labels], weights, n)
+    theirs = LogisticRegression(
+        C=1 / (penalty * n), fit_intercept=False, solver="newton-cg", tol=1e-10, max_iter=1000
+    ).fit(phi, labels, sample_weight=weights)
+    np.testing.assert_allclose(w, theirs.coef_.T, rtol=1e-4, atol=1e-4)
+
+
+def test_a_soft_target_is_a_row_a_class(data):
+    phi, _, weights = data
+    soft = np.random.default_rng(1).dirichlet([1, 1, 1], size=60)
+    w = SoftmaxHead(0.01).solve(phi, soft, weights, n=60.0)
+    apart = SoftmaxHead(0.01).solve(
+        np.repeat(phi, 3, axis=0),
+        np.tile(np.eye(3), (60, 1)),
+        (soft * weights[:, None]).ravel(),
+        n=60.0,
+    )
+    np.testing.assert_allclose(w, apart, atol=1e-6)
+
+
+def test_a_class_without_rows_settles_at_a_low_logit(data):
+    phi, labels, weights = data
+    phi = np.c_[phi, np.ones(60)]
+    targets = np.zeros((60, 4))
+    targets[np.arange(60), labels] = 1.0
+    w = SoftmaxHead(1e-3).solve(phi, targets, weights, n=60.0)
+    logits = phi @ w
+    assert np.isfinite(w).all()
+    assert (logits[:, 3] < logits[:, :3].max(axis=1) - 2).all()

@@ -14,11 +14,13 @@ from skqmu.unlearning import (
     AdversarialUniform,
     Amnesiac,
     BadTeacher,
+    Composite,
     DistributionGuided,
     FineTune,
     FisherForgetting,
     GradientAscent,
     LabelComplement,
+    LastLayerRefit,
     LastLayersFineTune,
     LastLayersRetrain,
     NegGradPlus,
@@ -389,6 +391,62 @@ def test_retrained_twin_weighs_rows_of_both_kinds_as_stated(
         for name, rows in step:
             weighed[name] += objective.streams[name].weights[rows].mean()
     assert weighed["forget"] / n_forget == pytest.approx(0.7 * weighed["retain"] / n_retain)
+
+
+def test_last_layer_refit(trained, data, hand):
+    theta, alpha, lam_f = trained.params_, 0.01, 0.4
+    asked = hand.proba(theta, data.X_f)
+    moved = after(trained, data, LastLayerRefit(alpha=alpha, lam_f=lam_f))
+    np.testing.assert_array_equal(moved[:N_QUANTUM], theta[:N_QUANTUM])
+    ratio = lam_f * len(data.X_f) / len(data.X_r)
+
+    def objective(p):
+        fit = hand.ce(p, data.X_r, data.y_r) + ratio * hand.ce(p, data.X_f, asked)
+        return fit + 0.5 * alpha * (p[N_QUANTUM:] ** 2).sum()
+
+    assert np.abs(hand.slope(objective, moved)[N_QUANTUM:]).max() < 1e-7
+    assert objective(moved) < objective(theta)
+
+
+def test_last_layer_refit_asks_for_no_answer_of_a_class_that_is_removed(trained, data, hand):
+    removed, theta, alpha = data.y == 1, trained.params_, 0.01
+    trained.unlearn(data.X[removed], strategy=LastLayerRefit(alpha=alpha, lam_f=1.0))
+    asked = hand.proba(theta, data.X[removed])
+    asked[:, 1] = 0.0
+    asked /= asked.sum(axis=1, keepdims=True)
+    X = np.concatenate([data.X[~removed], data.X[removed]])
+    targets = np.concatenate([np.eye(3)[data.y[~removed]], asked])
+    scale = len(X) / (~removed).sum()  # a mean over the retained rows
+
+    def objective(p):
+        return scale * hand.ce(p, X, targets) + 0.5 * alpha * (p[N_QUANTUM:] ** 2).sum()
+
+    assert np.abs(hand.slope(objective, trained.params_)[N_QUANTUM:]).max() < 1e-7
+    assert (trained.predict(data.X) != 1).all()
+
+
+def test_last_layer_refit_forgets_where_the_layer_stood(trained, data):
+    other = clone(trained).fit(data.X, data.y)
+    other.params_ = other.params_ + np.where(np.arange(len(other.params_)) < N_QUANTUM, 0, 1.5)
+    solved = [after(clf, data, LastLayerRefit(lam_f=0.0)) for clf in (trained, other)]
+    np.testing.assert_allclose(*solved, atol=1e-5)
+
+
+def test_last_layer_refit_runs_each_circuit_once_and_no_gradient(trained, data):
+    after(trained, data, LastLayerRefit())
+    cost = trained.unlearning_log_[-1]["cost"]
+    assert (cost["forward_rows"], cost["gradient_rows"]) == (len(data.X), 0)
+
+
+@pytest.mark.parametrize("composite", [False, True])
+def test_last_layer_refit_says_which_networks_it_cannot_solve(make_classifier, data, composite):
+    clf = make_classifier(trainable="head", head="logistic", objective_noise=1.0)
+    clf.fit(data.X, data.y)
+    before = clf.params_
+    strategy = Composite(["fine_tune", LastLayerRefit()]) if composite else LastLayerRefit()
+    with pytest.raises(ValueError, match=r"ends in OneVsRest; use LastLayersRetrain"):
+        clf.unlearn(data.X_f, strategy=strategy)
+    np.testing.assert_array_equal(clf.params_, before)
 
 
 @pytest.mark.parametrize("cls", [RandomLabels, SaliencyUnlearning])
