@@ -17,11 +17,11 @@ from skqmu.unlearning import (
     SCRUB,
     AdversarialUniform,
     Composite,
-    DistributionGuided,
     FineTune,
     FisherForgetting,
     GradientAscent,
     LabelComplement,
+    LastLayerRefit,
     LastLayersFineTune,
     LastLayersRetrain,
     NegGradPlus,
@@ -186,19 +186,25 @@ def published_mechanisms(name, quick):
     Ten, in fact: its SCRUB(+R) saves the epoch to rewind to and never loads it, so it is the
     computation of SCRUB; the row is shared.
     """
-    epochs = {key: max(1, n // 5) if quick else n for key, n in EPOCHS[name].items()}
-    whole = {"max_iter": epochs[""], "stop": None}
+
+    def epochs(of=""):
+        n = EPOCHS[name][of]
+        # The study states no step size of the mechanisms: that of the images' training, for
+        # Iris too, where they then hardly move, as published.
+        return {"max_iter": max(1, n // 5) if quick else n, "learning_rate_init": 1e-3}
+
+    whole = {**epochs(), "stop": None}
     return {
         "GA": GradientAscent(**whole),
         "Fisher": FisherForgetting(**whole),
         "NegGradPlus": NegGradPlus(**whole),
         "CF-k1": LastLayersFineTune(ascend=True, **whole),
-        "EU-k1": LastLayersRetrain(train="all", max_iter=epochs[""]),
-        "SCRUB": SCRUB(max_iter=epochs["SCRUB"], stop=None),
-        "Certified": NoisyFineTune(max_iter=epochs["Certified"]),
-        "Q-MUL": SimilarLabelReweighting(ascend=True, max_iter=epochs["Certified"], stop=None),
+        "EU-k1": LastLayersRetrain(train="all", **epochs()),
+        "SCRUB": SCRUB(**epochs("SCRUB"), stop=None),
+        "Certified": NoisyFineTune(**epochs("Certified")),
+        "Q-MUL": SimilarLabelReweighting(ascend=True, **epochs("Certified"), stop=None),
         "LCA": LabelComplement(**whole),
-        "ADV-UNIFORM": AdversarialUniform(max_iter=epochs["ADV-UNIFORM"], stop=None),
+        "ADV-UNIFORM": AdversarialUniform(**epochs("ADV-UNIFORM"), stop=None),
     }
 
 
@@ -220,25 +226,29 @@ def sound_mechanisms(name, scenario):
         "LCA": LabelComplement(**few),
         "ADV-UNIFORM": AdversarialUniform(clip=None if name == "iris" else (0.0, 1.0), **few),
         "FineTune": FineTune(**few),
-        "DistributionGuided": DistributionGuided(max_iter=3, stop=None),
-        "DistributionGuided+FineTune": Composite(
-            [DistributionGuided(max_iter=2, stop=None), FineTune(max_iter=1)]
-        ),
-        **_brief_retraining(name),
+        "LastLayerRefit": LastLayerRefit(),
+        **_ending_in_a_refit(name),
     }
 
 
-def _brief_retraining(name):
-    """Candidates of ours that begin with a short training of layers drawn anew."""
-    if name == "iris":
-        # 120 rows are too few steps for a twin: the layers drawn anew stay.
-        anew = LastLayersRetrain(
-            k=4, train="all", max_iter=5, batch_size=8, learning_rate_init=1e-2
+def _ending_in_a_refit(name):
+    """Candidates of ours, at most a tenth of an oracle's gradient rows: brief, then refitted."""
+    if name == "fashion_mnist":  # a tenth of fifteen epochs is one
+        brief = FineTune(max_iter=1, learning_rate_init=1.5e-3)
+        return {"FineTune+Refit": Composite([brief, LastLayerRefit()])}
+    if name == "mnist":
+        twin = LastLayersRetrain(
+            k=3, train="all", max_iter=2, batch_size=8, learning_rate_init=3e-3
         )
-        brief = FineTune(max_iter=1, batch_size=16, learning_rate_init=2e-3)
-        return {"EU-k4+FineTune": Composite([anew, brief])}
-    twin = LastLayersRetrain(k=3, train="all", max_iter=1, batch_size=8, learning_rate_init=3e-3)
-    return {"RetrainedTwin": RetrainedTwin(twin=twin, batch_size=32, retained_share=0.55)}
+        taught = RetrainedTwin(
+            twin=twin, lam_f=0.3, twin_T=1.0, retained_share=0.38, max_iter=2, batch_size=32
+        )
+        both = Composite([taught, LastLayerRefit(lam_f=1.0)])
+        return {"RetrainedTwin": taught, "RetrainedTwin+Refit": both}
+    # Iris: 80 rows are too few steps for a twin; the layers drawn anew stay.
+    anew = LastLayersRetrain(k=6, train="all", max_iter=4, batch_size=8, learning_rate_init=1e-2)
+    brief = FineTune(max_iter=2, batch_size=8, learning_rate_init=3e-3)
+    return {"EU-k6+FineTune+Refit": Composite([anew, brief, LastLayerRefit(alpha=3e-4)])}
 
 
 class KeepBestOnTest(Hook):
