@@ -26,6 +26,7 @@ __all__ = [
     "expected_rows",
     "kept_outputs",
     "mechanisms",
+    "outputs_of",
     "train",
     "unlearn",
     "world",
