@@ -241,7 +241,7 @@ def _ending_in_a_refit(name):
             k=3, train="all", max_iter=2, batch_size=8, learning_rate_init=3e-3
         )
         taught = RetrainedTwin(
-            twin=twin, lam_f=0.3, twin_T=1.0, retained_share=0.38, max_iter=2, batch_size=32
+            twin=twin, lam_f=0.2, twin_T=1.0, retained_share=0.38, max_iter=2, batch_size=32
         )
         both = Composite([taught, LastLayerRefit(lam_f=1.0)])
         return {"RetrainedTwin": taught, "RetrainedTwin+Refit": both}
