@@ -8,7 +8,13 @@ the lowest bit of the index.
 
 import numpy as np
 from qiskit import QuantumCircuit, transpile
-from qiskit.circuit import AnnotatedOperation, ControlledGate, ParameterExpression
+from qiskit.circuit import (
+    AnnotatedOperation,
+    ControlledGate,
+    Gate,
+    Instruction,
+    ParameterExpression,
+)
 from qiskit.circuit.annotated_operation import ControlModifier, InverseModifier, PowerModifier
 from qiskit.exceptions import QiskitError
 
@@ -139,7 +145,7 @@ def _lower_definition(circuit):
     elements, touched = [], set()
     for instruction in circuit.data:
         operation = instruction.operation
-        if operation.name in _IGNORED:
+        if _qiskit_name(operation) in _IGNORED:
             continue
         qubits = tuple(position[qubit] for qubit in instruction.qubits)
         lowered = _lower(operation, fresh=touched.isdisjoint(qubits))
@@ -156,7 +162,7 @@ def _lower(operation, fresh=False):
 
     `fresh` says that its qubits are still in |0>, which a state preparation needs.
     """
-    name = operation.name
+    name = _qiskit_name(operation)
     if name in _IGNORED:
         return []
     if isinstance(operation, AmplitudeGate):
@@ -170,7 +176,9 @@ def _lower(operation, fresh=False):
         return _lower_definition(_without_resets(operation.definition))
     if name in _WAY_OUT or getattr(operation, "blocks", None) or operation.num_clbits:
         way_out = _WAY_OUT.get(name, "unroll classical control flow into plain gates")
-        raise CircuitError(f"instruction {name!r} cannot be part of a program: {way_out}.")
+        raise CircuitError(
+            f"instruction {operation.name!r} cannot be part of a program: {way_out}."
+        )
     if isinstance(operation, AnnotatedOperation):
         return _lower_annotated(operation)
     build = _PARAMETRISED.get(name)
@@ -189,6 +197,17 @@ def _lower(operation, fresh=False):
     except QiskitError:  # some gates have a definition for numbers only
         definition = None
     return _lower_definition(_synthesised(operation) if definition is None else definition)
+
+
+def _qiskit_name(operation):
+    """Return the name of a gate of qiskit's own, else None.
+
+    Names are free: a gate that someone made of a circuit may be called "rx", too.
+    """
+    kind = getattr(operation, "base_class", type(operation))
+    if kind in (Gate, ControlledGate, Instruction) or not kind.__module__.startswith("qiskit."):
+        return None
+    return operation.name
 
 
 def _numeric_matrix(operation):

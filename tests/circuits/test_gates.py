@@ -188,6 +188,24 @@ def test_many_controls_stay_one_diagonal():
     assert len(lower_circuit(circuit)) == 3
 
 
+@pytest.mark.parametrize("controlled", [False, True])
+@pytest.mark.parametrize("name", ["rx", "u", "id", "delay", "measure", "diagonal"])
+def test_a_gate_of_one_s_own_may_have_any_name(name, controlled):
+    angle = Parameter("a")
+    inner = QuantumCircuit(1, name=name)
+    inner.ry(2 * angle, 0)
+    inner.t(0)
+    gate = inner.to_gate()
+    circuit = QuantumCircuit(1 + controlled)
+    circuit.append(gate.control(1, annotated=True) if controlled else gate, circuit.qubits)
+    expected = inner.assign_parameters({angle: 0.3}).to_gate(label="other")
+    reference = QuantumCircuit(1 + controlled)
+    expected.name = "other"
+    reference.append(expected.control(1) if controlled else expected, reference.qubits)
+    actual = product(lower_circuit(circuit), circuit.num_qubits, {"a": 0.3})
+    assert Operator(reference).equiv(Operator(actual))
+
+
 def test_barriers_identities_delays_and_global_phases_vanish():
     circuit = QuantumCircuit(2, global_phase=0.3)
     circuit.barrier()
