@@ -14,22 +14,23 @@ __all__ = ["LastLayerRefit"]
 
 
 class LastLayerRefit(UnlearningStrategy):
-    """Solve the last layer again, on the retained rows, to the end.
+    """Solve the last layer again, to the end, instead of training it on.
 
     With the outputs phi of all other layers as features, minimises
-    ``CE(D_r) + lam_f CE(D_f) + alpha / 2 |W|^2`` over the last layer's weights W, intercept
-    included: per retained row, and with the model's own answers as the targets of the
-    forgotten rows, the removed classes left out. The problem is convex; where it starts
-    has no say. Circuits run once a row, and no gradient passes through them.
+    ``(sum CE over D_r + lam_f sum CE over D_f) / n_r + alpha / 2 |W|^2`` over the last
+    layer's weights W, intercept included. Retained rows have their labels as targets,
+    forgotten ones the answers that the model gives now, the removed classes left out. The
+    problem is convex: one minimum, wherever the solver starts. Circuits run once a row, and
+    no gradient passes through them.
 
     Parameters
     ----------
     alpha : float, default=1e-3
         Strength of the L2 penalty.
     lam_f : float, default=0.1
-        Weight of a forgotten row beside a retained one; 0: they have no say, and the head
-        extends to them what it learns of the others. Meant for a model whose answers for
-        them another mechanism has changed.
+        Weight of a forgotten row beside a retained one. Above 0 the layer as it was has a say
+        in what forgotten rows get, which is meant for one that another mechanism has changed
+        before; 0: it has none, and they get what follows from the retained rows.
 
     Notes
     -----
@@ -48,7 +49,7 @@ class LastLayerRefit(UnlearningStrategy):
     100
     """
 
-    formula = "argmin_W CE(D_r) + lam_f CE(p_theta on D_f; D_f) + alpha/2 |W|^2"
+    formula = "argmin_W (sum_r CE + lam_f sum_f CE(p_theta, p)) / n_r + alpha/2 |W|^2"
     advice = "As the last part of a composite: gives back what a brief mechanism has cost."
     source = "[n]; from Kirichenko et al. 2023 (arXiv 2204.02937), Goel et al. 2022 (2201.06640)"
     requires = frozenset({"forget", "retain"})
@@ -72,29 +73,33 @@ class LastLayerRefit(UnlearningStrategy):
     def unlearn(self, request):
         network, params = request.network, request.params
         retain, forget = request.retain, request.forget
-        part = network.layout.slices[network.layers[-1].name]
-        n_before = len(network.layers) - 1
-        phi, phi_f = (
-            _with_intercept(network.outputs(params, rows.X, n_before)) for rows in (retain, forget)
-        )
-        # The group is the kernel, then the bias: the weights on phi, row by row.
-        own = phi_f @ params[part].reshape(phi.shape[1], -1)
-        own[:, request.removed_classes] = -np.inf
-        if not (np.isfinite(phi).all() and np.isfinite(phi_f).all()):
-            raise UnlearningError(
-                "LastLayerRefit met features that are not finite numbers; nothing was changed. "
-                "Check the rows and the backend, or use the strategy 'retrain'."
+        if not len(retain):
+            raise ValueError(
+                "LastLayerRefit has no retained records that were trained on; there is nothing to "
+                "solve the layer on. Pass them as X_retain and y_retain."
             )
-        weights = SoftmaxHead(self.alpha).solve(
-            np.concatenate([phi, phi_f]),
-            np.concatenate([retain.targets, softmax(own, axis=1)]),
-            np.concatenate([retain.weights, self.lam_f * forget.weights]),
-            n=retain.weights.sum(),
-        )
+        part = network.layout.slices[network.layers[-1].name]
+        phi, targets, weights = _features(network, params, retain.X), retain.targets, retain.weights
+        if self.lam_f:
+            phi_f = _features(network, params, forget.X)
+            # The group is the kernel, then the bias: the weights on phi, row by row.
+            own = phi_f @ params[part].reshape(phi.shape[1], -1)
+            own[:, request.removed_classes] = -np.inf
+            phi = np.concatenate([phi, phi_f])
+            targets = np.concatenate([targets, softmax(own, axis=1)])
+            weights = np.concatenate([weights, self.lam_f * forget.weights])
         solved = params.copy()
-        solved[part] = weights.ravel()
+        head = SoftmaxHead(self.alpha).solve(phi, targets, weights, n=retain.weights.sum())
+        solved[part] = head.ravel()
         return Outcome(params=solved, stop_reason="last layer solved")
 
 
-def _with_intercept(features):
+def _features(network, params, X):
+    """What the last layer sees of the rows, and a 1 for its bias."""
+    features = network.outputs(params, X, len(network.layers) - 1)
+    if not np.isfinite(features).all():
+        raise UnlearningError(
+            "LastLayerRefit met features that are not finite numbers; nothing was changed. "
+            "Check the rows and the backend, or use the strategy 'retrain'."
+        )
     return np.column_stack([features, np.ones(len(features))])

@@ -7,6 +7,8 @@ import pytest
 from sklearn.base import clone
 
 from skqmu.classifiers._fitting import REQUESTS
+from skqmu.exceptions import UnlearningError
+from skqmu.network import Network
 from skqmu.training import Records
 from skqmu.training._objective import epoch_batches
 from skqmu.unlearning import (
@@ -425,17 +427,50 @@ def test_last_layer_refit_asks_for_no_answer_of_a_class_that_is_removed(trained,
     assert (trained.predict(data.X) != 1).all()
 
 
-def test_last_layer_refit_forgets_where_the_layer_stood(trained, data):
+@pytest.mark.parametrize(("lam_f", "same"), [(0.0, True), (0.1, False)])
+def test_where_the_last_layer_stood_matters_through_its_answers_alone(trained, data, lam_f, same):
     other = clone(trained).fit(data.X, data.y)
-    other.params_ = other.params_ + np.where(np.arange(len(other.params_)) < N_QUANTUM, 0, 1.5)
-    solved = [after(clf, data, LastLayerRefit(lam_f=0.0)) for clf in (trained, other)]
-    np.testing.assert_allclose(*solved, atol=1e-5)
+    moves = np.random.default_rng(0).normal(size=len(other.params_))
+    other.params_ = other.params_ + np.where(np.arange(len(moves)) < N_QUANTUM, 0, moves)
+    first, second = (after(clf, data, LastLayerRefit(lam_f=lam_f)) for clf in (trained, other))
+    assert (np.abs(first - second).max() < 1e-5) == same
 
 
-def test_last_layer_refit_runs_each_circuit_once_and_no_gradient(trained, data):
-    after(trained, data, LastLayerRefit())
+@pytest.mark.parametrize(("lam_f", "n_run"), [(0.1, 30), (0.0, 24)])
+def test_last_layer_refit_runs_a_circuit_a_row_and_no_gradient(trained, data, lam_f, n_run):
+    after(trained, data, LastLayerRefit(lam_f=lam_f))
     cost = trained.unlearning_log_[-1]["cost"]
-    assert (cost["forward_rows"], cost["gradient_rows"]) == (len(data.X), 0)
+    assert (cost["forward_rows"], cost["gradient_rows"]) == (n_run, 0)
+
+
+def test_last_layer_refit_needs_rows_to_solve_on(make_classifier, data):
+    clf = make_classifier(early_stopping=True, validation_fraction=0.4).fit(data.X, data.y)
+    held_out = clf._members.held_out
+    assert held_out.any()
+    before = clf.params_
+    with pytest.raises(ValueError, match="no retained records that were trained on"):
+        clf.unlearn(
+            data.X[~held_out][:6],
+            strategy=LastLayerRefit(),
+            X_retain=data.X[held_out],
+            y_retain=data.y[held_out],
+        )
+    np.testing.assert_array_equal(clf.params_, before)
+
+
+@pytest.mark.filterwarnings("error")
+def test_last_layer_refit_refuses_features_that_are_not_finite(trained, data, monkeypatch):
+    before = trained.params_
+    outputs = Network.outputs
+
+    def broken(self, params, X, n_layers):
+        whole = n_layers == len(self.layers)
+        return outputs(self, params, X, n_layers) if whole else np.full((len(X), 2), np.inf)
+
+    monkeypatch.setattr(Network, "outputs", broken)
+    with pytest.raises(UnlearningError, match="not finite"):
+        trained.unlearn(data.X_f, strategy=LastLayerRefit())
+    np.testing.assert_array_equal(trained.params_, before)
 
 
 @pytest.mark.parametrize("composite", [False, True])
