@@ -26,6 +26,8 @@ class Run:
     states : list of ndarray
         One a slot, shape (models, 2**k, records).
     costates : dict of int to ndarray
+    held : int
+        Bytes of all buffers when the last pass ended.
     """
 
     def __init__(self, widths, dtype, lead, n_records):
@@ -33,6 +35,7 @@ class Run:
         # an executable frees its buffers at once, not at some later garbage collection.
         self.widths = widths
         self.lead, self.n_records = lead, n_records
+        self.held = 0
         self.dtype = dtype
         self.states = [None] * len(widths)
         self.costates = {}
@@ -116,10 +119,11 @@ class Engine:
         """Keep a finished run's buffers for the next pass of its shape; the oldest go first."""
         run.costates.clear()
         run.tapes.clear()
+        run.held = run.nbytes  # counted once: the others have not changed since
         kept = [*self._workspaces, run][-_KEPT_WORKSPACES:]
-        total = sum(other.nbytes for other in kept)
+        total = sum(other.held for other in kept)
         while kept and total > self.max_memory:
-            total -= kept.pop(0).nbytes
+            total -= kept.pop(0).held
         self._workspaces = kept
 
     def forward(self, run, blocks, shared, sampled, first_row):

@@ -262,13 +262,10 @@ class TorchLayer(Layer):
         gradients = []
         if wanted:
             with _one_thread(torch):
-                gradients = torch.autograd.grad(
-                    outputs,
-                    wanted,
-                    self._tensor(d_outputs),
-                    retain_graph=True,
-                    allow_unused=True,
-                )
+                # Of a scalar: gradients that are given for outputs make torch import its
+                # symbolic shapes, and sympy with them (a second in each process).
+                gain = (outputs * self._tensor(d_outputs)).sum()
+                gradients = torch.autograd.grad(gain, wanted, retain_graph=True, allow_unused=True)
         arrays = [
             np.zeros(tuple(part.shape)) if gradient is None else gradient.double().numpy()
             for part, gradient in zip(wanted, gradients, strict=True)

@@ -4,12 +4,13 @@ import copy
 
 import numpy as np
 import pytest
-from sklearn.datasets import make_classification
+from sklearn.datasets import load_iris, make_classification
 from sklearn.preprocessing import scale
 
 from skqmu import QNNClassifier
+from skqmu.backends import AerBackend
 from skqmu.exceptions import UnlearningWarning
-from skqmu.unlearning import GradientAscent, LabelComplement, NegGradPlus
+from skqmu.unlearning import GradientAscent, LabelComplement, NegGradPlus, _stop
 from skqmu.unlearning._stop import class_shares
 
 
@@ -94,6 +95,25 @@ def test_a_removed_class_is_as_unlikely_on_its_rows_as_elsewhere(strategy):
     proba = clf.predict_proba(X)[:, 1]
     assert proba[gone].mean() <= proba[~gone].mean()
     assert not (clf.predict(X[gone]) == 1).any()
+
+
+@pytest.mark.parametrize("backend", ["statevector", "aer"])
+def test_rows_that_are_asked_first_cost_less_and_change_no_decision(monkeypatch, backend):
+    X, y = load_iris(return_X_y=True)
+    shots = {"backend": AerBackend(shots=64, seed=0)} if backend == "aer" else {}
+    clf = QNNClassifier(n_layers=1, max_iter=8, random_state=0)
+    clf.fit(X, y)
+    clf.set_params(**shots)
+    ended = []
+    for asked in (0, 8):
+        monkeypatch.setattr(_stop, "_ASKED_FIRST", asked)
+        copied = copy.deepcopy(clf)
+        strategy = GradientAscent(max_iter=2 if shots else 20, batch_size=50)
+        copied.unlearn(index=np.flatnonzero(y == 0), strategy=strategy)
+        ended.append((copied.params_, copied.unlearning_log_[-1]["cost"]["forward_rows"]))
+    (all_asked, n_all), (some_asked, n_some) = ended
+    np.testing.assert_allclose(some_asked, all_asked, atol=1e-9)
+    assert n_some == n_all if shots else n_some < 0.7 * n_all
 
 
 def test_without_unseen_records_the_rule_says_that_it_cannot_know(memorised):
