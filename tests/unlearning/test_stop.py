@@ -108,7 +108,8 @@ def test_rows_that_are_asked_first_cost_less_and_change_no_decision(monkeypatch,
     for asked in (0, 8):
         monkeypatch.setattr(_stop, "_ASKED_FIRST", asked)
         copied = copy.deepcopy(clf)
-        strategy = GradientAscent(max_iter=2 if shots else 20, batch_size=50)
+        steps = {"max_iter": 2} if shots else {"max_iter": 60, "learning_rate_init": 0.005}
+        strategy = GradientAscent(batch_size=25, **steps)
         copied.unlearn(index=np.flatnonzero(y == 0), strategy=strategy)
         ended.append((copied.params_, copied.unlearning_log_[-1]["cost"]["forward_rows"]))
     (all_asked, n_all), (some_asked, n_some) = ended
