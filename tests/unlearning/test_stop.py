@@ -101,7 +101,7 @@ def test_a_removed_class_is_as_unlikely_on_its_rows_as_elsewhere(strategy):
 def test_rows_that_are_asked_first_cost_less_and_change_no_decision(monkeypatch, backend):
     X, y = load_iris(return_X_y=True)
     shots = {"backend": AerBackend(shots=64, seed=0)} if backend == "aer" else {}
-    clf = QNNClassifier(n_layers=1, max_iter=8, random_state=0)
+    clf = QNNClassifier(n_layers=1, max_iter=40, random_state=0)
     clf.fit(X, y)
     clf.set_params(**shots)
     ended = []
