@@ -35,7 +35,10 @@ _VERDICTS = (
     "attacker has. The logit mask hides the class of an untouched model; one condition therefore "
     "looks at the weights with such filters taken off. All measures: the verdict of "
     "skqmu.metrics.retraining_verdict over all seeds, which calls a model indistinguishable only "
-    "where every measure is shown to lie within .1."
+    "where every measure is shown to lie within .1. It looks at answers alone: where a mask gives "
+    "the answers of retraining, as on Fashion-MNIST, it has to call the mask indistinguishable. "
+    "Neither column looks at what the layers below the last one still know "
+    "(study_h_features.py does)."
 )
 _WHY = (
     "Known differences, each of which may be the reason where the published run lies outside "

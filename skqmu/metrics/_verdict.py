@@ -151,6 +151,13 @@ def retraining_verdict(
     --------
     oracle_equivalence : The test of one measure, with the numbers that it would need.
 
+    Notes
+    -----
+    The verdict is on answers, not on weights. An untouched model behind a filter that hides
+    a removed class differs where its confidence or its answers on the class differ from
+    retraining's, as they mostly do; where retraining gives the same answers (measured: class
+    0 of Fashion-MNIST in Study H) no look at answers can tell the two apart.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
