@@ -264,7 +264,7 @@ class Network:
         self._spend(len(X), gradient=False)
         return values
 
-    def backward(self, tape, d_logits, *, per_sample=False, need_inputs=False):
+    def backward(self, tape, d_logits, *, per_sample=False, need_inputs=False, wanted=None):
         """Vector-Jacobian product.
 
         Parameters
@@ -276,20 +276,21 @@ class Network:
         per_sample : bool, default=False
             Keep the parameters' gradient of each record apart.
         need_inputs : bool, default=False
+        wanted : ndarray of bool of shape (layout.size,) or None, default=None
+            Parameters whose gradient is wanted; None: all. Layers before the first of these
+            are not gone through: a circuit below them costs no gradient.
 
         Returns
         -------
         d_params : ndarray of shape (layout.size,) or (B, layout.size)
-            0 for buffers.
+            0 for buffers, and for layers that were not gone through.
         d_inputs : ndarray of shape (B, n_features) or None
         """
         params, entries = tape
-        first_with_parameters = next(
-            (i for i, layer in enumerate(self.layers) if layer.n_parameters), len(self.layers)
-        )
-        pieces = []
+        first = 0 if need_inputs else self._first_of(wanted)
+        d_params = np.zeros((len(d_logits), self.layout.size) if per_sample else self.layout.size)
         d_values = d_logits
-        for i in reversed(range(len(self.layers))):
+        for i in reversed(range(first, len(self.layers))):
             if d_values is None:
                 break
             layer = self.layers[i]
@@ -298,15 +299,20 @@ class Network:
                 entries[i],
                 d_values,
                 per_sample=per_sample,
-                need_inputs=need_inputs or i > first_with_parameters,
+                need_inputs=need_inputs or i > first,
             )
             if layer.n_parameters:
-                pieces.append(d_layer)
+                d_params[..., self.layout.slices[layer.name]] = d_layer
         self._spend(len(d_logits), gradient=True)
-        n_buffers = self.layout.size - self.layout.n_parameters
-        shape = (len(d_logits), n_buffers) if per_sample else n_buffers
-        d_params = np.concatenate([*pieces[::-1], np.zeros(shape)], axis=-1)
         return d_params, d_values if need_inputs else None
+
+    def _first_of(self, wanted):
+        """The first layer with a parameter whose gradient is wanted."""
+        slices = self.layout.slices
+        for i, layer in enumerate(self.layers):
+            if layer.n_parameters and (wanted is None or wanted[slices[layer.name]].any()):
+                return i
+        return len(self.layers)
 
     def quantum_information(self, params, X, weights):
         """Diagonal quantum Fisher information of the circuits' weights.

@@ -143,7 +143,7 @@ class TrainingRun:
                 logits, tape, after = self._forward(name, batch, after, number)
                 values, d_logits = self.objective.loss(name, logits, batch)
                 loss += float(values.sum()) / len(batch)
-                gradients[name], _ = self.network.backward(tape, d_logits / len(batch))
+                gradients[name] = self._backward(tape, d_logits / len(batch))
             gradient = self.objective.combine(gradients, self)
         penalty, d_penalty = self.objective.penalty(self)
         gradient = gradient + d_penalty
@@ -165,7 +165,11 @@ class TrainingRun:
             loss += float(values.sum()) / len(batch)
             d_logits.append(d_values / len(batch))
             start = stop
-        return loss, self.network.backward(tape, np.concatenate(d_logits))[0]
+        return loss, self._backward(tape, np.concatenate(d_logits))
+
+    def _backward(self, tape, d_logits):
+        wanted = self.objective.trainable
+        return self.network.backward(tape, d_logits, wanted=wanted)[0]
 
     def value(self, batches):
         """Loss of one step's batches at `params`, no gradient; and `params` as `evaluated`."""

@@ -8,7 +8,13 @@ import pytest
 from skqmu import QNNClassifier
 from skqmu.backends import AerBackend, Budget, RuntimeBackend
 from skqmu.exceptions import UnlearningWarning
-from skqmu.unlearning import Composite, FineTune, GradientAscent, LabelComplement
+from skqmu.unlearning import (
+    Composite,
+    FineTune,
+    GradientAscent,
+    LabelComplement,
+    LastLayersFineTune,
+)
 
 pytest.importorskip("qiskit_aer")
 
@@ -39,6 +45,15 @@ def test_the_estimate_of_a_fit_is_what_the_fit_spends(backend, params):
     fitted = clf.fit(X, Y)
     assert {name: cost[name] for name in fitted.fit_cost_} == fitted.fit_cost_
     assert cost["qpu_seconds"] == 0
+
+
+def test_a_circuit_that_stays_as_it_is_costs_no_gradient():
+    backend = AerBackend(shots=16)
+    clf = small(backend, trainable="head", max_iter=2).fit(X, Y)
+    assert clf.fit_cost_["circuits"] == 2 * len(X) == clf.estimate_cost(X, Y)["circuits"]
+    clf = small(backend, max_iter=2).fit(X, Y)
+    clf.unlearn(X[:2], strategy=LastLayersFineTune(max_iter=2))
+    assert clf.unlearning_log_[-1]["cost"]["circuits"] == 2 * (len(X) - 2)
 
 
 def test_a_device_is_estimated_with_depth_gates_and_seconds():

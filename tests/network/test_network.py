@@ -141,6 +141,27 @@ def test_a_layer_without_parameters_may_stand_anywhere(place, per_sample, need_i
 # --- the network -------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("per_sample", [False, True])
+@pytest.mark.parametrize("groups", [[], ["b"], ["c"], ["a", "c"]])
+def test_what_is_not_wanted_is_not_gone_through_below_the_first_that_is(groups, per_sample):
+    layers = [Dense("a", 2, 3), Dense("b", 3, 3), Dense("c", 3, 2)]
+    network = Network(layers)
+    rng = np.random.default_rng(4)
+    params, d = network.initial(rng), rng.normal(size=(4, 2))
+    _, tape = network.forward(params, rng.normal(size=(4, 2)))
+    whole, _ = network.backward(tape, d, per_sample=per_sample)
+    gone_through = []
+    for layer in layers:
+        layer.backward = lambda *a, _of=layer, **k: (
+            gone_through.append(_of.name) or type(_of).backward(_of, *a, **k)
+        )
+    wanted = network.layout.mask(groups)
+    part, _ = network.backward(tape, d, per_sample=per_sample, wanted=wanted)
+    np.testing.assert_array_equal(np.where(wanted, part, 0), np.where(wanted, whole, 0))
+    first = {(): 3, ("b",): 1, ("c",): 2, ("a", "c"): 0}[tuple(groups)]
+    assert gone_through == ["a", "b", "c"][first:][::-1]
+
+
 def test_logits_are_those_of_forward():
     network = small_network()
     rng = np.random.default_rng(3)
