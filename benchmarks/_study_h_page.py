@@ -66,7 +66,15 @@ _REASONS = {
         "(Iris: the circuit), and the study's figures look like those of its GA"
     ),
 }
+# The same for one data set alone.
+_REASONS_OF = {
+    ("iris", "LCA"): (
+        "decided by the step size, which the study does not state: class removal gives .02 with "
+        "1e-3, .09 with 3e-3 and .76 with 1e-2"
+    ),
+}
 _NO_REASON = "the stated settings do not explain it"
+_BASELINES = ("original", "logit mask")
 # Seeds that say where a single run lies.
 _FEWEST = 5
 
@@ -145,7 +153,7 @@ def _published_table(setting, results, scenario, published):
                 method,
                 f"{uqi:.3f}",
                 _shown(values),
-                _inside(uqi, values, method),
+                _inside(uqi, values, setting.dataset, method),
                 _triple(told),
                 _triple(_accuracies(rows)),
                 f"{float(theirs['Agree_test']):.3f}",
@@ -176,7 +184,14 @@ def _sound_table(results, scenario, levels):
     band = [max(row[name] for row in oracles) for name in ("kl_forget", "kl_other")]
     lines = [["oracles", *_figures(oracles), *(f"to {end:.3f}" for end in band)]]
     lines[0] += [*_aucs(oracles), "1", "", ""]
-    for method, rows in _rows(results, scenario, "sound").items():
+    judged = {
+        method: (rows, verdict(rows, oracles))
+        for method, rows in _rows(results, scenario, "sound").items()
+    }
+    # What is nothing but a baseline first, then the nearest to retraining.
+    order = sorted(judged, key=lambda m: (m not in _BASELINES, len(judged[m][1].failed), m))
+    for method in order:
+        rows, said = judged[method]
         lines.append(
             [
                 method,
@@ -185,7 +200,7 @@ def _sound_table(results, scenario, levels):
                 f"{_mean(rows, 'kl_other'):.3f}",
                 *_aucs(rows),
                 f"{_mean(rows, 'cost_share'):.3f}",
-                verdict(rows, oracles),
+                said,
                 levels.get(scenario, {}).get(method, {}).get("level", "-"),
             ]
         )
@@ -343,7 +358,7 @@ def _shown(values, digits=3):
     return "{} [{}, {}]".format(*(f"{number:.{digits}f}" for number in numbers))
 
 
-def _inside(value, values, method):
+def _inside(value, values, dataset, method):
     if len(values) < 2:
         return "one seed"
     estimate = mean_interval(values)
@@ -354,4 +369,5 @@ def _inside(value, values, method):
     low, high = estimate.value - reach, estimate.value + reach
     if len(values) >= _FEWEST and low <= value <= high:
         return f"no, but where a single run lies [{low:.3f}, {high:.3f}]"
-    return f"no: {_REASONS.get(method, _NO_REASON)}"
+    reason = _REASONS_OF.get((dataset, method)) or _REASONS.get(method, _NO_REASON)
+    return f"no: {reason}"

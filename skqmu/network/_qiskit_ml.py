@@ -108,7 +108,8 @@ class QiskitMLLayer(Layer):
     def _counted(self, holder):
         """`holder`, with primitives that count what they are given."""
         from qiskit.primitives import BaseEstimatorV2, BaseSamplerV2
-        from qiskit.primitives.containers import EstimatorPub, SamplerPub
+        from qiskit.primitives.containers.estimator_pub import EstimatorPub
+        from qiskit.primitives.containers.sampler_pub import SamplerPub
 
         for kind, pub_type in ((BaseEstimatorV2, EstimatorPub), (BaseSamplerV2, SamplerPub)):
             for attribute, value in list(vars(holder).items()):
