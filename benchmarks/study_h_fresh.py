@@ -26,7 +26,7 @@ from joblib import Parallel, delayed
 # Set before workers start: results must not depend on BLAS threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from _study_h_settings import SCENARIOS, Setting
+from _study_h_settings import DATASETS, SCENARIOS, Setting
 from _study_h_work import data_of, mechanisms, outputs_of, train, world
 from _study_verdict import verdict
 
@@ -86,7 +86,7 @@ def judged(setting, name, first, work, folder):
 def main(arguments=None):
     """Train what is missing, judge all groups, and write the result."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--dataset", choices=["iris", "mnist"], default="iris")
+    parser.add_argument("--dataset", choices=DATASETS, default="iris")
     parser.add_argument("--first", type=int, default=30, help="first seed of the first group")
     parser.add_argument("--groups", type=int, default=10, help="groups of ten seeds")
     parser.add_argument("--data", type=Path, help="folder of the image files")
