@@ -310,6 +310,8 @@ def compiled(**params):
     return qnn, executable, weights
 
 
+# qiskit 2.3 warns of what the fake's own estimator does.
+@pytest.mark.filterwarnings("ignore:Trying to add QuantumRegister")
 def test_the_estimator_gives_what_the_sampler_gives_with_a_warning_on_fakes():
     with pytest.warns(UserWarning, match="no effect on 'fake_manila'"):
         _, estimator, weights = compiled(resilience=1)
