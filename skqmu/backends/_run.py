@@ -107,24 +107,27 @@ class Engine:
 
     def take(self, lead, n_records):
         """Return a :class:`Run` of a shape, an earlier one's buffers if there are any."""
-        for i, run in enumerate(self._workspaces):
+        for run in list(self._workspaces):
             if (run.lead, run.n_records) == (lead, n_records):
                 try:
-                    return self._workspaces.pop(i)
-                except IndexError:  # another thread took it
-                    break
+                    self._workspaces.remove(run)
+                except ValueError:  # another thread took it
+                    continue
+                return run
         return Run(self.program.widths, self.dtype, lead, n_records)
 
     def give(self, run):
         """Keep a finished run's buffers for the next pass of its shape; the oldest go first."""
         run.costates.clear()
         run.tapes.clear()
-        run.held = run.nbytes  # counted once: the others have not changed since
-        kept = [*self._workspaces, run][-_KEPT_WORKSPACES:]
-        total = sum(other.held for other in kept)
-        while kept and total > self.max_memory:
-            total -= kept.pop(0).held
-        self._workspaces = kept
+        run.held = run.nbytes  # counted once: it does not change until it is taken
+        kept = self._workspaces  # never replaced, for other threads take from it meanwhile
+        kept.append(run)
+        while len(kept) > _KEPT_WORKSPACES or sum(r.held for r in list(kept)) > self.max_memory:
+            try:
+                kept.pop(0)
+            except IndexError:  # others took all of it
+                break
 
     def forward(self, run, blocks, shared, sampled, first_row):
         """Evolve a chunk; return the values, shape (models, n_outputs, records)."""

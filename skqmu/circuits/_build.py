@@ -9,6 +9,7 @@ from .._validation import check_choice
 from ..exceptions import CircuitError
 from ._ansatze import ansatze, entanglements, named_ansatz
 from ._encodings import encoding_circuit, encodings
+from ._gates import qiskit_name
 
 __all__ = ["QNNCircuit", "build_circuit"]
 
@@ -177,7 +178,7 @@ def _check_width(role, circuit, n_qubits):
             "they must be equal."
         )
     for step in circuit.data:
-        if step.operation.name in ("measure", "reset"):
+        if qiskit_name(step.operation) in ("measure", "reset"):
             raise CircuitError(
                 f"instruction {step.operation.name!r} in the {role} circuit: the readout is an "
                 "expectation value of the final state; remove it, for example with "

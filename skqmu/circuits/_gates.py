@@ -22,7 +22,7 @@ from ..exceptions import CircuitError
 from ._elements import Fixed, Prepare, Rotation, control, inverse
 from ._encodings import AmplitudeGate
 
-__all__ = ["lower_circuit"]
+__all__ = ["lower_circuit", "qiskit_name"]
 
 # A gate on more qubits than this is taken apart by its definition, which is cheaper than
 # its matrix; gates that ARE matrices stay whole.
@@ -145,7 +145,7 @@ def _lower_definition(circuit):
     elements, touched = [], set()
     for instruction in circuit.data:
         operation = instruction.operation
-        if _qiskit_name(operation) in _IGNORED:
+        if qiskit_name(operation) in _IGNORED:
             continue
         qubits = tuple(position[qubit] for qubit in instruction.qubits)
         lowered = _lower(operation, fresh=touched.isdisjoint(qubits))
@@ -162,7 +162,7 @@ def _lower(operation, fresh=False):
 
     `fresh` says that its qubits are still in |0>, which a state preparation needs.
     """
-    name = _qiskit_name(operation)
+    name = qiskit_name(operation)
     if name in _IGNORED:
         return []
     if isinstance(operation, AmplitudeGate):
@@ -199,13 +199,14 @@ def _lower(operation, fresh=False):
     return _lower_definition(_synthesised(operation) if definition is None else definition)
 
 
-def _qiskit_name(operation):
+def qiskit_name(operation):
     """Return the name of a gate of qiskit's own, else None.
 
     Names are free: a gate that someone made of a circuit may be called "rx", too.
     """
     kind = getattr(operation, "base_class", type(operation))
-    if kind in (Gate, ControlledGate, Instruction) or not kind.__module__.startswith("qiskit."):
+    own = kind.__module__.startswith("qiskit.circuit.")  # not those that qiskit.qasm2 defines
+    if kind in (Gate, ControlledGate, Instruction) or not own:
         return None
     return operation.name
 

@@ -89,7 +89,7 @@ class Objective:
         return values, cross_entropy_gradient(logits, batch.targets, batch.weights)
 
     def combine(self, gradients, run):
-        """One gradient from those of the streams."""
+        """One gradient from those of the streams, each 0 for parameters that do not move."""
         return sum(gradients.values())
 
     def penalty(self, run):

@@ -168,8 +168,10 @@ class TrainingRun:
         return loss, self._backward(tape, np.concatenate(d_logits))
 
     def _backward(self, tape, d_logits):
-        wanted = self.objective.trainable
-        return self.network.backward(tape, d_logits, wanted=wanted)[0]
+        """Gradient by the parameters that move; 0 for the others, whatever lies above them."""
+        trainable = self.objective.trainable
+        gradient, _ = self.network.backward(tape, d_logits, wanted=trainable)
+        return gradient if trainable is None else np.where(trainable, gradient, 0.0)
 
     def value(self, batches):
         """Loss of one step's batches at `params`, no gradient; and `params` as `evaluated`."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from qiskit import qasm2
 from qiskit.circuit import (
     AnnotatedOperation,
     ControlModifier,
@@ -204,6 +205,13 @@ def test_a_gate_of_one_s_own_may_have_any_name(name, controlled):
     reference.append(expected.control(1) if controlled else expected, reference.qubits)
     actual = product(lower_circuit(circuit), circuit.num_qubits, {"a": 0.3})
     assert Operator(reference).equiv(Operator(actual))
+
+
+def test_gates_that_qasm_defines_are_what_it_says():
+    text = "OPENQASM 2.0; gate rx(a) q { U(2*a,0,0) q; } gate id q { U(0.4,0,0) q; } qreg q[1];"
+    circuit = qasm2.loads(text + "rx(0.3) q[0]; id q[0];")
+    actual = product(lower_circuit(circuit), 1, {})
+    assert Operator(circuit).equiv(Operator(actual))
 
 
 def test_barriers_identities_delays_and_global_phases_vanish():
