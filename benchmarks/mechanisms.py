@@ -44,6 +44,7 @@ from skqmu.unlearning import (
     FineTune,
     FisherForgetting,
     GradientAscent,
+    LastLayerRefit,
     LastLayersFineTune,
     LastLayersRetrain,
     NegGradPlus,
@@ -88,6 +89,8 @@ WHY = {
     "saliency_unlearning": "confident wrong labels, see random_labels",
     "random_labels": "confident wrong labels: rows that a retrained model gets right are taught "
     "to be wrong",
+    "last_layer_refit": "the circuit and the features it learned stay as they are",
+    "retrained_twin": "an epoch of a hundred rows is too few steps for its twin",
     "amnesiac": "every batch held a forgotten row (see the stop reason): all of training goes",
     "gradient_ascent, stop=None": "runs on long after the rows look unseen",
     "neg_grad_plus, stop=None": "runs on long after the rows look unseen",
@@ -105,6 +108,9 @@ VARIANTS = {
     "selective_dampening, then fine_tune": Composite([SelectiveDampening(), FineTune()]),
     "last_layers_fine_tune, ascend=True": LastLayersFineTune(ascend=True),
     "last_layers_retrain, train='all'": LastLayersRetrain(train="all"),
+    "last_layers_retrain, then last_layer_refit": Composite(
+        [LastLayersRetrain(k=2, train="all"), LastLayerRefit()]
+    ),
     "scrub, stop=None": SCRUB(stop=None),
     "scrub, rewind=True": SCRUB(rewind=True),
     "similar_label_reweighting, ascend=True": SimilarLabelReweighting(ascend=True),
