@@ -2,8 +2,9 @@
 
 Run from the root of the repository::
 
-    python benchmarks/study_h_fresh.py --dataset iris                            # some minutes
-    python benchmarks/study_h_fresh.py --dataset mnist --groups 2 --data FOLDER
+    python benchmarks/study_h_fresh.py --dataset iris --groups 17                # two minutes
+    python benchmarks/study_h_fresh.py --dataset mnist --groups 2 --data FOLDER   # six minutes
+    python benchmarks/study_h_fresh.py --dataset fashion_mnist --groups 1 --data FOLDER
 
 The candidates of `study_h.py` that end in a refitted last layer were chosen on seeds below 30.
 Here groups of ten further seeds, with ten oracles of their own, get the verdict of the sound
