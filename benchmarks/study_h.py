@@ -27,11 +27,8 @@ import os
 import time
 from pathlib import Path
 
-from joblib import Parallel, delayed
-
 # Set before workers start: results and times must not depend on BLAS threads. The other two
-# let glibc keep freed blocks: without them each tensor of a batch is paged in anew. (More than
-# this, and loky takes what is kept for a leak and starts the process again.)
+# let glibc keep freed blocks: without them each tensor of a batch is paged in anew.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**25))
 os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**27))
@@ -41,6 +38,7 @@ from _study_h_page import write_page
 from _study_h_settings import DATASETS, SCENARIOS, SWEEPS, VARIANTS, Setting, swept
 from _study_h_work import data_of, expected_rows, mechanisms, train, unlearn, world, written
 from _study_measures import masked
+from _study_pool import Processes
 
 
 def trained_paths(setting, seed, arguments):
@@ -54,7 +52,7 @@ def trained_paths(setting, seed, arguments):
     return work / f"{setting.name}-original{seed}.pkl", oracles
 
 
-def run_seed(setting, seed, arguments, path):
+def run_seed(setting, seed, arguments, path, processes):
     """All of one seed: original, oracles, mechanisms, both scenarios and protocols."""
     started = time.perf_counter()
     folder = arguments.data
@@ -66,35 +64,33 @@ def run_seed(setting, seed, arguments, path):
             for k, path in enumerate(paths)
         ]
     shared = (folder, original, oracles)
-    with Parallel(n_jobs=arguments.n_jobs, return_as="generator_unordered") as parallel:
-        result = _resumed(path, arguments)
-        rows = result["rows"] if result else {s: {"published": {}, "sound": {}} for s in SCENARIOS}
-        jobs = [
-            (scenario, protocol, method)
-            for scenario in SCENARIOS
-            for protocol in ("published", "sound")
-            for method in mechanisms(setting, scenario, protocol)
-            if method not in rows[scenario][protocol]
-        ]
-        spent = result["wall_seconds"] if result else 0.0
+    result = _resumed(path, arguments)
+    rows = result["rows"] if result else {s: {"published": {}, "sound": {}} for s in SCENARIOS}
+    jobs = [
+        (scenario, protocol, method)
+        for scenario in SCENARIOS
+        for protocol in ("published", "sound")
+        for method in mechanisms(setting, scenario, protocol)
+        if method not in rows[scenario][protocol]
+    ]
+    spent = result["wall_seconds"] if result else 0.0
 
-        def keep():
-            nonlocal result
-            result = result or _begun(setting, seed, arguments, shared, rows)
-            result["wall_seconds"] = spent + time.perf_counter() - started
-            text = json.dumps(result, indent=1)
-            written(path, lambda part: part.write_text(text, encoding="utf-8"))
+    def keep():
+        nonlocal result
+        result = result or _begun(setting, seed, arguments, shared, rows)
+        result["wall_seconds"] = spent + time.perf_counter() - started
+        text = json.dumps(result, indent=1)
+        written(path, lambda part: part.write_text(text, encoding="utf-8"))
 
-        # The longest first: the processes then end together. They begin here, not below, and
-        # with the fits: no process waits for the last of these.
-        data = data_of(setting.dataset, folder)
-        jobs.sort(key=lambda job: -expected_rows(setting, data, *job))
-        tasks = [delayed(train)(*fit) for fit in fits if not fit[0].exists()]
-        done = parallel([*tasks, *(delayed(unlearn)(setting, shared, *job) for job in jobs)])
-        # Alone, the process works while results are asked for: nothing must wait before that.
-        for (scenario, protocol, method), row in filter(None, done):
-            rows[scenario][protocol][method] = row
-            keep()
+    # The longest first: the processes then end together. Together with the fits: no process
+    # waits for the last of these.
+    data = data_of(setting.dataset, folder)
+    jobs.sort(key=lambda job: -expected_rows(setting, data, *job))
+    tasks = [(train, *fit) for fit in fits if not fit[0].exists()]
+    tasks += [(unlearn, setting, shared, *job) for job in jobs]
+    for (scenario, protocol, method), row in filter(None, processes.finished(tasks)):
+        rows[scenario][protocol][method] = row
+        keep()
     keep()
     return result
 
@@ -126,6 +122,21 @@ def _resumed(path, arguments):
         return None
     result = json.loads(path.read_text(encoding="utf-8"))
     return result if result["n_oracles"] == arguments.oracles else None
+
+
+def run_setting(setting, arguments, processes):
+    """All seeds of one network, and the verdicts over them."""
+    if not arguments.resume:
+        for what in ("original*", *(f"{s}-oracle*" for s in SCENARIOS)):
+            for stale in (arguments.out / "work").glob(f"{setting.name}-{what}.pkl"):
+                stale.unlink()
+    for seed in range(arguments.seeds):
+        path = arguments.out / f"{setting.name}-{seed}.json"
+        result = run_seed(setting, seed, arguments, path, processes)
+        print(f"{path.name}: {result['wall_seconds']:.0f} s", flush=True)
+    paths = [trained_paths(setting, seed, arguments) for seed in range(arguments.seeds)]
+    originals = [original for original, _ in paths]
+    write_levels(arguments.out, setting, arguments.data, originals, paths[0][1])
 
 
 def settings_of(arguments):
@@ -173,18 +184,9 @@ def main(arguments=None):
     if arguments.oracles < 2:
         parser.error("--oracles must be at least 2: each is compared with the others")
     arguments.out.mkdir(parents=True, exist_ok=True)
-    for setting in settings_of(arguments):
-        if not arguments.resume:
-            for what in ("original*", *(f"{s}-oracle*" for s in SCENARIOS)):
-                for stale in (arguments.out / "work").glob(f"{setting.name}-{what}.pkl"):
-                    stale.unlink()
-        for seed in range(arguments.seeds):
-            path = arguments.out / f"{setting.name}-{seed}.json"
-            result = run_seed(setting, seed, arguments, path)
-            print(f"{path.name}: {result['wall_seconds']:.0f} s", flush=True)
-        paths = [trained_paths(setting, seed, arguments) for seed in range(arguments.seeds)]
-        originals = [original for original, _ in paths]
-        write_levels(arguments.out, setting, arguments.data, originals, paths[0][1])
+    with Processes(arguments.n_jobs) as processes:
+        for setting in settings_of(arguments):
+            run_setting(setting, arguments, processes)
     print(write_page(arguments.out))
 
 
