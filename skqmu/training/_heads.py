@@ -146,7 +146,7 @@ class SoftmaxHead:
     >>> from skqmu.training import SoftmaxHead
     >>> phi, targets = np.array([[1.0], [-1.0]]), np.eye(2)
     >>> SoftmaxHead(penalty=0.1).solve(phi, targets, np.ones(2), n=2.0).round(3)
-    array([[ 0.896, -0.896]])
+    array([[ 1.064, -1.064]])
     """
 
     penalty: float
