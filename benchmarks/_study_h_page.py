@@ -102,9 +102,10 @@ def write_page(folder):
         parts += [heading(setting.name), paragraph(_summary(setting, results, published))]
         for scenario in SCENARIOS:
             parts.append(heading(_TITLES[scenario], 3))
-            if setting.is_base:
-                parts.append(_uqi_plot(setting, results, scenario, published))
-            parts.append(_published_table(setting, results, scenario, published))
+            if _rows(results, scenario, "published"):
+                if setting.is_base:
+                    parts.append(_uqi_plot(setting, results, scenario, published))
+                parts.append(_published_table(setting, results, scenario, published))
             parts.append(_sound_table(results, scenario, _levels(folder, setting, results)))
     parts += varied
     _readme_plots(folder, {s: results for s, results in groups.items() if s.is_base}, published)

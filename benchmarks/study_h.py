@@ -40,6 +40,8 @@ from _study_h_work import data_of, expected_rows, mechanisms, train, unlearn, wo
 from _study_measures import masked
 from _study_pool import Processes
 
+PROTOCOLS = ("published", "sound")
+
 
 def trained_paths(setting, seed, arguments):
     """Where one seed's original lies, and the oracles of each scenario, which all seeds share."""
@@ -69,7 +71,7 @@ def run_seed(setting, seed, arguments, path, processes):
     jobs = [
         (scenario, protocol, method)
         for scenario in SCENARIOS
-        for protocol in ("published", "sound")
+        for protocol in arguments.protocols
         for method in mechanisms(setting, scenario, protocol)
         if method not in rows[scenario][protocol]
     ]
@@ -171,6 +173,7 @@ def main(arguments=None):
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/study_h"))
     parser.add_argument("--quick", action="store_true", help="a fifth of all epochs")
     parser.add_argument("--resume", action="store_true", help="keep what was finished")
+    parser.add_argument("--protocols", nargs="+", choices=PROTOCOLS, default=PROTOCOLS)
     parser.add_argument("--sweep", nargs="+", choices=[*SWEEPS, "all"], default=[])
     parser.add_argument("--variant", choices=VARIANTS, default="quantum")
     parser.add_argument("--n-layers", type=int, help="layers of the circuit")
