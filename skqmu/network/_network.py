@@ -68,16 +68,19 @@ class Network:
         return [layer.executable for layer in self.layers if isinstance(layer, QuantumLayer)]
 
     @property
+    def counts_circuits(self):
+        """Whether some circuits are sampled or paid for, so that a pass is not asked in parts."""
+        return any(executable.spent is not None for executable in self.executables) or any(
+            isinstance(layer, QiskitMLLayer) for layer in self.layers
+        )
+
+    @property
     def treats_rows_alone(self):
         """Whether one pass over two batches says what a pass over each of them says.
 
         Not in a training mode (batch norm, dropout), and not where circuits are sampled.
         """
-        return (
-            not self.has_training_mode
-            and all(executable.spent is None for executable in self.executables)
-            and not any(isinstance(layer, QiskitMLLayer) for layer in self.layers)
-        )
+        return not self.has_training_mode and not self.counts_circuits
 
     def use_noise(self, stream):
         """Let every circuit draw its sampling noise from one stream.

@@ -108,7 +108,7 @@ class StopRule(Hook):
         retain, columns = request.retain[rows], forget.labels
         # For long most rows keep their class: those that did the last time say so first.
         # Where circuits are sampled each question has its own noise, and all go in one.
-        counted = any(executable.spent is not None for executable in self.network.executables)
+        counted = self.network.counts_circuits
         first = np.zeros(0, dtype=int)
 
         def missing(params):
