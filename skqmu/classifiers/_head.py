@@ -121,12 +121,14 @@ class _Head:
     def __init__(self, estimator, network):
         self.network = network
         self.slices = network.layout.slices
+        names = [layer.name for layer in network.layers]
+        self.n_layers = names.index("quantum") + 1
         bounds = np.append(estimator._observable_bounds(), 1.0)
         logistic = estimator._structure["head"] == "logistic"
         self.scale = 1.0 / (bounds * np.sqrt(len(bounds))) if logistic else np.ones(len(bounds))
 
     def features(self, params, X):
-        values = self.network.outputs(params, X, n_layers=1)
+        values = self.network.outputs(params, X, n_layers=self.n_layers)
         return np.concatenate([values, np.ones((len(X), 1))], axis=1) * self.scale
 
     def probe(self, params, n_features):

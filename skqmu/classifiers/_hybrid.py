@@ -14,6 +14,7 @@ from ..circuits import (
 )
 from ..network import Network, QiskitMLLayer, QuantumLayer, check_neural_network
 from ._base import BaseUnlearningClassifier
+from ._input_scale import InputScaleMixin, input_scale_layers, resolved_input_scale
 from ._layer_specs import (
     FRONT_ENDS,
     classical_layers,
@@ -32,7 +33,7 @@ _DENSE, _CNN = 4, 8
 _FEWEST, _MOST = 2, 8
 
 
-class HybridQNNClassifier(NamedWeightsMixin, BaseUnlearningClassifier):
+class HybridQNNClassifier(InputScaleMixin, NamedWeightsMixin, BaseUnlearningClassifier):
     """Hybrid quantum neural network classifier that can forget.
 
     A classical front-end turns a record into angles (or amplitudes), a circuit with
@@ -72,6 +73,8 @@ class HybridQNNClassifier(NamedWeightsMixin, BaseUnlearningClassifier):
         `SamplerQNN` needs a named function, such as ``interpret=int``.
     encoding : {"angle", "angle_xyz", "iqp", "amplitude"} or QuantumCircuit, default="angle"
         See :func:`skqmu.circuits.build_circuit`.
+    input_scale : {"auto", "learned"}, float, array-like or None, default="auto"
+        For ``front_end="none"``: as of `QNNClassifier`.
     ansatz : {"strong", "rotations_cz", "real_amplitudes", "efficient_su2"} or \
 QuantumCircuit, default="rotations_cz"
     n_qubits : int or None, default=None
@@ -157,6 +160,7 @@ default="adam"
         "head_layers": [list, tuple],
         "core": [StrOptions({"quantum", "dense"}), HasMethods(["forward", "backward"])],
         "encoding": [StrOptions(set(encodings())), _CIRCUIT],
+        **InputScaleMixin._parameter_constraints,
         "ansatz": [StrOptions(set(ansatze())), _CIRCUIT],
         "n_qubits": [Interval(Integral, 1, None, closed="left"), None],
         "n_layers": [Interval(Integral, 1, None, closed="left")],
@@ -175,6 +179,7 @@ default="adam"
         head_layers=(16, "relu"),
         core="quantum",
         encoding="angle",
+        input_scale="auto",
         ansatz="rotations_cz",
         n_qubits=None,
         n_layers=2,
@@ -212,6 +217,7 @@ default="adam"
         self.head_layers = head_layers
         self.core = core
         self.encoding = encoding
+        self.input_scale = input_scale
         self.ansatz = ansatz
         self.n_qubits = n_qubits
         self.n_layers = n_layers
@@ -269,6 +275,7 @@ default="adam"
             # Shallow: a network of qiskit may hold an open session.
             "core": copy.copy(self.core),
             "encoding": self.encoding,
+            "input_scale": resolved_input_scale(self, n_features),
             "ansatz": self.ansatz,
             "n_qubits": n_qubits,
             "n_layers": self.n_layers,
@@ -322,7 +329,10 @@ default="adam"
 
     def _build_network(self, structure, n_features, n_classes, backend):
         n_inputs = structure["n_circuit_inputs"]
-        front = front_layers(structure, n_features)
+        front = [
+            *front_layers(structure, n_features),
+            *input_scale_layers(structure, n_features),
+        ]
         if not isinstance(structure["core"], str):
             return self._around(structure, front, n_classes)
         observables = _resolve_observables(structure["observables"], structure["n_qubits"])

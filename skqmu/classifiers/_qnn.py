@@ -17,6 +17,7 @@ from ..circuits import (
 from ..network import Dense, Network, OneVsRest, QuantumLayer
 from ._base import BaseUnlearningClassifier
 from ._head import head_view
+from ._input_scale import InputScaleMixin, input_scale_layers, resolved_input_scale
 
 __all__ = ["QNNClassifier"]
 
@@ -27,17 +28,27 @@ _FEWEST, _MOST = 2, 8
 _DESIGN = ("encoding", "ansatz", "n_qubits", "n_layers", "entanglement", "reuploading")
 
 
-class QNNClassifier(BaseUnlearningClassifier):
+class QNNClassifier(InputScaleMixin, BaseUnlearningClassifier):
     """Quantum neural network classifier that can forget.
 
     The features of a record enter a circuit as rotation angles, trainable layers follow,
-    and a softmax over a linear head reads the expectation value <Z> of every qubit.
+    and a softmax over a linear head reads the expectation values <Z> of every qubit and <ZZ>
+    of every pair.
 
     Parameters
     ----------
     encoding : {"angle", "angle_xyz", "iqp", "amplitude"} or QuantumCircuit, default="angle"
-        How features enter; angles are the feature values in radians, so scale the
-        features first. See :func:`skqmu.circuits.build_circuit`.
+        How features enter. See :func:`skqmu.circuits.build_circuit`.
+    input_scale : {"auto", "learned"}, float, array-like of shape (n_features,) or None, \
+default="auto"
+        How features become the angles of a named encoding, between whose bounds none wraps (see
+        :class:`skqmu.network.InputScale`; the bound is pi, divided where features fold onto a
+        qubit). ``"learned"``: each feature has a scale that is trained with the rest, from one
+        radian a unit on (not with ``trainable="head"``). Numbers: fixed scales, in radians a
+        unit near 0. None: features are the angles as they stand, in radians, repeating every
+        2 pi. ``"auto"``: ``"learned"`` for the encodings by angles; None for ``"amplitude"``
+        and for a circuit of your own. On sampled backends learned scales cost two circuits
+        more a row and step for each rotation that holds a feature.
     ansatz : {"strong", "rotations_cz", "real_amplitudes", "efficient_su2"} or \
 QuantumCircuit, default="strong"
         Trainable layers.
@@ -49,7 +60,7 @@ QuantumCircuit, default="strong"
     entanglement : {"none", "linear", "ring", "full"}, default="ring"
     reuploading : bool, default=False
         Repeat the encoding before every layer (Perez-Salinas et al. 2020).
-    observables : {"z", "zz"} or list of SparsePauliOp, default="z"
+    observables : {"z", "zz"} or list of SparsePauliOp, default="zz"
         What the head reads: <Z> of each qubit, these and <ZZ> of each pair, or your own.
     trainable : {"all", "head"}, default="all"
         ``"head"``: circuit weights stay as they are drawn or given; only such a model can
@@ -133,7 +144,9 @@ default="adam"
         What predictions run on: `backend`, a name made an object. It follows
         ``set_params(backend=...)``.
     params_ : ndarray of shape (n_parameters,)
-        Circuit weights, then the head's kernel and bias.
+        Logarithms of learned input scales, circuit weights, then the head's kernel and bias.
+    input_scale_ : ndarray of shape (n_features,) or None
+        Radians a unit of each feature, near 0.
     history_ : list of dict
         One row an epoch: ``epoch``, ``loss``, ``gradient_norm`` (where the solver takes
         gradients), ``seconds``, and with early stopping ``valid_loss`` and ``valid_score``.
@@ -193,6 +206,7 @@ default="adam"
     _parameter_constraints = {
         **BaseUnlearningClassifier._parameter_constraints,
         "encoding": [StrOptions(set(encodings())), _CIRCUIT],
+        **InputScaleMixin._parameter_constraints,
         "ansatz": [StrOptions(set(ansatze())), _CIRCUIT],
         "n_qubits": [Interval(Integral, 1, None, closed="left"), None],
         "n_layers": [Interval(Integral, 1, None, closed="left")],
@@ -210,12 +224,13 @@ default="adam"
         self,
         encoding="angle",
         *,
+        input_scale="auto",
         ansatz="strong",
         n_qubits=None,
         n_layers=3,
         entanglement="ring",
         reuploading=False,
-        observables="z",
+        observables="zz",
         trainable="all",
         circuit_weights=None,
         head="softmax",
@@ -246,6 +261,7 @@ default="adam"
         verbose=0,
     ):
         self.encoding = encoding
+        self.input_scale = input_scale
         self.ansatz = ansatz
         self.n_qubits = n_qubits
         self.n_layers = n_layers
@@ -284,6 +300,7 @@ default="adam"
     def _structure_for(self, n_features):
         return {
             "encoding": self.encoding,
+            "input_scale": resolved_input_scale(self, n_features),
             "ansatz": self.ansatz,
             "n_qubits": self._n_qubits_for(n_features),
             "n_layers": self.n_layers,
@@ -315,7 +332,7 @@ default="adam"
         executable = backend.compile(
             qnn.circuit, observables, inputs=qnn.inputs, weights=qnn.weights
         )
-        layers = [QuantumLayer(executable)]
+        layers = [*input_scale_layers(structure, n_features), QuantumLayer(executable)]
         if structure["head"] == "logistic" and n_classes > 1:
             n_columns = 1 if n_classes == 2 else n_classes
             return Network([*layers, Dense("head", len(observables), n_columns), OneVsRest()])

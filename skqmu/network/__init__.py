@@ -3,6 +3,7 @@
 from ._activations import Activation, activations
 from ._batchnorm import BatchNorm
 from ._dropout import Dropout
+from ._input_scale import InputScale
 from ._layers import Dense, Layer, OneVsRest, QuantumLayer
 from ._losses import cross_entropy, cross_entropy_gradient, entropy, log_softmax, softmax
 from ._network import Meter, Network
@@ -15,6 +16,7 @@ __all__ = [
     "BatchNorm",
     "Dense",
     "Dropout",
+    "InputScale",
     "Layer",
     "Meter",
     "Network",

@@ -94,6 +94,13 @@ class Layer(ABC):
         """Mask of the parameters that weight decay applies to, shape (n_parameters,)."""
         return np.zeros(self.n_parameters, dtype=bool)
 
+    def shrinkable(self):
+        """Mask of the parameters whose nearness to 0 means less influence, shape (n_parameters,).
+
+        What dampens or penalises parameters leaves the others alone.
+        """
+        return np.ones(self.n_parameters, dtype=bool)
+
     def shifted(self, params, offsets):
         """`params` with offsets added to every row's outputs, if the layer can do that."""
         return params

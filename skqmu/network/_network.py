@@ -179,6 +179,11 @@ class Network:
         """Mask of the parameters under weight decay, shape (layout.size,)."""
         return self._per_layer("decayed", False)
 
+    @property
+    def shrinkable(self):
+        """Mask of the parameters that dampening and penalties reach, shape (layout.size,)."""
+        return self._per_layer("shrinkable", False)
+
     def forward(self, params, X):
         """Logits and tape.
 

@@ -93,6 +93,7 @@ class SelectiveDampening(UnlearningStrategy):
             ratio = np.where(part.values > floor, part.values / reference, 0.0)
             factor = np.minimum(self.lam / ratio, 1.0)
         chosen = ratio > self._thresholds(ratio, request.network.layout)
+        chosen &= request.network.shrinkable
         if request.trainable is not None:
             chosen &= request.trainable
         params = request.params.copy()

@@ -81,7 +81,7 @@ class _SparseObjective(Objective):
 
     def penalty(self, run):
         strength = self.l1 * (1 - run.epoch / run.max_iter)
-        wrapped = run.network.wrapped(run.params)
+        wrapped = np.where(run.network.shrinkable, run.network.wrapped(run.params), 0.0)
         return strength * float(np.abs(wrapped).sum()), strength * np.sign(wrapped)
 
 

@@ -1,0 +1,83 @@
+"""The first layer of a circuit's network: features of any size become angles that do not wrap."""
+
+import numpy as np
+
+from ._layers import Layer
+
+__all__ = ["InputScale"]
+
+# A solver's step moves the logarithm of a scale this many times as far as it moves an angle:
+# scales have orders of magnitude to go, angles a turn.
+_PACE = 3.0
+# Beyond these, products overflow.
+_LARGEST, _LARGEST_LOG = 1e300, 690.0
+
+
+class InputScale(Layer):
+    """Map features to angles in (-bound, bound), each with a scale of its own.
+
+    ``angle_j = b_j u_j / (1 + |u_j|)`` with ``u_j = s_j exp(3 w_j) x_j / b_j``: near 0 the angle
+    of a feature is ``s_j exp(3 w_j)`` times its value, and no value, however large, goes once
+    around. The `w` are parameters that start at 0; nothing is fitted to the data's mean or spread.
+
+    Parameters
+    ----------
+    bounds : array-like of shape (n_inputs,)
+        Largest angle of each feature, in radians (b).
+    scale : float or array-like of shape (n_inputs,), default=1.0
+        Radians a unit at the start (s).
+    learned : bool, default=True
+        Whether the `w` are parameters; otherwise they stay 0.
+    name : str, default="input_scale"
+
+    Notes
+    -----
+    Softsign rather than tanh: its slope falls off as ``1 / u**2``, not exponentially, so that
+    features ten times too large are still told apart, and their scale has a gradient to come
+    back by.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.network import InputScale
+    >>> layer = InputScale([np.pi, np.pi])
+    >>> layer.outputs(np.zeros(2), np.array([[0.001, 1e6]])).round(3)
+    array([[0.001, 3.142]])
+    """
+
+    def __init__(self, bounds, *, scale=1.0, learned=True, name="input_scale"):
+        self.bounds = np.asarray(bounds, dtype=float)
+        self.scale = np.asarray(scale, dtype=float)
+        self.name = name
+        self.n_parameters = len(self.bounds) if learned else 0
+
+    def array_shapes(self):
+        return {"log_scale": (self.n_parameters,)} if self.n_parameters else {}
+
+    def scales(self, params):
+        """Radians a unit of each feature near 0, shape (n_inputs,)."""
+        factor = np.exp(np.minimum(_PACE * params, _LARGEST_LOG)) if self.n_parameters else 1.0
+        return np.broadcast_to(self.scale * factor, self.bounds.shape)
+
+    def pressed(self, params, inputs):
+        """The ``u`` of each value: at 1 an angle is half of its bound."""
+        with np.errstate(over="ignore"):
+            u = inputs * (self.scales(params) / self.bounds)
+        return np.clip(u, -_LARGEST, _LARGEST)
+
+    def forward(self, params, inputs):
+        u = self.pressed(params, inputs)
+        shrunk = 1.0 + np.abs(u)
+        return self.bounds * (u / shrunk), (u, shrunk)
+
+    def backward(self, params, tape, d_outputs, *, per_sample, need_inputs):
+        u, shrunk = tape
+        d_inputs = d_outputs * (self.scales(params) / shrunk**2) if need_inputs else None
+        if not self.n_parameters:
+            return np.zeros((len(u), 0) if per_sample else 0), d_inputs
+        # In this order: u / shrunk stays below 1, however large u is.
+        each = d_outputs * (_PACE * self.bounds * (u / shrunk) / shrunk)
+        return each if per_sample else each.sum(axis=0), d_inputs
+
+    def shrinkable(self):
+        return np.zeros(self.n_parameters, dtype=bool)
