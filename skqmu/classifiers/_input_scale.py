@@ -9,8 +9,9 @@ from ..network import InputScale
 
 __all__ = ["InputScaleMixin", "input_scale_layers", "resolved_input_scale"]
 
-# Largest angle that repeats nothing, in what the features of an encoding are taken for.
-_BOUNDS = {"angle": np.pi, "angle_xyz": np.pi, "iqp": np.pi / 2}
+# Largest angle, in what the features of an encoding are taken for. Less than half a period, so that
+# values of either sign stay apart however large they are: at pi both ends would be one state.
+_BOUNDS = {"angle": 0.75 * np.pi, "angle_xyz": 0.75 * np.pi, "iqp": 0.375 * np.pi}
 
 
 class InputScaleMixin:

@@ -42,7 +42,7 @@ class QNNClassifier(InputScaleMixin, BaseUnlearningClassifier):
     input_scale : {"auto", "learned"}, float, array-like of shape (n_features,) or None, \
 default="auto"
         How features become the angles of a named encoding, between whose bounds none wraps (see
-        :class:`skqmu.network.InputScale`; the bound is pi, divided where features fold onto a
+        :class:`skqmu.network.InputScale`; the bound is 3/4 pi, divided where features fold onto a
         qubit). ``"learned"``: each feature has a scale that is trained with the rest, from one
         radian a unit on (not with ``trainable="head"``). Numbers: fixed scales, in radians a
         unit near 0. None: features are the angles as they stand, in radians, repeating every
