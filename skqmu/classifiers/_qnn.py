@@ -364,6 +364,10 @@ default="adam"
     def _trainable_mask(self, network):
         return network.layout.mask(["head"]) if self._structure["trainable"] == "head" else None
 
+    def _given_parts(self):
+        given = self._structure["circuit_weights"] is not None
+        return {"quantum": "frozen"} if given else {}
+
     def _solves_head(self):
         return self._structure["head"] != "softmax"
 

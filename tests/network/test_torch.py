@@ -18,7 +18,8 @@ def layer_of(torch, dtype="float64"):
     module = nn.Sequential(
         nn.Conv2d(1, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(48, 2)
     )
-    return TorchLayer("front.0", module, 16, input_shape=(1, 4, 4), dtype=dtype), module
+    layer = TorchLayer("front.0", module, 16, input_shape=(1, 4, 4), dtype=dtype, reset="all")
+    return layer, module
 
 
 X = np.random.default_rng(0).normal(size=(6, 16))
