@@ -277,7 +277,9 @@ def test_the_user_s_module_and_what_was_fitted_do_not_touch_each_other(frozen):
     copy = clone(clf).front_end
     assert copy is not frozen
     assert not any(p.requires_grad for p in copy.parameters())
-    assert all(torch.equal(a, b) for a, b in zip(copy.parameters(), frozen.parameters()))
+    assert all(
+        torch.equal(a, b) for a, b in zip(copy.parameters(), frozen.parameters(), strict=True)
+    )
 
 
 class NoGradient(torch.autograd.Function):
