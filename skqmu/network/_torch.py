@@ -1,12 +1,12 @@
 """A torch module as a layer: its parameters and buffers live in the flat vector."""
 
 import copy
-from contextlib import contextmanager
 
 import numpy as np
 
 from ..exceptions import TrainingDivergedError
 from ._layers import Layer
+from ._torch_parts import at_rest, moving, one_thread, same_in_both_modes, seeded
 
 __all__ = ["TorchLayer", "import_torch"]
 
@@ -126,13 +126,13 @@ class TorchLayer(Layer):
         )
         self.n_parameters = _size(self._shapes)
         self.n_buffers = _size(self._buffer_shapes)
-        self._moving = _moving(given, self._shapes, reset)
-        self._at_rest = _at_rest(given, reset)
+        self._moving = moving(given, self._shapes, reset)
+        self._at_rest = at_rest(given, reset)
         self._mask = self._moves()
         # Before the module changes its precision: what is frozen stays bit by bit.
         self._start = self._own(given)
         self._modules = {"predict": given.to(dtype=self._dtype).eval()}
-        self.has_training_mode = not _same_in_both_modes(torch, given, self._at_rest)
+        self.has_training_mode = not same_in_both_modes(torch, given, self._at_rest)
         self.n_outputs = self._probe()
 
     def _moves(self):
@@ -197,7 +197,7 @@ class TorchLayer(Layer):
     def initial(self, rng):
         torch = import_torch("this network")
         module = copy.deepcopy(self._modules["predict"])
-        with _seeded(torch, rng):  # one draw in any case: the layers behind start alike
+        with seeded(torch, rng):  # one draw in any case: the layers behind start alike
             for part in module.modules() if self.reset else ():
                 if hasattr(part, "reset_parameters"):
                     part.reset_parameters()
@@ -265,7 +265,7 @@ class TorchLayer(Layer):
 
         if not len(inputs):
             return np.zeros((0, self.n_outputs))
-        with _one_thread(torch), torch.no_grad():
+        with one_thread(torch), torch.no_grad():
             named, parts = self._named(self._tensor(params)), []
             for start in range(0, len(inputs), _CHUNK):
                 rows = self._rows(inputs[start : start + _CHUNK])
@@ -285,7 +285,7 @@ class TorchLayer(Layer):
         if self._frozen:
             return *self.forward(params, inputs), None
         mode = "forget" if to_forget or len(inputs) < 2 else "train"
-        with _seeded(torch, rng):  # of dropout
+        with seeded(torch, rng):  # of dropout
             outputs, tape, buffers = self._run(params, inputs, mode)
         return outputs, tape, buffers if self.n_buffers and mode == "train" else None
 
@@ -298,7 +298,7 @@ class TorchLayer(Layer):
         named.update(self._views(own[n:].clone(), self._buffer_shapes))
         leaves = {name: named[name].requires_grad_() for name in self._moving}
         rows = self._rows(inputs).requires_grad_()
-        with _one_thread(torch):
+        with one_thread(torch):
             outputs = torch.func.functional_call(self._module(mode), named, (rows,))
         after = [named[name].double().numpy().ravel() for name in self._buffer_shapes]
         after = np.concatenate([np.zeros(0), *after])
@@ -322,7 +322,7 @@ class TorchLayer(Layer):
         wanted += [rows] if need_inputs else []
         gradients = [None] * len(wanted)
         if wanted and outputs.requires_grad:
-            with _one_thread(torch):
+            with one_thread(torch):
                 # Of a scalar: gradients that are given for outputs make torch import its
                 # symbolic shapes, and sympy with them (a second in each process).
                 gain = (outputs * self._tensor(d_outputs)).sum()
@@ -363,72 +363,11 @@ class TorchLayer(Layer):
         gradient = torch.func.vmap(
             torch.func.grad(gain), in_dims=(None, 0, 0), chunk_size=_PER_SAMPLE_CHUNK
         )
-        with _one_thread(torch):
+        with one_thread(torch):
             gradients = gradient(moving, rows, self._tensor(d_outputs))
         arrays = {name: part.double().numpy() for name, part in gradients.items()}
         return self._flat(arrays, (len(rows),))
 
 
-def _moving(module, shapes, reset):
-    """Names of the parameters that training may move, in order."""
-    parameters = dict(module.named_parameters())
-    return [name for name in shapes if reset == "all" or parameters[name].requires_grad]
-
-
-def _at_rest(module, reset):
-    """Names of the parts that compute in training as in prediction."""
-    if reset == "all":
-        return frozenset()
-    names = set()
-    for name, part in module.named_modules():
-        own = list(part.parameters())
-        if own and not any(parameter.requires_grad for parameter in own):
-            prefix = f"{name}." if name else ""
-            names.update(prefix + inner if inner else name for inner, _ in part.named_modules())
-        elif reset is None and not part.training:
-            names.add(name)
-    return frozenset(names)
-
-
-def _same_in_both_modes(torch, module, at_rest):
-    nn = torch.nn
-    known = {
-        *(nn.Sequential, nn.Identity, nn.Flatten, nn.Unflatten, nn.Linear, nn.Bilinear),
-        *(nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.LayerNorm, nn.GroupNorm),
-        *(nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool2d),
-        *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Softplus),
-    }
-    return all(name in at_rest or type(part) in known for name, part in module.named_modules())
-
-
 def _size(shapes):
     return int(sum(np.prod(shape) for shape in shapes.values()))
-
-
-@contextmanager
-def _seeded(torch, rng):
-    """Set the CPU generator of torch to a seed of `rng`, and put it back afterwards.
-
-    `torch.manual_seed` also queues a call for each accelerator, with a stack trace: 0.9 ms a
-    training step under the profiler.
-    """
-    generator = torch.default_generator
-    before = generator.get_state()
-    generator.manual_seed(int(rng.integers(2**31)))
-    try:
-        yield
-    finally:
-        generator.set_state(before)
-
-
-@contextmanager
-def _one_thread(torch):
-    before = torch.get_num_threads()
-    if before == 1:
-        yield
-        return
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
