@@ -257,7 +257,9 @@ class BaseUnlearningClassifier(
                     checkpoint=checkpoint,
                 )
                 importances = {
-                    kind: importance_of(network, run.params, records, kind)
+                    kind: importance_of(
+                        network, run.params, records, kind, wanted=run.objective.trainable
+                    )
                     for kind in self._importance_kinds_to_keep()
                 }
         except (KeyboardInterrupt, BudgetExceededError) as error:
@@ -284,8 +286,12 @@ class BaseUnlearningClassifier(
         return initial_params(network, seed)
 
     def _trainable_mask(self, network):
-        """Parameters that `fit` trains; None: all."""
-        return None
+        """Parameters and buffers that `fit` may move; None: all."""
+        return network.trainable
+
+    def _given_parts(self):
+        """Groups whose values the user gave, and what became of these (a dict of str)."""
+        return self._network().given
 
     def _solves_head(self):
         """Whether the head is solved on fixed features instead of trained."""

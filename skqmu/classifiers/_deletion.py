@@ -14,14 +14,10 @@ from ..exceptions import (
 )
 from ..network import cross_entropy
 from ..unlearning import Outcome, importance_of
+from ._given import assuming, given_parts, notes_on, reach_of
 from ._request import prepared_request, shares_rows
 
-__all__ = ["BEYOND_REACH", "carry_out", "discard_artefacts"]
-
-BEYOND_REACH = (
-    "copies made before the request (pickles, clones, released models), fitted pipeline steps "
-    "before this estimator, and hyper-parameters that were chosen with the rows"
-)
+__all__ = ["carry_out", "discard_artefacts"]
 
 
 def _check_claim(strategy, outcome):
@@ -83,20 +79,23 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
 
     trained = refitted.get("trained")
     members, notes = _members_after(estimator, forget, retain, trained)
+    given = given_parts(estimator)
+    origins = [] if request.head is None else [request.head.origin]
     entry.update(
         seconds=time.perf_counter() - started,
         n_epochs=outcome.n_epochs,
         n_steps=outcome.n_steps,
         stop_reason=outcome.stop_reason,
         history=outcome.history,
-        certificate=outcome.certificate,
+        certificate=assuming(outcome.certificate, given, origins),
         notes=[
             *outcome.notes,
             *notes,
-            *_about_buffers(request.network, trained),
+            *_about_buffers(request, trained),
+            *notes_on(given),
             *discard_artefacts(estimator),
         ],
-        beyond_reach=BEYOND_REACH,
+        beyond_reach=reach_of(given),
     )
     after = {
         "params_": outcome.params,
@@ -151,17 +150,21 @@ def _log_failure(estimator, entry, error, seconds):
     estimator.unlearning_log_ = [*estimator.unlearning_log_, entry]
 
 
-def _about_buffers(network, trained):
+def _about_buffers(request, trained):
     """What is to be said about running statistics, which no gradient reaches."""
-    if not network.layout.buffers:
+    layout, given, moving = request.network.layout, request.network.given, request.network.trainable
+    names = [n for n, part in layout.buffers.items() if moving is None or moving[part].any()]
+    if not names:
         return []
-    names = ", ".join(network.layout.buffers)
     if trained is not None:
-        return [f"buffers (running statistics) of {names} were computed anew from retained rows."]
+        anew, kept = (", ".join(n for n in names if (n in given) == old) for old in (False, True))
+        told = [f"buffers (running statistics) of {anew} were computed anew from retained rows."]
+        also = [f"buffers of {kept} started where they were given and saw retained rows alone."]
+        return told * bool(anew) + also * bool(kept)
     return [
-        f"buffers (running statistics) of {names} were derived from all rows that fit saw; the "
-        "forgotten rows moved them no more, and what they left there fades only as retained rows "
-        "pass. Retrain resets them."
+        f"buffers (running statistics) of {', '.join(names)} were derived from all rows that fit "
+        "saw; the forgotten rows moved them no more, and what they left there fades only as "
+        "retained rows pass. Retrain resets them."
     ]
 
 
@@ -216,9 +219,13 @@ def _importances_after(estimator, request, trained, params):
     for kind, everyone in estimator._importances.items():
         staying = 0.0 if request.retain is None else request.retain.weights.sum()
         if np.isclose(staying, everyone.weight - request.forget.weights.sum(), rtol=1e-9):
-            after[kind] = importance_of(request.network, params, request.retain, kind)
+            after[kind] = importance_of(
+                request.network, params, request.retain, kind, wanted=request.trainable
+            )
         elif len(request.forget):
-            part = importance_of(request.network, request.params, request.forget, kind)
+            part = importance_of(
+                request.network, request.params, request.forget, kind, wanted=request.trainable
+            )
             after[kind] = everyone.without(part)
         else:
             after[kind] = everyone

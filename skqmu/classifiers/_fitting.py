@@ -278,11 +278,17 @@ def _solver_of_fit(estimator, network, seed, max_iter):
         estimator.solver,
         max_iter=max_iter,
         learning_rate=estimator.learning_rate_init,
-        n_parameters=network.layout.n_parameters,
+        n_parameters=_n_moving(estimator, network),
     )
     return Minimizer(
         optimizer, child_seed(seed, _SEARCH), warns=not isinstance(estimator.solver, str)
     )
+
+
+def _n_moving(estimator, network):
+    trainable = estimator._trainable_mask(network)
+    n = network.layout.n_parameters
+    return n if trainable is None else int(np.count_nonzero(trainable[:n]))
 
 
 def resolved_batch_size(estimator, n_rows):
@@ -343,6 +349,8 @@ def _signature(estimator, run, valid):
     digest.update(repr(sorted((name, _told(value)) for name, value in params.items())).encode())
     digest.update(repr((run.seed.entropy, run.seed.spawn_key)).encode())
     arrays = [run.params]
+    if run.objective.trainable is not None:
+        arrays.append(run.objective.trainable)
     for records in (run.objective.streams["train"], valid):
         if records is not None:
             arrays += [records.X, records.targets, records.weights]
@@ -357,6 +365,8 @@ def _told(value):
         return value.outcome_identity()
     if callable(getattr(value, "minimize", None)):
         return optimizer_identity(value)
+    if hasattr(value, "named_modules"):  # a torch module; its values are among the run's
+        return repr((value, [(name, part.training) for name, part in value.named_modules()]))
     if isinstance(value, np.ndarray):
         return repr((value.shape, value.dtype.str, hashlib.blake2b(value.tobytes()).hexdigest()))
     if isinstance(value, list | tuple):

@@ -38,49 +38,56 @@ class InputScaleMixin:
         return None
 
 
-def resolved_input_scale(estimator, n_features):
-    """`input_scale` for the encoding at hand: ``"learned"``, an array, or None."""
-    value, encoding = estimator.input_scale, estimator.encoding
-    enters = getattr(estimator, "front_end", "none")
-    direct = isinstance(enters, str) and enters == "none"
-    ours = isinstance(getattr(estimator, "core", "quantum"), str)
-    by_angle = direct and ours and isinstance(encoding, str) and encoding in _BOUNDS
-    if isinstance(value, str) and value == "auto":
-        return "learned" if by_angle else None
-    if value is None:
-        return None
-    if not direct:
+def resolved_input_scale(value, *, encoding, n_inputs, behind_layers=False, foreign=False):
+    """The parameter for the network at hand: ``"learned"``, an array of scales, or None.
+
+    Parameters
+    ----------
+    value : {"auto", "learned"}, float, array-like or None
+        The parameter.
+    encoding : str or QuantumCircuit
+    n_inputs : int
+        Of the circuit.
+    behind_layers : bool, default=False
+        Whether a front-end, which has scales of its own, stands before the circuit.
+    foreign : bool, default=False
+        Whether the circuit is one of qiskit-machine-learning, whose encoding is not known.
+    """
+    named = isinstance(encoding, str) and not foreign
+    if named and encoding not in _BOUNDS:
+        if value is None or (isinstance(value, str) and value == "auto"):
+            return None
         raise ValueError(
-            f"input_scale={value!r} scales the features that enter the circuit themselves "
-            f"(front_end='none'), and this classifier has front_end={enters!r}, whose outputs "
-            "pi * tanh bounds; leave input_scale='auto'."
-        )
-    if isinstance(encoding, str) and encoding == "amplitude":
-        raise ValueError(
-            f"input_scale={value!r} makes angles of features, and encoding='amplitude' divides a "
+            f"input_scale={value!r} makes angles of numbers, and encoding={encoding!r} divides a "
             "row by its norm; leave input_scale='auto'."
         )
+    if value is None:
+        return None
+    if isinstance(value, str) and value == "auto":
+        if behind_layers:
+            return np.ones(n_inputs)
+        return "learned" if named else None
     if isinstance(value, str):
         return value
     scale = np.asarray(value, dtype=float)
-    if scale.shape not in ((), (n_features,)) or not (np.isfinite(scale) & (scale > 0)).all():
+    if scale.shape not in ((), (n_inputs,)) or not (np.isfinite(scale) & (scale > 0)).all():
         raise ValueError(
             f"input_scale={value!r} must be 'auto', 'learned', None, a positive number or one for "
-            f"each of the {n_features} features of X."
+            f"each of the {n_inputs} inputs of the circuit."
         )
-    return np.broadcast_to(scale, n_features).copy()
+    return np.broadcast_to(scale, n_inputs).copy()
 
 
-def input_scale_layers(structure, n_features):
-    """The layer before the circuit, in a list; none where features are angles as they stand."""
+def input_scale_layers(structure, n_inputs):
+    """The layer before the circuit, in a list; empty where its inputs are angles as they stand."""
     scale = structure["input_scale"]
     if scale is None:
         return []
-    encoding = structure["encoding"]
-    bound = _BOUNDS[encoding] if isinstance(encoding, str) else np.pi
-    # Rotations of one qubit add up: together, the features that fold onto it stay within a turn.
-    bound /= -(-n_features // structure["n_qubits"]) if isinstance(encoding, str) else 1
+    bound = _BOUNDS["angle"]
+    if isinstance(structure["encoding"], str) and structure["n_qubits"] is not None:
+        # Rotations of one qubit add up: what folds onto it stays within the bound together.
+        bound = _BOUNDS[structure["encoding"]] / -(-n_inputs // structure["n_qubits"])
     learned = isinstance(scale, str)
     return [
-        InputScale(np.full(n_features, bound), scale=1.0 if learned else scale, learned=learned)
+        InputScale(np.full(n_inputs, bound), scale=1.0 if learned else scale, learned=learned)
     ]

@@ -1,6 +1,5 @@
 """From short descriptions to layers: ready-made front-ends, and rows of classical layers."""
 
-import copy
 from math import isqrt
 from numbers import Integral
 
@@ -75,8 +74,9 @@ def front_layers(structure, n_features):
     Parameters
     ----------
     structure : dict
-        With ``front_end``, ``front_layers``, ``image_shape``, ``dtype``, ``n_circuit_inputs``
-        and ``angles`` (whether the circuit takes angles).
+        With ``front_end``, ``front_layers``, ``image_shape``, ``dtype``, ``reset``,
+        ``n_circuit_inputs``, ``angles`` (whether the circuit takes angles) and ``input_scale``
+        (None: ``pi * tanh`` makes angles here).
     n_features : int
 
     Returns
@@ -93,15 +93,16 @@ def front_layers(structure, n_features):
     front, width = structure["front_end"], structure["n_circuit_inputs"]
     if isinstance(front, str) and front == "none":
         return []
-    squash = [Activation("pi_tanh")] if structure["angles"] else []
+    squashed = structure["angles"] and structure["input_scale"] is None
+    squash = [Activation("pi_tanh")] if squashed else []
     if isinstance(front, str) and front == "dense":
         items = (*structure["front_layers"], width)
         return classical_layers(items, "front", n_features)[0] + squash
     shape = structure["image_shape"]
     if isinstance(front, str):
         module = _MODULES[front](import_torch(f"front_end={front!r}").nn, shape, width)
-        return [_torch_layer(structure, module, n_features), *squash]
-    layer = _torch_layer(structure, copy.deepcopy(front), n_features)
+        return [_torch_layer(structure, module, n_features, "all"), *squash]
+    layer = _torch_layer(structure, front, n_features, structure["reset"])
     if layer.n_outputs != width:
         raise ValueError(
             f"front_end {type(front).__name__} gives {layer.n_outputs} values a row and the "
@@ -110,13 +111,14 @@ def front_layers(structure, n_features):
     return [layer, *squash]
 
 
-def _torch_layer(structure, module, n_features):
+def _torch_layer(structure, module, n_features, reset):
     return TorchLayer(
         "front.0",
         module,
         n_features,
         input_shape=structure["image_shape"],
         dtype=structure["dtype"],
+        reset=reset,
     )
 
 

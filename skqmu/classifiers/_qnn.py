@@ -300,7 +300,9 @@ default="adam"
     def _structure_for(self, n_features):
         return {
             "encoding": self.encoding,
-            "input_scale": resolved_input_scale(self, n_features),
+            "input_scale": resolved_input_scale(
+                self.input_scale, encoding=self.encoding, n_inputs=n_features
+            ),
             "ansatz": self.ansatz,
             "n_qubits": self._n_qubits_for(n_features),
             "n_layers": self.n_layers,
@@ -380,6 +382,10 @@ default="adam"
 
     def _trainable_mask(self, network):
         return network.layout.mask(["head"]) if self._structure["trainable"] == "head" else None
+
+    def _given_parts(self):
+        given = self._structure["circuit_weights"] is not None
+        return {"quantum": "frozen"} if given else {}
 
     def _solves_head(self):
         return self._structure["head"] != "softmax"

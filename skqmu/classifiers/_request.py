@@ -288,6 +288,7 @@ def _request(estimator, forget, retain, reference):
     number = sum(entry["status"] == "done" for entry in estimator.unlearning_log_)
     refitted = {}
     network = estimator._network()
+    trainable = estimator._trainable_mask(network)
 
     def refit(seed):
         seed = np.random.SeedSequence(estimator._seed) if seed is None else seed
@@ -299,7 +300,7 @@ def _request(estimator, forget, retain, reference):
         if retain is None:
             return estimator._importances[kind]
         seen = np.concatenate([~part.held_out for part in parts]) if with_record else slice(None)
-        return importance_of(network, params, records[seen], kind)
+        return importance_of(network, params, records[seen], kind, wanted=trainable)
 
     request = UnlearningRequest(
         network=network,
@@ -314,7 +315,7 @@ def _request(estimator, forget, retain, reference):
         solver=lambda rate: make_solver(estimator, rate),
         refit=refit,
         importance=importance,
-        trainable=estimator._trainable_mask(network),
+        trainable=trainable,
         head=estimator._head_view(network, forget, retain),
         updates=[step for places, step in estimator._updates or () if shares_rows(places, forget)],
     )

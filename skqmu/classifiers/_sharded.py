@@ -21,8 +21,8 @@ from .._validation import (
 )
 from ..exceptions import MemberRecordError
 from ..unlearning import UPSTREAM, Assumption, Certificate
-from ._deletion import BEYOND_REACH
 from ._fitting import all_or_nothing
+from ._given import assuming, given_parts, notes_on, reach_of
 from ._members import MemberRecord, encoded_labels
 from ._meta import aligned_proba, draw_seed
 from ._shards import slices_of, train_shard
@@ -389,12 +389,14 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             )
             self.unlearning_log_ = [*self.unlearning_log_, entry]
             raise
+        given = self._given_parts()
+        certificate = Certificate("exact", assumptions=[Assumption(UPSTREAM, checked=False)])
         entry.update(
             seconds=time.perf_counter() - started,
             cost=self._cost(m for s, f in zip(models, first, strict=True) for m in s[f:]),
-            certificate=Certificate("exact", assumptions=[Assumption(UPSTREAM, checked=False)]),
-            notes=[],
-            beyond_reach=BEYOND_REACH,
+            certificate=assuming(certificate, given),
+            notes=notes_on(given),
+            beyond_reach=reach_of(given),
         )
         removed = [m for s, f in zip(self.models_, first, strict=True) for m in s[f:]]
         # At once, and before files go: an interrupt finds the old models or the new.
@@ -407,6 +409,11 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self.expected_refit_fraction_ = self._expected_refit_fraction()
         entry["notes"] += self._discard(removed, models)
         return self
+
+    def _given_parts(self):
+        """What the shards' models were given (a dict of str), the same for each of them."""
+        models = (self._load(slices[-1]) for slices in self.models_)
+        return next(filter(None, map(given_parts, models)), {})
 
     def _entries(self, X, y, index):
         if (X is None) == (index is None):

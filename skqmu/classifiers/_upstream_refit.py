@@ -16,7 +16,8 @@ from sklearn.utils.validation import _num_samples, column_or_1d
 from ..exceptions import NotATrainingSampleError, UnlearningWarning
 from ..unlearning import UPSTREAM, Assumption, Certificate, Retrain
 from ._base import BaseUnlearningClassifier
-from ._deletion import BEYOND_REACH, discard_artefacts
+from ._deletion import discard_artefacts
+from ._given import assuming, given_parts, notes_on, reach_of
 from ._request import prepared_request
 
 __all__ = ["explained", "flat_pipeline", "nested_pipelines", "refit"]
@@ -138,7 +139,8 @@ def refit(
     if checkpoint is not None:
         new_last.checkpoint = checkpoint
     frozen = [name for name, step in _all_leaves(steps) if isinstance(step, FrozenEstimator)]
-    assumption = UPSTREAM if frozen else _CHOSEN
+    assumption = Assumption(UPSTREAM if frozen else _CHOSEN, checked=False)
+    given = given_parts(new_last)
     entry.update(
         strategy="Retrain",
         params=Retrain("same").get_params(deep=False),
@@ -148,16 +150,17 @@ def refit(
         n_epochs=getattr(new_last, "n_iter_", None),
         stop_reason=f"retrained from scratch ({getattr(new_last, 'stop_reason_', 'fitted')})",
         history=getattr(new_last, "history_", []),
-        certificate=Certificate("exact", assumptions=[Assumption(assumption, checked=False)]),
+        certificate=assuming(Certificate("exact", assumptions=[assumption]), given),
         cost=getattr(new_last, "fit_cost_", None),
         upstream="refit",
         notes=[
             f"steps fitted anew on the {len(y_retain)} rows that stay: "
             f"{', '.join(name for name, _ in steps.steps) or 'none'}; the classifier retrained on "
             "what they make of the rows. Positions count in X_retain from here on.",
+            *notes_on(given),
             *_discarded(last, new_last),
         ],
-        beyond_reach=BEYOND_REACH,
+        beyond_reach=reach_of(given),
     )
     told = []
     if frozen:
