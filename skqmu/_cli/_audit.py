@@ -1,5 +1,6 @@
 """The commands ``audit`` and ``show``: from arguments to files."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -9,6 +10,19 @@ from skqmu._cli._progress import progress
 
 __all__ = ["run_audit", "show_report"]
 
+# what is asked for by each option, where the parameter of `audit` has another name
+_OPTIONS = {
+    "attacks": "--attack",
+    "forget": "--forget",
+    "level": "--level",
+    "mechanism": "--mechanism",
+    "mechanisms": "--mechanism",
+    "n_jobs": "--n-jobs",
+    "n_oracles": "--oracles",
+    "n_shadows": "--shadows",
+    "random_state": "--seed",
+    "test_size": "--test-size",
+}
 # wider data are reduced to so many principal components, one to a qubit
 _MOST_FEATURES = 8
 
@@ -45,10 +59,14 @@ def show_report(arguments):
     """Carry out ``python -m skqmu show`` and return the exit code."""
     from skqmu.audit import AuditReport
 
+    if not arguments.report:
+        raise UsageError("FILE is empty: name the audit.json of an earlier audit.")
     try:
         report = AuditReport.from_json(Path(arguments.report))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{arguments.report!r} cannot be read: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{arguments.report} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(error) from error
     if arguments.html is not None:
         report.to_html(page_to_write(arguments.html, arguments.report, arguments.force))
     _print(report)
@@ -112,7 +130,9 @@ def _checked(request, *, costs):
     try:
         return audit(**request, dry_run=True if costs else "count")
     except (TypeError, ValueError) as error:
-        raise UsageError(error) from error
+        parameter = re.match(r"\w*", str(error))[0]
+        option = _OPTIONS.get(parameter)
+        raise UsageError(f"{option}: {error}" if option else error) from error
 
 
 def _told(cost):

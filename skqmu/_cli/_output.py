@@ -88,16 +88,17 @@ def page_to_write(html, report, force):
     """
     page = Path(html)
     try:
-        if page.is_dir() or not html:
+        if not html or page.is_dir():
             raise UsageError(f"--html {html!r} is a folder; name a file.")
-        if page.exists():
-            if page.samefile(report):
-                raise UsageError(f"--html {html} is the report itself; name another file.")
-            if not force:
-                raise UsageError(f"--html {page} exists; pass --force to replace it.")
-        else:
-            with tempfile.TemporaryFile(dir=page.parent):
-                pass
+        # whether it can be written is found out by opening it
+        with page.open("ab" if page.exists() else "xb") as file:
+            is_new = file.mode == "xb"
+        if is_new:
+            page.unlink()
+        elif page.samefile(report):
+            raise UsageError(f"--html {html} is the report itself; name another file.")
+        elif not force:
+            raise UsageError(f"--html {page} exists; pass --force to replace it.")
     except (OSError, ValueError) as error:
         raise UsageError(f"--html {html} cannot be written: {error}") from error
     return page
