@@ -38,7 +38,9 @@ def results_folder(out, force):
             with tempfile.TemporaryFile(dir=folder):
                 pass
         except (OSError, ValueError) as error:
-            raise UsageError(f"--out {out or 'audit-report'} cannot be used: {error}") from error
+            raise UsageError(
+                f"--out {out or 'audit-report'} cannot be made or written to: {error}"
+            ) from error
         yield folder
     finally:
         for path in reversed(made):

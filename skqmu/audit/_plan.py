@@ -204,6 +204,7 @@ def _check_attacks(attacks, n_shadows):
         check_choice("attacks", name, ATTACKS)
     if len(set(attacks)) < len(attacks):
         raise ValueError(f"attacks={attacks!r} names one attack twice.")
+    _check_count("n_shadows", n_shadows, 0, "it is a number of models")
     if needs_shadows(attacks):
         why = "shadow attacks need a spread with and without each record"
         _check_count("n_shadows", n_shadows, 4, why)
@@ -230,8 +231,6 @@ def _check_mechanisms(mechanisms, estimator):
                 "{name: strategy} tells variants apart."
             )
         mechanisms = dict(named)
-    if not mechanisms:
-        raise ValueError("mechanisms is empty: there is nothing to compare with retraining.")
     for name in mechanisms:
         if not isinstance(name, str) or not name.strip():
             raise ValueError(f"a mechanism cannot be called {name!r}: its name must be a text.")
