@@ -8,13 +8,17 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
-__all__ = ["aligned_proba", "as_memory", "fit_clone", "forgets", "has_seed", "with_seed"]
+__all__ = ["CachedFit", "aligned_proba", "as_memory", "fit_clone", "forgets", "has_seed", "last_step", "with_seed"]
 
 
 def forgets(estimator):
     """Whether an estimator, or the last step of a pipeline, has `unlearn`."""
-    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-    return hasattr(last, "unlearn")
+    return hasattr(last_step(estimator), "unlearn")
+
+
+def last_step(estimator):
+    """The estimator itself, or the last step of a pipeline."""
+    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
 
 
 def has_seed(estimator):
@@ -76,6 +80,58 @@ def fit_clone(estimator, X, y, classes, sample_weight=None):
     if not isinstance(model, Pipeline) and "classes" in inspect.signature(model.fit).parameters:
         return model.fit(X, y, classes=classes, **weights)
     return model.fit(X, y, **weights)
+
+
+class CachedFit:
+    """Where joblib keeps a fitted model: what it takes to delete it, and no row.
+
+    Parameters
+    ----------
+    shelved : joblib.memory.MemorizedResult
+    """
+
+    def __init__(self, shelved):
+        # joblib writes the arguments of a call, rows among them, as text beside its result.
+        shelved.metadata = {}
+        self._shelved = shelved
+
+    def clear(self):
+        """Delete it; returns whether it is gone."""
+        self._shelved.clear()
+        try:
+            self._shelved.get()
+        except KeyError:
+            return True
+        except Exception:  # whatever is left of it
+            return False
+        return False
+
+    def __repr__(self):
+        return repr(self._shelved)
+
+
+def cached_fit(memory, estimator, *arguments):
+    """Fitted clone and, where joblib keeps it, where: a `CachedFit`, else None.
+
+    Parameters
+    ----------
+    memory : joblib.Memory
+    estimator : estimator
+        Cached only where its seeds are fixed: a cached result of an unseeded fit would pass
+        one draw off as another.
+    *arguments : object
+        Of `fit_clone`.
+    """
+    if not has_seed(estimator) or memory.store_backend is None:
+        return fit_clone(estimator, *arguments), None
+    function = memory.cache(fit_clone)
+    shelved = function.call_and_shelve(estimator, *arguments)
+    try:
+        return shelved.get(), CachedFit(shelved)
+    except Exception as error:  # whatever a damaged file makes of the unpickler
+        warnings.warn(f"{shelved!r} cannot be read ({error}) and is made anew.", UserWarning)
+        shelved.clear()
+        return cached_fit(memory, estimator, *arguments)
 
 
 def aligned_proba(model, X, classes):
