@@ -1,6 +1,8 @@
 """What the meta-estimators share: seeds, probabilities on a fixed class list, sub-fits."""
 
+import copy
 import inspect
+import warnings
 
 import numpy as np
 from joblib import Memory
@@ -8,7 +10,17 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
-__all__ = ["CachedFit", "aligned_proba", "as_memory", "fit_clone", "forgets", "has_seed", "last_step", "with_seed"]
+__all__ = [
+    "aligned_proba",
+    "as_memory",
+    "cached_fit",
+    "draw_seed",
+    "fit_clone",
+    "forgets",
+    "last_step",
+    "released",
+    "with_seed",
+]
 
 
 def forgets(estimator):
@@ -40,14 +52,14 @@ def with_seed(estimator, seed, *, only_unset=False):
     only_unset : bool, default=False
         Leave those that are not None as they are.
     """
-    copy = clone(estimator)
+    seeded = clone(estimator)
     rng = np.random.default_rng(seed)
     names = sorted(
         name
-        for name, value in copy.get_params(deep=True).items()
+        for name, value in seeded.get_params(deep=True).items()
         if name.split("__")[-1] == "random_state" and (value is None or not only_unset)
     )
-    return copy.set_params(**{name: int(rng.integers(2**31 - 1)) for name in names})
+    return seeded.set_params(**{name: int(rng.integers(2**31 - 1)) for name in names})
 
 
 def draw_seed(random_state):
@@ -124,14 +136,27 @@ def cached_fit(memory, estimator, *arguments):
     """
     if not has_seed(estimator) or memory.store_backend is None:
         return fit_clone(estimator, *arguments), None
-    function = memory.cache(fit_clone)
-    shelved = function.call_and_shelve(estimator, *arguments)
+    shelved = memory.cache(fit_clone).call_and_shelve(estimator, *arguments)
     try:
         return shelved.get(), CachedFit(shelved)
     except Exception as error:  # whatever a damaged file makes of the unpickler
-        warnings.warn(f"{shelved!r} cannot be read ({error}) and is made anew.", UserWarning)
+        warnings.warn(
+            f"{shelved!r} cannot be read ({type(error).__name__}: {error}): it is deleted, and "
+            "the model fitted anew.",
+            UserWarning,
+        )
         shelved.clear()
-        return cached_fit(memory, estimator, *arguments)
+        return fit_clone(estimator, *arguments), None
+
+
+def released(model):
+    """A copy that only predicts, where the model (or the last step of a pipeline) offers one."""
+    if not isinstance(model, Pipeline):
+        return model.release() if hasattr(model, "release") else copy.deepcopy(model)
+    other = copy.copy(model)
+    name, last = model.steps[-1]
+    other.steps = [*copy.deepcopy(model.steps[:-1]), (name, released(last))]
+    return other
 
 
 def aligned_proba(model, X, classes):

@@ -29,7 +29,7 @@ from ..unlearning import UPSTREAM, Assumption, Certificate
 from ._deletion import BEYOND_REACH, discard_artefacts
 from ._fitting import all_or_nothing
 from ._members import MemberRecord, encoded_labels
-from ._meta import aligned_proba, draw_seed, last_step
+from ._meta import aligned_proba, draw_seed, last_step, released
 from ._shards import StoredModel, loaded, slices_of, train_shard
 
 __all__ = ["ShardedClassifier"]
@@ -517,12 +517,12 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         ShardedClassifier
         """
         check_is_fitted(self, "models_")
-        released = clone(self)
+        copied = clone(self)
         for name in ("classes_", "n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
-                setattr(released, name, getattr(self, name))
+                setattr(copied, name, getattr(self, name))
         last = [loaded(slices[-1]) for slices in self.models_]
-        released.models_ = [[m.release() if hasattr(m, "release") else m] for m in last]
-        released._members = None
-        released._folder = None
-        return released
+        copied.models_ = [[released(model)] for model in last]
+        copied._members = None
+        copied._folder = None
+        return copied
