@@ -480,7 +480,7 @@ class BaseUnlearningClassifier(
             self._artefacts = (*others, file)
 
     def __getstate__(self):
-        state = super().__getstate__()
+        state = dict(super().__getstate__())
         if "_artefacts" in state:
             # A copy knows the files, to name them, and owns none.
             state["_artefacts"] = tuple(map(copy.copy, state["_artefacts"]))

@@ -502,7 +502,7 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         return list(dict.fromkeys(note for model in wrote for note in discard_artefacts(model)))
 
     def __getstate__(self):
-        state = super().__getstate__()
+        state = dict(super().__getstate__())
         if "models_" in state:
             # A copy, or what comes out of a pickle, owns no files and needs none.
             state["models_"] = [[loaded(m) for m in slices] for slices in self.models_]

@@ -318,31 +318,39 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             self.estimator_ = copy.deepcopy(original)
         if original is not None:
             _inherit_files(last_step(self.estimator_), last_step(original))
+        refused = None
         try:
             unlearn(self.estimator_, X_forget, y_forget, **request)
         except NotATrainingSampleError as error:
             # Those of the mask are strangers to the model, not to what is kept beside it.
-            if original is None or not self._names_the_mask(X_forget, error):
+            if original is None or not self._names_the_mask(X_forget, request.get("index"), error):
                 raise
-            warnings.warn(
-                "the rows were forgotten by fit(forget=); what was kept of them to compare with is "
-                "dropped now.",
-                UnlearningWarning,
-                stacklevel=2,
-            )
+            refused = error
         notes = self._end_experiment()
         if self.unlearning_log_:
             self.unlearning_log_[-1]["notes"] += notes
+        if refused is not None:
+            warnings.warn(
+                "the rows were forgotten by fit(forget=); what was kept of them to compare with "
+                "was dropped now.",
+                UnlearningWarning,
+                stacklevel=2,
+            )
         return self
 
-    def _names_the_mask(self, X, error):
-        """Whether a request that the model refused names rows of the mask alone."""
+    def _names_the_mask(self, X, index, error):
+        """Whether all rows of a request that the model refused are rows of the mask."""
+        if X is None:
+            index = np.asarray(index)
+            n_asked = index.sum() if index.dtype == bool else len(np.unique(index))
+        else:
+            n_asked = len(X)
+        if len(error.rows) < n_asked:
+            return False  # the model knows the others: it must forget them first
         if isinstance(error, AlreadyForgottenError):
             return True
-        if X is None or not len(self.X_forget_):
-            return False
         known = set(map(tuple, np.asarray(self.X_forget_).tolist()))
-        return all(tuple(row) in known for row in np.asarray(X).tolist())
+        return X is not None and all(tuple(row) in known for row in np.asarray(X).tolist())
 
     def _end_experiment(self):
         """Drop what holds or knows forgotten rows; says what."""
