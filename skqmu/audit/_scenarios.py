@@ -1,5 +1,6 @@
 """What is forgotten, and who stands for "never seen": the row sets of each scenario."""
 
+import numbers
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -72,7 +73,9 @@ def split_data(X, y, X_test, y_test, *, test_size, reference_size, rng):
     notes = []
     rows = np.arange(len(y))
     if X_test is None:
-        rows, test = _stratified(rows, y, test_size, rng, "X_test=None: to hold rows out")
+        _check_test_size(test_size)
+        purpose = f"test_size={test_size!r}: to hold rows out"
+        rows, test = _stratified(rows, y, test_size, rng, purpose)
         X_test, y_test, X, y = X[test], y[test], X[rows], y[rows]
     known = set(record_keys(X, y))
     fresh = np.array([key not in known for key in record_keys(X_test, y_test)], dtype=bool)
@@ -100,6 +103,15 @@ def split_data(X, y, X_test, y_test, *, test_size, reference_size, rng):
         train_rows=rows,
         notes=tuple(notes),
     )
+
+
+def _check_test_size(size):
+    whole = isinstance(size, numbers.Integral) and not isinstance(size, bool) and size >= 1
+    if not whole and not (isinstance(size, numbers.Real) and 0 < size < 1):
+        raise ValueError(
+            f"test_size={size!r} must lie strictly between 0 and 1, a share of the rows, or be a "
+            "number of rows."
+        )
 
 
 def _stratified(rows, y, size, rng, purpose):

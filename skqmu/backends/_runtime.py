@@ -360,6 +360,16 @@ class _RuntimeExecutable(PrimitiveExecutable):
                 estimates.append(np.concatenate([setting.from_bits(bits) for bits in rows]))
         return estimates
 
+    def are_estimates(self, arrays, n_rows):
+        """Whether arrays, from wherever they come, could be the journaled ones of a job."""
+        if self.uses_estimator:
+            widths = [len(self._source[1])]
+        else:
+            widths = [len(setting.terms) for setting in self.plan.settings]
+        return [array.shape for array in arrays] == [(n_rows, width) for width in widths] and all(
+            array.dtype == float and np.isfinite(array).all() for array in arrays
+        )
+
 
 def _transpiled(device, circuit, level):
     """The circuit in the device's own gates and coupling, transpiled once a process."""

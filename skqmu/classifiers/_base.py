@@ -1,5 +1,6 @@
 """What every classifier of skqmu shares: fit, predict, forget, release."""
 
+import copy
 from abc import ABC, abstractmethod
 from numbers import Integral, Real
 from pathlib import Path
@@ -11,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._callbacks import CallbackSupportMixin, callback_context, with_callbacks
+from .._owned import OwnedFile
 from .._validation import (
     HasMethods,
     Interval,
@@ -208,7 +210,8 @@ class BaseUnlearningClassifier(
         self._noise = NoiseStream(self._seed)
         self._n_fits = 0
         self._structure = self._structure_for(self.n_features_in_)
-        self._artefacts = ()
+        # An earlier fit's files, too, are gone with the next request.
+        self._artefacts = getattr(self, "_artefacts", ())
         self.unlearning_log_ = []
         self.history_ = []
 
@@ -244,8 +247,6 @@ class BaseUnlearningClassifier(
             context.call_on_fit_task_begin(estimator=self, **described)
             hooks.append(SklearnCallbacks(self, context, described, self._reconstruction))
         checkpoint = self.checkpoint if start is None and given is not None else None
-        if checkpoint is not None:
-            self._artefacts = (*self._artefacts, str(Path(checkpoint).absolute()))
         try:
             with self._backend().limit_threads():
                 run_loop(
@@ -266,6 +267,8 @@ class BaseUnlearningClassifier(
             if given is None or (run.epoch == 0 and run.point.step == 0):
                 raise
             stopped, importances = error, {}
+        if checkpoint is not None:
+            self._own(checkpoint, "checkpoint")
         if context is not None:
             context.call_on_fit_task_end(
                 estimator=self,
@@ -463,7 +466,8 @@ class BaseUnlearningClassifier(
     def _adopt(self, trained):
         """Make a run's end the estimator's state."""
         run = trained.run
-        self._artefacts = (*self._artefacts, *self._backend().artefacts(self._noise))
+        for path in self._backend().artefacts(self._noise):
+            self._own(path, "journal")
         self.params_ = run.params
         self._head_state = trained.head_state
         self._moments = (self.solver, run.point.moments) if takes_steps(self) else None
@@ -473,6 +477,20 @@ class BaseUnlearningClassifier(
         self.n_iter_ = len(run.history)
         self.stop_reason_ = run.stop_reason
         self.fit_cost_ = run.cost
+
+    def _own(self, path, kind):
+        """Keep a file that this fit left behind, so that a request finds and deletes it."""
+        file = OwnedFile.kept(path, kind)
+        if file is not None:
+            others = (other for other in self._artefacts if other.path != file.path)
+            self._artefacts = (*others, file)
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        if "_artefacts" in state:
+            # A copy knows the files, to name them, and owns none.
+            state["_artefacts"] = tuple(map(copy.copy, state["_artefacts"]))
+        return state
 
     def _reconstruction(self, params):
         """Attributes of the estimator as if `fit` ended with `params` (for callbacks)."""

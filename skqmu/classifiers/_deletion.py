@@ -1,13 +1,11 @@
 """A deletion request from its arguments to the committed result: all of it, or nothing."""
 
-import shutil
 import time
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
+from .._owned import OwnedFile
 from ..exceptions import (
     TrainingDivergedError,
     UnlearningError,
@@ -232,18 +230,24 @@ def _importances_after(estimator, request, trained, params):
     return after
 
 
-def discard_artefacts(estimator):
-    """Delete files of this estimator that hold what a forgotten row left in them."""
-    notes = []
+def discard_artefacts(estimator, heir=None):
+    """Delete files of this estimator that hold what a forgotten row left in them.
+
+    Parameters
+    ----------
+    estimator : fitted classifier
+    heir : fitted classifier, default=None
+        One that takes its place: it keeps none of these files.
+
+    Returns
+    -------
+    list of str
+        What was deleted, and what is beyond reach: files that others keep, too.
+    """
     journals = estimator._backend().artefacts(estimator._noise)
-    for path in map(Path, dict.fromkeys([*estimator._artefacts, *journals])):
-        if not path.exists():
-            continue
-        is_journal = path.is_dir()
-        kind, held = ("journal", "results") if is_journal else ("checkpoint", "parameters")
-        told = f"the {kind} {path} could not be deleted and still holds the old {held}."
-        with suppress(OSError):
-            shutil.rmtree(path) if is_journal else path.unlink()
-            told = f"the {kind} {path.name} was deleted."
-        notes.append(told)
-    return notes
+    files = [OwnedFile(path, "journal", estimator._noise.name) for path in journals]
+    files = {file.path: file for file in (*files, *estimator._artefacts)}
+    for file in () if heir is None else heir._artefacts:
+        if file.path in files:
+            file.let_go()
+    return [note for file in files.values() for note in file.discard()]

@@ -9,8 +9,9 @@ from ..unlearning import Assumption
 __all__ = ["assuming", "given_parts", "notes_on", "reach_of"]
 
 _BEYOND_REACH = (
-    "copies made before the request (pickles, clones, released models), fitted pipeline steps "
-    "before this estimator, and hyper-parameters that were chosen with the rows"
+    "copies made before the request (pickles, clones, released models) with their files, the "
+    "original where this is a copy, fitted pipeline steps before this estimator, and "
+    "hyper-parameters that were chosen with the rows"
 )
 
 

@@ -1,6 +1,9 @@
 """`ShardedClassifier` (SISA): exact deletion by retraining only what saw the row."""
 
+import os
+import secrets
 import time
+from contextlib import suppress
 from numbers import Integral
 from pathlib import Path
 
@@ -11,6 +14,8 @@ from sklearn.dummy import DummyClassifier
 from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
 
+from .._files import remove_leftovers
+from .._owned import OwnedFolder
 from .._validation import (
     HasMethods,
     Interval,
@@ -21,13 +26,35 @@ from .._validation import (
 )
 from ..exceptions import MemberRecordError
 from ..unlearning import UPSTREAM, Assumption, Certificate
+from ._deletion import discard_artefacts
 from ._fitting import all_or_nothing
 from ._given import assuming, given_parts, notes_on, reach_of
 from ._members import MemberRecord, encoded_labels
-from ._meta import aligned_proba, draw_seed
-from ._shards import slices_of, train_shard
+from ._meta import aligned_proba, draw_seed, last_step, released
+from ._shards import StoredModel, loaded, slices_of, train_shard
 
 __all__ = ["ShardedClassifier"]
+
+
+def _with_artefacts(models):
+    """Those of the models (or their last steps) that left files of their own."""
+    for model in models:
+        with suppress(OSError, ValueError):  # a slice that is damaged tells nothing
+            model = last_step(loaded(model))
+            if getattr(model, "_artefacts", ()):
+                yield model
+
+
+def _remove(models):
+    """Delete the files of stored models; returns those that are left."""
+    left = []
+    for model in models:
+        if isinstance(model, StoredModel):
+            with suppress(OSError):
+                model.path.unlink(missing_ok=True)
+            if os.path.lexists(model.path):
+                left.append(str(model.path))
+    return left
 
 
 class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
@@ -47,8 +74,9 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     aggregation : {"mean", "vote"}, default="mean"
         Of the shards' probabilities, or of their predicted classes.
     checkpoint_dir : path-like or None, default=None
-        Keep slices' models in files of a directory of its own instead of in memory. Files
-        of models that saw a forgotten row are deleted.
+        Keep slices' arrays in files instead of in memory, in a folder of this fit's own below
+        this one. Files of models that saw a forgotten row are deleted; all are gone with the
+        estimator. A copy or a pickle holds the models itself and keeps no files.
     n_jobs : int or None, default=None
         Shards that train at once.
     random_state : int, RandomState instance or None, default=None
@@ -146,10 +174,11 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         -------
         self : object
         """
+        earlier = getattr(self, "_folder", None)
         with all_or_nothing(self):
-            replaced = [m for slices in getattr(self, "models_", ()) for m in slices]
             self._fit(X, y, assignment)
-        self._discard(replaced, self.models_)
+        if earlier is not None:
+            earlier.remove()
         return self
 
     def _fit(self, X, y, assignment):
@@ -171,7 +200,15 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         members = MemberRecord.of(
             "rows", X, labels, np.ones(len(X)), positions=np.arange(len(X)), n_seen=len(X)
         )
-        models = self._train(members, assignment, classes, shard_seeds, [0] * self.n_shards, None)
+        self._folder = None
+        if self.checkpoint_dir is not None:
+            self._folder = OwnedFolder(self.checkpoint_dir, "slices")
+        try:
+            models = self._train(members, assignment, classes, shard_seeds, [0] * self.n_shards, [])
+        except BaseException:
+            if self._folder is not None:
+                self._folder.remove()
+            raise
         self.classes_ = classes
         self.assignment_ = assignment
         self._members = members
@@ -216,36 +253,32 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
                 slices_of(members, assignment, classes, shard, self.n_slices),
                 classes,
                 first[shard],
-                self._load(old[shard][first[shard] - 1]) if old and first[shard] else None,
+                loaded(old[shard][first[shard] - 1]) if old and first[shard] else None,
             )
             for shard in range(self.n_shards)
             if first[shard] < self.n_slices
         )
-        fitted = iter(fitted)
-        return [
-            [*(old[shard][: first[shard]] if old else []), *(self._store(m) for m in next(fitted))]
-            if first[shard] < self.n_slices
-            else old[shard]
-            for shard in range(self.n_shards)
-        ]
+        trained = [shard for shard in range(self.n_shards) if first[shard] < self.n_slices]
+        models = [list(slices) for slices in old or [()] * self.n_shards]
+        stored = []
+        try:
+            for shard, new in zip(trained, fitted, strict=True):
+                models[shard][first[shard] :] = new = [self._store(model, shard) for model in new]
+                stored += new
+        except BaseException:
+            _remove(stored)
+            raise
+        return models
 
-    def _store(self, model):
-        if self.checkpoint_dir is None or model is None:
+    def _store(self, model, shard):
+        if self._folder is None or model is None:
             return model
-        directory = Path(self.checkpoint_dir)
-        directory.mkdir(parents=True, exist_ok=True)
-        path = directory / f"slice-{joblib.hash(model)}.joblib"
-        joblib.dump(model, path)
-        return path
-
-    @staticmethod
-    def _load(stored):
-        return joblib.load(stored) if isinstance(stored, Path) else stored
+        return StoredModel(model, self._folder, f"{shard:04d}-{secrets.token_hex(8)}.npz")
 
     def _cost(self, models):
         """What training the models cost, summed; nan where they do not count it."""
         unknown = dict.fromkeys(("forward_rows", "gradient_rows", "circuits", "shots"), np.nan)
-        fitted = [self._load(model) for model in models if model is not None]
+        fitted = [loaded(model) for model in models if model is not None]
         costs = [
             getattr(model, "fit_cost_", unknown)
             for model in fitted
@@ -267,7 +300,7 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     def backend_(self):
         """The backend that the shards' models predict on; None where all are constants."""
         check_is_fitted(self, "models_")
-        models = (self._load(slices[-1]) for slices in self.models_ if slices[-1] is not None)
+        models = (loaded(slices[-1]) for slices in self.models_ if slices[-1] is not None)
         # a shard with one class has a constant in the place of a model
         found = (model.backend_ for model in models if not isinstance(model, DummyClassifier))
         return next(found, None)
@@ -286,7 +319,7 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "models_")
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        models = [self._load(slices[-1]) for slices in self.models_ if slices[-1] is not None]
+        models = [loaded(slices[-1]) for slices in self.models_ if slices[-1] is not None]
         proba = np.stack([aligned_proba(model, X, self.classes_) for model in models])
         if self.aggregation == "vote":
             proba = np.eye(len(self.classes_))[proba.argmax(axis=2)]
@@ -362,6 +395,7 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         first = [self.n_slices] * self.n_shards
         for shard, number in self.assignment_[entries]:
             first[shard] = min(first[shard], int(number))
+        first = [self._readable(shard, number) for shard, number in enumerate(first)]
         keep = np.ones(len(record), dtype=bool)
         keep[entries] = False
         members, assignment = record.without(entries), self.assignment_[keep]
@@ -389,7 +423,7 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             )
             self.unlearning_log_ = [*self.unlearning_log_, entry]
             raise
-        given = self._given_parts()
+        given = self._given_parts(models)
         certificate = Certificate("exact", assumptions=[Assumption(UPSTREAM, checked=False)])
         entry.update(
             seconds=time.perf_counter() - started,
@@ -399,6 +433,7 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             beyond_reach=reach_of(given),
         )
         removed = [m for s, f in zip(self.models_, first, strict=True) for m in s[f:]]
+        wrote = list(_with_artefacts(removed))
         # At once, and before files go: an interrupt finds the old models or the new.
         vars(self).update(
             models_=models,
@@ -408,12 +443,23 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         )
         self.expected_refit_fraction_ = self._expected_refit_fraction()
         entry["notes"] += self._discard(removed, models)
+        entry["notes"] += self._discard_journals(wrote, first)
         return self
 
-    def _given_parts(self):
+    def _given_parts(self, models=None):
         """What the shards' models were given (a dict of str), the same for each of them."""
-        models = (self._load(slices[-1]) for slices in self.models_)
+        shards = self.models_ if models is None else models
+        models = (loaded(slices[-1]) for slices in shards)
         return next(filter(None, map(given_parts, models)), {})
+
+    def _readable(self, shard, number):
+        """The slice to train from: the first one, where the one before it is damaged."""
+        if 0 < number < self.n_slices:
+            try:
+                loaded(self.models_[shard][number - 1])
+            except (OSError, ValueError):
+                return 0
+        return number
 
     def _entries(self, X, y, index):
         if (X is None) == (index is None):
@@ -444,18 +490,33 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     def _discard(self, removed, models):
         """Delete files of models that saw a forgotten row."""
-        kept = {model for slices in models for model in slices if isinstance(model, Path)}
-        files = {model for model in removed if isinstance(model, Path)} - kept
-        left = []
-        for path in files:
-            try:
-                path.unlink(missing_ok=True)
-            except OSError:
-                left.append(str(path))
+        kept = {id(model) for slices in models for model in slices}
+        files = [m for m in removed if isinstance(m, StoredModel) and id(m) not in kept]
+        left = _remove(files)
         notes = [f"{len(files) - len(left)} slice files were deleted."] if files else []
         if left:
             notes.append(f"slice files that saw the rows could not be deleted: {', '.join(left)}.")
+        if self._folder is not None:
+            half = remove_leftovers(self._folder.path)
+            notes += [f"{path}, half a slice file, could not be deleted." for path in half]
         return notes
+
+    def _discard_journals(self, wrote, first):
+        """Delete what backends wrote down of the jobs of refitted shards."""
+        for slices, number in zip(self.models_, first, strict=True):
+            # Old and new models of a shard draw from one noise stream, so their jobs lie together.
+            for model in slices if number < self.n_slices else ():
+                for file in getattr(last_step(model), "_artefacts", ()):
+                    file.let_go()
+        return list(dict.fromkeys(note for model in wrote for note in discard_artefacts(model)))
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        if "models_" in state:
+            # A copy, or what comes out of a pickle, owns no files and needs none.
+            state["models_"] = [[loaded(m) for m in slices] for slices in self.models_]
+            state["_folder"] = None
+        return state
 
     def release(self):
         """A copy that only predicts, without rows, earlier slices and log.
@@ -465,11 +526,12 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         ShardedClassifier
         """
         check_is_fitted(self, "models_")
-        released = clone(self)
+        copied = clone(self)
         for name in ("classes_", "n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
-                setattr(released, name, getattr(self, name))
-        last = [self._load(slices[-1]) for slices in self.models_]
-        released.models_ = [[m.release() if hasattr(m, "release") else m] for m in last]
-        released._members = None
-        return released
+                setattr(copied, name, getattr(self, name))
+        last = [loaded(slices[-1]) for slices in self.models_]
+        copied.models_ = [[released(model)] for model in last]
+        copied._members = None
+        copied._folder = None
+        return copied

@@ -1,13 +1,75 @@
 """One shard of `ShardedClassifier`: its slices, and its models from one slice to the next."""
 
 import copy
+import hashlib
+import pickle
 
 import numpy as np
 from sklearn.dummy import DummyClassifier
 
+from .._packed import read_packed, write_packed
 from ._meta import fit_clone, with_seed
 
-__all__ = ["slices_of", "train_shard"]
+__all__ = ["StoredModel", "loaded", "slices_of", "train_shard"]
+
+_KIND = "slice"
+
+
+class StoredModel:
+    """A fitted model whose arrays lie in a file.
+
+    The file holds numbers alone. What they mean stays in memory, and so does their digest: a
+    file that somebody else has put in its place is found out, and nothing that a file holds is
+    ever run, whatever estimator the model is.
+
+    Parameters
+    ----------
+    model : fitted estimator
+    folder : OwnedFolder
+    name : str
+        Of the file.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    """
+
+    def __init__(self, model, folder, name):
+        buffers = []
+        self._outline = pickle.dumps(model, protocol=5, buffer_callback=buffers.append)
+        arrays = [np.array(buffer.raw(), dtype=np.uint8) for buffer in buffers]
+        self.path = folder.path / name
+        self._digest = _digest(arrays)
+        write_packed(self.path, _KIND, arrays, owner=folder.owner)
+
+    def load(self):
+        """The model.
+
+        Raises
+        ------
+        OSError, ValueError
+            The file is gone or damaged; the message names it.
+        """
+        try:
+            _, arrays = read_packed(self.path, _KIND)
+        except ValueError as error:
+            raise ValueError(f"{error}: fit again.") from error
+        if not isinstance(arrays, list) or _digest(arrays) != self._digest:
+            raise ValueError(f"{str(self.path)!r} is not the slice that was written: fit again.")
+        return pickle.loads(self._outline, buffers=arrays)
+
+
+def loaded(model):
+    """The model itself, where it may be in a file."""
+    return model.load() if isinstance(model, StoredModel) else model
+
+
+def _digest(arrays):
+    digest = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        array = np.asarray(array)
+        digest.update(repr((array.shape, array.dtype.str)).encode() + array.tobytes())
+    return digest.hexdigest()
 
 
 def slices_of(members, assignment, classes, shard, n_slices):

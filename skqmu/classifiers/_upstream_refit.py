@@ -279,7 +279,7 @@ def _asked_of_shards(last, X_forget, y_forget, Z, y_retain, *, index=None):
 def _discarded(last, new_last):
     """Delete the old model's files; says which."""
     if isinstance(last, BaseUnlearningClassifier):
-        return discard_artefacts(last)
+        return discard_artefacts(last, heir=new_last)
     return last._discard([m for slices in last.models_ for m in slices], new_last.models_)
 
 

@@ -168,8 +168,8 @@ def _plain_case(model, X, y, needs):
     name = type(model).__name__
     if set(needs) & {"oracles", "original"}:
         raise ValueError(
-            f"{name} knows no forget set, no original and no oracles: wrap it, "
-            "UnlearningClassifier(estimator, strategy, n_oracles=3), and pass "
+            f"{name} knows no forget set, no original and no oracles (a deletion request drops "
+            "them): wrap it, UnlearningClassifier(estimator, strategy, n_oracles=3), and pass "
             "fit(X, y, forget=mask)."
         )
     if not hasattr(model, "is_member"):

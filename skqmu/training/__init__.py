@@ -1,8 +1,8 @@
 """The one training loop, its solvers, its objectives and its hooks."""
 
+from ._checkpoint import Checkpoint
 from ._heads import LogisticHead, RidgeHead, SoftmaxHead
 from ._hooks import (
-    Checkpoint,
     EarlyStopping,
     EpochPrinter,
     Progress,
