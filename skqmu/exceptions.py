@@ -11,6 +11,7 @@ __all__ = [
     "BackendTimeoutError",
     "BudgetExceededError",
     "CircuitError",
+    "EncodingWarning",
     "MemberRecordError",
     "NotATrainingSampleError",
     "ResolutionWarning",
@@ -24,6 +25,10 @@ __all__ = [
 
 class CircuitError(ValueError):
     """A circuit, or an instruction in it, cannot be turned into a program."""
+
+
+class EncodingWarning(UserWarning):
+    """Features enter a circuit in a way that it can hardly tell their values apart."""
 
 
 class BackendError(RuntimeError):

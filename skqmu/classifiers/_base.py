@@ -27,6 +27,7 @@ from ..exceptions import BudgetExceededError, MemberRecordError
 from ..training import OPTIMIZERS, Point, SklearnCallbacks, UpdateLog
 from ..unlearning import UnlearningStrategy, importance_of, resolve_strategy
 from ._estimate import EstimatingMixin
+from ._fit_warnings import warn_of_ending, warn_of_inputs
 from ._fitting import (
     LATER_FITS,
     FitData,
@@ -230,6 +231,8 @@ class BaseUnlearningClassifier(
                     f"head={self.head!r} is solved at once and cannot go on from earlier data; use "
                     "fit with warm_start=False, or head='softmax'."
                 )
+            if given is not None:
+                warn_of_inputs(self, network, self._initial_params(network, seed), data.X)
             with self._backend().limit_threads():
                 return solve_head(self, network, data, seed)
         records = everyone = make_records(data, self.class_weight, self.classes_)
@@ -238,6 +241,8 @@ class BaseUnlearningClassifier(
             held_out = validation_rows(data.labels, self.validation_fraction, seed)
             records, valid = records[~held_out], records[held_out]
         run = make_run(self, network, records, seed, start=start, max_iter=max_iter)
+        if given is not None:
+            warn_of_inputs(self, network, run.params, data.X)
         before = run.params
         log = UpdateLog() if self.log_updates else None
         hooks = [] if log is None else [log]
@@ -282,6 +287,8 @@ class BaseUnlearningClassifier(
         ):
             rows = np.arange(len(everyone))[~held_out]
             updates = [(rows[batch], step) for _, batch, step in log.updates]
+        if given is not None and stopped is None:
+            warn_of_ending(self, run)
         return Trained(run, held_out, updates, importances, stopped=stopped)
 
     def _initial_params(self, network, seed):

@@ -8,7 +8,7 @@ from sklearn.exceptions import ConvergenceWarning
 from .._spending import at_their_dearest
 from .._validation import check_choice, check_is_fitted
 from ..backends import BaseBackend, resolve_backend
-from ..exceptions import UnlearningWarning
+from ..exceptions import EncodingWarning, UnlearningWarning
 from ..unlearning import Retrain, resolve_strategy
 
 __all__ = ["EstimatingMixin"]
@@ -160,7 +160,8 @@ class EstimatingMixin:
         copy = self._unrun()
         copy.set_params(max_iter=1)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
+            for kind in (ConvergenceWarning, EncodingWarning):  # the fit itself will tell
+                warnings.simplefilter("ignore", kind)
             return copy.fit(X, y, **_key(copy))
 
     def _unrun(self):
@@ -206,6 +207,7 @@ def _counted(estimator, work):
     before = _spent(estimator) if hasattr(estimator, "params_") else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # it was given two epochs
+        warnings.simplefilter("ignore", EncodingWarning)  # fit will tell
         work()
     cost = {name: value - before.get(name, 0) for name, value in _spent(estimator).items()}
     executables = [e for e in estimator._network().executables if e.spent is not None]

@@ -3,88 +3,106 @@
 import warnings
 
 import numpy as np
+from scipy.special import entr
 from sklearn.exceptions import ConvergenceWarning
 
 from ..exceptions import EncodingWarning
-from ..network import Activation, InputScale
+from ..network import InputScale, Network
 from ._fitting import takes_steps
 
 __all__ = ["warn_of_ending", "warn_of_inputs"]
 
 # Rows looked at, evenly spaced: spreads need no more.
-_N_ROWS = 2000
+_N_ROWS = 1000
 # Share of its bound that the middle 80 % of a feature's angles must span to be told apart, and
-# the size of `u` (see InputScale) from which a value is one of two: its side of 0.
+# the size of `u` (see InputScale) from which a value is little more than its side of 0.
 _NARROW, _FLAT = 0.02, 5.0
-# Where tanh is flat.
-_FLAT_TANH = 3.0
+# Where tanh is as flat.
+_FLAT_TANH = 2.0
+# In what the features of an encoding are taken for.
+_PERIODS = {"angle": 2 * np.pi, "angle_xyz": 2 * np.pi, "iqp": np.pi}
 # Of the loss of guessing by class frequency: what a model that learned nothing stays within, and
 # what a fit far from its plateau gains over its last epochs.
 _CHANCE, _FAR = 0.02, 0.05
 
 
 def warn_of_inputs(estimator, network, params, X):
-    """Warn of features that the encoding cannot tell apart as they enter; once a fit."""
-    X = X[:: max(1, len(X) // _N_ROWS)]
-    scale = estimator._structure["input_scale"]
-    layers = network.layers
-    if scale is not None:
-        told = _scaled(estimator, layers[_place(layers, InputScale)], X)
-    elif any(isinstance(layer, Activation) and layer.function == "pi_tanh" for layer in layers):
-        told = _squashed(network, params, X)
+    """Warn of features that the circuit cannot tell apart as they enter.
+
+    Parameters
+    ----------
+    estimator : QNNClassifier or HybridQNNClassifier
+    network : Network
+    params : ndarray of shape (layout.size,)
+        Where the fit starts.
+    X : ndarray of shape (n, n_features)
+    """
+    X = X[:: -(-len(X) // _N_ROWS)]
+    for place, layer in enumerate(network.layers):
+        squash = getattr(layer, "function", layer.name)
+        if squash not in ("input_scale", "pi_tanh"):
+            continue
+        if place:
+            told = _saturated(network, place, params, X)
+        else:
+            told = _scaled(estimator, layer, X)
+        break
     else:
         told = _wrapping(estimator, X)
     if told:
         warnings.warn(told, EncodingWarning, stacklevel=2)
 
 
-def _place(layers, kind):
-    return next(i for i, layer in enumerate(layers) if isinstance(layer, kind))
-
-
 def _scaled(estimator, layer, X):
     u = layer.pressed(np.zeros(layer.n_parameters), X)
     low, high = np.quantile(u, [0.1, 0.9], axis=0)
     span = high / (1 + np.abs(high)) - low / (1 + np.abs(low))
-    varies = high > low
-    flat = varies & ((np.median(np.abs(u), axis=0) > _FLAT) | (span < _NARROW))
-    if not flat.any():
+    alike = (high > low) & ((np.median(np.abs(u), axis=0) > _FLAT) | (span < _NARROW))
+    if not alike.any():
         return None
     return (
-        f"{_features(estimator, flat, X)} too large, too small or too far from 0 for the "
-        f"rotations of encoding={estimator.encoding!r}, where near 0 one unit is a radian at the "
-        "start: most of their values are hardly told apart. Centre and scale the features, e.g. "
+        f"{_features(estimator, alike, X)} too large, too small or too far from 0 for "
+        f"encoding={estimator.encoding!r}, where training starts with about one radian a unit: "
+        "most of their values are hardly told apart. Centre and scale the features, e.g. "
         f"make_pipeline(StandardScaler(), {type(estimator).__name__}(...)), or name their scales "
-        "by input_scale=[...] in radians a unit."
+        "by input_scale=[...], in radians a unit."
     )
 
 
-def _squashed(network, params, X):
-    places = [i for i, layer in enumerate(network.layers) if getattr(layer, "function", "") == "pi_tanh"]
-    u = network.outputs(params, X, places[-1])
-    share = float((np.abs(u) > _FLAT_TANH).mean())
-    if share <= 0.5:
+def _saturated(network, place, params, X):
+    """What to say of the values that a front-end gives to the squashing layer at `place`."""
+    layer, layout = network.layers[place], network.layout
+    front = Network(network.layers[:place])  # with a meter of its own
+    parts = [layout.slices[name] for name in front.layout.slices]
+    parts += [layout.buffers[name] for name in front.layout.buffers]
+    values = front.logits(np.concatenate([np.zeros(0), *(params[part] for part in parts)]), X)
+    if isinstance(layer, InputScale):
+        flat = (
+            np.abs(layer.pressed(params[layout.slices.get(layer.name, slice(0))], values)) > _FLAT
+        )
+    else:
+        flat = np.abs(values) > _FLAT_TANH
+    if flat.mean() <= 0.5:
         return None
     return (
-        f"{share:.0%} of the front-end's outputs are so large that pi * tanh gives the same angle "
-        "for all of them, and training hardly moves what is behind them. Centre and scale the "
-        "features first, e.g. with StandardScaler."
+        f"{flat.mean():.0%} of the values that the front-end gives to the circuit at the start are "
+        "so large that they become almost the same angle, and training hardly moves what is "
+        "before it. Centre and scale the features first, e.g. with StandardScaler."
     )
 
 
 def _wrapping(estimator, X):
-    encoding = estimator.encoding
-    if not isinstance(encoding, str) or encoding not in PERIODS:
+    period = _PERIODS.get(estimator.encoding) if isinstance(estimator.encoding, str) else None
+    if period is None:
         return None
-    period = PERIODS[encoding]
     low, high = np.quantile(X, [0.1, 0.9], axis=0)
     wide = high - low > period
     if not wide.any():
         return None
     return (
-        f"{_features(estimator, wide, X)} wider than one period of encoding={encoding!r} "
-        f"({period:.3g}): with input_scale=None a value and the value one period on are the same "
-        "to the circuit. Use input_scale='auto', or scale the features, e.g. with "
+        f"{_features(estimator, wide, X)} wider than a period of encoding={estimator.encoding!r} "
+        f"({period:.3g}): with input_scale=None the circuit takes a value and the one a period on "
+        "for the same. Use input_scale='auto', or scale the features, e.g. with "
         "MinMaxScaler((-pi / 2, pi / 2))."
     )
 
@@ -98,31 +116,38 @@ def _features(estimator, chosen, X):
     return f"{len(which)} of {X.shape[1]} features (80 % of the values of {some}{more}) are"
 
 
-def warn_of_ending(estimator, data, run):
-    """Warn of a model at the chance level of its own training data, or far from a plateau."""
+def warn_of_ending(estimator, run):
+    """Warn of a model at the chance level of its training data, or far from a plateau.
+
+    Parameters
+    ----------
+    estimator : QNNClassifier or HybridQNNClassifier
+    run : TrainingRun
+        Of gradient steps, ended.
+    """
+    if not takes_steps(estimator):
+        return  # the others have endings, and warnings, of their own
     losses = np.array([row["loss"] for row in run.history])
-    shares = np.bincount(data.labels, weights=data.weights) / data.weights.sum()
-    guessing = -float(np.sum(shares * np.log(shares, out=np.zeros_like(shares), where=shares > 0)))
-    if guessing < 1e-6 or not takes_steps(estimator) or estimator._solves_head():
+    records = run.objective.streams["train"]
+    shares = records.weights @ records.targets / records.weights.sum()
+    guessing = float(entr(shares).sum())
+    if not len(losses) or guessing < 1e-6:
         return
     where = f"after {len(losses)} epochs the training loss is {losses[-1]:.3g}"
-    if losses[-1] > (1 - _CHANCE) * guessing:
-        warnings.warn(
-            f"{where}, and guessing by class frequency has {guessing:.3g}: the model has learned "
-            "nothing of its own training data. Scale the features, raise max_iter or "
-            "learning_rate_init, or let the circuit read more (observables='zz', n_layers).",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
-        return
     window = min(estimator.n_iter_no_change, len(losses) // 2)
-    if run.stop_reason != "max_iter" or not window:
-        return
-    gained = losses[-2 * window : -window].mean() - losses[-window:].mean()
-    if gained > _FAR * guessing:
-        warnings.warn(
-            f"max_iter={estimator.max_iter} was reached far from a plateau: {where}, and the last "
-            f"{window} epochs lowered it by {gained:.2g}. Raise max_iter or learning_rate_init.",
-            ConvergenceWarning,
-            stacklevel=2,
+    gained = losses[-2 * window : -window].mean() - losses[-window:].mean() if window else 0.0
+    told = None
+    if losses[-1] > (1 - _CHANCE) * guessing:
+        told = (
+            f"{where}, and guessing by class frequency has {guessing:.3g}: the model has learned "
+            "next to nothing of its own training data. Look at the scale of the features, raise "
+            "max_iter or learning_rate_init, or let the circuit do more (observables='zz', "
+            "n_layers)."
         )
+    elif run.stop_reason == "max_iter" and gained > _FAR * guessing:
+        told = (
+            f"max_iter={estimator.max_iter} was reached far from a plateau: {where}, and the last "
+            f"{window} epochs lowered it by {gained:.2g}. Raise max_iter or learning_rate_init."
+        )
+    if told:
+        warnings.warn(told, ConvergenceWarning, stacklevel=2)

@@ -29,7 +29,7 @@ __all__ = ["HybridQNNClassifier"]
 
 # Qubits that n_qubits=None takes: behind a dense front-end, behind a convolutional one, and
 # at least and at most where the features enter the circuit themselves.
-_DENSE, _CNN = 4, 8
+_DENSE, _CNN = 6, 8
 _FEWEST, _MOST = 2, 8
 
 
@@ -50,8 +50,7 @@ class HybridQNNClassifier(InputScaleMixin, NamedWeightsMixin, BaseUnlearningClas
         (5 x 5), then dense and LeakyReLU (the front-ends of the studies arXiv 2512.19253 and
         2509.06086). These two and modules need the extra ``torch``. A module must end with
         as many outputs as the circuit has inputs; it is copied, and its values are honoured
-        as `reset` says. Where the circuit takes angles, ``pi * tanh`` follows any front-end
-        but ``"none"``.
+        as `reset` says. `input_scale` says how these become angles.
     front_layers : sequence of (int or str), default=()
         For ``"dense"``: layers before the last one, described as `head_layers`.
     image_shape : tuple of int or None, default=None
@@ -83,25 +82,25 @@ class HybridQNNClassifier(InputScaleMixin, NamedWeightsMixin, BaseUnlearningClas
         See :func:`skqmu.circuits.build_circuit`.
     input_scale : {"auto", "learned"}, float, array-like of shape (n_inputs,) or None, \
 default="auto"
-        How numbers become the circuit's angles, without one wrapping. ``"auto"``: one radian a
-        unit near 0 behind a front-end, which has weights to scale them; with
+        How numbers become the circuit's angles, without one wrapping. ``"auto"``: half a
+        radian a unit near 0 behind a front-end, which has weights to scale them; with
         ``front_end="none"``, and for the other values, as of `QNNClassifier`. None:
         ``pi * tanh`` behind a front-end, as in the studies.
     ansatz : {"strong", "rotations_cz", "real_amplitudes", "efficient_su2"} or \
 QuantumCircuit, default="rotations_cz"
     n_qubits : int or None, default=None
-        None: 4 behind a dense front-end, 8 behind a convolution or a module; with
+        None: 6 behind a dense front-end, 8 behind a convolution or a module; with
         ``front_end="none"`` as many as features, at least 2 and at most 8; with a circuit
         its own.
     n_layers : int, default=2
     entanglement : {"none", "linear", "ring", "full"}, default="ring"
     reuploading : bool, default=False
-    observables : {"z", "zz"} or list of SparsePauliOp, default="z"
+    observables : {"z", "zz"} or list of SparsePauliOp, default="zz"
     backend : {"statevector", ...} or BaseBackend, default="statevector"
         As of `QNNClassifier`, and so are the parameters that follow.
     solver : {"adam", "sgd", "spsa", "cobyla", "nft", "l_bfgs_b", ...} or Optimizer, \
 default="adam"
-    learning_rate_init : float, default=0.01
+    learning_rate_init : float, default=0.02
     batch_size : int or "auto", default="auto"
     max_iter : int, default=150
     alpha : float, default=0.0
@@ -212,10 +211,10 @@ default="adam"
         n_layers=2,
         entanglement="ring",
         reuploading=False,
-        observables="z",
+        observables="zz",
         backend="statevector",
         solver="adam",
-        learning_rate_init=0.01,
+        learning_rate_init=0.02,
         batch_size="auto",
         max_iter=150,
         alpha=0.0,

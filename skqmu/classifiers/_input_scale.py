@@ -13,6 +13,9 @@ __all__ = ["InputScaleMixin", "input_scale_layers", "resolved_input_scale"]
 # values of either sign stay apart however large they are: at pi both ends would be one state.
 _BOUNDS = {"angle": 0.75 * np.pi, "angle_xyz": 0.75 * np.pi, "iqp": 0.375 * np.pi}
 
+# Radians a unit behind a front-end: initial layers give numbers of about the features' size.
+_BEHIND_LAYERS = 0.5
+
 
 class InputScaleMixin:
     """Check and report the input scale."""
@@ -65,7 +68,7 @@ def resolved_input_scale(value, *, encoding, n_inputs, behind_layers=False, fore
         return None
     if isinstance(value, str) and value == "auto":
         if behind_layers:
-            return np.ones(n_inputs)
+            return np.full(n_inputs, _BEHIND_LAYERS)
         return "learned" if named else None
     if isinstance(value, str):
         return value
@@ -88,6 +91,4 @@ def input_scale_layers(structure, n_inputs):
         # Rotations of one qubit add up: what folds onto it stays within the bound together.
         bound = _BOUNDS[structure["encoding"]] / -(-n_inputs // structure["n_qubits"])
     learned = isinstance(scale, str)
-    return [
-        InputScale(np.full(n_inputs, bound), scale=1.0 if learned else scale, learned=learned)
-    ]
+    return [InputScale(np.full(n_inputs, bound), scale=1.0 if learned else scale, learned=learned)]
