@@ -14,6 +14,7 @@ from ..exceptions import (
 )
 from ..network import cross_entropy
 from ..unlearning import Outcome, importance_of
+from ._members import tell_of_copies
 from ._request import prepared_request, shares_rows
 
 __all__ = ["BEYOND_REACH", "carry_out", "discard_artefacts"]
@@ -45,12 +46,15 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
     forget, retain, request, refitted = prepared_request(
         estimator, strategy, forget, retain, reference, fingerprint_key
     )
+    # Before anything is done: who makes warnings errors keeps the copies.
+    about_copies = tell_of_copies(forget.n_more, len(forget))
     started = time.perf_counter()
     entry = {
         "strategy": type(strategy).__name__,
         "params": strategy.get_params(deep=False),
         "kind": strategy.kind,
         "status": "done",
+        "n_requested": len(forget) - forget.n_more,
         "n_forget": len(forget),
         "n_retain": None if retain is None else len(retain),
         "classes_removed": estimator.classes_[request.removed_classes].tolist(),
@@ -91,6 +95,7 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
         history=outcome.history,
         certificate=outcome.certificate,
         notes=[
+            *about_copies,
             *outcome.notes,
             *notes,
             *_about_buffers(request.network, trained),
