@@ -19,8 +19,8 @@ _GRID_BITS = 30
 # Values beyond 2^this times their column's scale are hashed relative to themselves.
 _ABSOLUTE_BITS = 12
 # A rotation leaves rounding errors of a few units in the last place of a row's LARGEST
-# component in all of its components (27 measured): this share of it is 256 of them.
-_ROTATED = 2.0**-44
+# component in all of its components (27 measured, 193 for a kernel's): here are 1024 of them.
+_ROTATED = 2.0**-42
 # How centred and uncorrelated a rotation's columns are; those smaller than the second
 # number against the largest do not count, for their own rounding errors hide it.
 _UNCORRELATED, _MAIN = 2.0**-28, 2.0**-16
@@ -93,7 +93,10 @@ class RowLaw:
 
     def rounding(self, size):
         """Largest difference of two copies of one record."""
-        error = np.maximum(_ROUNDING * np.maximum(size, self.scale), self.noise)
+        return self._of_each(_ROUNDING, size)
+
+    def _of_each(self, relative, size):
+        error = np.maximum(relative * np.maximum(size, self.scale), self.noise)
         return np.where(self.whole, 0.0, error)
 
 
@@ -154,9 +157,8 @@ def match_rows(X_request, X_stored, law):
         return matches
     request = X_request + 0.0  # -0.0 is 0.0
     # Asked once, however often a row is named: copies by copies would be many pairs.
-    first, which = {}, []
-    for row in request:
-        which.append(first.setdefault(row.tobytes(), len(first)))
+    first = {}
+    which = [first.setdefault(row.tobytes(), len(first)) for row in request]
     at = np.unique(which, return_index=True)[1]
     found = _matches(request[at], X_stored, law)
     return [found[i] for i in which]

@@ -229,7 +229,10 @@ def test_a_row_is_found_after_its_way_through_a_fitted_transformer_alone(table, 
     upstream = UPSTREAM[name](X.shape[1])
     stored = upstream.fit_transform(X)
     alone = np.concatenate([upstream.transform(X[[i]]) for i in range(len(X))])
-    assume(np.isfinite(stored).all() and np.abs(alone - stored).max() < 1e-6 * np.abs(stored).max())
+    error = np.abs(alone - stored).max(axis=0)
+    assume(np.isfinite(stored).all() and error.max() < 1e-6 * np.abs(stored).max())
+    if name in ("Nystroem", "kernel PCA"):  # near copies raise rounding errors a millionfold
+        assume((error < 1e-10 * np.median(np.abs(stored), axis=0)).all())
     for match in (by_rows, by_digests):
         for i, entries in enumerate(match(alone, stored)):
             assert i in entries

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..exceptions import (
+    InputRowsError,
     TrainingDivergedError,
     UnlearningError,
 )
@@ -177,7 +178,11 @@ def _quality(request, params):
         records = getattr(request, name)
         if records is None or not len(records):
             continue
-        logits = request.network.logits(params, records.X)
+        try:
+            logits = request.network.logits(params, records.X)
+        except InputRowsError as error:
+            problem = f"{error.problem} (Rows of X_{name}.)"
+            raise InputRowsError(problem, error.rows) from None
         measured[f"{name}_loss"] = float(cross_entropy(logits, records.targets).mean())
         measured[f"{name}_accuracy"] = float((logits.argmax(axis=1) == records.labels).mean())
     return measured
