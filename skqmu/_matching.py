@@ -30,6 +30,9 @@ _LARGEST_SUM = 1e300
 _AT_A_TIME = 2**21
 # Whole floats from here on have no neighbours that are not whole.
 _ALL_WHOLE = 2.0**52
+# Whole numbers are told apart down to this many binary digits: exactly below 2^48, and a date
+# in nanoseconds to some microseconds, which is what arithmetic on it leaves of it.
+_WHOLE_BITS = 48
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +52,8 @@ class RowLaw:
         value, and rows are to be forgotten.
     whole : ndarray of bool of shape (n_features,)
         Columns of whole numbers (codes, counts, dates in nanoseconds) came through no
-        arithmetic that rounds: two whole numbers are one if they are equal.
+        arithmetic that rounds: two whole numbers are one if they are equal, or too large for
+        their last bits to be kept.
     noise : float
         Absolute error of every column, 0 unless the rows are principal components.
     """
@@ -87,17 +91,14 @@ class RowLaw:
 
     def tolerance(self, size):
         """Largest difference of two rows that are taken for one; `size` is the larger value's."""
-        return np.where(
-            self.whole, 0.0, np.maximum(RTOL * np.maximum(size, self.scale), self.noise)
-        )
+        return np.where(self.whole, 2.0**-_WHOLE_BITS * size, self._of_each(RTOL, size))
 
     def rounding(self, size):
         """Largest difference of two copies of one record."""
-        return self._of_each(_ROUNDING, size)
+        return np.where(self.whole, 0.0, self._of_each(_ROUNDING, size))
 
     def _of_each(self, relative, size):
-        error = np.maximum(relative * np.maximum(size, self.scale), self.noise)
-        return np.where(self.whole, 0.0, error)
+        return np.maximum(relative * np.maximum(size, self.scale), self.noise)
 
 
 def _usual_size(size):
@@ -284,6 +285,11 @@ def row_digests(X, law, keyed_hash):
     exponent = np.where(usual, floor, exponent)
     steps = mantissa * 2.0**_GRID_BITS
     exact = law.whole & (np.rint(X) == X)
+    large = exact & (np.abs(X) >= 2.0**_WHOLE_BITS)
+    own_mantissa, own_exponent = np.frexp(X)
+    steps = np.where(large, own_mantissa * 2.0**_WHOLE_BITS, steps)
+    exponent = np.where(large, own_exponent, exponent)
+    exact &= ~large
     grids = [
         np.concatenate(
             [

@@ -226,10 +226,10 @@ class ShotLeakageCurve(MetaEstimatorMixin, BaseEstimator):
             raise TypeError(
                 f"attack={self.attack!r} must be an attack with shadows that sees probabilities."
             )
-        if "forget" in self.attack.fit_requires:
+        if pool is None and "forget" in self.attack.fit_requires:
             raise TypeError(
-                f"attack={type(self.attack).__name__} needs to be told at fit who was to be forgotten, which a "
-                "curve over shots does not know; use LiRAAttack, RMIAAttack or ThresholdAttack."
+                f"attack={type(self.attack).__name__} needs shadows that have unlearned; pass "
+                "pool=, fitted with forget=."
             )
         if pool is None and self.attack.n_shadows == 0:
             raise ValueError(
