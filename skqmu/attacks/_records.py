@@ -216,6 +216,15 @@ class RecordIndex:
         Equal numbers for equal records. Copies of a record go into a shadow together: with
         one copy in and one out, "out" would be a lie.
     n_groups : int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.attacks.tools import RecordIndex
+    >>> X, y = np.array([[0.1], [0.2], [0.1]]), np.array([0, 1, 0])
+    >>> index = RecordIndex(X, y)
+    >>> index.groups, index.locate(np.array([[0.2], [0.3]]), np.array([1, 1]))
+    (array([0, 1, 0]), array([ 1, -1]))
     """
 
     def __init__(self, X, y):
@@ -234,6 +243,15 @@ class RecordIndex:
 
         A copy in single precision (of a pool in double, or the other way round) is the record,
         unless two records of the pool have the same one.
+
+        Parameters
+        ----------
+        X : rows of shape (k, n_features)
+        y : array-like of shape (k,)
+
+        Returns
+        -------
+        ndarray of int of shape (k,)
         """
         at = np.array([self._position.get(key, -1) for key in record_keys(X, y)], dtype=np.int64)
         missing = np.flatnonzero(at < 0)
