@@ -28,7 +28,8 @@ from ..circuits.lowering import (
     parameter_list,
     parse_expression,
 )
-from ..exceptions import CircuitError
+from ..exceptions import CircuitError, InputRowsError
+from ._base import ZERO_ROWS
 from ._state_tree import state_tree, tree_angles
 
 __all__ = ["ColumnCircuit", "circuit_frequencies", "is_free", "opened"]
@@ -128,7 +129,7 @@ class ColumnCircuit:
 
         Raises
         ------
-        ValueError
+        InputRowsError
             An amplitude encoding of zeros.
         """
         values = np.empty((*columns.shape[:-1], len(self.parameters)))
@@ -138,9 +139,7 @@ class ColumnCircuit:
             zero = ~amplitudes.any(axis=-1)
             if zero.any():
                 rows = np.unique(np.argwhere(zero)[:, -1])
-                raise ValueError(
-                    f"amplitude encoding cannot normalise rows of zeros: rows {rows[:5]}."
-                )
+                raise InputRowsError(ZERO_ROWS, rows)
             values[..., tree] = tree_angles(amplitudes, n_qubits)
         return values
 

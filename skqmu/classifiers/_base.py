@@ -37,6 +37,7 @@ from ._fitting import (
     initial_params,
     make_records,
     make_run,
+    rows_as_given,
     run_loop,
     takes_steps,
     validation_rows,
@@ -225,6 +226,12 @@ class BaseUnlearningClassifier(
     def _trained(self, data, seed, *, start=None, context=None, given=None, max_iter=None):
         """Run the loop on validated data; returns a `Trained`."""
         network = self._network(data.n_classes)
+        with rows_as_given(self, network, data, seed):
+            return self._trained_on(
+                network, data, seed, start=start, context=context, given=given, max_iter=max_iter
+            )
+
+    def _trained_on(self, network, data, seed, *, start, context, given, max_iter):
         if self._solves_head():
             if start is not None or max_iter is not None:
                 raise ValueError(

@@ -7,12 +7,14 @@ import numpy as np
 
 from .._owned import OwnedFile
 from ..exceptions import (
+    InputRowsError,
     TrainingDivergedError,
     UnlearningError,
 )
 from ..network import cross_entropy
 from ..unlearning import Outcome, importance_of
 from ._given import assuming, given_parts, notes_on, reach_of
+from ._members import tell_of_copies
 from ._request import prepared_request, shares_rows
 
 __all__ = ["carry_out", "discard_artefacts"]
@@ -39,12 +41,15 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
     forget, retain, request, refitted = prepared_request(
         estimator, strategy, forget, retain, reference, fingerprint_key
     )
+    # Before anything is done: who makes warnings errors keeps the copies.
+    about_copies = tell_of_copies(forget.n_more, len(forget))
     started = time.perf_counter()
     entry = {
         "strategy": type(strategy).__name__,
         "params": strategy.get_params(deep=False),
         "kind": strategy.kind,
         "status": "done",
+        "n_requested": len(forget) - forget.n_more,
         "n_forget": len(forget),
         "n_retain": None if retain is None else len(retain),
         "classes_removed": estimator.classes_[request.removed_classes].tolist(),
@@ -87,6 +92,7 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
         history=outcome.history,
         certificate=assuming(outcome.certificate, given, origins),
         notes=[
+            *about_copies,
             *outcome.notes,
             *notes,
             *_about_buffers(request, trained),
@@ -173,7 +179,11 @@ def _quality(request, params):
         records = getattr(request, name)
         if records is None or not len(records):
             continue
-        logits = request.network.logits(params, records.X)
+        try:
+            logits = request.network.logits(params, records.X)
+        except InputRowsError as error:
+            problem = f"{error.problem} (Rows of X_{name}.)"
+            raise InputRowsError(problem, error.rows) from None
         measured[f"{name}_loss"] = float(cross_entropy(logits, records.targets).mean())
         measured[f"{name}_accuracy"] = float((logits.argmax(axis=1) == records.labels).mean())
     return measured

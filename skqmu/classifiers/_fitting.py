@@ -10,6 +10,7 @@ from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils.class_weight import compute_class_weight
 
 from ..backends import BaseBackend
+from ..exceptions import InputRowsError
 from ..training import (
     OPTIMIZERS,
     SGD,
@@ -43,6 +44,7 @@ __all__ = [
     "make_records",
     "make_run",
     "make_solver",
+    "rows_as_given",
     "run_loop",
     "scaled_weights",
     "takes_steps",
@@ -74,6 +76,25 @@ def all_or_nothing(estimator):
         vars(estimator).clear()
         vars(estimator).update({**before, **kept})
         raise
+
+
+@contextmanager
+def rows_as_given(estimator, network, data, seed):
+    """Let an error that names rows of a batch name those of the data that was given.
+
+    The rows are asked once more, all at once and in order: batches are drawn, a validation
+    part is set aside, and rows of zero weight are left out.
+    """
+    try:
+        yield
+    except InputRowsError as error:
+        rows = ()  # where only weights that were trained in the meantime made them fail
+        try:
+            network.logits(estimator._initial_params(network, seed), data.X)
+        except InputRowsError as all_at_once:
+            rows = all_at_once.rows
+        found = InputRowsError(error.problem, rows)
+        raise (found if data.positions is None else found.at(data.positions)) from None
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from ..unlearning import UPSTREAM, Assumption, Certificate
 from ._deletion import discard_artefacts
 from ._fitting import all_or_nothing
 from ._given import assuming, given_parts, notes_on, reach_of
-from ._members import MemberRecord, encoded_labels
+from ._members import MemberRecord, encoded_labels, more_than_named, tell_of_copies
 from ._meta import aligned_proba, draw_seed, last_step, released
 from ._shards import StoredModel, loaded, slices_of, train_shard
 
@@ -370,7 +370,8 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X_forget : array-like of shape (k, n_features), default=None
-            Every copy of each row is forgotten; `y_forget` restricts the copies.
+            Every copy of each row is forgotten, with a warning where they are more than the
+            rows named; `y_forget` restricts the copies.
         y_forget : array-like of shape (k,), default=None
         index : array-like of int or bool, default=None
             Positions in the data given to `fit`, instead of rows.
@@ -387,11 +388,12 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "models_")
         started = time.perf_counter()
         record = self._record()
-        entries = self._entries(X_forget, y_forget, index)
+        entries, n_more = self._entries(X_forget, y_forget, index)
         if len(entries) == len(record):
             raise ValueError(
                 f"the request names all {len(record)} rows; delete the estimator instead."
             )
+        about_copies = tell_of_copies(n_more, len(entries))
         first = [self.n_slices] * self.n_shards
         for shard, number in self.assignment_[entries]:
             first[shard] = min(first[shard], int(number))
@@ -404,6 +406,7 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             "params": {"n_shards": self.n_shards, "n_slices": self.n_slices},
             "kind": "exact",
             "status": "done",
+            "n_requested": len(entries) - n_more,
             "n_forget": len(entries),
             "n_retain": len(members),
             "classes_removed": self.classes_[
@@ -429,7 +432,7 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             seconds=time.perf_counter() - started,
             cost=self._cost(m for s, f in zip(models, first, strict=True) for m in s[f:]),
             certificate=assuming(certificate, given),
-            notes=notes_on(given),
+            notes=[*about_copies, *notes_on(given)],
             beyond_reach=reach_of(given),
         )
         removed = [m for s, f in zip(self.models_, first, strict=True) for m in s[f:]]
@@ -462,8 +465,10 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         return number
 
     def _entries(self, X, y, index):
+        """Entries of a request, and how many of them are copies that it does not name."""
         if (X is None) == (index is None):
             raise ValueError("name the rows to forget either by X_forget= or by index=.")
+        n_more = 0
         if index is not None:
             if y is not None:
                 raise ValueError("y_forget= goes with X_forget=.")
@@ -475,10 +480,11 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             labels = None
             if y is not None:
                 labels = encoded_labels(y, self.classes_, len(X), "y_forget")
-            entries = self._record().find(X, labels)
+            matches = self._record().meant(X, labels)
+            entries, n_more = np.unique(np.concatenate(matches)), more_than_named(matches)
         if len(entries) == 0:
             raise ValueError("index= names no rows: there is nothing to forget.")
-        return entries
+        return entries, n_more
 
     def _record(self):
         if self._members is None:

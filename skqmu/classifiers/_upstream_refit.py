@@ -18,6 +18,7 @@ from ..unlearning import UPSTREAM, Assumption, Certificate, Retrain
 from ._base import BaseUnlearningClassifier
 from ._deletion import discard_artefacts
 from ._given import assuming, given_parts, notes_on, reach_of
+from ._members import tell_of_copies
 from ._request import prepared_request
 
 __all__ = ["explained", "flat_pipeline", "nested_pipelines", "refit"]
@@ -154,6 +155,7 @@ def refit(
         cost=getattr(new_last, "fit_cost_", None),
         upstream="refit",
         notes=[
+            *entry["notes"],
             f"steps fitted anew on the {len(y_retain)} rows that stay: "
             f"{', '.join(name for name, _ in steps.steps) or 'none'}; the classifier retrained on "
             "what they make of the rows. Positions count in X_retain from here on.",
@@ -237,7 +239,8 @@ def _checked(steps, last, X_forget, y_forget, X_retain, y_retain, request):
                 f"step, and {type(last).__name__} has none that it knows; end the pipeline in a "
                 "classifier of skqmu (not in a search or UnlearningClassifier around it)."
             )
-    forgotten, staying = found
+    forgotten, staying, n_more = found
+    about_copies = tell_of_copies(n_more, len(forgotten))
     if by_order and not np.array_equal(last.classes_[staying], np.asarray(y_retain)):
         raise ValueError(
             f"{', '.join(by_order)} makes it impossible to recognise rows, so X_retain is checked "
@@ -245,23 +248,25 @@ def _checked(steps, last, X_forget, y_forget, X_retain, y_retain, request):
             "order of fit."
         )
     return {
+        "n_requested": len(forgotten) - n_more,
         "n_forget": len(forgotten),
         "n_retain": len(y_retain),
         "classes_removed": last.classes_[np.setdiff1d(forgotten, staying)].tolist(),
+        "notes": about_copies,
     }
 
 
 def _asked(last, X_forget, y_forget, Z, y_retain, *, index=None, fingerprint_key=None):
-    """Label columns of the rows that go and of those that stay."""
+    """Label columns of the rows that go and of those that stay; how many are unnamed copies."""
     forget, retain, _, _ = prepared_request(
         last, Retrain(), (X_forget, y_forget, index), (Z, y_retain), (None, None), fingerprint_key
     )
-    return forget.labels, retain.labels
+    return forget.labels, retain.labels, forget.n_more
 
 
 def _asked_of_shards(last, X_forget, y_forget, Z, y_retain, *, index=None):
     record = last._record()
-    entries = last._entries(X_forget, y_forget, index)
+    entries, n_more = last._entries(X_forget, y_forget, index)
     staying = np.setdiff1d(np.arange(len(record)), entries)
     if Z is not None:
         staying = record.find(np.asarray(Z, dtype=float), np.searchsorted(last.classes_, y_retain))
@@ -273,7 +278,7 @@ def _asked_of_shards(last, X_forget, y_forget, Z, y_retain, *, index=None):
             )
     if not len(staying):
         raise ValueError("the request names all rows; delete the estimator instead.")
-    return record.labels[entries], record.labels[staying]
+    return record.labels[entries], record.labels[staying], n_more
 
 
 def _discarded(last, new_last):
