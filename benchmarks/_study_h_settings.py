@@ -140,6 +140,8 @@ def make_estimator(setting, seed):
     name, fifth = setting.dataset, 5 if setting.quick else 1
     shared = {
         "encoding": "angle_xyz",
+        "input_scale": None,
+        "observables": "z",
         "ansatz": "rotations_cz",
         "n_layers": setting.n_layers,
         "entanglement": "none" if setting.variant == "separable" else setting.entanglement,

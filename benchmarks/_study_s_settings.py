@@ -161,6 +161,7 @@ def make_estimator(setting, seed):
     return HybridQNNClassifier(
         **own,
         encoding="amplitude",
+        observables="z",
         ansatz="strong",
         n_qubits=8,
         n_layers=setting.n_layers,

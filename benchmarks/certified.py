@@ -39,7 +39,10 @@ SETTINGS = {"iris": ((0.1, 1.0), (0.001, 0.3)), "digits": ((0.003, 1.0), (0.0003
 RESIDUALS = ("computed", "bounded")
 # Of the training part; these rows train the circuit and are in no removal.
 PUBLIC = {"iris": 0.0, "digits": 0.4}
-CIRCUIT = {"iris": {"n_layers": 1}, "digits": {"n_layers": 2}}
+CIRCUIT = {
+    "iris": {"n_layers": 1, "input_scale": None},
+    "digits": {"n_layers": 2, "input_scale": None},
+}
 N_SEEDS = {"iris": 10, "digits": 3}
 # Enough to tell: a data set that supports more is reported as such.
 MOST_REMOVALS = 150

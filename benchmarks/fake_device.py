@@ -37,7 +37,8 @@ AUDIT = {
     "n_shadows": 4,
     "n_oracles": 2,
 }
-AUDITED = {"n_layers": 1, "solver": "nft", "max_iter": 60}
+ANGLES = {"input_scale": None, "observables": "z"}
+AUDITED = {**ANGLES, "n_layers": 1, "solver": "nft", "max_iter": 60}
 AUDIT_SHOTS = 256
 
 
@@ -51,7 +52,8 @@ def trained_here_predicts_there(seed, shots):
     """Accuracy on 60 held-out rows, exact and on the device."""
     X, y = iris()
     X, X_test, y, y_test = train_test_split(X, y, test_size=60, stratify=y, random_state=seed)
-    clf = skqmu.QNNClassifier(n_layers=2, max_iter=60, batch_size=32, random_state=seed).fit(X, y)
+    shape = {"n_layers": 2, "max_iter": 60, "batch_size": 32}
+    clf = skqmu.QNNClassifier(**ANGLES, **shape, random_state=seed).fit(X, y)
     exact, agreed = clf.score(X_test, y_test), clf.predict(X_test)
     clf.set_params(backend=RuntimeBackend(DEVICE, shots=shots, seed=seed))
     there = clf.predict(X_test)

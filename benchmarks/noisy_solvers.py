@@ -40,7 +40,8 @@ def fitted(params, shots, seed):
     X = MinMaxScaler((-np.pi / 2, np.pi / 2)).fit_transform(X)
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.3, stratify=y, random_state=seed)
     backend = AerBackend(shots=shots, gradient="parameter_shift")
-    clf = QNNClassifier(n_layers=2, backend=backend, random_state=seed, **params)
+    circuit = {"n_layers": 2, "input_scale": None, "observables": "z"}
+    clf = QNNClassifier(**circuit, backend=backend, random_state=seed, **params)
     started = time.perf_counter()
     clf.fit(X, y)
     seconds = time.perf_counter() - started
