@@ -9,8 +9,8 @@ __all__ = ["InputScale"]
 # A solver's step moves the logarithm of a scale this many times as far as it moves an angle:
 # scales have orders of magnitude to go, angles a turn.
 _PACE = 3.0
-# Beyond these, products overflow.
-_LARGEST, _LARGEST_LOG = 1e300, 690.0
+# Beyond these, squares and products overflow.
+_LARGEST, _LARGEST_LOG = 1e150, 690.0
 
 
 class InputScale(Layer):
