@@ -93,7 +93,7 @@ default="auto"
     observable. None of these is merged or rewritten. Other gates are free of noise, unless
     the model was made for a device: where its basis gates are not those that every
     `NoiseModel` starts with (as those of ``NoiseModel.from_backend``), or its errors are on
-    "sx" or "cx" and no gate of the circuit with as many qubits has one, they are transpiled
+    "sx" or "cx" and it names no gate of the circuit with as many qubits, they are transpiled
     to the model's basis gates and meet the errors there. ``NoiseModel(basis_gates=...)`` with
     the circuit's own gates keeps all of them. A `noise` by word follows every gate, labelled
     or not.
@@ -446,9 +446,11 @@ class _AerExecutable(PrimitiveExecutable):
             estimates.append(setting.from_bits(bits))
         return estimates
 
-    @staticmethod
-    def _bits(sampler, pub, shots):
+    def _bits(self, sampler, pub, shots):
         try:
             return sampler.run([pub], shots=shots).result()[0].data.meas
         except QiskitError as error:
-            raise BackendError(f"Aer could not run the circuit: {error}") from error
+            raise BackendError(
+                f"Aer could not run the circuit by method={self._method!r}: {error}. Another may, "
+                "method='density_matrix' for example."
+            ) from error

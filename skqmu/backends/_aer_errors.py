@@ -64,7 +64,7 @@ class WrittenNoise:
         self._instructions = {}
         # Of the model's basis gates, those that no transpiler can aim at.
         self._opaque = {*model.basis_gates} - {*get_standard_gate_name_mapping()}
-        self._gates = set()  # (number of qubits, whether it has an error)
+        self._gates = set()  # (number of qubits, whether the model has its name)
         self.circuit = self.marked(circuit)
         self.translates = self._made_for_other_gates()
 
@@ -81,7 +81,7 @@ class WrittenNoise:
         if not basis >= _DEFAULT_BASIS or basis & _NO_GATES:
             return True
         # The default basis says nothing. Where the model has errors on the gates that
-        # compilers aim at, and no gate of the circuit has one, it was made for those.
+        # compilers aim at, and names no gate of the circuit, it was made for those.
         for width, aims in ((1, {"sx", "u", "u3"}), (2, {"cx"})):
             widths = {met for gate, met in self._gates if gate == width}
             if aims & self.names and widths == {False}:
@@ -109,7 +109,7 @@ class WrittenNoise:
                 continue
             found = self._at(key, here, result)
             if native and operation.name not in _NO_GATES:
-                self._gates.add((len(here), found is not None))
+                self._gates.add((len(here), key in self.names))
             kept = found is not None or (native and operation.name in self._opaque)
             if kept:
                 self._opened(here, result)

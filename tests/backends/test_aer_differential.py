@@ -23,6 +23,7 @@ from qiskit.quantum_info import SparsePauliOp, random_unitary
 from scipy import stats
 
 from skqmu.backends import AerBackend
+from skqmu.exceptions import BackendError
 
 pytest.importorskip("qiskit_aer")
 
@@ -33,6 +34,8 @@ LABELS = {"my_rx": 1, "my_ry": 1, "my_unitary": 2}
 # What the whole family of comparisons may fail by chance.
 LEVEL = 1e-3
 SHOTS = 1000
+# Aer 0.18 cannot draw trajectories of some errors of two qubits.
+KRAUS = "Kraus is empty"
 
 
 @pytest.fixture(autouse=True)
@@ -220,10 +223,10 @@ def without_initialize(circuit):
     return result
 
 
-def aer(method, model):
+def aer(method, model, **options):
     from qiskit_aer import AerSimulator
 
-    return AerSimulator(method=method, noise_model=model, max_parallel_threads=1)
+    return AerSimulator(method=method, noise_model=model, max_parallel_threads=1, **options)
 
 
 def exact_values(case):
@@ -239,7 +242,9 @@ def exact_values(case):
             for qubit in support:
                 circuit.append(IGate(label="measure"), [qubit])
             circuit.save_probabilities(support)
-            result = aer("density_matrix", case.model).run(circuit, shots=1).result()
+            # From 8 qubits on Aer would fuse the identity gates, their errors with them.
+            simulator = aer("density_matrix", case.model, fusion_enable=False)
+            result = simulator.run(circuit, shots=1).result()
             assert result.success, result.status
             found = result.data()["probabilities"].reshape([2] * len(support))
             for place, qubit in enumerate(support):
@@ -277,6 +282,11 @@ def counted_odd(case, shots, seed, method="statevector"):
             measured.measure(support, range(len(support)))
             job = aer(method, case.model).run(measured, shots=shots, seed_simulator=seed)
             result = job.result()
+            if not result.success and KRAUS in result.status:
+                job = aer("density_matrix", case.model).run(
+                    without_initialize(measured), shots=shots, seed_simulator=seed
+                )
+                result = job.result()
             assert result.success, result.status
             counts = result.get_counts()
             if diagonal:
@@ -329,7 +339,13 @@ def compare_sampled(settings):
             with pytest.raises(ValueError, match=f"noise_model has an error on '{case.refused}'"):
                 case.ours(shots=SHOTS, method=method)
             continue
-        values = case.ours(shots=SHOTS, method=method, seed=seed)
+        try:
+            values = case.ours(shots=SHOTS, method=method, seed=seed)
+        except BackendError as error:
+            if KRAUS not in str(error) or "density_matrix" not in str(error):
+                raise
+            n_refused += 1
+            continue
         ours = np.rint((1 - values) * SHOTS / 2).astype(int)
         reference = "stabilizer" if clifford else "statevector"
         found = two_sided(ours, counted_odd(case, SHOTS, seed + 1, reference), SHOTS)
