@@ -10,7 +10,7 @@ from qiskit.exceptions import QiskitError
 from .._validation import HasMethods, Interval, StrOptions, validate_params
 from ..exceptions import BackendError
 from ._aer_errors import WrittenNoise, quantum_errors
-from ._aer_methods import METHODS, check_method
+from ._aer_methods import METHODS, check_method, method_for
 from ._aer_noise import noise_from_word, noise_identity, readout_matrices
 from ._base import BaseBackend
 from ._budget import Budget, limited
@@ -30,9 +30,6 @@ _SIMULATORS = ProcessCache(16)
 # Up to so many measured qubits the outcome distribution is computed and drawn from; beyond
 # it would be larger than the shots.
 _WIDEST_DISTRIBUTION = 10
-_WIDEST_DENSITY = 12
-# Up to so many qubits a density matrix is cheaper than a thousand trajectories of states.
-_WIDEST_INSTEAD = 8
 
 
 class AerBackend(BaseBackend):
@@ -216,7 +213,7 @@ class _AerExecutable(PrimitiveExecutable):
     def prepare(self, backend):
         self.shots = backend.shots
         self.noisy = backend.noise_model is not None or backend.noise is not None
-        self._method = self._method_for(backend)
+        self._method = method_for(backend, noisy=self.noisy, n_qubits=self.n_qubits)
         if not self.noisy and self.exact:
             self.physical = [translate(self.columns.circuit, NATIVE_GATES)]
             check_method(self._method, self.physical, ())
@@ -250,32 +247,6 @@ class _AerExecutable(PrimitiveExecutable):
     @property
     def exact(self):
         return self.shots is None
-
-    def _method_for(self, backend):
-        if backend.method != "automatic":
-            if self.noisy and self.exact and backend.method != "density_matrix":
-                raise ValueError(
-                    f"method={backend.method!r} cannot give exact values with noise; use "
-                    "method='density_matrix' (or 'automatic'), or set shots."
-                )
-            if backend.method == "extended_stabilizer" and self.exact:
-                raise ValueError(
-                    "method='extended_stabilizer' approximates and cannot give exact values; use "
-                    "method='automatic', or set shots."
-                )
-            if backend.method == "statevector" and self.noisy and self._is_narrow:
-                return "density_matrix"
-            return backend.method
-        if not self.noisy:
-            return "statevector"
-        if self.exact or self.n_qubits <= _WIDEST_DENSITY:
-            return "density_matrix"
-        return "automatic"
-
-    @property
-    def _is_narrow(self):
-        """Whether drawing from a density matrix is cheaper than trajectories (the same law)."""
-        return self.n_qubits <= _WIDEST_INSTEAD
 
     def _options(self, backend):
         options = {
