@@ -387,12 +387,12 @@ def sampled_settings(n_cases):
 
 
 def test_exact_values_under_random_noise_are_those_of_aer_used_directly():
-    seeds = exact_sizes(35)
+    seeds = exact_sizes(40)[5:]
     assert compare_exact(seeds) <= len(seeds) // 10
 
 
 def test_sampled_values_under_random_noise_are_those_of_aer_used_directly():
-    settings = [s for s in sampled_settings(300)[::11] if s[1] < 9 or "stabilizer" in s[2]]
+    settings = [s for s in sampled_settings(300)[5::11] if s[1] < 9 or "stabilizer" in s[2]]
     settings.append((1000, 10, "automatic"))
     p_values, n_refused = compare_sampled(settings)
     assert_at_level(p_values)
