@@ -41,8 +41,8 @@ class InputScale(Layer):
     >>> import numpy as np
     >>> from skqmu.network import InputScale
     >>> layer = InputScale([np.pi, np.pi])
-    >>> layer.outputs(np.zeros(2), np.array([[0.001, 1e6]])).round(3)
-    array([[0.001, 3.142]])
+    >>> layer.outputs(np.zeros(2), np.array([[0.5, 1e6]])).round(3)
+    array([[0.431, 3.142]])
     """
 
     def __init__(self, bounds, *, scale=1.0, learned=True, name="input_scale"):
