@@ -30,7 +30,7 @@ __all__ = ["HybridQNNClassifier"]
 # Qubits that n_qubits=None takes: behind a dense front-end, behind a convolutional one, and
 # at least and at most where the features enter the circuit themselves.
 _DENSE, _CNN = 5, 8
-_FEWEST, _MOST = 2, 8
+_FEWEST, _MOST = 4, 8
 
 
 class HybridQNNClassifier(InputScaleMixin, NamedWeightsMixin, BaseUnlearningClassifier):
@@ -90,7 +90,7 @@ default="auto"
 QuantumCircuit, default="rotations_cz"
     n_qubits : int or None, default=None
         None: 5 behind a dense front-end, 8 behind a convolution or a module; with
-        ``front_end="none"`` as many as features, at least 2 and at most 8; with a circuit
+        ``front_end="none"`` as many as features, at least 4 and at most 8; with a circuit
         its own.
     n_layers : int, default=2
     entanglement : {"none", "linear", "ring", "full"}, default="ring"
@@ -335,7 +335,7 @@ default="adam"
         if self.front_end != "none":
             return _CNN
         if self.encoding == "amplitude":
-            return max(_FEWEST, (n_features - 1).bit_length())
+            return max(2, (n_features - 1).bit_length())
         return min(max(_FEWEST, n_features), _MOST)
 
     def _n_circuit_inputs(self, n_features, n_qubits):

@@ -22,8 +22,9 @@ from ._input_scale import InputScaleMixin, input_scale_layers, resolved_input_sc
 __all__ = ["QNNClassifier"]
 
 _CIRCUIT = HasMethods(["compose", "assign_parameters"])
-# Qubits that n_qubits=None takes at least and at most.
-_FEWEST, _MOST = 2, 8
+# Qubits that n_qubits=None takes at least and at most: two features on two qubits leave a circuit
+# too few functions of them (a ring in a ring is learned from some starts only).
+_FEWEST, _MOST = 4, 8
 # What the circuit is built from.
 _DESIGN = ("encoding", "ansatz", "n_qubits", "n_layers", "entanglement", "reuploading")
 
@@ -53,7 +54,7 @@ default="auto"
 QuantumCircuit, default="strong"
         Trainable layers.
     n_qubits : int or None, default=None
-        None: as many as features, at least 2 and at most 8 (with ``"amplitude"``: as few
+        None: as many as features, at least 4 and at most 8 (with ``"amplitude"``: as few
         as hold the features; with a circuit: its own). Features fold onto fewer qubits:
         feature ``i`` acts on qubit ``i % n_qubits``.
     n_layers : int, default=3
@@ -325,7 +326,7 @@ default="adam"
             if not isinstance(circuit, str):
                 return circuit.num_qubits
         if self.encoding == "amplitude":
-            return max(_FEWEST, (n_features - 1).bit_length())
+            return max(2, (n_features - 1).bit_length())
         return min(max(_FEWEST, n_features), _MOST)
 
     def _build_network(self, structure, n_features, n_classes, backend):
