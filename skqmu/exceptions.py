@@ -13,6 +13,7 @@ __all__ = [
     "CircuitError",
     "MemberRecordError",
     "NotATrainingSampleError",
+    "ReentryError",
     "ResolutionWarning",
     "ShadowFitError",
     "ThreatModelWarning",
@@ -63,6 +64,10 @@ class NotATrainingSampleError(ValueError):
 
 class AlreadyForgottenError(NotATrainingSampleError):
     """Rows of a deletion request were trained on once and are forgotten already."""
+
+
+class ReentryError(RuntimeError):
+    """An estimator that is being fitted, or is forgetting, was told to begin again midway."""
 
 
 class UnlearningError(RuntimeError):

@@ -2,7 +2,8 @@
 
 import shutil
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,13 +16,42 @@ from ..exceptions import (
 from ..network import cross_entropy
 from ..unlearning import Outcome, importance_of
 from ._request import prepared_request, shares_rows
+from ._state import put_in_place
 
-__all__ = ["BEYOND_REACH", "carry_out", "discard_artefacts"]
+__all__ = [
+    "BEYOND_REACH",
+    "carry_out",
+    "clear_leftovers",
+    "discard_artefacts",
+    "files_of",
+    "noting",
+    "notes_of_senders",
+    "status_of",
+]
 
 BEYOND_REACH = (
     "copies made before the request (pickles, clones, released models), fitted pipeline steps "
     "before this estimator, and hyper-parameters that were chosen with the rows"
 )
+
+
+# What whoever passes a request on has to say about it, for the entry in the log.
+_NOTES = ContextVar("notes_of_senders", default=())
+
+
+@contextmanager
+def noting(*notes):
+    """Context in which a request that is honoured has these notes in its entry."""
+    token = _NOTES.set((*notes_of_senders(), *notes))
+    try:
+        yield
+    finally:
+        _NOTES.reset(token)
+
+
+def notes_of_senders():
+    """Notes of the contexts around the request."""
+    return _NOTES.get()
 
 
 def _check_claim(strategy, outcome):
@@ -40,91 +70,133 @@ def _check_claim(strategy, outcome):
         )
 
 
-def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key):
-    """Find the rows, run the strategy, commit and log; or raise with nothing changed."""
-    forget, retain, request, refitted = prepared_request(
-        estimator, strategy, forget, retain, reference, fingerprint_key
-    )
+class _Spending:
+    """What a request has spent, and what of it went into measuring before and after."""
+
+    def __init__(self, network):
+        self.network = network
+        self.begun = network.meter.copy()
+        self.measured = dict.fromkeys(vars(self.begun), 0)
+
+    @contextmanager
+    def measuring(self):
+        before = self.network.meter.copy()
+        try:
+            yield
+        finally:
+            for name, amount in self.network.meter.since(before).items():
+                self.measured[name] += amount
+
+    def told(self):
+        """For the log."""
+        total = self.network.meter.since(self.begun)
+        cost = {name: total[name] - measured for name, measured in self.measured.items()}
+        return {"cost": cost, "measuring_cost": dict(self.measured)}
+
+
+def carry_out(work, strategy, *, forget, retain, reference, fingerprint_key):
+    """Find the rows, run the strategy, commit and log; or raise with nothing changed.
+
+    Parameters
+    ----------
+    work : Writing
+        On the estimator, with the parameters that it was fitted with.
+    """
+    model = work.model
     started = time.perf_counter()
     entry = {
         "strategy": type(strategy).__name__,
         "params": strategy.get_params(deep=False),
         "kind": strategy.kind,
         "status": "done",
-        "n_forget": len(forget),
-        "n_retain": None if retain is None else len(retain),
-        "classes_removed": estimator.classes_[request.removed_classes].tolist(),
+        "n_forget": None,
+        "n_retain": None,
+        "classes_removed": [],
     }
+    notes_of_sender = notes_of_senders()
+    spending = prepared = None
     try:
-        with estimator._noise.undone_on_failure():
-            begun = request.network.meter.copy()
+        spending = _Spending(model._network())
+        prepared = prepared_request(
+            model, strategy, forget, retain, reference, fingerprint_key
+        )
+        forget, retain, request, refitted = prepared
+        entry.update(
+            n_forget=len(forget),
+            n_retain=None if retain is None else len(retain),
+            classes_removed=model.classes_[request.removed_classes].tolist(),
+        )
+        with spending.measuring():
             entry["before"] = _quality(request, request.params)
-            spent = request.network.meter.copy()
-            outcome = _run(estimator, strategy, request)
-            _check_claim(strategy, outcome)
-            entry["cost"] = request.network.meter.since(spent)
-            # A refit brings circuit weights of its own, which its head was fitted to.
-            if "trained" not in refitted:
-                outcome = replace(outcome, params=request.settled(outcome.params))
-            if not np.isfinite(outcome.params).all():
-                raise TrainingDivergedError(
-                    f"{type(strategy).__name__} gave non-finite parameters."
-                )
+        outcome = _run(model, strategy, request)
+        _check_claim(strategy, outcome)
+        # A refit brings circuit weights of its own, which its head was fitted to.
+        if "trained" not in refitted:
+            outcome = replace(outcome, params=request.settled(outcome.params))
+        if not np.isfinite(outcome.params).all():
+            raise TrainingDivergedError(f"{type(strategy).__name__} gave non-finite parameters.")
+        with spending.measuring():
             entry["after"] = _quality(request, outcome.params)
-            total = request.network.meter.since(begun)
-            entry["measuring_cost"] = {k: v - entry["cost"][k] for k, v in total.items()}
+        trained = refitted.get("trained")
+        notes = _put_after(model, forget, retain, request, trained, outcome)
+        entry.update(
+            **spending.told(),
+            seconds=time.perf_counter() - started,
+            n_epochs=outcome.n_epochs,
+            n_steps=outcome.n_steps,
+            stop_reason=outcome.stop_reason,
+            history=outcome.history,
+            certificate=outcome.certificate,
+            notes=[*outcome.notes, *notes, *notes_of_sender],
+            beyond_reach=BEYOND_REACH,
+        )
+        model.unlearning_log_ = [*model.unlearning_log_, entry]
+        model._leftovers = files_of(model)
+        model._artefacts = ()
+        work.commit()
     except BaseException as error:
-        _log_failure(estimator, entry, error, time.perf_counter() - started)
+        if work.committed:
+            raise  # an interrupt in the last moment: the request is done
+        # What is wrong by itself was no request.
+        if prepared is None and isinstance(error, ValueError | TypeError):
+            raise
+        _log_failure(work, entry, spending, error, time.perf_counter() - started)
         if isinstance(error, TrainingDivergedError):
             raise UnlearningError(
                 f"{type(strategy).__name__} diverged and nothing was changed: {error}"
             ) from error
         raise
+    # Only now that the new state is in place: a failure must not cost the old one's files.
+    clear_leftovers(work.estimator)
 
-    trained = refitted.get("trained")
-    members, notes = _members_after(estimator, forget, retain, trained)
-    entry.update(
-        seconds=time.perf_counter() - started,
-        n_epochs=outcome.n_epochs,
-        n_steps=outcome.n_steps,
-        stop_reason=outcome.stop_reason,
-        history=outcome.history,
-        certificate=outcome.certificate,
-        notes=[
-            *outcome.notes,
-            *notes,
-            *_about_buffers(request.network, trained),
-            *discard_artefacts(estimator),
-        ],
-        beyond_reach=BEYOND_REACH,
-    )
-    after = {
-        "params_": outcome.params,
-        "_moments": None,
-        # A strategy that moved a solved head in another way leaves it without its state.
-        "_head_state": outcome.head_state if trained is None else trained.head_state,
-        "_members": members,
-        "_artefacts": (),
-        "_updates": _updates_after(estimator, forget, retain, trained, outcome),
-        "_importances": _importances_after(estimator, request, trained, outcome.params),
-        "unlearning_log_": [*estimator.unlearning_log_, entry],
-    }
-    if trained is not None:
-        history = trained.run.history
-        after.update(
-            history_=history,
-            loss_curve_=[row["loss"] for row in history],
-            loss_=history[-1]["loss"],
-            n_iter_=len(history),
-            stop_reason_=trained.run.stop_reason,
-            fit_cost_=trained.run.cost,
+
+def _put_after(model, forget, retain, request, trained, outcome):
+    """Give a working copy the state after the request; returns what is to be said about it."""
+    members, notes = _members_after(model, forget, retain, trained)
+    updates = _updates_after(model, forget, retain, trained, outcome)
+    importances = _importances_after(model, request, trained, outcome.params)
+    notes += _about_buffers(request.network, trained)
+    model.params_ = outcome.params
+    model._moments = None
+    # A strategy that moved a solved head in another way leaves it without its state.
+    model._head_state = outcome.head_state if trained is None else trained.head_state
+    model._members = members
+    model._updates = updates
+    model._importances = importances
+    if trained is None:
+        return notes
+    model.history_ = trained.run.history
+    model.loss_curve_ = [row["loss"] for row in trained.run.history]
+    model.loss_ = model.loss_curve_[-1]
+    model.n_iter_ = len(trained.run.history)
+    model.stop_reason_ = trained.run.stop_reason
+    model.fit_cost_ = trained.run.cost
+    if model._n_fits > 1:
+        notes.append(
+            f"the model came from {model._n_fits} calls of fit or partial_fit and was "
+            "retrained by one fit on all the rows that stay."
         )
-        if estimator._n_fits > 1:
-            entry["notes"].append(
-                f"the model came from {estimator._n_fits} calls of fit or partial_fit and was "
-                "retrained by one fit on all the rows that stay."
-            )
-    vars(estimator).update(after)
+    return notes
 
 
 def _run(estimator, strategy, request):
@@ -142,13 +214,19 @@ def _run(estimator, strategy, request):
     return strategy.unlearn(request)
 
 
-def _log_failure(estimator, entry, error, seconds):
-    status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-    if isinstance(error, TrainingDivergedError):
-        status = "diverged"
+def _log_failure(work, entry, spending, error, seconds):
     entry.pop("after", None)
-    entry.update(status=status, error=f"{type(error).__name__}: {error}", seconds=seconds)
-    estimator.unlearning_log_ = [*estimator.unlearning_log_, entry]
+    if spending is not None:
+        entry.update(spending.told())
+    entry.update(status=status_of(error), error=f"{type(error).__name__}: {error}", seconds=seconds)
+    work.log(entry)
+
+
+def status_of(error):
+    """What the log calls a request that ended in this."""
+    if isinstance(error, TrainingDivergedError):
+        return "diverged"
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
 
 
 def _about_buffers(network, trained):
@@ -225,11 +303,16 @@ def _importances_after(estimator, request, trained, params):
     return after
 
 
-def discard_artefacts(estimator):
-    """Delete files of this estimator that hold what a forgotten row left in them."""
-    notes = []
+def files_of(estimator):
+    """Files and folders of this estimator that hold what a row left in them."""
     journals = estimator._backend().artefacts(estimator._noise)
-    for path in map(Path, dict.fromkeys([*estimator._artefacts, *journals])):
+    return tuple(dict.fromkeys([*map(str, estimator._artefacts), *journals]))
+
+
+def discard_artefacts(paths):
+    """Delete files that hold what a forgotten row left in them; returns what is to be said."""
+    notes = []
+    for path in map(Path, paths):
         if not path.exists():
             continue
         is_journal = path.is_dir()
@@ -240,3 +323,26 @@ def discard_artefacts(estimator):
             told = f"the {kind} {path.name} was deleted."
         notes.append(told)
     return notes
+
+
+def clear_leftovers(estimator, discard=discard_artefacts):
+    """Delete the files of the state before the last request, and say so in its entry.
+
+    The state names them until they are gone: where an interrupt came in between, whoever
+    changes the estimator next does it.
+
+    Parameters
+    ----------
+    discard : callable
+        From paths to what is to be said about their deletion, a list of str.
+    """
+    if "_leftovers" not in vars(estimator):
+        return
+    notes = discard(estimator._leftovers)
+    after = dict(vars(estimator))
+    del after["_leftovers"]
+    if after["unlearning_log_"]:
+        *earlier, last = after["unlearning_log_"]
+        last = {**last, "notes": [*last["notes"], *notes]}
+        after["unlearning_log_"] = [*earlier, last]
+    put_in_place([(estimator, after)])

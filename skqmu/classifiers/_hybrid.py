@@ -22,6 +22,7 @@ from ._layer_specs import (
     image_shape_for,
 )
 from ._qnn import _CIRCUIT, _resolve_observables
+from ._state import reads
 from ._weights import NamedWeightsMixin
 
 __all__ = ["HybridQNNClassifier"]
@@ -261,13 +262,12 @@ default="adam"
     def _structure_for(self, n_features):
         n_qubits = self._n_qubits_for(n_features)
         return {
-            "front_end": copy.deepcopy(self.front_end),
+            "front_end": self.front_end,
             "front_layers": tuple(self.front_layers),
             "image_shape": image_shape_for(self.front_end, self.image_shape, n_features),
             "dtype": self.dtype,
             "head_layers": tuple(self.head_layers),
-            # Shallow: a network of qiskit may hold an open session.
-            "core": copy.copy(self.core),
+            "core": self.core,
             "encoding": self.encoding,
             "ansatz": self.ansatz,
             "n_qubits": n_qubits,
@@ -279,6 +279,11 @@ default="adam"
             "angles": not isinstance(self.core, str)
             or not (isinstance(self.encoding, str) and self.encoding == "amplitude"),
         }
+
+    def _own_param(self, name, value):
+        if name == "core" and not isinstance(value, str):
+            return copy.copy(value)  # shallow: a network of qiskit may hold an open session
+        return super()._own_param(name, value)
 
     def _n_qubits_for(self, n_features):
         if not isinstance(self.core, str):
@@ -378,6 +383,7 @@ default="adam"
         return tags
 
     @property
+    @reads
     def buffers_(self):
         """Running statistics by name, as in `get_weights`."""
         check_is_fitted(self, "params_")
@@ -390,6 +396,7 @@ default="adam"
         }
 
     @property
+    @reads
     def backend_(self):
         """The backend that predictions run on; None where `core` runs on none."""
         backend = super().backend_
@@ -397,6 +404,7 @@ default="adam"
         return backend if isinstance(core, str) and core == "quantum" else None
 
     @property
+    @reads
     def n_qubits_(self):
         """Qubits of the fitted circuit."""
         check_is_fitted(self, "params_")

@@ -1,6 +1,7 @@
 """What the meta-estimators share: seeds, probabilities on a fixed class list, sub-fits."""
 
 import inspect
+from contextlib import contextmanager
 
 import numpy as np
 from joblib import Memory
@@ -8,7 +9,15 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
-__all__ = ["aligned_proba", "as_memory", "fit_clone", "forgets", "has_seed", "with_seed"]
+__all__ = [
+    "aligned_proba",
+    "as_memory",
+    "fit_clone",
+    "forgets",
+    "has_seed",
+    "telling_costs",
+    "with_seed",
+]
 
 
 def forgets(estimator):
@@ -74,8 +83,28 @@ def fit_clone(estimator, X, y, classes, sample_weight=None):
     else:
         weights = {"sample_weight": sample_weight}
     if not isinstance(model, Pipeline) and "classes" in inspect.signature(model.fit).parameters:
-        return model.fit(X, y, classes=classes, **weights)
-    return model.fit(X, y, **weights)
+        weights["classes"] = classes
+    with telling_costs() as models:
+        models.append(model)
+        return model.fit(X, y, **weights)
+
+
+@contextmanager
+def telling_costs():
+    """Context of fits; an error that ends it says, as ``costs``, what they had spent by then.
+
+    Yields
+    ------
+    list
+        For the models; those that count their costs have `fit_cost_`.
+    """
+    models = []
+    try:
+        yield models
+    except BaseException as error:
+        spent = [model.fit_cost_ for model in models if hasattr(model, "fit_cost_")]
+        error.costs = [*getattr(error, "costs", ()), *spent]
+        raise
 
 
 def aligned_proba(model, X, classes):

@@ -1,6 +1,5 @@
 """`QNNClassifier`: a variational quantum circuit with a linear head."""
 
-import copy
 from numbers import Integral, Real
 
 import numpy as np
@@ -17,6 +16,7 @@ from ..circuits import (
 from ..network import Dense, Network, OneVsRest, QuantumLayer
 from ._base import BaseUnlearningClassifier
 from ._head import head_view
+from ._state import reads
 
 __all__ = ["QNNClassifier"]
 
@@ -292,11 +292,10 @@ default="adam"
             "observables": self.observables,
             # A certificate rests on these: they are fit's, whatever is set afterwards.
             "trainable": self.trainable,
-            "circuit_weights": copy.deepcopy(self.circuit_weights),
+            "circuit_weights": self.circuit_weights,
             "head": self.head,
             "head_penalty": self.head_penalty,
             "objective_noise": self.objective_noise,
-            "class_weight": copy.deepcopy(self.class_weight),
         }
 
     def _n_qubits_for(self, n_features):
@@ -371,12 +370,14 @@ default="adam"
         return head_view(self, network, forget, retain)
 
     @property
+    @reads
     def circuit_weights_(self):
         """Weights of the fitted circuit, shape (n_weights,)."""
         check_is_fitted(self, "params_")
         return self.params_[self._network().layout.slices["quantum"]]
 
     @property
+    @reads
     def n_qubits_(self):
         """Qubits of the fitted circuit."""
         check_is_fitted(self, "params_")

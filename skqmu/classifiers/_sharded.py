@@ -21,16 +21,16 @@ from .._validation import (
 )
 from ..exceptions import MemberRecordError
 from ..unlearning import UPSTREAM, Assumption, Certificate
-from ._deletion import BEYOND_REACH
-from ._fitting import all_or_nothing
+from ._deletion import BEYOND_REACH, clear_leftovers, notes_of_senders, status_of
 from ._members import MemberRecord, encoded_labels
 from ._meta import aligned_proba, draw_seed
 from ._shards import slices_of, train_shard
+from ._state import OutdatedError, StateMixin, Writing, exclusive, origin, reads
 
 __all__ = ["ShardedClassifier"]
 
 
-class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     """Sharded, isolated, sliced and aggregated training (SISA) of any classifier.
 
     The rows are dealt to shards, and each shard trains a model of its own, slice by slice.
@@ -76,6 +76,10 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     before it does not know starts afresh. The result of a deletion equals `fit` on the
     remaining rows with the same assignment and seeds, exactly.
 
+    Parameters that are set after `fit` act at the next `fit`, those of the `estimator` too; a
+    deletion refits with the values of `fit`. `aggregation` and `n_jobs` act at once. Requests
+    from several threads are carried out one after another.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -101,6 +105,8 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
+
+    _live_params = frozenset({"aggregation", "n_jobs"})
 
     def __init__(
         self,
@@ -132,6 +138,7 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     # ------------------------------------------------------------------------- fitting
 
+    @exclusive
     def fit(self, X, y, *, assignment=None):
         """Deal the rows and train the shards.
 
@@ -146,10 +153,13 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         -------
         self : object
         """
-        with all_or_nothing(self):
-            replaced = [m for slices in getattr(self, "models_", ()) for m in slices]
-            self._fit(X, y, assignment)
-        self._discard(replaced, self.models_)
+        clear_leftovers(self, discard_slices)
+        with Writing(self) as work:
+            replaced = getattr(self, "models_", ())
+            work.model._fit(X, y, assignment)
+            work.model._leave(replaced)
+            work.commit()
+        clear_leftovers(self, discard_slices)
         return self
 
     def _fit(self, X, y, assignment):
@@ -171,13 +181,17 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         members = MemberRecord.of(
             "rows", X, labels, np.ones(len(X)), positions=np.arange(len(X)), n_seen=len(X)
         )
-        models = self._train(members, assignment, classes, shard_seeds, [0] * self.n_shards, None)
+        costs = []
+        models = self._train(
+            members, assignment, classes, shard_seeds, [0] * self.n_shards, None, costs
+        )
+        self._fitted_params = self._own_params()
         self.classes_ = classes
         self.assignment_ = assignment
         self._members = members
         self._seeds = shard_seeds
         self.models_ = models
-        self.fit_cost_ = self._cost(model for slices in models for model in slices)
+        self.fit_cost_ = _summed(costs)
         self.unlearning_log_ = []
         self.expected_refit_fraction_ = self._expected_refit_fraction()
 
@@ -207,9 +221,12 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             )
         return assignment
 
-    def _train(self, members, assignment, classes, seeds, first, old):
-        """Models of all shards, kept up to slice ``first[shard]``, trained from there."""
-        fitted = joblib.Parallel(n_jobs=self.n_jobs)(
+    def _train(self, members, assignment, classes, seeds, first, old, costs):
+        """Models of all shards, kept up to slice ``first[shard]``, trained from there.
+
+        What the shards' training has cost is added to `costs`, also where one of them fails.
+        """
+        trained = joblib.Parallel(n_jobs=self.n_jobs, return_as="generator")(
             joblib.delayed(train_shard)(
                 self.estimator,
                 seeds[shard],
@@ -221,6 +238,14 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             for shard in range(self.n_shards)
             if first[shard] < self.n_slices
         )
+        fitted = []
+        try:
+            for models in trained:
+                costs += _costs_of(models)
+                fitted.append(models)
+        except BaseException as error:
+            costs += getattr(error, "costs", ())
+            raise
         fitted = iter(fitted)
         return [
             [*(old[shard][: first[shard]] if old else []), *(self._store(m) for m in next(fitted))]
@@ -238,20 +263,15 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         joblib.dump(model, path)
         return path
 
-    @staticmethod
-    def _load(stored):
-        return joblib.load(stored) if isinstance(stored, Path) else stored
-
-    def _cost(self, models):
-        """What training the models cost, summed; nan where they do not count it."""
-        unknown = dict.fromkeys(("forward_rows", "gradient_rows", "circuits", "shots"), np.nan)
-        fitted = [self._load(model) for model in models if model is not None]
-        costs = [
-            getattr(model, "fit_cost_", unknown)
-            for model in fitted
-            if not isinstance(model, DummyClassifier)
-        ]
-        return {name: sum(cost[name] for cost in costs) for name in unknown}
+    def _load(self, stored):
+        if not isinstance(stored, Path):
+            return stored
+        try:
+            return joblib.load(stored)
+        except FileNotFoundError as error:
+            if vars(origin(self)).get("models_") is not self.models_:
+                raise OutdatedError from error  # a request has deleted it meanwhile
+            raise
 
     def _expected_refit_fraction(self):
         """Mean over the rows of what their deletion costs, over the cost of all."""
@@ -264,6 +284,7 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     # ---------------------------------------------------------------------- prediction
 
     @property
+    @reads
     def backend_(self):
         """The backend that the shards' models predict on; None where all are constants."""
         check_is_fitted(self, "models_")
@@ -272,6 +293,7 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         found = (model.backend_ for model in models if not isinstance(model, DummyClassifier))
         return next(found, None)
 
+    @reads
     def predict_proba(self, X):
         """Aggregated probabilities.
 
@@ -292,6 +314,7 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             proba = np.eye(len(self.classes_))[proba.argmax(axis=2)]
         return proba.mean(axis=0)
 
+    @reads
     def predict(self, X):
         """Most probable class of each row.
 
@@ -308,6 +331,7 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     # ---------------------------------------------------------------------- forgetting
 
+    @reads
     def is_member(self, X, y=None):
         """Which rows the shards were trained on and have not forgotten.
 
@@ -331,6 +355,7 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             ]
         )
 
+    @exclusive
     def unlearn(self, X_forget=None, y_forget=None, *, index=None):
         """Forget rows by refitting, in their shards, from the first slice that holds one.
 
@@ -350,63 +375,89 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         ------
         NotATrainingSampleError, AlreadyForgottenError, ValueError
             The estimator is as it was before.
+
+        Notes
+        -----
+        A request that fails or is interrupted midway changes nothing but the log, which says
+        what was spent.
         """
         check_is_fitted(self, "models_")
+        clear_leftovers(self, discard_slices)
+        with Writing(self, fitted_params=True) as work:
+            work.model._forget(work, X_forget, y_forget, index)
+        clear_leftovers(self, discard_slices)
+        return self
+
+    def _forget(self, work, X_forget, y_forget, index):
+        """Carry a request out on this working copy, and commit."""
         started = time.perf_counter()
-        record = self._record()
-        entries = self._entries(X_forget, y_forget, index)
-        if len(entries) == len(record):
-            raise ValueError(
-                f"the request names all {len(record)} rows; delete the estimator instead."
-            )
-        first = [self.n_slices] * self.n_shards
-        for shard, number in self.assignment_[entries]:
-            first[shard] = min(first[shard], int(number))
-        keep = np.ones(len(record), dtype=bool)
-        keep[entries] = False
-        members, assignment = record.without(entries), self.assignment_[keep]
         entry = {
             "strategy": "ShardedRetrain",
             "params": {"n_shards": self.n_shards, "n_slices": self.n_slices},
             "kind": "exact",
             "status": "done",
-            "n_forget": len(entries),
-            "n_retain": len(members),
-            "classes_removed": self.classes_[
-                np.setdiff1d(record.labels[entries], members.labels)
-            ].tolist(),
-            "shards_refitted": int(sum(f < self.n_slices for f in first)),
+            "n_forget": None,
+            "n_retain": None,
+            "classes_removed": [],
         }
+        notes, costs, first = list(notes_of_senders()), [], None
         try:
-            models = self._train(
-                members, assignment, self.classes_, self._seeds, first, self.models_
-            )
-        except BaseException as error:
+            entries = self._entries(X_forget, y_forget, index)
+            first = self._first_slices(entries)
+            old, record, seeds = self.models_, self._record(), self._seeds
+            keep = np.ones(len(record), dtype=bool)
+            keep[entries] = False
+            members, assignment = record.without(entries), self.assignment_[keep]
+            removed = np.setdiff1d(record.labels[entries], members.labels)
             entry.update(
-                status="interrupted" if isinstance(error, KeyboardInterrupt) else "failed",
+                n_forget=len(entries),
+                n_retain=len(members),
+                classes_removed=self.classes_[removed].tolist(),
+                shards_refitted=int(sum(f < self.n_slices for f in first)),
+            )
+            models = self._train(members, assignment, self.classes_, seeds, first, old, costs)
+            entry.update(
+                seconds=time.perf_counter() - started,
+                cost=_summed(costs),
+                certificate=Certificate("exact", assumptions=[Assumption(UPSTREAM, checked=False)]),
+                notes=notes,
+                beyond_reach=BEYOND_REACH,
+            )
+            self.models_, self._members, self.assignment_ = models, members, assignment
+            self.expected_refit_fraction_ = self._expected_refit_fraction()
+            self.unlearning_log_ = [*self.unlearning_log_, entry]
+            self._leave(old)
+            work.commit()
+        except BaseException as error:
+            if work.committed or (first is None and isinstance(error, ValueError | TypeError)):
+                raise  # it is done; or it is wrong by itself, and was no request
+            entry.update(
+                status=status_of(error),
                 error=f"{type(error).__name__}: {error}",
                 seconds=time.perf_counter() - started,
+                cost=_summed(costs),
             )
-            self.unlearning_log_ = [*self.unlearning_log_, entry]
+            work.log(entry)
             raise
-        entry.update(
-            seconds=time.perf_counter() - started,
-            cost=self._cost(m for s, f in zip(models, first, strict=True) for m in s[f:]),
-            certificate=Certificate("exact", assumptions=[Assumption(UPSTREAM, checked=False)]),
-            notes=[],
-            beyond_reach=BEYOND_REACH,
+
+    def _first_slices(self, entries):
+        """First slice, of each shard, that holds one of the entries; n_slices where none does."""
+        n_rows = len(self._record())
+        if len(entries) == n_rows:
+            raise ValueError(f"the request names all {n_rows} rows; delete the estimator instead.")
+        first = [self.n_slices] * self.n_shards
+        for shard, number in self.assignment_[entries]:
+            first[shard] = min(first[shard], int(number))
+        return first
+
+    def _leave(self, models):
+        """Name the files of models that are models of this estimator no more."""
+        kept, files = (
+            {model for slices in each for model in slices if isinstance(model, Path)}
+            for each in (self.models_, models)
         )
-        removed = [m for s, f in zip(self.models_, first, strict=True) for m in s[f:]]
-        # At once, and before files go: an interrupt finds the old models or the new.
-        vars(self).update(
-            models_=models,
-            _members=members,
-            assignment_=assignment,
-            unlearning_log_=[*self.unlearning_log_, entry],
-        )
-        self.expected_refit_fraction_ = self._expected_refit_fraction()
-        entry["notes"] += self._discard(removed, models)
-        return self
+        if files - kept:
+            self._leftovers = tuple(sorted(files - kept))
 
     def _entries(self, X, y, index):
         if (X is None) == (index is None):
@@ -435,21 +486,7 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             )
         return self._members
 
-    def _discard(self, removed, models):
-        """Delete files of models that saw a forgotten row."""
-        kept = {model for slices in models for model in slices if isinstance(model, Path)}
-        files = {model for model in removed if isinstance(model, Path)} - kept
-        left = []
-        for path in files:
-            try:
-                path.unlink(missing_ok=True)
-            except OSError:
-                left.append(str(path))
-        notes = [f"{len(files) - len(left)} slice files were deleted."] if files else []
-        if left:
-            notes.append(f"slice files that saw the rows could not be deleted: {', '.join(left)}.")
-        return notes
-
+    @reads
     def release(self):
         """A copy that only predicts, without rows, earlier slices and log.
 
@@ -466,3 +503,32 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         released.models_ = [[m.release() if hasattr(m, "release") else m] for m in last]
         released._members = None
         return released
+
+
+def _costs_of(models):
+    """What training each of the models has cost, nan where it does not count it."""
+    unknown = dict.fromkeys(("forward_rows", "gradient_rows", "circuits", "shots"), np.nan)
+    return [
+        getattr(model, "fit_cost_", unknown)
+        for model in models
+        if model is not None and not isinstance(model, DummyClassifier)
+    ]
+
+
+def _summed(costs):
+    names = ("forward_rows", "gradient_rows", "circuits", "shots")
+    return {name: sum(cost[name] for cost in costs) for name in names}
+
+
+def discard_slices(files):
+    """Delete files of models that saw a forgotten row; returns what is to be said about it."""
+    left = []
+    for path in files:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:
+            left.append(str(path))
+    notes = [f"{len(files) - len(left)} slice files were deleted."]
+    if left:
+        notes.append(f"slice files that saw the rows could not be deleted: {', '.join(left)}.")
+    return notes

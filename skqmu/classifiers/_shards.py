@@ -5,7 +5,7 @@ import copy
 import numpy as np
 from sklearn.dummy import DummyClassifier
 
-from ._meta import fit_clone, with_seed
+from ._meta import fit_clone, telling_costs, with_seed
 
 __all__ = ["slices_of", "train_shard"]
 
@@ -29,7 +29,11 @@ def _can_go_on(model, y, classes):
 
 def train_shard(estimator, seed, slices, classes, first, model):
     """Models of the slices from `first` on, each going on from the one before."""
-    models = []
+    with telling_costs() as models:
+        return _train_slices(models, estimator, seed, slices, classes, first, model)
+
+
+def _train_slices(models, estimator, seed, slices, classes, first, model):
     for number, (X, y) in enumerate(slices):
         if number < first:
             continue
@@ -47,6 +51,14 @@ def train_shard(estimator, seed, slices, classes, first, model):
             if len(slices) > 1:
                 trained.set_params(warm_start=True)
             fresh = not hasattr(trained, "classes_")
-            model = fit_clone(trained, X, y, classes) if fresh else trained.fit(X, y)
+            model = fit_clone(trained, X, y, classes) if fresh else _gone_on(trained, X, y)
         models.append(model)
     return models
+
+
+def _gone_on(model, X, y):
+    # Its cost is that of the slice before until the fit has begun.
+    vars(model).pop("fit_cost_", None)
+    with telling_costs() as models:
+        models.append(model)
+        return model.fit(X, y)
