@@ -103,7 +103,7 @@ class BaseUnlearningClassifier(
         "verbose": ["verbose"],
     }
 
-    _live_params = frozenset({"backend", "unlearning", "verbose"})
+    _live_params = frozenset({"backend", "unlearning", "verbose", "checkpoint"})
 
     def set_params(self, **params):
         """Set parameters of this classifier, or of its parts as ``<part>__<parameter>``.
@@ -408,9 +408,7 @@ class BaseUnlearningClassifier(
             raise ValueError(
                 f"classes={classes!r} is not the list of the first call, {self.classes_}."
             )
-        data = self._validated(
-            X, y, sample_weight, classes, fixed=None if first else self.classes_
-        )
+        data = self._validated(X, y, sample_weight, classes, fixed=None if first else self.classes_)
         if first:
             self._start_afresh()
         start = None if first else self._where_it_stands()

@@ -24,8 +24,8 @@ __all__ = [
     "clear_leftovers",
     "discard_artefacts",
     "files_of",
-    "noting",
     "notes_of_senders",
+    "noting",
     "status_of",
 ]
 
@@ -117,9 +117,7 @@ def carry_out(work, strategy, *, forget, retain, reference, fingerprint_key):
     spending = prepared = None
     try:
         spending = _Spending(model._network())
-        prepared = prepared_request(
-            model, strategy, forget, retain, reference, fingerprint_key
-        )
+        prepared = prepared_request(model, strategy, forget, retain, reference, fingerprint_key)
         forget, retain, request, refitted = prepared
         entry.update(
             n_forget=len(forget),

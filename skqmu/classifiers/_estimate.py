@@ -143,7 +143,11 @@ class EstimatingMixin:
             copy = self._fitted_unrun(X, y)
             if retrains:
                 # What fits its epochs is counted as a fit is; strategies have few and all count.
-                copy.set_params(max_iter=min(epochs, self.max_iter), n_iter_no_change=epochs + 1)
+                shortened = {
+                    "max_iter": min(epochs, self.max_iter),
+                    "n_iter_no_change": epochs + 1,
+                }
+                copy._fitted_params = {**copy._fitted_params, **shortened}
             rows = {"index": forget}
             if self.store_data != "rows":
                 gone = np.zeros(len(X), dtype=bool)

@@ -190,6 +190,25 @@ class Writing(_Copy):
         self._start = after
         put_in_place([(self.estimator, state)])
 
+    def become(self, fresh, beside=()):
+        """Give the estimator what `fit` has given to a clone of it, by one assignment.
+
+        Parameters
+        ----------
+        fresh : estimator
+            Fitted.
+        beside : sequence of (object, dict)
+            Other objects, with the attributes that they get at the same moment.
+        """
+        unfitted = vars(clone(fresh))
+        now = vars(self.estimator)
+        state = {
+            **{name: value for name, value in list(now.items()) if name in unfitted},
+            **{name: value for name, value in vars(fresh).items() if name not in unfitted},
+        }
+        self._placed = [*self._placed, state]
+        put_in_place([*beside, (self.estimator, state)])
+
     def log(self, entry):
         """Append to the estimator's log: what a piece of work that failed leaves behind."""
         self.estimator.unlearning_log_ = [*self.estimator.unlearning_log_, entry]

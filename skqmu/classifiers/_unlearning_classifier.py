@@ -3,6 +3,7 @@
 import copy
 import inspect
 import warnings
+from contextlib import suppress
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -21,6 +22,7 @@ from ..exceptions import UnlearningWarning
 from ..unlearning import Retrain, resolve_strategy
 from ._meta import aligned_proba, as_memory, draw_seed, fit_clone, forgets, has_seed, with_seed
 from ._pipeline import unlearn
+from ._state import StateMixin, Writing, exclusive
 
 __all__ = ["UnlearningClassifier"]
 
@@ -40,11 +42,15 @@ def _takes_strategies(estimator):
     return "strategy" in inspect.signature(last.unlearn).parameters
 
 
+def _log_of(estimator):
+    return (estimator[-1] if hasattr(estimator, "steps") else estimator).unlearning_log_
+
+
 def _warn_nothing(reason):
     warnings.warn(f"{reason}: nothing was forgotten.", UnlearningWarning, stacklevel=4)
 
 
-class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     """Train an estimator, let it forget a part of its data, and keep what to compare with.
 
     One `fit` is the whole experiment, so that `GridSearchCV`, `cross_validate` and the
@@ -133,6 +139,7 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         refuse_parameters_of_names(self, params, {"strategy": "SCRUB()"})
         return super().set_params(**params)
 
+    @exclusive
     def fit(self, X, y, forget=None, sample_weight=None):
         """Train on all rows, then forget those of the mask.
 
@@ -153,6 +160,12 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         UnlearningWarning
             The mask names no row (a fold without any).
         """
+        with Writing(self) as work:
+            work.model._fit(X, y, forget, sample_weight)
+            work.commit()
+        return self
+
+    def _fit(self, X, y, forget, sample_weight):
         strategy = resolve_strategy(self.strategy)
         if not isinstance(strategy, Retrain) and not _takes_strategies(self.estimator):
             raise TypeError(
@@ -193,7 +206,6 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self.X_forget_, self.y_forget_ = X_forget, y[mask]
         self.X_retain_, self.y_retain_ = X_retain, y[staying]
         self.classes_ = classes
-        return self
 
     @staticmethod
     def _forget(model, X, y, mask, sample_weight, strategy):
@@ -256,8 +268,13 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         # A cached result of an unseeded fit would pass one draw off as another.
         return memory.cache(fit_clone) if has_seed(estimator) else fit_clone
 
+    @exclusive
     def unlearn(self, X_forget=None, y_forget=None, **request):
         """Honour one more deletion request on the fitted estimator.
+
+        By the strategy that is set now; other parameters that are set after `fit`, those of
+        `estimator` among them, act at the next `fit`. Requests from several threads are
+        carried out one after another.
 
         Parameters
         ----------
@@ -278,17 +295,24 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             )
         if _takes_strategies(self.estimator_):
             request.setdefault("strategy", self.strategy)
-        if self.estimator_ is self.original_:
-            self.estimator_ = copy.deepcopy(self.original_)
-        unlearn(self.estimator_, X_forget, y_forget, **request)
+        model = self.estimator_
+        if model is self.original_:
+            model = copy.deepcopy(self.original_)
+        try:
+            unlearn(model, X_forget, y_forget, **request)
+        except BaseException:
+            with suppress(AttributeError):  # an estimator of another kind may have no log
+                if len(_log_of(model)) > len(_log_of(self.estimator_)):
+                    self.estimator_ = model  # it failed, and its log says what was spent
+            raise
+        self.estimator_ = model
         return self
 
     @property
     def unlearning_log_(self):
         """Log of the fitted estimator."""
         check_is_fitted(self, "estimator_")
-        last = self.estimator_
-        return (last[-1] if hasattr(last, "steps") else last).unlearning_log_
+        return _log_of(self.estimator_)
 
     @available_if(_has("is_member"))
     def is_member(self, X, y=None):
