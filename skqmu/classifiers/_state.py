@@ -231,6 +231,8 @@ def reads(method):
 
     @functools.wraps(method)
     def read(self, *args, **kwargs):
+        if origin(self) is not self:  # called by another reader: the same state
+            return method(self, *args, **kwargs)
         while True:
             with suppress(OutdatedError), as_fitted(self) as reading:
                 return method(reading.model, *args, **kwargs)
