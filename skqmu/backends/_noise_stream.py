@@ -110,6 +110,7 @@ class NoiseStream:
         """
         lent = NoiseStream.__new__(NoiseStream)
         with _LOCK:
+            self.take_back()  # it may still be lent to work that was cut off
             vars(lent).update(vars(self), _n_lent=self._n_lent + 1, _n_aside=None)
             self._n_aside = 0
         return lent

@@ -65,8 +65,8 @@ QuantumCircuit, default="strong"
         Standard deviation of the random linear term in a logistic head's loss, which
         `CertifiedRemoval` needs. It must stay secret, and `random_state` determines it.
     backend : {"statevector"} or Backend, default="statevector"
-        Where circuits run. It alone may be changed after `fit`: the same weights predict
-        on any backend.
+        Where circuits run. It may be changed after `fit`: the same weights predict on any
+        backend, and deletion requests run there too.
     solver : {"adam", "sgd", "spsa", "cobyla", "nft", "l_bfgs_b", ...} or Optimizer, \
 default="adam"
         Besides ``"adam"`` and ``"sgd"``, the optimizers of qiskit-machine-learning
@@ -103,7 +103,8 @@ default="adam"
     warm_start : bool, default=False
         Let `fit` go on from the last parameters. Rows of earlier fits stay members.
     unlearning : str or UnlearningStrategy, default="retrain"
-        What `unlearn` does: exact by default, approximate by choice.
+        What `unlearn` does: exact by default, approximate by choice. It may be changed after
+        `fit`. (All other parameters act at the next `fit`, see `set_params`.)
     store_data : {"rows", "fingerprints", "none"}, default="rows"
         What is remembered of the training rows. ``"rows"``: the rows, so that
         ``unlearn(X_forget)`` is all that a request needs. ``"fingerprints"``: keyed hashes

@@ -76,14 +76,15 @@ def exclusive(method):
     ReentryError
         The method is called from within one that holds the estimator.
     """
+    name = method.__name__.strip("_")
 
     @functools.wraps(method)
     def in_turn(self, *args, **kwargs):
         turn = _TURNS.setdefault(self, _Turn())  # one step: two threads get the same
-        turn.refuse_reentry(self, method.__name__)
+        turn.refuse_reentry(self, name)
         # The lock's own `with`: no interrupt comes between taking it and the duty to release.
         with turn.lock:
-            turn.holder = (get_ident(), method.__name__)
+            turn.holder = (get_ident(), name)
             try:
                 return method(self, *args, **kwargs)
             finally:

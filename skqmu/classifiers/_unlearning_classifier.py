@@ -22,7 +22,7 @@ from ..exceptions import UnlearningWarning
 from ..unlearning import Retrain, resolve_strategy
 from ._meta import aligned_proba, as_memory, draw_seed, fit_clone, forgets, has_seed, with_seed
 from ._pipeline import unlearn
-from ._state import StateMixin, Writing, exclusive
+from ._state import StateMixin, Writing, exclusive, reads
 
 __all__ = ["UnlearningClassifier"]
 
@@ -62,7 +62,8 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         One that can `unlearn` (or a pipeline that ends in one); with the strategy
         ``"retrain"`` any scikit-learn classifier.
     strategy : str or UnlearningStrategy, default="retrain"
-        Its parameters are searchable as ``strategy__*``.
+        Its parameters are searchable as ``strategy__*``. Set after `fit`, it is the strategy of
+        the next call of `unlearn`; what else is set acts at the next `fit`.
     n_oracles : int, default=0
         Models to train from scratch on the retained rows, with fresh seeds: what scorers
         of the gap to retraining compare with.
@@ -315,6 +316,7 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         return _log_of(self.estimator_)
 
     @available_if(_has("is_member"))
+    @reads
     def is_member(self, X, y=None):
         """Which rows the unlearned model was trained on and has not forgotten.
 
@@ -330,6 +332,7 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         check_is_fitted(self, "estimator_")
         return self.estimator_.is_member(X, y)
 
+    @reads
     def predict(self, X):
         """Classes, by the model after unlearning.
 
@@ -345,6 +348,7 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         return self.estimator_.predict(self._checked(X))
 
     @available_if(_has("predict_proba"))
+    @reads
     def predict_proba(self, X):
         """Probabilities of `classes_`, by the model after unlearning.
 

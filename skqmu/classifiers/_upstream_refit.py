@@ -124,7 +124,7 @@ def refit(
         See :func:`skqmu.unlearn`.
     """
     _check_request(last, X_retain, y_retain, sample_weight, request)
-    told = _refit(
+    told = _unlearn(
         last, steps, X_forget, y_forget, X_retain, y_retain, sample_weight, caches, request
     )
     for message in told:
@@ -132,7 +132,7 @@ def refit(
 
 
 @exclusive
-def _refit(last, steps, X_forget, y_forget, X_retain, y_retain, sample_weight, caches, request):
+def _unlearn(last, steps, X_forget, y_forget, X_retain, y_retain, sample_weight, caches, request):
     """Carry the request out while nobody else changes the classifier; returns warnings."""
     clear_files = partial(clear_leftovers, last, _discarding(last))
     clear_files()
