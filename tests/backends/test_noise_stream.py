@@ -93,8 +93,8 @@ def test_draws_and_children_beside_a_lent_stream_are_nobody_elses():
         lent = stream.lend()
         lent.begin_run()
         lent.at(0, 1)
-        for each in (stream, lent, stream.spawn(), stream.spawn(), stream, lent):
-            keys.append((each is lent and not succeeds, _key(each.draw())))
+        beside = (stream, lent, stream.spawn(), stream.spawn(), stream, lent)
+        keys += [(each is lent and not succeeds, _key(each.draw())) for each in beside]
         lent.end_run()
         if succeeds:
             late, stream = stream, lent  # somebody still predicts with the old state
