@@ -115,7 +115,7 @@ class PredictingMixin:
         (6, 3, 300)
         """
         check_is_fitted(self, "params_")
-        return query_report(self, self._structure)
+        return query_report(origin(self), self._structure)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
