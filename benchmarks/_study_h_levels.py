@@ -1,10 +1,8 @@
 """The package's own verdict on Study H's models: every measure at once, over all seeds."""
 
-import json
-import pickle
-
 import numpy as np
-from _study_h_work import kept_outputs, mechanisms, world, written
+from _study_files import keep_result, kept
+from _study_h_work import kept_outputs, mechanisms, world
 from _study_measures import masked
 
 from skqmu.metrics import RecordedAnswers, retraining_verdict
@@ -34,21 +32,20 @@ def write_levels(folder, setting, data_folder, originals, oracles):
     found = {"n_seeds": len(seeds)}
     for scenario, paths in oracles:
         judge = seeds[0][2][scenario]
-        retrained = [_answers(pickle.loads(path.read_bytes())["outputs"]) for path in paths]
+        retrained = [_answers(kept(path)["outputs"]) for path in paths]
         runs = {"original": [before[scenario] for _, _, _, before in seeds]}
         if judge.removed is not None:
             runs["logit mask"] = [masked(before, judge.removed) for before in runs["original"]]
         for method in mechanisms(setting, scenario, "sound"):
-            kept = [kept_outputs(original, scenario, method) for original in originals]
-            if all(path.exists() for path in kept):
-                runs[method] = [pickle.loads(path.read_bytes()) for path in kept]
+            outputs = [kept(kept_outputs(original, scenario, method)) for original in originals]
+            if all(found is not None for found in outputs):
+                runs[method] = outputs
         parts = _parts(judge)
         found[scenario] = {}
         for method, outputs in runs.items():
             judged = retraining_verdict([_answers(o) for o in outputs], retrained, **parts)
             found[scenario][method] = {"level": judged.level, "sentence": judged.sentence}
-    text = json.dumps(found, indent=1)
-    written(levels_path(folder, setting.name), lambda part: part.write_text(text, encoding="utf-8"))
+    keep_result(levels_path(folder, setting.name), found)
 
 
 def _answers(outputs):

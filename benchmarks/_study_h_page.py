@@ -1,10 +1,10 @@
 """The page of Study H: published figures, ours under both protocols, intervals, sweeps."""
 
 import csv
-import json
 from collections import defaultdict
 
 import numpy as np
+from _study_files import read_result
 from _study_h_levels import levels_path
 from _study_h_settings import DATASETS, PUBLISHED, SCENARIOS, Setting
 from _study_measures import SIGNALS
@@ -83,7 +83,7 @@ def write_page(folder):
     """Write ``study_h.html`` and two plots from all JSON files of a folder; returns its path."""
     groups = defaultdict(list)
     for path in sorted(folder.glob("*.json")):
-        result = json.loads(path.read_text(encoding="utf-8"))
+        result = read_result(path)
         groups[Setting(**result["setting"])].append(result)
     with PUBLISHED.open(encoding="utf-8") as file:
         published = {
@@ -170,7 +170,7 @@ def _levels(folder, setting, results):
     path = levels_path(folder, setting.name)
     if not path.exists():
         return {}
-    found = json.loads(path.read_text(encoding="utf-8"))
+    found = read_result(path)
     return found if found["n_seeds"] == len(results) else {}
 
 

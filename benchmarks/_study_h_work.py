@@ -6,6 +6,7 @@ import warnings
 from functools import lru_cache
 
 import numpy as np
+from _study_files import keep, kept
 from _study_h_settings import (
     choosing_on_test,
     make_data,
@@ -30,7 +31,6 @@ __all__ = [
     "train",
     "unlearn",
     "world",
-    "written",
 ]
 
 
@@ -41,13 +41,6 @@ def outputs_of(model, data, forget):
         forget=model.predict_proba(data.X[forget]),
         test=model.predict_proba(data.X_test),
     )
-
-
-def written(path, write):
-    """Write a file beside and rename it: what exists is whole, and may be resumed from."""
-    part = path.with_suffix(".part")
-    write(part)
-    part.replace(path)
 
 
 @lru_cache(maxsize=1)
@@ -62,16 +55,16 @@ def train(path, setting, seed, scenario, folder):
     rows = np.ones(len(data.y), bool) if scenario is None else ~data.forget[scenario]
     started = time.process_time()
     model = make_estimator(setting, seed).fit(data.X[rows], data.y[rows], classes=np.unique(data.y))
-    kept = {
+    trained = {
         "cpu_seconds": time.process_time() - started,
         "gradient_rows": model.fit_cost_["gradient_rows"],
     }
     if scenario is None:
-        kept["model"] = pickle.dumps(model)
-        kept["acc_test"] = float(predicting(model, setting).score(data.X_test, data.y_test))
+        trained["model"] = pickle.dumps(model)
+        trained["acc_test"] = float(predicting(model, setting).score(data.X_test, data.y_test))
     else:
-        kept["outputs"] = outputs_of(predicting(model, setting), data, data.forget[scenario])
-    written(path, lambda part: part.write_bytes(pickle.dumps(kept)))
+        trained["outputs"] = outputs_of(predicting(model, setting), data, data.forget[scenario])
+    keep(path, trained)
 
 
 def _trained(path):
@@ -81,7 +74,10 @@ def _trained(path):
         if time.monotonic() > until:
             raise TimeoutError(f"{path} was not trained within {_LONGEST} s; start again.")
         time.sleep(0.1)
-    return pickle.loads(path.read_bytes())
+    found = kept(path)
+    if found is None:
+        raise ValueError(f"{path} was damaged meanwhile; start again with --resume.")
+    return found
 
 
 @lru_cache(maxsize=1)
@@ -157,8 +153,7 @@ def unlearn(setting, shared, scenario, protocol, method):
     }
     outputs = outputs_of(predicting(model, setting), data, forget)
     if protocol == "sound":
-        kept = kept_outputs(original, scenario, method)
-        written(kept, lambda part: part.write_bytes(pickle.dumps(outputs)))
+        keep(kept_outputs(original, scenario, method), outputs)
     # Not before: the last oracles may be in training while the first mechanisms run.
     judge = world(setting, *shared)[2][scenario]
     row = judge.row(outputs, told["gradient_rows"] / judge.budget)

@@ -1,9 +1,9 @@
 """The page of Study S: the published attack beside its own error, and the sound ones."""
 
-import json
 from collections import defaultdict
 
 import numpy as np
+from _study_files import read_result
 from _study_page import drawn, heading, paragraph, save, table
 from _study_s_figures import auc, auc_interval, averaged, shown, values
 from _study_s_settings import MODELS, PUBLISHED, VARIANTS, Setting
@@ -54,7 +54,7 @@ def write_page(folder):
     """Write ``study_s.html`` and a plot from all JSON files of a folder; returns its path."""
     groups = defaultdict(list)
     for path in sorted(folder.glob("*.json")):
-        result = json.loads(path.read_text(encoding="utf-8"))
+        result = read_result(path)
         groups[Setting(**result["setting"])].append(result)
     order = sorted(
         groups,

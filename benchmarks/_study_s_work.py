@@ -7,29 +7,24 @@ from functools import partial
 
 import joblib
 import numpy as np
+from _study_files import keep, kept
 from _study_s_settings import FORGET, data_of, make_estimator, mechanisms, training_rows
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
 
 from skqmu.attacks import ShadowPool
 from skqmu.exceptions import UnlearningWarning
 
-__all__ = ["Asked", "fresh", "pools_of", "target", "unlearned", "written"]
-
-
-def written(path, write):
-    """Write a file beside and rename it: what exists is whole, and may be resumed from."""
-    part = path.with_suffix(".part")
-    write(part)
-    part.replace(path)
+__all__ = ["Asked", "fresh", "pools_of", "target", "unlearned"]
 
 
 def trained(estimator, X, y, work):
     """The fitted estimator: from `work` where the same was fitted before."""
     path = work / f"{joblib.hash((estimator.get_params(), X, y))}.pkl"
-    if not path.exists():
-        fitted = estimator.fit(X, y, classes=np.arange(10))
-        written(path, lambda part: part.write_bytes(pickle.dumps(fitted)))
-    return pickle.loads(path.read_bytes())
+    fitted = kept(path)
+    if fitted is None:
+        keep(path, estimator.fit(X, y, classes=np.arange(10)))
+        fitted = kept(path)
+    return fitted
 
 
 def target(setting, seed, folder, work, oracle=None):

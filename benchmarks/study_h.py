@@ -22,7 +22,6 @@ class is taken whole: the study's own choice needs the complete data set.
 """
 
 import argparse
-import json
 import os
 import time
 from pathlib import Path
@@ -33,10 +32,19 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(2**25))
 os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(2**27))
 
+from _study_files import is_damaged, keep_result, kept_result
 from _study_h_levels import write_levels
 from _study_h_page import write_page
 from _study_h_settings import DATASETS, SCENARIOS, SWEEPS, VARIANTS, Setting, swept
-from _study_h_work import data_of, expected_rows, mechanisms, train, unlearn, world, written
+from _study_h_work import (
+    data_of,
+    expected_rows,
+    kept_outputs,
+    mechanisms,
+    train,
+    unlearn,
+    world,
+)
 from _study_measures import masked
 from _study_pool import Processes
 
@@ -74,15 +82,18 @@ def run_seed(setting, seed, arguments, path, processes):
         for protocol in arguments.protocols
         for method in mechanisms(setting, scenario, protocol)
         if method not in rows[scenario][protocol]
+        or (protocol == "sound" and is_damaged(kept_outputs(original, scenario, method)))
     ]
+    for model, *_ in fits:
+        if is_damaged(model):
+            model.unlink()  # or a process would take it for what it waits for
     spent = result["wall_seconds"] if result else 0.0
 
     def keep():
         nonlocal result
         result = result or _begun(setting, seed, arguments, shared, rows)
         result["wall_seconds"] = spent + time.perf_counter() - started
-        text = json.dumps(result, indent=1)
-        written(path, lambda part: part.write_text(text, encoding="utf-8"))
+        keep_result(path, result)
 
     # The longest first: the processes then end together. Together with the fits: no process
     # waits for the last of these.
@@ -120,10 +131,10 @@ def _begun(setting, seed, arguments, shared, rows):
 
 
 def _resumed(path, arguments):
-    if not (arguments.resume and path.exists()):
+    if not arguments.resume:
         return None
-    result = json.loads(path.read_text(encoding="utf-8"))
-    return result if result["n_oracles"] == arguments.oracles else None
+    result = kept_result(path, "n_oracles", "rows", "wall_seconds")
+    return result if result and result["n_oracles"] == arguments.oracles else None
 
 
 def run_setting(setting, arguments, processes):

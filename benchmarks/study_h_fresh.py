@@ -27,6 +27,7 @@ from joblib import Parallel, delayed
 # Set before workers start: results must not depend on BLAS threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from _study_files import kept
 from _study_h_settings import DATASETS, SCENARIOS, Setting
 from _study_h_work import data_of, mechanisms, outputs_of, train, world
 from _study_verdict import verdict
@@ -52,7 +53,7 @@ def path_of(setting, kind, number, work):
 def prepare(setting, kind, number, work, folder):
     """Train one model, unless it is there."""
     path = path_of(setting, kind, number, work)
-    if not path.exists():
+    if kept(path) is None:
         step = 1000 if kind == "original" else 1
         scenario = None if kind == "original" else SCENARIO
         train(path, setting, FIRST_SEEDS[kind] + step * number, scenario, folder)
@@ -68,14 +69,14 @@ def judged(setting, name, first, work, folder):
     rows, again = [], []
     for number in numbers:
         original = path_of(setting, "original", number, work)
-        _, kept, judges, _ = world(setting, folder, original, ((SCENARIO, oracles),))
+        _, trained, judges, _ = world(setting, folder, original, ((SCENARIO, oracles),))
         judge = judges[SCENARIO]
-        model = pickle.loads(kept["model"])
+        model = pickle.loads(trained["model"])
         model.unlearn(index=np.flatnonzero(forget), strategy=strategy)
         spent = model.unlearning_log_[-1]["cost"]["gradient_rows"]
         rows.append(judge.row(outputs_of(model, data, forget), spent / judge.budget))
         other = path_of(setting, "retrained", number, work)
-        again.append(judge.row(pickle.loads(other.read_bytes())["outputs"], 0.0))
+        again.append(judge.row(kept(other)["outputs"], 0.0))
     told = {"first": first}
     for who, found in (("mechanism", rows), ("retrained", again)):
         said = verdict(found, judge.oracle_rows)

@@ -22,7 +22,6 @@ none for others.
 """
 
 import argparse
-import json
 import os
 import shutil
 import time
@@ -34,6 +33,7 @@ from joblib import Parallel, delayed
 # Set before workers start: results and times must not depend on BLAS threads.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from _study_files import keep_result, kept_result
 from _study_s_measures import (
     Rows,
     accuracies,
@@ -53,7 +53,7 @@ from _study_s_settings import (
     settings_of,
     training_rows,
 )
-from _study_s_work import fresh, pools_of, target, unlearned, written
+from _study_s_work import fresh, pools_of, target, unlearned
 
 
 def models_of(setting, seed, folder, work):
@@ -128,16 +128,13 @@ def run_seed(setting, seed, arguments, path):
             copies = {name: fresh(model) for name, model in models.items()}
             result["parts"][part] = PARTS[part].run(setting, seed, copies, rows, pools, folder)
         result["wall_seconds"] = spent + time.perf_counter() - started
-        text = json.dumps(result, indent=1)
-        written(path, lambda beside, text=text: beside.write_text(text, encoding="utf-8"))
+        keep_result(path, result)
         print(f"{path.name}: {part}, {time.perf_counter() - started:.0f} s", flush=True)
     return result
 
 
 def _resumed(path, arguments):
-    if not (arguments.resume and path.exists()):
-        return None
-    return json.loads(path.read_text(encoding="utf-8"))
+    return kept_result(path, "setting", "parts", "wall_seconds") if arguments.resume else None
 
 
 def _without_torch(model):

@@ -11,6 +11,7 @@ __all__ = [
     "BackendTimeoutError",
     "BudgetExceededError",
     "CircuitError",
+    "InputRowsError",
     "MemberRecordError",
     "NotATrainingSampleError",
     "ReentryError",
@@ -68,6 +69,33 @@ class AlreadyForgottenError(NotATrainingSampleError):
 
 class ReentryError(RuntimeError):
     """An estimator that is being fitted, or is forgetting, was told to begin again midway."""
+
+
+class InputRowsError(ValueError):
+    """A circuit cannot be evaluated at some rows of its input.
+
+    Parameters
+    ----------
+    problem : str
+        What the user reads, with ``{rows}`` where the rows are named.
+    rows : sequence of int
+        Their positions in the input.
+    """
+
+    def __init__(self, problem, rows):
+        rows = tuple(int(row) for row in rows)
+        shown = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
+        told = f"row{'s' * (len(rows) != 1)} {shown}" if rows else "a row"
+        more = f" ({len(rows)} in all)" if len(rows) > 5 else ""
+        super().__init__(problem.replace("{rows}", told + more))
+        self.problem, self.rows = problem, rows
+
+    def __reduce__(self):
+        return type(self), (self.problem, self.rows)
+
+    def at(self, places):
+        """Return the same error about rows that stand at `places` in other data."""
+        return type(self)(self.problem, [places[row] for row in self.rows])
 
 
 class UnlearningError(RuntimeError):

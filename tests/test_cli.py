@@ -88,7 +88,7 @@ def test_earlier_files_are_never_silently_overwritten(finished, here, capsys):
 
 
 def test_the_default_folder_is_the_first_that_is_free(here):
-    from skqmu._cli._audit import _first_free
+    from skqmu._cli._output import _first_free
 
     folder = here / "audit-report"
     assert _first_free(folder) == folder
@@ -148,6 +148,136 @@ def test_a_request_at_fault_is_refused_before_any_work(here, capsys, arguments, 
     assert message in capsys.readouterr().err
     assert not any(here.iterdir())
     assert time.perf_counter() - start < 10
+
+
+ODD_REQUESTS = """
+    --forget=|--forget=class:|--forget=class:setosa|--forget=klass:0|--forget=fraction:|--forget=0
+    --forget=fraction:nan|--forget=fraction:inf|--forget=fraction:-1|--forget=fraction:1
+    --forget=fraction:0.999|--forget=fraction:1e-9|--forget=fraction:[red]|--forget=class:1e400
+    --forget=class:\x1b]0;x\x07|--forget=class:\udcff|--forget=class:1 --forget=class:7
+    --mechanism=|--mechanism=RETRAIN|--mechanism=default|--mechanism=retrain --mechanism=retrain
+    --mechanism=\x1b[31m|--mechanism=amnesiac|--mechanism=certified_removal
+    --mechanism=exact_downdate|--mechanism=retrain --mechanism=amnesiac --dry-run
+    --attack=|--attack=LOSS|--attack=loss,lira|--attack=lira --attack=lira
+    --shadows=0 --attack=lira|--shadows=-2|--shadows=2 --attack=rmia|--shadows=5 --attack=lira
+    --shadows=1e3|--shadows=|--shadows=nan|--shadows=1000000000000000000000|--oracles=0|--oracles=-1|--oracles=1.5
+    --oracles=1000000000000|--test-size=0|--test-size=1|--test-size=nan|--test-size=inf
+    --test-size=-.5|--test-size=1e-4|--test-size=.9999|--test-size=30|--test-size=x
+    --n-jobs=0|--n-jobs=x|--n-jobs=1.5|--seed=-1|--seed=x|--seed=1e3|--level=0|--level=1
+    --level=95|--level=nan|--level=inf|--level=.4|--level=x|--dataset=|--dataset=Iris
+    --out=|--out=file|--out=file/below|--out=/proc/x|--out=/dev/null|--out=loop|--out=taken
+    --out=folders --force|--out=folders|--out=a\0b|--out=LONG|--out=new/LONG
+"""
+ODD_FILES = """
+    |missing|folder|file|binary|list|null|empty|deep|older|nan|part|loop|a\0b|LONG
+    good --html=|good --html=folder|good --html=no/such/page|good --html=file
+    good --html=good --force|good --html=file/below|good --html=/proc/x|good --html=a\0b
+    good --html=LONG
+"""
+
+
+def lines_of(text):
+    return [part.strip() for line in text.strip("\n").splitlines() for part in line.split("|")]
+
+
+def refused(arguments, capsys):
+    """Run what must be refused; return the one line that says why."""
+    try:
+        code = main(arguments)
+    except SystemExit as stop:
+        code = stop.code
+    out, err = capsys.readouterr()
+    told = [line for line in err.splitlines() if not line.startswith(("usage:", " "))]
+    assert code == 2, (arguments, err)
+    assert len(told) == 1, err
+    assert out == ""
+    assert not set(err) & set("\x1b\x07\x00")
+    return told[0]
+
+
+@pytest.fixture
+def odd_world(here, finished):
+    (here / "file").write_text("x")
+    (here / "folder").mkdir()
+    (here / "folders" / "audit.html").mkdir(parents=True)
+    (here / "taken").mkdir()
+    (here / "taken" / "audit.json").write_text("{}")
+    (here / "loop").symlink_to("loop")
+    contents = {
+        "binary": b"\xff\x00\x80" * 50, "list": b"[1, 2]", "null": b"null", "empty": b"",
+        "deep": b"[" * 100_000, "older": b'{"schema": "skqmu.audit/0"}', "nan": b'{"schema": NaN}',
+        "part": b'{"schema": "skqmu.audit/1", "settings": {}}',
+        "good": (finished / "audit.json").read_bytes(),
+    }  # fmt: skip
+    for name, content in contents.items():
+        (here / name).write_bytes(content)
+    return here
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links, and paths of the system")
+def test_odd_requests_are_refused_in_one_line_that_names_the_argument(odd_world, capsys):
+    before = sorted(odd_world.rglob("*"))
+    for line in lines_of(ODD_REQUESTS):
+        extra = line.replace("LONG", "x" * 300).split(" ")
+        told = refused(["audit", *SMALL[2:], *extra], capsys)
+        options = {word.partition("=")[0] for word in extra} - {"--force", "--dry-run"}
+        assert options & set(re.findall(r"--[a-z-]+", told)) or "mechanism" in told, told
+        assert sorted(odd_world.rglob("*")) == before, line
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links, and paths of the system")
+def test_odd_files_are_refused_in_one_line_that_names_them(odd_world, capsys):
+    before = {path: path.stat().st_size for path in odd_world.rglob("*") if path.is_file()}
+    for line in lines_of(ODD_FILES):
+        report, *rest = line.replace("LONG", "x" * 300).split(" ")
+        told = refused(["show", report, *rest], capsys)
+        name = rest[0] if rest else report
+        assert name.replace("\0", "\\x00").partition("=")[2 if rest else 0] in told
+    assert {path: path.stat().st_size for path in odd_world.rglob("*") if path.is_file()} == before
+
+
+def test_a_mechanism_that_cannot_work_is_refused_before_anything_trains(here, monkeypatch, capsys):
+    from skqmu.audit import _run
+
+    monkeypatch.setattr(_run, "fit_model", pytest.fail)
+    assert main(["audit", "--mechanism", "retrain", "--mechanism", "amnesiac", "--out", "o"]) == 2
+    assert "mechanism 'amnesiac' cannot carry out" in capsys.readouterr().err
+    assert not any(here.iterdir())
+
+
+def test_a_failed_audit_leaves_no_empty_folder(here, monkeypatch, capsys):
+    from skqmu.audit import _run
+
+    def fail(*args, **kwargs):
+        raise RuntimeError("no more\nelectrons \x1b[31m")
+
+    monkeypatch.setattr(_run, "fit_model", fail)
+    assert main(["audit", *SMALL, "--out", "a/b/c"]) == 1
+    assert capsys.readouterr().err == "skqmu audit: no more electrons \\x1b[31m\n"
+    assert not any(here.iterdir())
+
+
+def test_a_terminal_receives_no_control_characters_of_a_report(finished, here, capsys):
+    data = json.loads((finished / "audit.json").read_text())
+    data["settings"]["title"] = "[red]iris[/red]\x1b]0;owned\x07"
+    data["scenarios"][0]["name"] = "\x9b31m [link=https://example.org]x"
+    (here / "odd.json").write_text(json.dumps(data))
+    assert main(["show", "odd.json"]) == 0
+    out = capsys.readouterr().out
+    assert r"[red]iris[/red]\x1b]0;owned\x07" in out
+    assert r"\x9b31m [link=https://example.org]x" in out
+    assert not set(out) & set("\x1b\x07\x9b")
+
+
+def test_a_terminal_without_the_letters_still_gets_the_report(finished, here):
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    code = "import sys; from skqmu._cli import main; sys.exit(main(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "show", str(finished / "audit.json")],
+        env={**environment, "PYTHONPATH": os.pathsep.join(sys.path)}, capture_output=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert b"Unlearning audit" in done.stdout
 
 
 @pytest.mark.parametrize("arguments", [["--dataset", "irs"], ["--shadows", "x"], ["--nonsense"]])
@@ -223,6 +353,37 @@ def test_ctrl_c_in_the_first_minute_ends_at_once_and_leaves_no_trace(here):
     assert process.returncode == 130
     assert out == ""
     assert not any(here.iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGTERM")
+def test_sigterm_ends_an_audit_in_seconds_with_its_workers_and_without_a_trace(here):
+    process = python_m_skqmu(
+        "audit", "--forget", "class:2", "--mechanism", "retrain", "--shadows", "2000",
+        "--n-jobs", "2", "--out", "deep/er", cwd=here, start_new_session=True,
+    )  # fmt: skip
+    while "oracles and mechanisms" not in process.stderr.readline():
+        assert process.poll() is None
+    assert (here / "deep" / "er").is_dir()
+    time.sleep(1)  # the shadows are on their way
+    assert len(group_of(process.pid)) >= 2
+    start = time.perf_counter()
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=60)
+    assert time.perf_counter() - start < 20  # the work left would take minutes
+    assert process.returncode == 143
+    assert (out, err) == ("", "stopped by SIGTERM\n")
+    assert not any(here.iterdir())
+    deadline = time.perf_counter() + 10
+    while group_of(process.pid) and time.perf_counter() < deadline:
+        time.sleep(0.1)
+    assert not group_of(process.pid)
+
+
+def group_of(leader):
+    """Return the live processes of a process group."""
+    listed = subprocess.run(["ps", "-eo", "pgid=,stat=,pid="], capture_output=True, text=True)
+    rows = [line.split() for line in listed.stdout.splitlines()]
+    return [pid for pgid, state, pid in rows if int(pgid) == leader and state[0] != "Z"]
 
 
 # --- help -------------------------------------------------------------------------------

@@ -246,7 +246,7 @@ def test_01_no_result_can_be_made_that_holds_one_rate_alone():
     # a bare number in the place of a pair, through the back door of a file
     told = json.loads(json.dumps(result.to_dict()))
     told["operating_points"] = [{"tpr": 0.9}]
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError, match=r"lacks .*'fpr'"):
         MembershipResult.from_dict(told)
 
 

@@ -1,20 +1,30 @@
 """The commands ``audit`` and ``show``: from arguments to files."""
 
+import re
 import sys
 from pathlib import Path
 
+from skqmu._cli._output import NUMBERS, PAGE, UsageError, page_to_write, results_folder
 from skqmu._cli._parser import DEFAULT_ATTACKS, DEFAULT_FORGET, DEFAULT_MECHANISMS
 from skqmu._cli._progress import progress
 
-__all__ = ["UsageError", "run_audit", "show_report"]
+__all__ = ["run_audit", "show_report"]
 
-PAGE, NUMBERS = "audit.html", "audit.json"
+# what is asked for by each option, where the parameter of `audit` has another name
+_OPTIONS = {
+    "attacks": "--attack",
+    "forget": "--forget",
+    "level": "--level",
+    "mechanism": "--mechanism",
+    "mechanisms": "--mechanism",
+    "n_jobs": "--n-jobs",
+    "n_oracles": "--oracles",
+    "n_shadows": "--shadows",
+    "random_state": "--seed",
+    "test_size": "--test-size",
+}
 # wider data are reduced to so many principal components, one to a qubit
 _MOST_FEATURES = 8
-
-
-class UsageError(Exception):
-    """The request was at fault; nothing was computed."""
 
 
 def run_audit(arguments):
@@ -33,15 +43,15 @@ def run_audit(arguments):
         return 0
     from skqmu.audit import audit
 
-    folder = _folder(arguments)
-    with progress(arguments.quiet) as listener:
-        try:
-            report = audit(**request, verbose=listener)
-        except KeyboardInterrupt as interrupt:
-            if hasattr(interrupt, "report"):
-                _write(interrupt.report, folder, arguments.quiet)
-            raise
-    _write(report, folder, arguments.quiet)
+    with results_folder(arguments.out, arguments.force) as folder:
+        with progress(arguments.quiet) as listener:
+            try:
+                report = audit(**request, verbose=listener)
+            except KeyboardInterrupt as interrupt:
+                if hasattr(interrupt, "report"):
+                    _write(interrupt.report, folder, arguments.quiet)
+                raise
+        _write(report, folder, arguments.quiet)
     return 0
 
 
@@ -49,15 +59,16 @@ def show_report(arguments):
     """Carry out ``python -m skqmu show`` and return the exit code."""
     from skqmu.audit import AuditReport
 
+    if not arguments.report:
+        raise UsageError("FILE is empty: name the audit.json of an earlier audit.")
     try:
         report = AuditReport.from_json(Path(arguments.report))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{arguments.report} cannot be read: {error}") from error
+    except OSError as error:
+        raise UsageError(f"{arguments.report} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(error) from error
     if arguments.html is not None:
-        page = Path(arguments.html)
-        if page.exists() and not arguments.force:
-            raise UsageError(f"{page} exists; pass --force to replace it.")
-        report.to_html(page)
+        report.to_html(page_to_write(arguments.html, arguments.report, arguments.force))
     _print(report)
     return 0
 
@@ -98,11 +109,18 @@ def _request(arguments, mechanisms):
         "n_shadows": arguments.shadows,
         "n_oracles": arguments.oracles,
         "test_size": arguments.test_size,
-        "n_jobs": arguments.n_jobs,
+        "n_jobs": _workers(arguments.n_jobs),
         "random_state": arguments.seed,
         "level": arguments.level,
         "title": data.name,
     }
+
+
+def _workers(n_jobs):
+    """Return how many processes to use: as in joblib, but no more than there are cores."""
+    from joblib import cpu_count
+
+    return min(n_jobs, cpu_count())
 
 
 def _checked(request, *, costs):
@@ -111,8 +129,10 @@ def _checked(request, *, costs):
 
     try:
         return audit(**request, dry_run=True if costs else "count")
-    except ValueError as error:
-        raise UsageError(error) from error
+    except (TypeError, ValueError) as error:
+        parameter = re.match(r"\w*", str(error))[0]
+        option = _OPTIONS.get(parameter)
+        raise UsageError(f"{option}: {error}" if option else error) from error
 
 
 def _told(cost):
@@ -137,41 +157,13 @@ def default_model(n_features):
     return make_pipeline(*steps)
 
 
-def _folder(arguments):
-    """Return the folder for the results; it exists and holds no earlier ones."""
-    if arguments.out is None:
-        folder = _first_free(Path("audit-report"))
-    else:
-        folder = Path(arguments.out)
-        earlier = [name for name in (PAGE, NUMBERS) if (folder / name).exists()]
-        if earlier and not arguments.force:
-            raise UsageError(
-                f"{folder} holds {' and '.join(earlier)} of an earlier run; choose another --out, "
-                "or pass --force to replace them."
-            )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--out {folder} cannot be made: {error}") from error
-    return folder
-
-
-def _first_free(folder):
-    number, candidate = 1, folder
-    while candidate.exists():
-        number += 1
-        candidate = folder.with_name(f"{folder.name}-{number}")
-    return candidate
-
-
 def _write(report, folder, quiet):
     """Write what there is; an audit without a finished scenario leaves nothing."""
     if not report.scenarios:
-        if not any(folder.iterdir()):
-            folder.rmdir()
         return
+    page = report.to_html()  # before anything is written: it takes the longest
     report.to_json(folder / NUMBERS)
-    report.to_html(folder / PAGE)
+    (folder / PAGE).write_text(page, encoding="utf-8")
     if not quiet:
         _print(report)
     print(f"page: {folder / PAGE}\nnumbers: {folder / NUMBERS}")

@@ -3,6 +3,7 @@
 import argparse
 
 import skqmu
+from skqmu._text import one_line
 from skqmu.datasets import EMBEDDED
 
 __all__ = ["DEFAULT_FORGET", "DEFAULT_MECHANISMS", "make_parser"]
@@ -38,9 +39,14 @@ examples:
   python -m skqmu show audit-report/audit.json
       show a finished report again
 
-exit codes: 0 done, 1 the work failed, 2 the request was at fault, 130 interrupted
-(what was finished until then is written).
+exit codes: 0 done, 1 the work failed, 2 the request was at fault, 130 interrupted, 143
+terminated (what was finished until then is written).
 """
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):
+        super().error(one_line(message))
 
 
 def make_parser():
@@ -49,7 +55,7 @@ def make_parser():
     common.add_argument(
         "--traceback", action="store_true", help="on an error show where it came from"
     )
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m skqmu",
         description="Quantum machine unlearning: train, forget, attack, compare.",
         epilog="'python -m skqmu audit --help' explains the main command.",

@@ -4,6 +4,8 @@ import contextlib
 import sys
 import time
 
+from skqmu._text import one_line
+
 __all__ = ["progress"]
 
 
@@ -30,7 +32,8 @@ def progress(quiet):
 
     columns = (
         SpinnerColumn(finished_text="[green]✓[/]"),
-        TextColumn("{task.description}"),
+        # a scenario's name is text, whatever it looks like
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -45,7 +48,7 @@ class _Live:
 
     def __call__(self, stage, done, total):
         if stage not in self._tasks:
-            self._tasks[stage] = self._display.add_task(stage, total=total)
+            self._tasks[stage] = self._display.add_task(one_line(stage), total=total)
         self._display.update(self._tasks[stage], completed=done)
 
 
@@ -59,4 +62,4 @@ class _Lines:
         start = self._started.setdefault(stage, time.perf_counter())
         if done == total:
             spent = time.perf_counter() - start
-            print(f"{stage}: {total} done, {spent:.1f} s", file=sys.stderr, flush=True)
+            print(f"{one_line(stage)}: {total} done, {spent:.1f} s", file=sys.stderr, flush=True)

@@ -183,7 +183,12 @@ class Attack(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
         membership = check_evaluation(self.target, X, labels, membership)
         self._check_fairness(X, labels, membership)
         scores = self._score(X, columns, labels)
-        return attack_result(scores[membership], scores[~membership], self.threat_model_, **options)
+        threat_model = self._stated(X, labels)
+        return attack_result(scores[membership], scores[~membership], threat_model, **options)
+
+    def _stated(self, X, labels):
+        """Threat model of the scores of these very records."""
+        return self.threat_model_
 
     def _check_fairness(self, X, labels, membership):
         """Warn of differences between members and non-members that this attack would see."""

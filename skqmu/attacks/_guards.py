@@ -13,6 +13,7 @@ __all__ = [
     "match_classes",
     "n_requests",
     "warn_if_in_sample",
+    "warn_if_outside_pool",
     "warn_if_pool_differs",
     "warn_if_stale",
     "warn_if_unbalanced",
@@ -177,15 +178,29 @@ def warn_if_pool_differs(in_pool, membership, *, level=0.01):
     attacker was told the answer.
     """
     if in_pool.all() or not in_pool.any():
-        return
+        return False
     table = np.zeros((2, 2))
     np.add.at(table, (membership.astype(int), in_pool.astype(int)), 1)
-    if chi2_contingency(table).pvalue < level or 0 in table.diagonal():
+    differs = bool(chi2_contingency(table).pvalue < level or 0 in table.diagonal())
+    if differs:
         warnings.warn(
             f"{table[1, 1]:.0f} of {table[1].sum():.0f} members but {table[0, 1]:.0f} of "
             f"{table[0].sum():.0f} non-members are in the attacker's pool, and records inside "
             "and outside it get scores of different kinds. Put all records to be attacked "
             "into the pool, or none.",
+            ThreatModelWarning,
+            stacklevel=4,
+        )
+    return differs
+
+
+def warn_if_outside_pool(in_pool):
+    """Warn when an online attack is evaluated on records that no shadow can have held."""
+    if not in_pool.all():
+        warnings.warn(
+            f"{(~in_pool).sum()} of {in_pool.size} evaluated records are not in the attacker's "
+            "pool and get the offline score. Pass records as they were given to fit, put those "
+            "to be attacked into the pool, or set online=False.",
             ThreatModelWarning,
             stacklevel=4,
         )

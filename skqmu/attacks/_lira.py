@@ -123,9 +123,6 @@ class LiRAAttack(PerRecordAttack):
         check_choice("variance", self.variance, ("auto", "record", "pooled"))
         return super().fit(X_pool, y_pool, pool=pool)
 
-    def _facts(self):
-        return {"notes": ("online scores." if self.online else "offline scores.",)}
-
     def _observe(self, proba, y):
         return true_class_logit(proba, y, self.eps_)
 

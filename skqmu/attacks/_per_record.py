@@ -1,15 +1,18 @@
 """Attacks that compare a record's signal with what shadows say of this very record."""
 
+import dataclasses
 from abc import abstractmethod
 
 import numpy as np
 
 from skqmu.attacks._base import ShadowAttack
-from skqmu.attacks._guards import warn_if_pool_differs
+from skqmu.attacks._guards import warn_if_outside_pool, warn_if_pool_differs
 from skqmu.attacks._outputs import align_columns
 from skqmu.attacks._records import take
 
 __all__ = ["PerRecordAttack", "masked_median", "masked_moments"]
+
+ONLINE = "online scores."
 
 
 class PerRecordAttack(ShadowAttack):
@@ -25,6 +28,8 @@ class PerRecordAttack(ShadowAttack):
     # whether scores are relative to other records' (RMIA); saves a query of the pool
     _uses_population = False
     _target_population = None
+    # whether shadows trained on a record take part in its score; a parameter of most
+    online = True
 
     @abstractmethod
     def _observe(self, proba, y):
@@ -126,7 +131,25 @@ class PerRecordAttack(ShadowAttack):
         return scores
 
     def _check_fairness(self, X, labels, membership):
-        warn_if_pool_differs(self.shadow_pool_.locate(X, labels) >= 0, membership)
+        in_pool = self.shadow_pool_.locate(X, labels) >= 0
+        if not warn_if_pool_differs(in_pool, membership) and self.online:
+            warn_if_outside_pool(in_pool)
+
+    def _stated(self, X, labels):
+        in_pool = self.shadow_pool_.locate(X, labels) >= 0
+        if not self.online or in_pool.all():
+            return self.threat_model_
+        told = (
+            f"online scores for {in_pool.sum()} of {in_pool.size} evaluated records, offline "
+            "scores for the others, which are not in the pool."
+            if in_pool.any()
+            else f"offline scores: none of {in_pool.size} evaluated records is in the pool."
+        )
+        notes = [note for note in self.threat_model_.notes if note != ONLINE]
+        return dataclasses.replace(self.threat_model_, notes=(told, *notes))
+
+    def _facts(self):
+        return {"notes": (ONLINE if self.online else "offline scores.",)}
 
 
 def _check_shadows(name, n_shadows):

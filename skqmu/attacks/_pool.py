@@ -45,7 +45,8 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         ``unlearn``.
     memory : None, str, path-like or joblib.Memory, default=None
         Where shadows are kept between runs. The cache holds models of your records: treat
-        it like the data. Reused only with an integer `random_state`.
+        it like the data. They are pickles: use no folder that others can write to. Reused only
+        with an integer `random_state`; a shadow whose files are damaged is trained anew.
     n_jobs : int or None, default=None
         Shadows trained at once; ``None`` honours :class:`joblib.parallel_config`.
     random_state : None, int, SeedSequence, RandomState or Generator, default=None

@@ -216,6 +216,15 @@ class RecordIndex:
         Equal numbers for equal records. Copies of a record go into a shadow together: with
         one copy in and one out, "out" would be a lie.
     n_groups : int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.attacks.tools import RecordIndex
+    >>> X, y = np.array([[0.1], [0.2], [0.1]]), np.array([0, 1, 0])
+    >>> index = RecordIndex(X, y)
+    >>> index.groups, index.locate(np.array([[0.2], [0.3]]), np.array([1, 1]))
+    (array([0, 1, 0]), array([ 1, -1]))
     """
 
     def __init__(self, X, y):
@@ -225,11 +234,67 @@ class RecordIndex:
                 first[key] = (len(first), position)
             groups.append(first[key][0])
         self._position = {key: position for key, (_, position) in first.items()}
+        self._narrow, self._single = _is_single(X), _single_positions(X, y, groups)
         self.groups = np.asarray(groups, dtype=np.int64)
         self.n_groups = len(first)
 
     def locate(self, X, y):
-        """Return the position of each record in the pool, -1 where it is not in it."""
-        return np.asarray(
-            [self._position.get(key, -1) for key in record_keys(X, y)], dtype=np.int64
-        )
+        """Return the position of each record in the pool, -1 where it is not in it.
+
+        A copy in single precision (of a pool in double, or the other way round) is the record,
+        unless two records of the pool have the same one.
+
+        Parameters
+        ----------
+        X : rows of shape (k, n_features)
+        y : array-like of shape (k,)
+
+        Returns
+        -------
+        ndarray of int of shape (k,)
+        """
+        at = np.array([self._position.get(key, -1) for key in record_keys(X, y)], dtype=np.int64)
+        missing = np.flatnonzero(at < 0)
+        if not missing.size or not self._single:
+            return at
+        rows = take(X, missing)
+        rounded = _rounded(rows)
+        if rounded is None:
+            return at
+        if not (self._narrow or _is_single(X)):
+            # float32 rows that came through float64
+            same = np.fromiter(map(bytes.__eq__, _row_bytes(rows), _row_bytes(rounded)), bool)
+            missing, rounded = missing[same], take(rounded, np.flatnonzero(same))
+        keys = record_keys(rounded, np.asarray(y)[missing])
+        at[missing] = [self._single.get(key, -1) for key in keys]
+        return at
+
+
+def _is_single(X):
+    """Whether some values are floats of less than double precision."""
+    dtypes = list(X.dtypes) if hasattr(X, "iloc") else [getattr(X, "dtype", np.dtype(object))]
+    return any(getattr(t, "kind", "") == "f" and t.itemsize < 8 for t in dtypes)
+
+
+def _rounded(X):
+    """Rows in single precision, as float64; None where they are not all numbers."""
+    if sparse.issparse(X):
+        return X.astype(np.float32).astype(np.float64)
+    try:
+        with np.errstate(over="ignore"):
+            return np.asarray(X).astype(np.float32).astype(np.float64)
+    except (TypeError, ValueError):
+        return None
+
+
+def _single_positions(X, y, groups):
+    """Position of each record by its copy in single precision; -1 where several share it."""
+    rounded = _rounded(X)
+    if rounded is None:
+        return {}
+    found = {}
+    for position, key in enumerate(record_keys(rounded, y)):
+        first = found.setdefault(key, position)
+        if first >= 0 and groups[first] != groups[position]:
+            found[key] = -1
+    return found

@@ -143,9 +143,6 @@ class RMIAAttack(PerRecordAttack):
             for name in ("_given_population", "_z", "_z_shadows"):
                 self.__dict__.pop(name, None)
 
-    def _facts(self):
-        return {"notes": ("online scores." if self.online else "offline scores.",)}
-
     def _observe(self, proba, y):
         y = np.broadcast_to(y, proba.shape[:-1])
         return np.take_along_axis(proba, y[..., None], axis=-1)[..., 0]

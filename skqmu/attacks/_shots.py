@@ -226,6 +226,16 @@ class ShotLeakageCurve(MetaEstimatorMixin, BaseEstimator):
             raise TypeError(
                 f"attack={self.attack!r} must be an attack with shadows that sees probabilities."
             )
+        if pool is None and "forget" in self.attack.fit_requires:
+            raise TypeError(
+                f"attack={type(self.attack).__name__} needs shadows that have unlearned; pass "
+                "pool=, fitted with forget=."
+            )
+        if pool is None and self.attack.n_shadows == 0:
+            raise ValueError(
+                f"attack={type(self.attack).__name__} has n_shadows=0, and the curve shares the "
+                "attack's shadows between its points; set n_shadows (16, say), or pass pool=."
+            )
         for shots in self.shots:
             if shots is not None:
                 check_count("shots", shots, 1)

@@ -1,15 +1,18 @@
 """Shadows live on disk: the parent's memory must not grow with their number."""
 
+import hashlib
+import io
+import json
 import os
 import shutil
 import tempfile
-import weakref
 from pathlib import Path
 
 import joblib
 import numpy as np
 
-from .._files import write_whole
+from .._files import read_regular, remove_leftovers, write_whole
+from .._owned import OwnedFolder
 
 __all__ = ["ShadowOutputs", "ShadowStore", "cache_directory"]
 
@@ -41,14 +44,13 @@ def cache_directory(memory, digest):
     return Path(memory.store_backend.location) / "skqmu-shadows" / digest()
 
 
-def _remove(directory, pid):
-    # a forked worker inherits the finalizer, but not the right to delete its parent's files
-    if os.getpid() == pid:
-        shutil.rmtree(directory, ignore_errors=True)
-
-
 class ShadowStore:
     """Pickled models and outputs of numbered shadows in one folder.
+
+    Beside the files of a shadow stands their list with digests, written last: a shadow that is
+    not whole, because a process was killed or a file was cut, is not there. Models are
+    pickles: a folder that others can write to is not to be used (the digests find damage,
+    no forgery).
 
     Parameters
     ----------
@@ -61,24 +63,37 @@ class ShadowStore:
         if self.persistent:
             self.directory = Path(directory)
             self.directory.mkdir(parents=True, exist_ok=True)
+            remove_leftovers(self.directory)
         else:
             self._make_temporary()
 
     def _make_temporary(self):
-        self.directory = Path(tempfile.mkdtemp(prefix="skqmu-shadows-"))
-        weakref.finalize(self, _remove, self.directory, os.getpid())
+        self._folder = OwnedFolder(tempfile.gettempdir(), "shadows")
+        self.directory = self._folder.path
 
     def _path(self, index, kind):
         return self.directory / f"{index:06d}.{kind}"
 
     def __contains__(self, index):
-        return self._path(index, "model").exists()
+        try:
+            digests = json.loads(read_regular(self._path(index, "json")))
+            return "model" in digests and all(
+                _digest(read_regular(self._path(index, kind))) == digest
+                for kind, digest in digests.items()
+            )
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+            return False  # not there, or whatever a damaged list makes of the reading
 
     def write(self, index, model, outputs):
-        """Keep one shadow: its pickle and a dict of arrays. The pickle marks it complete."""
-        for name, array in outputs.items():
-            write_whole(self._path(index, f"{name}.npy"), lambda f, a=array: np.save(f, a))
-        write_whole(self._path(index, "model"), lambda f: f.write(model))
+        """Keep one shadow: its pickle and a dict of arrays. The list marks it complete."""
+        self._path(index, "json").unlink(missing_ok=True)
+        contents = {f"{name}.npy": _as_npy(array) for name, array in outputs.items()}
+        contents["model"] = model
+        for kind, content in contents.items():
+            write_whole(self._path(index, kind), lambda file, c=content: file.write(c))
+        digests = {kind: _digest(content) for kind, content in contents.items()}
+        text = json.dumps(digests).encode()
+        write_whole(self._path(index, "json"), lambda file: file.write(text))
 
     def model(self, index):
         """Return the pickle of one shadow."""
@@ -89,8 +104,9 @@ class ShadowStore:
         return ShadowOutputs([self._path(i, f"{name}.npy") for i in range(n_shadows)], self)
 
     def clear(self):
-        """Delete the files."""
-        shutil.rmtree(self.directory, ignore_errors=True)
+        """Delete the files; raises OSError where that fails."""
+        if self.directory.exists():
+            shutil.rmtree(self.directory)
 
     def __getstate__(self):
         # a pickle must stand on its own: the folder may be gone, or on another machine
@@ -102,6 +118,16 @@ class ShadowStore:
         self._make_temporary()
         for name, content in state["files"].items():
             (self.directory / name).write_bytes(content)
+
+
+def _digest(content):
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _as_npy(array):
+    file = io.BytesIO()
+    np.lib.format.write_array(file, np.asarray(array), allow_pickle=False)
+    return file.getvalue()
 
 
 class ShadowOutputs:

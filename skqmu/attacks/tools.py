@@ -14,11 +14,12 @@ from skqmu.attacks._outputs import (
     query_proba,
 )
 from skqmu.attacks._parallel import run_jobs
-from skqmu.attacks._records import record_keys
+from skqmu.attacks._records import RecordIndex, record_keys
 
 __all__ = [
     "PROBABILITY_EPS",
     "SIGNALS",
+    "RecordIndex",
     "align_columns",
     "cross_entropy",
     "encode_labels",

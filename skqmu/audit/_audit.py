@@ -1,5 +1,6 @@
 """`audit`: one call from a classifier and a deletion request to a report."""
 
+from skqmu._text import one_line
 from skqmu.audit._cost import audit_cost
 from skqmu.audit._plan import make_plan
 from skqmu.audit._run import AuditRun
@@ -161,4 +162,4 @@ def audit(
 def _lines(stage, done, total):
     import sys
 
-    print(f"audit: {stage}: {done}/{total}", file=sys.stderr, flush=True)
+    print(f"audit: {one_line(stage)}: {done}/{total}", file=sys.stderr, flush=True)

@@ -5,9 +5,9 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from skqmu.audit._attacks import needs_shadows
-from skqmu.audit._models import can_unlearn
+from skqmu.audit._models import can_unlearn, is_default
 
-__all__ = ["audit_cost"]
+__all__ = ["audit_cost", "cost_estimator", "deletion_cost"]
 
 _SUMMED = ("circuits", "shots", "pubs", "jobs", "qpu_seconds")
 
@@ -24,10 +24,10 @@ def audit_cost(plan):
     dict or None
         None where the classifier has no ``estimate_cost``.
     """
-    estimate = _estimator_of_costs(plan)
+    data = plan.data
+    estimate = cost_estimator(plan.estimator, data.X, data.y)
     if estimate is None:
         return None
-    data = plan.data
     X, y = np.concatenate([data.X, data.X_test]), np.concatenate([data.y, data.y_test])
     everything = estimate(X, y, method="predict")
     parts = {"original": [(1, estimate(data.X, data.y))], "oracles": [], "mechanism runs": []}
@@ -40,9 +40,6 @@ def audit_cost(plan):
     n_models = 1 + plan.n_oracles + len(plan.mechanisms)
     # Each model is asked about all rows once; RMIA compares with the shadows' rows again.
     n_asked = n_models * (1 + sum(name.startswith("rmia") for name in plan.attacks))
-    reference = {}
-    if len(data.y_reference):
-        reference = {"X_reference": data.X_reference, "y_reference": data.y_reference}
     for scenario in plan.scenarios:
         stays = ~scenario.forget
         retrained = estimate(data.X[stays], data.y[stays])
@@ -50,14 +47,7 @@ def audit_cost(plan):
         for strategy in plan.mechanisms.values():
             cost = retrained
             if can_unlearn(plan.estimator):
-                cost = estimate(
-                    data.X,
-                    data.y,
-                    method="unlearn",
-                    forget=np.flatnonzero(scenario.forget),
-                    strategy=None if strategy == "default" else strategy,
-                    **reference,
-                )
+                cost = deletion_cost(estimate, data.X, data.y, scenario.forget, strategy, data)
             parts["mechanism runs"].append((1, cost))
         asked = np.concatenate([scenario.members, len(data.y) + scenario.nonmembers])
         attacked = estimate(X[asked], y[asked], method="predict")
@@ -70,16 +60,51 @@ def audit_cost(plan):
     return costs
 
 
-def _estimator_of_costs(plan):
-    """The classifier's `estimate_cost`, behind a pipeline's steps where it stands in one."""
-    model = plan.estimator
+def deletion_cost(estimate, X, y, forget, strategy, data):
+    """Return what a mechanism spends on a request, or raise what `unlearn` would.
+
+    Parameters
+    ----------
+    estimate : callable
+        From :func:`cost_estimator`.
+    X, y : rows and labels that the classifier was trained on
+    forget : ndarray of bool
+    strategy : str or object
+    data : Data
+        Where the reference rows are.
+    """
+    reference = {}
+    if len(data.y_reference):
+        reference = {"X_reference": data.X_reference, "y_reference": data.y_reference}
+    return estimate(
+        X,
+        y,
+        method="unlearn",
+        forget=np.flatnonzero(forget),
+        strategy=None if is_default(strategy) else strategy,
+        **reference,
+    )
+
+
+def cost_estimator(model, X, y):
+    """Return the classifier's `estimate_cost`, behind a pipeline's steps where it stands in one.
+
+    Parameters
+    ----------
+    model : classifier
+    X, y : rows and labels that the steps are fitted on
+
+    Returns
+    -------
+    callable or None
+    """
     if not isinstance(model, Pipeline):
         return getattr(model, "estimate_cost", None)
     last = getattr(model.steps[-1][1], "estimate_cost", None)
     if last is None or len(model.steps) == 1:
         return last
     # Every model refits these; one fit does for counting, which goes by the rows' shape.
-    steps = clone(model[:-1]).fit(plan.data.X, plan.data.y)
+    steps = clone(model[:-1]).fit(X, y)
 
     def estimate(X, y=None, *, X_reference=None, **request):
         if X_reference is not None:

@@ -1,18 +1,21 @@
 """The report's pictures as SVG text that takes its colours from the page.
 
 matplotlib draws with marker colours that stand for roles; they are replaced by CSS variables,
-so that one picture serves light, dark and print.
+so that one picture serves light, dark and print. Names are plain text: no mathematics is made
+of a dollar sign in them, and the SVG is changed and written as a tree, which escapes them.
 """
 
 import io
 import re
+import warnings
+from xml.etree import ElementTree
 
 import numpy as np
 
-from skqmu.audit._words import attack_words, model_words, oracle_band
+from skqmu.audit._words import PART_WORDS, attack_words, model_words, oracle_band
 from skqmu.metrics import MembershipResult
 
-__all__ = ["accuracy_figure", "leak_figure", "loss_figure", "roc_figure"]
+__all__ = ["accuracy_figure", "leak_figure", "loss_figure", "own_style", "roc_figure"]
 
 # role -> the colour that matplotlib writes and the page replaces
 _INK = {
@@ -25,13 +28,22 @@ _INK = {
     "held-out": "#010107",
 }
 _MECHANISM = tuple(f"#0102{k:02x}" for k in range(6))
-_MARKERS = ("o", "s", "D", "^", "v", "P")
-_PART_WORDS = {
-    "retain": "retained rows",
-    "forget": "forgotten rows",
-    "test": "held-out rows",
-    "test_removed": "held-out, removed class",
+_VARIABLES = {
+    **{colour: f"--{role}" for role, colour in _INK.items()},
+    **{colour: f"--m{k}" for k, colour in enumerate(_MECHANISM)},
 }
+_DRAWN = re.compile("|".join(_VARIABLES))
+_MARKERS = ("o", "s", "D", "^", "v", "P")
+_PART_WORDS = {**PART_WORDS, "test_removed": "held-out, removed class"}
+_LONGEST = 40
+_SVG = "http://www.w3.org/2000/svg"
+
+
+def own_style():
+    """Return a context in which pictures are drawn alike, whatever the user's settings are."""
+    from matplotlib import style
+
+    return style.context("default")
 
 
 def accuracy_figure(scenario, prefix):
@@ -183,13 +195,17 @@ def _panels(n_columns, n_rows, *, sharey, height=None):
 
 
 def _title(panel, text):
-    panel.set_title(text, fontsize=10, color=_INK["fg"], loc="left")
+    panel.set_title(_short(text), fontsize=10, color=_INK["fg"], loc="left", parse_math=False)
+
+
+def _short(name):
+    """Return a name that leaves room for the picture beside it."""
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
 
 
 def _name_rows(panel, models):
-    panel.set_yticks(range(len(models)), [model_words(model["name"]) for model in models])
-    for label in panel.get_yticklabels():
-        label.set_color(_INK["fg"])
+    names = [_short(model_words(model["name"])) for model in models]
+    panel.set_yticks(range(len(models)), names, color=_INK["fg"], parse_math=False)
 
 
 def _band(panel, scenario, read):
@@ -223,22 +239,33 @@ def _strip(panel, row, values, colour, rng):
 def _svg(figure, prefix, label):
     """Return the figure as SVG for a page: scalable, without ids that could clash."""
     import matplotlib
+    from markupsafe import Markup
 
     stream = io.BytesIO()
     settings = {"svg.fonttype": "none", "svg.hashsalt": prefix, "font.family": "sans-serif"}
-    with matplotlib.rc_context(settings):
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        # the reader's browser draws the letters, with fonts of its own
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
-    text = stream.getvalue().decode("utf-8")
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
-    text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1)
-    text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1)
-    text = text.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
-    text = re.sub(r'\bid="', f'id="{prefix}-', text)
-    text = re.sub(r"url\(#", f"url(#{prefix}-", text)
-    text = re.sub(r'xlink:href="#', f'xlink:href="#{prefix}-', text)
-    for role, colour in _INK.items():
-        text = text.replace(colour, f"var(--{role})")
-    for k, colour in enumerate(_MECHANISM):
-        text = text.replace(colour, f"var(--m{k})")
-    return text
+    tree = ElementTree.fromstring(stream.getvalue())
+    for unwanted in tree.findall(f"{{{_SVG}}}metadata"):
+        tree.remove(unwanted)
+    for name in ("width", "height"):
+        del tree.attrib[name]
+    for element in tree.iter():
+        # in a page, names of SVG go without their namespace
+        element.tag = element.tag.rpartition("}")[2]
+        attributes = {name.rpartition("}")[2]: value for name, value in element.attrib.items()}
+        element.attrib = {name: _own(name, value, prefix) for name, value in attributes.items()}
+    tree.attrib.update({"xmlns": _SVG, "role": "img", "aria-label": label})
+    return Markup(ElementTree.tostring(tree, encoding="unicode"))
+
+
+def _own(name, value, prefix):
+    """Return an attribute with its ids made the picture's own, and the page's colours."""
+    if name == "id":
+        return f"{prefix}-{value}"
+    if name == "href":
+        return value.replace("#", f"#{prefix}-", 1)
+    value = value.replace("url(#", f"url(#{prefix}-")
+    return _DRAWN.sub(lambda colour: f"var({_VARIABLES[colour[0]]})", value)

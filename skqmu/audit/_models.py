@@ -13,7 +13,15 @@ from sklearn.pipeline import Pipeline
 from skqmu.attacks.tools import align_columns, shadow_template, with_seed
 from skqmu.exceptions import UnlearningError
 
-__all__ = ["Model", "can_unlearn", "fit_model", "strategy_label", "takes_strategy", "unlearn_copy"]
+__all__ = [
+    "Model",
+    "can_unlearn",
+    "fit_model",
+    "is_default",
+    "strategy_label",
+    "takes_strategy",
+    "unlearn_copy",
+]
 
 
 @dataclass
@@ -114,6 +122,11 @@ def can_unlearn(estimator):
 def takes_strategy(estimator):
     """Whether its ``unlearn`` can be told how."""
     return "strategy" in inspect.signature(_final(estimator).unlearn).parameters
+
+
+def is_default(strategy):
+    """Whether the classifier is asked to forget in its own way."""
+    return isinstance(strategy, str) and strategy == "default"
 
 
 def _final(estimator):
@@ -231,13 +244,8 @@ def _request(estimator, strategy, data, scenario):
         options.update(X_reference=rows(data.X_reference), y_reference=data.y_reference)
     if getattr(final, "store_data", "rows") != "rows" and "X_retain" in accepted:
         options.update(X_retain=rows(data.X[~scenario.forget]), y_retain=data.y[~scenario.forget])
-    if strategy == "default":
+    if is_default(strategy):
         return options
-    if not takes_strategy(estimator):
-        raise ValueError(
-            f"mechanism {strategy_label(strategy)!r} was asked for, but {type(final).__name__}"
-            ".unlearn takes no strategy; use mechanisms=('default',), its own way to forget."
-        )
     return {**options, "strategy": strategy if isinstance(strategy, str) else clone(strategy)}
 
 

@@ -1,25 +1,30 @@
-"""The report as one self-contained page."""
+"""The report as one self-contained page.
+
+Data become markup in two places only, and both escape: the template, whose engine escapes
+whatever it is given, and the tree of an SVG picture, which is written by an XML library. The
+page's policy lets nothing run and nothing be loaded, should both have failed.
+"""
 
 from importlib import resources
 
+from skqmu._text import printable_values
 from skqmu.audit import _figures as figures
 from skqmu.audit import _words as words
 
 __all__ = ["as_page"]
 
-_LEVELS = {
-    "differs": "differs from retraining",
-    "indistinguishable": "indistinguishable",
-    "unresolved": "not resolved",
-    "none": "no verdict",
-    "failed": "failed",
-}
+# Pictures and the template set colours by style attributes, which no data reach.
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+)  # fmt: skip
 
 
 def as_page(data):
     """Return the HTML text of a report's data."""
     import jinja2
+    from markupsafe import Markup
 
+    data = printable_values(data)
     folder = resources.files("skqmu.audit") / "templates"
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
@@ -37,12 +42,16 @@ def as_page(data):
         band=words.band,
         gap=words.gap_words,
     )
+    with figures.own_style():
+        scenarios = [_view(scenario, k) for k, scenario in enumerate(data["scenarios"])]
     return environment.get_template("report.html.j2").render(
         data=data,
         settings=data["settings"],
-        levels=_LEVELS,
-        scenarios=[_view(scenario, k) for k, scenario in enumerate(data["scenarios"])],
-        style=(folder / "report.css").read_text(encoding="utf-8"),
+        policy=_POLICY,
+        levels=words.LEVELS,
+        scenarios=scenarios,
+        # the package's own file: the one text that is markup without having been escaped
+        style=Markup((folder / "report.css").read_text(encoding="utf-8")),
     )
 
 

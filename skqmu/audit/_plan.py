@@ -1,6 +1,7 @@
 """What an audit will do, checked before anything is trained."""
 
 import numbers
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +12,15 @@ from sklearn.utils.multiclass import check_classification_targets
 from skqmu._validation import check_choice
 from skqmu.attacks.tools import entropy_from, shadow_template
 from skqmu.audit._attacks import ATTACKS, needs_shadows
-from skqmu.audit._models import can_unlearn, strategy_label, takes_strategy
+from skqmu.audit._models import can_unlearn, is_default, strategy_label, takes_strategy
+from skqmu.audit._rehearsal import check_mechanisms
 from skqmu.audit._scenarios import Data, make_scenarios, split_data
 from skqmu.datasets import forget_split
 
 __all__ = ["Plan", "make_plan"]
 
+# more models than this no machine holds: whoever asks for it has mistyped
+_MOST_MODELS = 100_000
 DEFAULT_MECHANISMS = ("retrain", "gradient_ascent", "label_complement")
 
 
@@ -109,6 +113,9 @@ def make_plan(
     _check_estimator(estimator)
     _check_count("n_oracles", n_oracles, 1, "every figure stands beside retrained models")
     _check_level(level)
+    _check_n_jobs(n_jobs)
+    if title is not None and not isinstance(title, str):
+        raise ValueError(f"title={title!r} must be a text or None.")
     attacks = _check_attacks(attacks, n_shadows)
     mechanisms = _check_mechanisms(mechanisms, estimator)
     X, y, X_test, y_test = _check_rows(X, y, X_test, y_test)
@@ -126,7 +133,7 @@ def make_plan(
     )
     rng = np.random.default_rng(scenario_seed)
     masks = {name: _mask(value, name, y, data, rng) for name, value in forget.items()}
-    return Plan(
+    plan = Plan(
         estimator=shadow_template(estimator),
         data=data,
         scenarios=make_scenarios(masks, data, rng),
@@ -139,6 +146,8 @@ def make_plan(
         level=float(level),
         title=title,
     )
+    check_mechanisms(plan)
+    return plan
 
 
 def _check_estimator(estimator):
@@ -155,11 +164,27 @@ def _check_estimator(estimator):
             f"{type(estimator).__name__} has no predict_proba, which losses and attacks need; wrap "
             "it in CalibratedClassifierCV."
         )
+    final = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+    if getattr(final, "store_data", None) == "fingerprints":
+        raise ValueError(
+            'store_data="fingerprints" needs a key that an audit, which trains models of its own, '
+            'does not have; audit the classifier with store_data="rows" or "none".'
+        )
 
 
 def _check_count(name, value, least, why):
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
         raise ValueError(f"{name}={value!r} must be an integer of at least {least}: {why}.")
+    if value > _MOST_MODELS:
+        raise ValueError(f"{name}={value!r} is more than {_MOST_MODELS} models.")
+
+
+def _check_n_jobs(n_jobs):
+    whole = isinstance(n_jobs, numbers.Integral) and not isinstance(n_jobs, bool)
+    if n_jobs is not None and (not whole or n_jobs == 0):
+        raise ValueError(
+            f"n_jobs={n_jobs!r} must be an integer other than 0 (-1: one a core), or None."
+        )
 
 
 def _check_level(level):
@@ -168,13 +193,18 @@ def _check_level(level):
 
 
 def _check_attacks(attacks, n_shadows):
-    attacks = (attacks,) if isinstance(attacks, str) else tuple(attacks)
+    if isinstance(attacks, str):
+        attacks = (attacks,)
+    if not hasattr(attacks, "__iter__"):
+        raise ValueError(f"attacks={attacks!r} must be a name or a list of names.")
+    attacks = tuple(attacks)
     if not attacks:
         raise ValueError(f"attacks is empty; choose from {', '.join(sorted(ATTACKS))}.")
     for name in attacks:
         check_choice("attacks", name, ATTACKS)
     if len(set(attacks)) < len(attacks):
         raise ValueError(f"attacks={attacks!r} names one attack twice.")
+    _check_count("n_shadows", n_shadows, 0, "it is a number of models")
     if needs_shadows(attacks):
         why = "shadow attacks need a spread with and without each record"
         _check_count("n_shadows", n_shadows, 4, why)
@@ -201,15 +231,24 @@ def _check_mechanisms(mechanisms, estimator):
                 "{name: strategy} tells variants apart."
             )
         mechanisms = dict(named)
-    reserved = {"original"} & set(mechanisms)
-    if reserved:
-        raise ValueError(f"a mechanism cannot be called {reserved.pop()!r}.")
+    for name in mechanisms:
+        if not isinstance(name, str) or not name.strip():
+            raise ValueError(f"a mechanism cannot be called {name!r}: its name must be a text.")
+        if name == "original" or re.fullmatch(r"oracle \d+", name):
+            raise ValueError(f"a mechanism cannot be called {name!r}: that is another model.")
     others = [name for name, strategy in mechanisms.items() if strategy != "retrain"]
     if others and not able:
         raise ValueError(
             f"{_name(estimator)} has no unlearn, so mechanisms can only be ('retrain',); got "
             f"{', '.join(map(repr, others))}."
         )
+    if able and not takes_strategy(estimator):
+        told = [name for name, strategy in mechanisms.items() if not is_default(strategy)]
+        if told:
+            raise ValueError(
+                f"mechanism {told[0]!r} was asked for, but the unlearn of {_name(estimator)} takes "
+                "no strategy; use mechanisms=('default',), its own way to forget."
+            )
     return mechanisms
 
 

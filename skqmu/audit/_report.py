@@ -5,12 +5,11 @@ import math
 from datetime import UTC, datetime
 from pathlib import Path
 
+from skqmu._text import one_line
+from skqmu.audit._format import SCHEMA, check_report
 from skqmu.metrics import MembershipResult
 
-__all__ = ["SCHEMA", "AuditReport", "describe"]
-
-#: Name and version of the JSON format; a change that breaks readers raises the number.
-SCHEMA = "skqmu.audit/1"
+__all__ = ["AuditReport", "describe", "json_values"]
 
 
 class AuditReport:
@@ -32,6 +31,16 @@ class AuditReport:
     ----------
     data : dict
 
+    Raises
+    ------
+    ValueError
+        `data` are not in that format; the message names the first place that is wrong.
+
+    Notes
+    -----
+    What is shown of a report is text and never markup, whoever wrote its file: a page runs no
+    script and loads nothing, a terminal receives no control characters.
+
     Examples
     --------
     >>> import numpy as np
@@ -50,12 +59,7 @@ class AuditReport:
     """
 
     def __init__(self, data):
-        if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-            found = data.get("schema") if isinstance(data, dict) else type(data).__name__
-            raise ValueError(
-                f"this is no audit report of the format {SCHEMA!r} (found {found!r}); read it with "
-                "the version of skqmu that wrote it."
-            )
+        check_report(data)
         self.data = data
 
     # -- looking -------------------------------------------------------------------------
@@ -127,7 +131,7 @@ class AuditReport:
     def __repr__(self):
         settings = self.data["settings"]
         state = "" if self.data["complete"] else ", not complete"
-        return (
+        return one_line(
             f"AuditReport({settings['estimator']['name']}, scenarios={self.scenarios}, "
             f"mechanisms={settings['mechanisms']}, attacks={settings['attacks']}{state})"
         )
@@ -174,7 +178,7 @@ class AuditReport:
         """
         text = json.dumps(self.data, indent=1, allow_nan=False, ensure_ascii=False)
         if path is not None:
-            Path(path).write_text(text + "\n", encoding="utf-8")
+            _write(path, text + "\n")
         return text
 
     @classmethod
@@ -193,12 +197,18 @@ class AuditReport:
         Raises
         ------
         ValueError
-            The text is no JSON, or not in the format ``skqmu.audit/1``.
+            The text is no JSON, or not in the format ``skqmu.audit/1``; the message names the
+            file and the first place that is wrong.
+        OSError
+            The file cannot be read.
         """
-        text = str(source)
-        if not text.lstrip().startswith("{"):
-            text = Path(source).read_text(encoding="utf-8")
-        return cls(json.loads(text))
+        if isinstance(source, str) and source.lstrip().startswith("{"):
+            return cls(_parsed(source))
+        path = Path(source)
+        try:
+            return cls(_parsed(path.read_bytes().decode("utf-8-sig")))
+        except ValueError as error:
+            raise ValueError(f"{one_line(path)}: {error}") from error
 
     def to_html(self, path=None):
         """Return the report as one self-contained page, and write it where a path is given.
@@ -219,8 +229,27 @@ class AuditReport:
 
         text = as_page(self.data)
         if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
+            _write(path, text)
         return text
+
+
+def _parsed(text):
+    """Return the values of strict JSON."""
+
+    def refuse(word):
+        raise ValueError(f"{word} is no JSON; the format has null in its place.")
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"this is no JSON: {error}.") from error
+    except RecursionError as error:
+        raise ValueError("this is no audit report: it is nested too deeply.") from error
+
+
+def _write(path, text):
+    # a lone surrogate, which no encoding holds, is written as the escape that JSON has for it
+    Path(path).write_bytes(text.encode("utf-8", errors="backslashreplace"))
 
 
 def describe(plan):

@@ -1,11 +1,12 @@
 """What is forgotten, and who stands for "never seen": the row sets of each scenario."""
 
+import numbers
 from dataclasses import dataclass, field
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from skqmu.attacks.tools import record_keys
+from skqmu.attacks.tools import RecordIndex
 
 __all__ = ["Data", "Scenario", "make_scenarios", "split_data"]
 
@@ -72,10 +73,11 @@ def split_data(X, y, X_test, y_test, *, test_size, reference_size, rng):
     notes = []
     rows = np.arange(len(y))
     if X_test is None:
-        rows, test = _stratified(rows, y, test_size, rng, "X_test=None: to hold rows out")
+        _check_test_size(test_size)
+        purpose = f"test_size={test_size!r}: to hold rows out"
+        rows, test = _stratified(rows, y, test_size, rng, purpose)
         X_test, y_test, X, y = X[test], y[test], X[rows], y[rows]
-    known = set(record_keys(X, y))
-    fresh = np.array([key not in known for key in record_keys(X_test, y_test)], dtype=bool)
+    fresh = RecordIndex(X, y).locate(X_test, y_test) < 0
     if not fresh.all():
         notes.append(
             f"{(~fresh).sum()} held-out row(s) equal a training row, label included, and were "
@@ -100,6 +102,15 @@ def split_data(X, y, X_test, y_test, *, test_size, reference_size, rng):
         train_rows=rows,
         notes=tuple(notes),
     )
+
+
+def _check_test_size(size):
+    whole = isinstance(size, numbers.Integral) and not isinstance(size, bool) and size >= 1
+    if not whole and not (isinstance(size, numbers.Real) and 0 < size < 1):
+        raise ValueError(
+            f"test_size={size!r} must lie strictly between 0 and 1, a share of the rows, or be a "
+            "number of rows."
+        )
 
 
 def _stratified(rows, y, size, rng, purpose):
@@ -150,9 +161,8 @@ def _scenario(name, mask, data, rng):
 
 def _with_copies(mask, data, notes):
     """Extend a mask to all copies: a deletion request means the record, wherever it stands."""
-    keys = record_keys(data.X, data.y)
-    wanted = {key for key, chosen in zip(keys, mask, strict=True) if chosen}
-    full = np.array([key in wanted for key in keys], dtype=bool)
+    groups = RecordIndex(data.X, data.y).groups
+    full = np.isin(groups, groups[mask])
     if full.sum() > mask.sum():
         notes.append(
             f"{full.sum() - mask.sum()} more row(s) are copies of forgotten ones and are "

@@ -1,7 +1,11 @@
-"""The report in a terminal: one table a scenario, the verdicts below it."""
+"""The report in a terminal: one table a scenario, the verdicts below it.
+
+Everything from the data is a `Text`: rich reads markup in a plain string.
+"""
 
 import io
 
+from skqmu._text import printable_values
 from skqmu.audit._words import (
     UPSTREAM_ATTACKER,
     attack_words,
@@ -52,6 +56,7 @@ def renderable(data):
     from rich.console import Group
     from rich.text import Text
 
+    data = printable_values(data)
     settings = data["settings"]
     head = Text("Unlearning audit", style="bold")
     if settings["title"]:
@@ -81,12 +86,25 @@ def _tables(scenario, settings):
     parts = ("retain", "forget", "test")
     knows = [*(f"accuracy\n{part}" for part in parts), "KL to\noracles"]
     yield _table(title, knows, scenario, _known, _known_by_oracles)
-    attacks = [f"AUC of attack\n{name.replace('_', ' ')}" for name in settings["attacks"]]
-    yield _table(None, attacks, scenario, _told, _told_by_oracles)
-    steps = scenario["models"][0].get("upstream")
+    attacks = settings["attacks"]
+    columns = [f"AUC of attack\n{name.replace('_', ' ')}" for name in attacks]
+    yield _table(
+        None,
+        columns,
+        scenario,
+        lambda model: [auc_words(model["attacks"][name]) for name in attacks],
+        lambda oracles: [_aucs_of(oracles, name) for name in attacks],
+    )
+    steps = list(scenario["models"][0].get("upstream", ()))
     if steps:
         columns = [f"AUC of step\n{name}" for name in steps]
-        yield _table(None, columns, scenario, _left_upstream, _upstream_of_oracles)
+        yield _table(
+            None,
+            columns,
+            scenario,
+            lambda model: [auc_words(model["upstream"][name]) for name in steps],
+            lambda oracles: [band(upstream_band(oracles, name), 2) for name in steps],
+        )
     spent = ["seconds", *(unit.replace("_", "\n") for unit in _UNITS)]
     yield _table(None, spent, scenario, _spent, _spent_by_oracles)
 
@@ -94,20 +112,26 @@ def _tables(scenario, settings):
 def _table(title, columns, scenario, row, oracle_row):
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+        title=None if title is None else Text(title),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
     )
     table.add_column("", overflow="fold")
     for name in columns:
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(Text(name), justify="right", no_wrap=True)
     shown = [model for model in scenario["models"] if model["role"] != "oracle"]
     oracles = [model for model in scenario["models"] if model["role"] == "oracle"]
     for position, model in enumerate(shown):
         if position == 1:
-            table.add_row(f"oracles ({len(oracles)})", *oracle_row(oracles), style="dim")
+            cells = (f"oracles ({len(oracles)})", *oracle_row(oracles))
+            table.add_row(*map(Text, cells), style="dim")
         cells = row(model) if model["status"] == "ok" else ["failed"]
-        table.add_row(model_words(model["name"]), *cells)
+        table.add_row(*map(Text, (model_words(model["name"]), *cells)))
     return table
 
 
@@ -128,24 +152,8 @@ def _known_by_oracles(oracles):
     ]
 
 
-def _told(model):
-    for result in model["attacks"].values():
-        yield auc_words(result)
-
-
-def _told_by_oracles(oracles):
-    for name in oracles[0]["attacks"]:
-        yield band(oracle_band(oracles, lambda model, name=name: model["attacks"][name]["auc"]), 2)
-
-
-def _left_upstream(model):
-    for result in model["upstream"].values():
-        yield auc_words(result)
-
-
-def _upstream_of_oracles(oracles):
-    for name in oracles[0]["upstream"]:
-        yield band(upstream_band(oracles, name), 2)
+def _aucs_of(oracles, name):
+    return band(oracle_band(oracles, lambda model: model["attacks"][name]["auc"]), 2)
 
 
 def _spent(model):

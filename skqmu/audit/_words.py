@@ -1,6 +1,8 @@
 """How numbers and names are written, the same in the terminal and on the page."""
 
 __all__ = [
+    "LEVELS",
+    "PART_WORDS",
     "UPSTREAM_ATTACKER",
     "attack_words",
     "auc_words",
@@ -40,6 +42,14 @@ PART_WORDS = {
     "test": "held-out rows",
     "test_removed": "held-out rows of the removed class",
 }
+#: levels of a verdict, in words
+LEVELS = {
+    "differs": "differs from retraining",
+    "indistinguishable": "indistinguishable",
+    "unresolved": "not resolved",
+    "none": "no verdict",
+    "failed": "failed",
+}
 DASH = "–"
 #: who can attack a pipeline's steps
 UPSTREAM_ATTACKER = (
@@ -58,7 +68,7 @@ def gap_words(key):
     if kind == "auc":
         return f"AUC, {attack_words(part)}"
     what = {"distance": "distance of answers", "loss": "mean loss"}.get(kind, kind)
-    return f"{what}, {PART_WORDS[part]}"
+    return f"{what}, {PART_WORDS.get(part, part)}"
 
 
 def model_words(name):
@@ -111,7 +121,7 @@ def divergence(model, part="test"):
 
 def band(pair, digits=3):
     """Return ``low – high`` of an oracle band."""
-    if pair is None:
+    if pair is None or None in pair:
         return DASH
     low, high = f"{pair[0]:.{digits}f}", f"{pair[1]:.{digits}f}"
     return low if low == high else f"{low}–{high}"

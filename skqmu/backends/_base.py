@@ -6,7 +6,12 @@ from contextlib import nullcontext
 import numpy as np
 from sklearn.base import BaseEstimator
 
-__all__ = ["BaseBackend", "Executable"]
+__all__ = ["ZERO_ROWS", "BaseBackend", "Executable"]
+
+ZERO_ROWS = (
+    "amplitude encoding cannot normalise rows of zeros: {rows}; drop such rows or shift the "
+    "features."
+)
 
 
 class BaseBackend(ABC, BaseEstimator):

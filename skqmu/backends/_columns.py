@@ -28,10 +28,11 @@ from ..circuits.lowering import (
     parameter_list,
     parse_expression,
 )
-from ..exceptions import CircuitError
+from ..exceptions import CircuitError, InputRowsError
+from ._base import ZERO_ROWS
 from ._state_tree import state_tree, tree_angles
 
-__all__ = ["ColumnCircuit", "circuit_frequencies", "is_free", "opened"]
+__all__ = ["ColumnCircuit", "circuit_frequencies", "is_free", "is_standard", "opened"]
 
 # Gates whose angles can be replaced by others; everything else is opened first.
 _ROTATIONS = {
@@ -128,7 +129,7 @@ class ColumnCircuit:
 
         Raises
         ------
-        ValueError
+        InputRowsError
             An amplitude encoding of zeros.
         """
         values = np.empty((*columns.shape[:-1], len(self.parameters)))
@@ -138,9 +139,7 @@ class ColumnCircuit:
             zero = ~amplitudes.any(axis=-1)
             if zero.any():
                 rows = np.unique(np.argwhere(zero)[:, -1])
-                raise ValueError(
-                    f"amplitude encoding cannot normalise rows of zeros: rows {rows[:5]}."
-                )
+                raise InputRowsError(ZERO_ROWS, rows)
             values[..., tree] = tree_angles(amplitudes, n_qubits)
         return values
 
@@ -240,11 +239,11 @@ def _opened(circuit, qubits):
         here = [qubits[position[q]] for q in instruction.qubits]
         if operation.name == "initialize":
             # Its resets act on fresh qubits (lower_circuit has checked).
-            for inner, there in _opened(operation.definition, here):
-                if inner.name != "reset":
-                    yield inner, there
+            definition = operation.definition.copy_empty_like()
+            definition.data = [i for i in operation.definition.data if i.operation.name != "reset"]
+            yield from _opened(definition, here)
         elif isinstance(operation, AmplitudeGate) or (
-            _is_standard(operation)
+            is_standard(operation)
             and (not is_free(operation) or _base_name(operation) in _ROTATIONS)
         ):
             yield operation, here
@@ -252,7 +251,7 @@ def _opened(circuit, qubits):
             yield from _opened(opened(operation), here)
 
 
-def _is_standard(operation):
+def is_standard(operation):
     """Whether name and parameters say all of an operation.
 
     They do not of composed ones, which may be called anything, ``"h"`` too: simulators,

@@ -8,6 +8,8 @@ is local; only weights that enter several angles need their tangent vector evolv
 import numpy as np
 
 from ..circuits.lowering import Fixed, Prepare, compressed_shapes
+from ..exceptions import InputRowsError
+from ._base import ZERO_ROWS
 
 __all__ = ["GateByGate"]
 
@@ -125,10 +127,7 @@ class GateByGate:
         own = values[list(element.columns)]
         scale = np.abs(own).max(axis=0)
         if not scale.all():
-            raise ValueError(
-                "amplitude encoding cannot normalise rows of zeros: row "
-                f"{int(np.flatnonzero(scale == 0)[0])}."
-            )
+            raise InputRowsError(ZERO_ROWS, np.flatnonzero(scale == 0))
         norm = scale * np.linalg.norm(own / scale, axis=0)
         unit = own / norm
         raised = np.zeros((len(vectors), len(unit), unit.shape[1]))

@@ -22,6 +22,7 @@ from ._runtime_device import Lease
 from ._runtime_jobs import Job
 from ._runtime_options import check_options, make_primitive
 from ._threads import limit_blas_threads
+from ._translate import without_labels
 
 __all__ = ["RuntimeBackend"]
 
@@ -360,6 +361,16 @@ class _RuntimeExecutable(PrimitiveExecutable):
                 estimates.append(np.concatenate([setting.from_bits(bits) for bits in rows]))
         return estimates
 
+    def are_estimates(self, arrays, n_rows):
+        """Whether arrays, from wherever they come, could be the journaled ones of a job."""
+        if self.uses_estimator:
+            widths = [len(self._source[1])]
+        else:
+            widths = [len(setting.terms) for setting in self.plan.settings]
+        return [array.shape for array in arrays] == [(n_rows, width) for width in widths] and all(
+            array.dtype == float and np.isfinite(array).all() for array in arrays
+        )
+
 
 def _transpiled(device, circuit, level):
     """The circuit in the device's own gates and coupling, transpiled once a process."""
@@ -372,7 +383,7 @@ def _transpiled(device, circuit, level):
         )
     manager = generate_preset_pass_manager(level, backend=device, seed_transpiler=0)
     key = (device.name, level, _described(circuit))
-    return _TRANSPILED.get(key, lambda: manager.run(circuit))
+    return _TRANSPILED.get(key, lambda: without_labels(manager.run(circuit)))
 
 
 def _described(circuit):

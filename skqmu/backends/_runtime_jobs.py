@@ -42,7 +42,11 @@ class Job:
 
     def stored(self):
         """Result of an earlier process, or None."""
-        return None if self.journal is None else self.journal.result(self.digest)
+        found = None if self.journal is None else self.journal.result(self.digest)
+        if found is not None and not self.executable.are_estimates(found, len(self.values)):
+            self.journal.drop_result(self.digest)
+            return None
+        return found
 
     def run(self):
         """Run until it succeeds, is given up, or times out."""
@@ -76,18 +80,41 @@ class Job:
         return {"qpu_seconds": float(seconds)} if seconds else {}
 
     def _attempt(self):
+        found = None
         if self.handle is None:
-            self.handle = self._underway() or self._submitted()
+            self.handle = found = self._underway()
+        if self.handle is None:
+            self.handle = self._submitted()
         try:
             result = _waited(self.handle, self.backend.timeout, self._timed_out)
         except Exception:
             # A job that failed is sent again; one that merely could not be asked is not.
             if _has_failed(self.handle):
-                self.handle = None
-                if self.journal is not None:
-                    self.journal.forget(self.digest)
+                self._give_up()
             raise
-        return self.executable.estimates(result, len(self.values))
+        if found is None:
+            return self.executable.estimates(result, len(self.values))
+        estimates = self._estimates_of_found(result)
+        if estimates is None:
+            # The journal named a job, and it is another one.
+            self._give_up()
+            return self._attempt()
+        return estimates
+
+    def _estimates_of_found(self, result):
+        """What a job gave that a file named, or None where it is no such job."""
+        n_rows = len(self.values)
+        try:
+            estimates = self.executable.estimates(result, n_rows)
+        except Exception as error:  # whatever the results of another circuit make of the reading
+            logger.warning("a job of the journal is another one (%s)", type(error).__name__)
+            return None
+        return estimates if self.executable.are_estimates(estimates, n_rows) else None
+
+    def _give_up(self):
+        self.handle = None
+        if self.journal is not None:
+            self.journal.forget(self.digest)
 
     def _underway(self):
         """The job of an earlier process, if the device still knows it."""

@@ -7,6 +7,8 @@ then multiplied out to windows.
 import numpy as np
 
 from ..circuits.lowering import contiguous
+from ..exceptions import InputRowsError
+from ._base import ZERO_ROWS
 from ._matrices import unit_phases
 
 __all__ = ["ProductStart", "StatePreparation"]
@@ -273,7 +275,7 @@ class StatePreparation:
 
         Raises
         ------
-        ValueError
+        InputRowsError
             Names the rows that are all zeros.
         """
         values = self.columns.gather(shared, sampled)
@@ -282,11 +284,7 @@ class StatePreparation:
         scale = np.abs(values).max(axis=1, keepdims=True)
         if not scale.all():
             rows = np.unique(np.nonzero(scale[:, 0] == 0)[1]) + first_row
-            shown = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
-            raise ValueError(
-                f"amplitude encoding cannot normalise rows of zeros: row {shown} of the batch "
-                f"({len(rows)} in all); drop such rows or shift the features."
-            )
+            raise InputRowsError(ZERO_ROWS, rows)
         values = values / scale
         norm = np.sqrt((values**2).sum(axis=1, keepdims=True))
         unit = values / norm

@@ -8,6 +8,7 @@ from collections import defaultdict
 
 import numpy as np
 
+from ..exceptions import InputRowsError
 from ._trees import (
     UNARY,
     VALUE,
@@ -222,11 +223,14 @@ class AngleMap:
         own = np.flatnonzero(self.is_sampled if sampled else ~self.is_sampled)[group.columns]
         bad = np.argwhere(~np.isfinite(np.broadcast_to(value, (*value.shape[:-1], len(own)))))
         expression = self.expressions[own[bad[0][-1]]]
-        where = f" for row {bad[0][-2]}" if sampled else ""
-        raise ValueError(
+        where = " for {rows}" if sampled else ""
+        problem = (
             f"{what}the angle {expression} is not a finite number{where}; keep inputs and "
             "weights inside the domain of the expression."
         )
+        if not sampled:
+            raise ValueError(problem)
+        raise InputRowsError(problem, np.unique(bad[bad[:, -1] == bad[0][-1], -2]))
 
     def pullback(self, tape, d_shared, d_sampled, *, per_sample=False):
         """Return ``(d_inputs, d_weights)`` of shapes (..., B, n_inputs) and (..., n_weights).

@@ -1,5 +1,6 @@
 """What every classifier of skqmu shares: fit, predict, forget, release."""
 
+import copy
 from abc import ABC, abstractmethod
 from numbers import Integral, Real
 from pathlib import Path
@@ -11,6 +12,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._callbacks import CallbackSupportMixin, callback_context, with_callbacks
+from .._owned import OwnedFile
 from .._validation import (
     HasMethods,
     Interval,
@@ -34,6 +36,7 @@ from ._fitting import (
     initial_params,
     make_records,
     make_run,
+    rows_as_given,
     run_loop,
     takes_steps,
     validation_rows,
@@ -224,7 +227,8 @@ class BaseUnlearningClassifier(
         self._fitted_params = self._own_params()
         with as_fitted(self) as fitted:
             self._structure = fitted.model._structure_for(self.n_features_in_)
-        self._artefacts = ()
+        # An earlier fit's files, too, are gone with the next request.
+        self._artefacts = getattr(self, "_artefacts", ())
         self.unlearning_log_ = []
         self.history_ = []
 
@@ -244,6 +248,12 @@ class BaseUnlearningClassifier(
     def _trained(self, data, seed, *, start=None, context=None, given=None, max_iter=None):
         """Run the loop on validated data; returns a `Trained`."""
         network = self._network(data.n_classes)
+        with rows_as_given(self, network, data, seed):
+            return self._trained_on(
+                network, data, seed, start=start, context=context, given=given, max_iter=max_iter
+            )
+
+    def _trained_on(self, network, data, seed, *, start, context, given, max_iter):
         if self._solves_head():
             if start is not None or max_iter is not None:
                 raise ValueError(
@@ -267,8 +277,6 @@ class BaseUnlearningClassifier(
             context.call_on_fit_task_begin(estimator=origin(self), **described)
             hooks.append(SklearnCallbacks(origin(self), context, described, self._reconstruction))
         checkpoint = self.checkpoint if start is None and given is not None else None
-        if checkpoint is not None:
-            self._artefacts = (*self._artefacts, str(Path(checkpoint).absolute()))
         try:
             with self._backend().limit_threads():
                 run_loop(
@@ -280,7 +288,9 @@ class BaseUnlearningClassifier(
                     checkpoint=checkpoint,
                 )
                 importances = {
-                    kind: importance_of(network, run.params, records, kind)
+                    kind: importance_of(
+                        network, run.params, records, kind, wanted=run.objective.trainable
+                    )
                     for kind in self._importance_kinds_to_keep()
                 }
         except (KeyboardInterrupt, BudgetExceededError) as error:
@@ -288,6 +298,8 @@ class BaseUnlearningClassifier(
                 raise
             stopped, importances = error, {}
         run.cost = run.spent()  # importances included
+        if checkpoint is not None:
+            self._own(checkpoint, "checkpoint")
         if context is not None:
             context.call_on_fit_task_end(
                 estimator=origin(self),
@@ -308,8 +320,12 @@ class BaseUnlearningClassifier(
         return initial_params(network, seed)
 
     def _trainable_mask(self, network):
-        """Parameters that `fit` trains; None: all."""
-        return None
+        """Parameters and buffers that `fit` may move; None: all."""
+        return network.trainable
+
+    def _given_parts(self):
+        """Groups whose values the user gave, and what became of these (a dict of str)."""
+        return self._network().given
 
     def _solves_head(self):
         """Whether the head is solved on fixed features instead of trained."""
@@ -487,7 +503,8 @@ class BaseUnlearningClassifier(
     def _adopt(self, trained):
         """Make a run's end the estimator's state."""
         run = trained.run
-        self._artefacts = (*self._artefacts, *self._backend().artefacts(self._noise))
+        for path in self._backend().artefacts(self._noise):
+            self._own(path, "journal")
         self.params_ = run.params
         self._head_state = trained.head_state
         self._moments = (self.solver, run.point.moments) if takes_steps(self) else None
@@ -497,6 +514,20 @@ class BaseUnlearningClassifier(
         self.n_iter_ = len(run.history)
         self.stop_reason_ = run.stop_reason
         self.fit_cost_ = run.cost
+
+    def _own(self, path, kind):
+        """Keep a file that this fit left behind, so that a request finds and deletes it."""
+        file = OwnedFile.kept(path, kind)
+        if file is not None:
+            others = (other for other in self._artefacts if other.path != file.path)
+            self._artefacts = (*others, file)
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        # A copy knows the files, to name them, and owns none.
+        for name in {"_artefacts", "_leftovers"} & set(state):
+            state[name] = tuple(map(copy.copy, state[name]))
+        return state
 
     def _reconstruction(self, params):
         """Attributes of the estimator as if `fit` ended with `params` (for callbacks)."""

@@ -1,38 +1,35 @@
 """A deletion request from its arguments to the committed result: all of it, or nothing."""
 
-import shutil
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 
+from .._owned import OwnedFile
 from ..exceptions import (
+    InputRowsError,
     TrainingDivergedError,
     UnlearningError,
+    UnlearningWarning,
 )
 from ..network import cross_entropy
 from ..unlearning import Outcome, importance_of
+from ._given import assuming, given_parts, notes_on, reach_of
+from ._members import tell_of_copies
 from ._request import prepared_request, shares_rows
 from ._state import put_in_place
 
 __all__ = [
-    "BEYOND_REACH",
     "carry_out",
     "clear_leftovers",
-    "discard_artefacts",
     "files_of",
     "notes_of_senders",
     "noting",
     "status_of",
+    "with_notes",
 ]
-
-BEYOND_REACH = (
-    "copies made before the request (pickles, clones, released models), fitted pipeline steps "
-    "before this estimator, and hyper-parameters that were chosen with the rows"
-)
 
 
 # What whoever passes a request on has to say about it, for the entry in the log.
@@ -109,17 +106,22 @@ def carry_out(work, strategy, *, forget, retain, reference, fingerprint_key):
         "params": strategy.get_params(deep=False),
         "kind": strategy.kind,
         "status": "done",
+        "n_requested": None,
         "n_forget": None,
         "n_retain": None,
         "classes_removed": [],
     }
     notes_of_sender = notes_of_senders()
-    spending = prepared = None
+    spending, prepared = None, False
     try:
         spending = _Spending(model._network())
-        prepared = prepared_request(model, strategy, forget, retain, reference, fingerprint_key)
-        forget, retain, request, refitted = prepared
+        found = prepared_request(model, strategy, forget, retain, reference, fingerprint_key)
+        forget, retain, request, refitted = found
+        # Before anything is done: who makes warnings errors keeps the copies.
+        about_copies = tell_of_copies(forget.n_more, len(forget))
+        prepared = True
         entry.update(
+            n_requested=len(forget) - forget.n_more,
             n_forget=len(forget),
             n_retain=None if retain is None else len(retain),
             classes_removed=model.classes_[request.removed_classes].tolist(),
@@ -137,6 +139,8 @@ def carry_out(work, strategy, *, forget, retain, reference, fingerprint_key):
             entry["after"] = _quality(request, outcome.params)
         trained = refitted.get("trained")
         notes = _put_after(model, forget, retain, request, trained, outcome)
+        given = given_parts(model)
+        origins = [] if request.head is None else [request.head.origin]
         entry.update(
             **spending.told(),
             seconds=time.perf_counter() - started,
@@ -144,9 +148,9 @@ def carry_out(work, strategy, *, forget, retain, reference, fingerprint_key):
             n_steps=outcome.n_steps,
             stop_reason=outcome.stop_reason,
             history=outcome.history,
-            certificate=outcome.certificate,
-            notes=[*outcome.notes, *notes, *notes_of_sender],
-            beyond_reach=BEYOND_REACH,
+            certificate=assuming(outcome.certificate, given, origins),
+            notes=[*about_copies, *outcome.notes, *notes, *notes_on(given), *notes_of_sender],
+            beyond_reach=reach_of(given),
         )
         model.unlearning_log_ = [*model.unlearning_log_, entry]
         model._leftovers = files_of(model)
@@ -156,7 +160,7 @@ def carry_out(work, strategy, *, forget, retain, reference, fingerprint_key):
         if work.committed:
             raise  # an interrupt in the last moment: the request is done
         # What is wrong by itself was no request.
-        if prepared is None and isinstance(error, ValueError | TypeError):
+        if not prepared and isinstance(error, ValueError | TypeError | UnlearningWarning):
             raise
         _log_failure(work, entry, spending, error, time.perf_counter() - started)
         if isinstance(error, TrainingDivergedError):
@@ -173,7 +177,7 @@ def _put_after(model, forget, retain, request, trained, outcome):
     members, notes = _members_after(model, forget, retain, trained)
     updates = _updates_after(model, forget, retain, trained, outcome)
     importances = _importances_after(model, request, trained, outcome.params)
-    notes += _about_buffers(request.network, trained)
+    notes += _about_buffers(request, trained)
     model.params_ = outcome.params
     model._moments = None
     # A strategy that moved a solved head in another way leaves it without its state.
@@ -227,17 +231,21 @@ def status_of(error):
     return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
 
 
-def _about_buffers(network, trained):
+def _about_buffers(request, trained):
     """What is to be said about running statistics, which no gradient reaches."""
-    if not network.layout.buffers:
+    layout, given, moving = request.network.layout, request.network.given, request.network.trainable
+    names = [n for n, part in layout.buffers.items() if moving is None or moving[part].any()]
+    if not names:
         return []
-    names = ", ".join(network.layout.buffers)
     if trained is not None:
-        return [f"buffers (running statistics) of {names} were computed anew from retained rows."]
+        anew, kept = (", ".join(n for n in names if (n in given) == old) for old in (False, True))
+        told = [f"buffers (running statistics) of {anew} were computed anew from retained rows."]
+        also = [f"buffers of {kept} started where they were given and saw retained rows alone."]
+        return told * bool(anew) + also * bool(kept)
     return [
-        f"buffers (running statistics) of {names} were derived from all rows that fit saw; the "
-        "forgotten rows moved them no more, and what they left there fades only as retained rows "
-        "pass. Retrain resets them."
+        f"buffers (running statistics) of {', '.join(names)} were derived from all rows that fit "
+        "saw; the forgotten rows moved them no more, and what they left there fades only as "
+        "retained rows pass. Retrain resets them."
     ]
 
 
@@ -248,7 +256,11 @@ def _quality(request, params):
         records = getattr(request, name)
         if records is None or not len(records):
             continue
-        logits = request.network.logits(params, records.X)
+        try:
+            logits = request.network.logits(params, records.X)
+        except InputRowsError as error:
+            problem = f"{error.problem} (Rows of X_{name}.)"
+            raise InputRowsError(problem, error.rows) from None
         measured[f"{name}_loss"] = float(cross_entropy(logits, records.targets).mean())
         measured[f"{name}_accuracy"] = float((logits.argmax(axis=1) == records.labels).mean())
     return measured
@@ -292,9 +304,13 @@ def _importances_after(estimator, request, trained, params):
     for kind, everyone in estimator._importances.items():
         staying = 0.0 if request.retain is None else request.retain.weights.sum()
         if np.isclose(staying, everyone.weight - request.forget.weights.sum(), rtol=1e-9):
-            after[kind] = importance_of(request.network, params, request.retain, kind)
+            after[kind] = importance_of(
+                request.network, params, request.retain, kind, wanted=request.trainable
+            )
         elif len(request.forget):
-            part = importance_of(request.network, request.params, request.forget, kind)
+            part = importance_of(
+                request.network, request.params, request.forget, kind, wanted=request.trainable
+            )
             after[kind] = everyone.without(part)
         else:
             after[kind] = everyone
@@ -302,45 +318,29 @@ def _importances_after(estimator, request, trained, params):
 
 
 def files_of(estimator):
-    """Files and folders of this estimator that hold what a row left in them."""
+    """Files and folders of this estimator that hold what a row left in them: `OwnedFile` each."""
     journals = estimator._backend().artefacts(estimator._noise)
-    return tuple(dict.fromkeys([*map(str, estimator._artefacts), *journals]))
+    files = [OwnedFile(path, "journal", estimator._noise.name) for path in journals]
+    return tuple({file.path: file for file in (*files, *estimator._artefacts)}.values())
 
 
-def discard_artefacts(paths):
-    """Delete files that hold what a forgotten row left in them; returns what is to be said."""
-    notes = []
-    for path in map(Path, paths):
-        if not path.exists():
-            continue
-        is_journal = path.is_dir()
-        kind, held = ("journal", "results") if is_journal else ("checkpoint", "parameters")
-        told = f"the {kind} {path} could not be deleted and still holds the old {held}."
-        with suppress(OSError):
-            shutil.rmtree(path) if is_journal else path.unlink()
-            told = f"the {kind} {path.name} was deleted."
-        notes.append(told)
-    return notes
-
-
-def clear_leftovers(estimator, discard=discard_artefacts):
+def clear_leftovers(estimator):
     """Delete the files of the state before the last request, and say so in its entry.
 
-    The state names them until they are gone: where an interrupt came in between, whoever
-    changes the estimator next does it.
-
-    Parameters
-    ----------
-    discard : callable
-        From paths to what is to be said about their deletion, a list of str.
+    The state names them, as `_leftovers`, until they are gone: where an interrupt came in
+    between, whoever changes the estimator next does it.
     """
     if "_leftovers" not in vars(estimator):
         return
-    notes = discard(estimator._leftovers)
+    notes = [note for files in estimator._leftovers for note in files.discard()]
     after = dict(vars(estimator))
     del after["_leftovers"]
     if after["unlearning_log_"]:
-        *earlier, last = after["unlearning_log_"]
-        last = {**last, "notes": [*last["notes"], *notes]}
-        after["unlearning_log_"] = [*earlier, last]
+        after["unlearning_log_"] = with_notes(after["unlearning_log_"], notes)
     put_in_place([(estimator, after)])
+
+
+def with_notes(log, notes):
+    """The log with more notes in its last entry."""
+    *earlier, last = log
+    return [*earlier, {**last, "notes": [*last.get("notes", ()), *notes]}]

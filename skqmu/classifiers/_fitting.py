@@ -1,6 +1,7 @@
 """From validated arrays to a trained run: weights, validation part, hooks, loop."""
 
 import hashlib
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from numbers import Real
 
@@ -9,6 +10,7 @@ from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils.class_weight import compute_class_weight
 
 from ..backends import BaseBackend
+from ..exceptions import InputRowsError
 from ..training import (
     OPTIMIZERS,
     SGD,
@@ -41,6 +43,7 @@ __all__ = [
     "make_records",
     "make_run",
     "make_solver",
+    "rows_as_given",
     "run_loop",
     "scaled_weights",
     "takes_steps",
@@ -58,6 +61,25 @@ REQUESTS = 2_000_000
 def child_seed(seed, purpose):
     """Seed of one purpose within a fit."""
     return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, purpose))
+
+
+@contextmanager
+def rows_as_given(estimator, network, data, seed):
+    """Let an error that names rows of a batch name those of the data that was given.
+
+    The rows are asked once more, all at once and in order: batches are drawn, a validation
+    part is set aside, and rows of zero weight are left out.
+    """
+    try:
+        yield
+    except InputRowsError as error:
+        rows = ()  # where only weights that were trained in the meantime made them fail
+        try:
+            network.logits(estimator._initial_params(network, seed), data.X)
+        except InputRowsError as all_at_once:
+            rows = all_at_once.rows
+        found = InputRowsError(error.problem, rows)
+        raise (found if data.positions is None else found.at(data.positions)) from None
 
 
 @dataclass(frozen=True)
@@ -262,11 +284,17 @@ def _solver_of_fit(estimator, network, seed, max_iter):
         estimator.solver,
         max_iter=max_iter,
         learning_rate=estimator.learning_rate_init,
-        n_parameters=network.layout.n_parameters,
+        n_parameters=_n_moving(estimator, network),
     )
     return Minimizer(
         optimizer, child_seed(seed, _SEARCH), warns=not isinstance(estimator.solver, str)
     )
+
+
+def _n_moving(estimator, network):
+    trainable = estimator._trainable_mask(network)
+    n = network.layout.n_parameters
+    return n if trainable is None else int(np.count_nonzero(trainable[:n]))
 
 
 def resolved_batch_size(estimator, n_rows):
@@ -327,6 +355,8 @@ def _signature(estimator, run, valid):
     digest.update(repr(sorted((name, _told(value)) for name, value in params.items())).encode())
     digest.update(repr((run.seed.entropy, run.seed.spawn_key)).encode())
     arrays = [run.params]
+    if run.objective.trainable is not None:
+        arrays.append(run.objective.trainable)
     for records in (run.objective.streams["train"], valid):
         if records is not None:
             arrays += [records.X, records.targets, records.weights]
@@ -341,6 +371,8 @@ def _told(value):
         return value.outcome_identity()
     if callable(getattr(value, "minimize", None)):
         return optimizer_identity(value)
+    if hasattr(value, "named_modules"):  # a torch module; its values are among the run's
+        return repr((value, [(name, part.training) for name, part in value.named_modules()]))
     if isinstance(value, np.ndarray):
         return repr((value.shape, value.dtype.str, hashlib.blake2b(value.tobytes()).hexdigest()))
     if isinstance(value, list | tuple):

@@ -31,8 +31,9 @@ class ForgettingMixin:
     ):
         """Honour a deletion request.
 
-        Name the rows by `X_forget` (every copy of each is forgotten; `y_forget` restricts
-        the copies by label) or by `index` (positions in the data given to `fit`).
+        Name the rows by `X_forget` (every copy of each is forgotten, with a warning where they
+        are more than the rows named; `y_forget` restricts the copies by label) or by `index`
+        (positions in the data given to `fit`).
 
         Parameters
         ----------
@@ -67,6 +68,10 @@ class ForgettingMixin:
 
         Notes
         -----
+        A row that was trained on bit for bit means its exact copies. Any other means the nearest
+        row within 1e-9 of each column's own size, and what equals that up to rounding: an
+        upstream step gives one row other last bits than many. Whole numbers must be equal.
+
         Nothing changes unless all of it succeeds. A strategy that diverges, is interrupted or
         comes to the end of a budget leaves everything as it was but for an entry in the log,
         which says what was spent. Requests from several threads are carried out one after

@@ -49,8 +49,9 @@ class HybridQNNClassifier(NamedWeightsMixin, BaseUnlearningClassifier):
         channels (3 x 3, ReLU, 2 x 2 max pool each), then dense; ``"cnn-s"``: one of 5 channels
         (5 x 5), then dense and LeakyReLU (the front-ends of the studies arXiv 2512.19253 and
         2509.06086). These two and modules need the extra ``torch``. A module must end with
-        as many outputs as the circuit has inputs. Where the circuit takes angles,
-        ``pi * tanh`` follows any front-end but ``"none"``.
+        as many outputs as the circuit has inputs; it is copied, and its values are honoured
+        as `reset` says. Where the circuit takes angles, ``pi * tanh`` follows any front-end
+        but ``"none"``.
     front_layers : sequence of (int or str), default=()
         For ``"dense"``: layers before the last one, described as `head_layers`.
     image_shape : tuple of int or None, default=None
@@ -59,6 +60,13 @@ class HybridQNNClassifier(NamedWeightsMixin, BaseUnlearningClassifier):
         in this shape or flattened.
     dtype : {"float32", "float64"}, default="float32"
         What torch computes in. Everything else is float64.
+    reset : {"trainable", "all"} or None, default=None
+        What of a module every fit draws anew. None: nothing. Parameters that require no
+        gradient (``module.requires_grad_(False)``) are frozen: no fit and no deletion moves
+        them, and no gradient is taken below the last that do; the others START each fit at
+        the module's values. ``"trainable"``: these others are drawn anew from `random_state`,
+        for a frozen part with new layers behind it. ``"all"``: everything is drawn anew and
+        trained. Named front-ends are always drawn. See the notes.
     head_layers : sequence of (int or str), default=(16, "relu")
         Layers between the circuit and the last dense layer, in order: an integer is a dense
         layer of that width, a string ``"batch_norm"``, ``"dropout:RATE"``, or an activation
@@ -137,6 +145,19 @@ default="adam"
     forget never move them, but what they left there during `fit` stays until retraining:
     each entry of the log names the buffers.
 
+    **Modules with values.** `clone` copies a module whole (values, ``requires_grad``, modes), so
+    that refits, warm starts, shadows, oracles and shards have the same frozen parts and the
+    same start, whatever their seeds; what has been fitted is on a copy, and `front_end` stays
+    as it was passed. A part whose parameters are all frozen computes in training as in
+    prediction: no dropout, and running statistics stay. So does, with ``reset=None``, a part
+    in evaluation mode (``module.eval()``), whose parameters, if not frozen, still train. A
+    module that was just made is given values too, by torch's generator: seed it
+    (`torch.manual_seed`), or use ``reset="all"`` to have `random_state` draw them.
+
+    Where a module's values were trained cannot be known here. If the forgotten rows were among
+    that data, no mechanism reaches them there, retraining included: the log says so, and a
+    certificate assumes that they were not.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -155,6 +176,7 @@ default="adam"
         "front_layers": [list, tuple],
         "image_shape": [list, tuple, None],
         "dtype": [StrOptions({"float32", "float64"})],
+        "reset": [StrOptions({"trainable", "all"}), None],
         "head_layers": [list, tuple],
         "core": [StrOptions({"quantum", "dense"}), HasMethods(["forward", "backward"])],
         "encoding": [StrOptions(set(encodings())), _CIRCUIT],
@@ -173,6 +195,7 @@ default="adam"
         front_layers=(),
         image_shape=None,
         dtype="float32",
+        reset=None,
         head_layers=(16, "relu"),
         core="quantum",
         encoding="angle",
@@ -210,6 +233,7 @@ default="adam"
         self.front_layers = front_layers
         self.image_shape = image_shape
         self.dtype = dtype
+        self.reset = reset
         self.head_layers = head_layers
         self.core = core
         self.encoding = encoding
@@ -266,6 +290,7 @@ default="adam"
             "front_layers": tuple(self.front_layers),
             "image_shape": image_shape_for(self.front_end, self.image_shape, n_features),
             "dtype": self.dtype,
+            "reset": self.reset,
             "head_layers": tuple(self.head_layers),
             "core": self.core,
             "encoding": self.encoding,

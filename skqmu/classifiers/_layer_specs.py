@@ -1,6 +1,5 @@
 """From short descriptions to layers: ready-made front-ends, and rows of classical layers."""
 
-import copy
 from math import isqrt
 from numbers import Integral
 
@@ -75,8 +74,8 @@ def front_layers(structure, n_features):
     Parameters
     ----------
     structure : dict
-        With ``front_end``, ``front_layers``, ``image_shape``, ``dtype``, ``n_circuit_inputs``
-        and ``angles`` (whether the circuit takes angles).
+        With ``front_end``, ``front_layers``, ``image_shape``, ``dtype``, ``reset``,
+        ``n_circuit_inputs`` and ``angles`` (whether the circuit takes angles).
     n_features : int
 
     Returns
@@ -100,8 +99,8 @@ def front_layers(structure, n_features):
     shape = structure["image_shape"]
     if isinstance(front, str):
         module = _MODULES[front](import_torch(f"front_end={front!r}").nn, shape, width)
-        return [_torch_layer(structure, module, n_features), *squash]
-    layer = _torch_layer(structure, copy.deepcopy(front), n_features)
+        return [_torch_layer(structure, module, n_features, "all"), *squash]
+    layer = _torch_layer(structure, front, n_features, structure["reset"])
     if layer.n_outputs != width:
         raise ValueError(
             f"front_end {type(front).__name__} gives {layer.n_outputs} values a row and the "
@@ -110,13 +109,14 @@ def front_layers(structure, n_features):
     return [layer, *squash]
 
 
-def _torch_layer(structure, module, n_features):
+def _torch_layer(structure, module, n_features, reset):
     return TorchLayer(
         "front.0",
         module,
         n_features,
         input_shape=structure["image_shape"],
         dtype=structure["dtype"],
+        reset=reset,
     )
 
 

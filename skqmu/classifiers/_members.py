@@ -4,14 +4,20 @@ import copy
 import hashlib
 import hmac
 import secrets
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..exceptions import AlreadyForgottenError, MemberRecordError, NotATrainingSampleError
-from ._matching import column_scale, match_rows, row_digests
+from .._matching import RowLaw, match_rows, row_digests
+from ..exceptions import (
+    AlreadyForgottenError,
+    MemberRecordError,
+    NotATrainingSampleError,
+    UnlearningWarning,
+)
 
-__all__ = ["MemberRecord", "check_key", "encoded_labels"]
+__all__ = ["MemberRecord", "check_key", "encoded_labels", "more_than_named", "tell_of_copies"]
 
 # Forgotten rows are remembered, within this process only, by a hash under a key that is
 # never written anywhere: asking twice gets a precise answer, a pickle gives nothing away.
@@ -42,7 +48,7 @@ class MemberRecord:
     mode : {"rows", "fingerprints", "none"}
     X : ndarray of shape (n, n_features) or None
         The rows, in mode ``"rows"``.
-    digests : list of (bytes, bytes) or None
+    digests : list of (bytes, bytes, bytes) or None
         The rows' keyed hashes, in mode ``"fingerprints"``.
     labels : ndarray of shape (n,)
         Index of each row's class.
@@ -51,6 +57,8 @@ class MemberRecord:
         Place of each row in the data given to `fit`.
     held_out : ndarray of bool of shape (n,)
         Rows that only chose the epoch (the validation part), not the gradient.
+    law : RowLaw
+        How far apart a row that is asked for and one of these may be.
     origin : ndarray of int of shape (n_seen,)
         For each row ever given, in order, the position at which it first came; -1 where it
         had zero weight. (A row that comes again in a later fit counts once.)
@@ -67,7 +75,7 @@ class MemberRecord:
     weights: np.ndarray
     positions: np.ndarray
     held_out: np.ndarray
-    scale: np.ndarray
+    law: RowLaw
     origin: np.ndarray
     key_check: bytes | None = None
     tombstones: frozenset = frozenset()
@@ -75,11 +83,11 @@ class MemberRecord:
     @classmethod
     def of(cls, mode, X, labels, weights, *, positions, n_seen, held_out=None, key=None):
         """Record of the rows of one `fit`."""
-        scale = column_scale(X)
+        law = RowLaw.of(X)
         digests = key_check = None
         if mode == "fingerprints":
             keyed_hash = _keyed_hash(check_key(key))
-            digests = row_digests(X, scale, keyed_hash)
+            digests = row_digests(X, law, keyed_hash)
             key_check = keyed_hash(b"key")
         origin = np.full(n_seen, -1)
         origin[positions] = positions
@@ -94,7 +102,7 @@ class MemberRecord:
             weights=weights.copy(),
             positions=np.asarray(positions, dtype=int),
             held_out=np.zeros(len(labels), dtype=bool) if held_out is None else held_out,
-            scale=scale,
+            law=law,
             origin=origin,
             key_check=key_check,
         )
@@ -135,22 +143,39 @@ class MemberRecord:
             )
 
     def match(self, X, key=None):
-        """For each row of `X` the record's entries that equal it (list of int arrays)."""
+        """For each row of `X` the record's entries that it means (list of int arrays).
+
+        Exact copies where there are any, else the nearest row up to rounding. Fingerprints
+        do not tell which of the rows on one place of the grid is nearest: all of them.
+        """
         self.require("recognising rows")
         if self.mode == "rows":
-            return match_rows(X, self.X, self.scale)
+            return match_rows(X, self.X, self.law)
         by_digest = {}
-        for i, pair in enumerate(self.digests):
-            for digest in pair:
+        for i, digests in enumerate(self.digests):
+            for digest in digests:
                 by_digest.setdefault(digest, []).append(i)
         found = []
-        for pair in row_digests(X, self.scale, self.keyed_hash(key)):
-            entries = {i for digest in pair for i in by_digest.get(digest, ())}
+        for *near, exact in row_digests(X, self.law, self.keyed_hash(key)):
+            entries = by_digest.get(exact, ())
+            if not entries or self.law.noise:
+                entries = {i for digest in near for i in by_digest.get(digest, ())}
             found.append(np.array(sorted(entries), dtype=int))
         return found
 
     def find(self, X, labels=None, key=None):
         """Entries that a request by rows means: every copy of every row.
+
+        Parameters and errors are those of `meant`.
+
+        Returns
+        -------
+        ndarray of int, sorted, without repetition
+        """
+        return np.unique(np.concatenate(self.meant(X, labels, key)))
+
+    def meant(self, X, labels=None, key=None):
+        """For each row of a request the entries that it means, at least one.
 
         Parameters
         ----------
@@ -160,7 +185,7 @@ class MemberRecord:
 
         Returns
         -------
-        ndarray of int, sorted, without repetition
+        list of ndarray of int
 
         Raises
         ------
@@ -183,11 +208,11 @@ class MemberRecord:
                 f"y_forget gives (rows {_few(wrong_label)}); correct y_forget or leave it out.",
                 wrong_label,
             )
-        return np.unique(np.concatenate(matches))
+        return matches
 
     def _refuse(self, X, unknown):
-        digests = row_digests(X[unknown], self.scale, _keyed_hash(_PROCESS_KEY))
-        gone = [i for i, pair in zip(unknown, digests, strict=True) if self.tombstones & set(pair)]
+        digests = row_digests(X[unknown], self.law, _keyed_hash(_PROCESS_KEY))
+        gone = [i for i, own in zip(unknown, digests, strict=True) if self.tombstones & set(own)]
         if len(gone) == len(unknown):
             raise AlreadyForgottenError(
                 f"{len(gone)} of {len(X)} rows are already forgotten (rows {_few(gone)}); "
@@ -200,12 +225,21 @@ class MemberRecord:
             else ""
         )
         already = f"; {len(gone)} of them are already forgotten" if gone else ""
+        if not gone and self._are_single_precision(X[unknown]):
+            already = "; they equal stored rows in single precision: pass them as they were fitted"
         raise NotATrainingSampleError(
             f"{len(unknown)} of {len(X)} rows were never trained on{hint}: rows {_few(unknown)}"
             f"{already}. Rows are compared after every upstream step: pass them through the same "
             "fitted pipeline (skqmu.unlearn does), or use index=.",
             unknown,
         )
+
+    def _are_single_precision(self, X):
+        """Whether rows that were not found are float32 copies of stored ones."""
+        if self.mode != "rows" or not np.array_equal(X, _single(X)):
+            return False
+        narrow = _single(self.X)
+        return all(map(len, match_rows(X, narrow, RowLaw.of(narrow))))
 
     def locate(self, index):
         """Entries at the given positions of the original `fit` data.
@@ -264,8 +298,8 @@ class MemberRecord:
         tombstones = set(self.tombstones)
         X = self.X[entries] if self.mode == "rows" else X
         if X is not None:
-            digests = row_digests(X, self.scale, _keyed_hash(_PROCESS_KEY))
-            tombstones.update(digest for pair in digests for digest in pair)
+            digests = row_digests(X, self.law, _keyed_hash(_PROCESS_KEY))
+            tombstones.update(digest for own in digests for digest in own)
         return replace(
             self,
             X=self.X[keep] if self.X is not None else None,
@@ -309,16 +343,22 @@ class MemberRecord:
                 new[i], places[i] = False, self.positions[known[0]]
                 # Trained on in either fit is trained on.
                 held_out[known] &= other.held_out[i]
-        digests = None
+        law, digests, rows = self.law, None, None
         if self.mode == "fingerprints":
-            # On this record's grid: digests depend on the scale.
-            digests = self.digests + row_digests(X[new], self.scale, self.keyed_hash(key))
+            # On this record's grid: digests depend on the law.
+            digests = self.digests + row_digests(X[new], law, self.keyed_hash(key))
+        elif new.any():
+            rows = np.concatenate([self.X, other.X[new]])
+            law = RowLaw.of(rows)
+        else:
+            rows = self.X
         origin = np.full(other.n_seen, -1)
         origin[other.positions] = places
         record = replace(
             self,
-            X=np.concatenate([self.X, other.X[new]]) if self.mode == "rows" else None,
+            X=rows,
             digests=digests,
+            law=law,
             labels=np.concatenate([self.labels, other.labels[new]]),
             weights=np.concatenate([self.weights, other.weights[new]]),
             positions=np.concatenate([self.positions, self.n_seen + other.positions[new]]),
@@ -352,6 +392,40 @@ def encoded_labels(y, classes, n_rows, name):
             f"{name} holds labels {unknown.tolist()} that are not in classes_={classes.tolist()}."
         )
     return np.searchsorted(classes, y)
+
+
+def more_than_named(matches):
+    """How many stored rows a request means beyond those that it names.
+
+    Parameters
+    ----------
+    matches : list of ndarray of int
+        From `MemberRecord.meant`.
+    """
+    named = {}
+    for entries in matches:
+        # A row that is named as often as it is stored means nothing but itself.
+        copies = tuple(sorted(entries.tolist()))
+        named[copies] = named.get(copies, 0) + 1
+    return sum(max(0, len(copies) - times) for copies, times in named.items())
+
+
+def tell_of_copies(n_more, n_forget):
+    """Warn when more rows go than were named; return what the log says of it."""
+    if not n_more:
+        return []
+    message = (
+        f"the request names {n_forget - n_more} rows and means {n_forget}: {n_more} more stored "
+        "rows equal them and are forgotten with them. y_forget= restricts copies by label; "
+        "index= names single rows."
+    )
+    warnings.warn(message, UnlearningWarning, stacklevel=5)
+    return [message]
+
+
+def _single(X):
+    with np.errstate(over="ignore"):
+        return X.astype(np.float32).astype(np.float64)
 
 
 def _few(rows, n=5):

@@ -1,6 +1,8 @@
 """What the meta-estimators share: seeds, probabilities on a fixed class list, sub-fits."""
 
+import copy
 import inspect
+import warnings
 from contextlib import contextmanager
 
 import numpy as np
@@ -12,9 +14,12 @@ from sklearn.utils import check_random_state
 __all__ = [
     "aligned_proba",
     "as_memory",
+    "cached_fit",
+    "draw_seed",
     "fit_clone",
     "forgets",
-    "has_seed",
+    "last_step",
+    "released",
     "telling_costs",
     "with_seed",
 ]
@@ -22,8 +27,12 @@ __all__ = [
 
 def forgets(estimator):
     """Whether an estimator, or the last step of a pipeline, has `unlearn`."""
-    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-    return hasattr(last, "unlearn")
+    return hasattr(last_step(estimator), "unlearn")
+
+
+def last_step(estimator):
+    """The estimator itself, or the last step of a pipeline."""
+    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
 
 
 def has_seed(estimator):
@@ -45,14 +54,14 @@ def with_seed(estimator, seed, *, only_unset=False):
     only_unset : bool, default=False
         Leave those that are not None as they are.
     """
-    copy = clone(estimator)
+    seeded = clone(estimator)
     rng = np.random.default_rng(seed)
     names = sorted(
         name
-        for name, value in copy.get_params(deep=True).items()
+        for name, value in seeded.get_params(deep=True).items()
         if name.split("__")[-1] == "random_state" and (value is None or not only_unset)
     )
-    return copy.set_params(**{name: int(rng.integers(2**31 - 1)) for name in names})
+    return seeded.set_params(**{name: int(rng.integers(2**31 - 1)) for name in names})
 
 
 def draw_seed(random_state):
@@ -105,6 +114,71 @@ def telling_costs():
         spent = [model.fit_cost_ for model in models if hasattr(model, "fit_cost_")]
         error.costs = [*getattr(error, "costs", ()), *spent]
         raise
+
+
+class CachedFit:
+    """Where joblib keeps a fitted model: what it takes to delete it, and no row.
+
+    Parameters
+    ----------
+    shelved : joblib.memory.MemorizedResult
+    """
+
+    def __init__(self, shelved):
+        # joblib writes the arguments of a call, rows among them, as text beside its result.
+        shelved.metadata = {}
+        self._shelved = shelved
+
+    def clear(self):
+        """Delete it; returns whether it is gone."""
+        self._shelved.clear()
+        try:
+            self._shelved.get()
+        except KeyError:
+            return True
+        except Exception:  # whatever is left of it
+            return False
+        return False
+
+    def __repr__(self):
+        return repr(self._shelved)
+
+
+def cached_fit(memory, estimator, *arguments):
+    """Fitted clone and, where joblib keeps it, where: a `CachedFit`, else None.
+
+    Parameters
+    ----------
+    memory : joblib.Memory
+    estimator : estimator
+        Cached only where its seeds are fixed: a cached result of an unseeded fit would pass
+        one draw off as another.
+    *arguments : object
+        Of `fit_clone`.
+    """
+    if not has_seed(estimator) or memory.store_backend is None:
+        return fit_clone(estimator, *arguments), None
+    shelved = memory.cache(fit_clone).call_and_shelve(estimator, *arguments)
+    try:
+        return shelved.get(), CachedFit(shelved)
+    except Exception as error:  # whatever a damaged file makes of the unpickler
+        warnings.warn(
+            f"{shelved!r} cannot be read ({type(error).__name__}: {error}): it is deleted, and "
+            "the model fitted anew.",
+            UserWarning,
+        )
+        shelved.clear()
+        return fit_clone(estimator, *arguments), None
+
+
+def released(model):
+    """A copy that only predicts, where the model (or the last step of a pipeline) offers one."""
+    if not isinstance(model, Pipeline):
+        return model.release() if hasattr(model, "release") else copy.deepcopy(model)
+    other = copy.copy(model)
+    name, last = model.steps[-1]
+    other.steps = [*copy.deepcopy(model.steps[:-1]), (name, released(last))]
+    return other
 
 
 def aligned_proba(model, X, classes):

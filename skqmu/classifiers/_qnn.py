@@ -331,12 +331,18 @@ default="adam"
     def _check_parameters(self):
         super()._check_parameters()
         if self.trainable == "all":
-            for name, default in (("head", "softmax"), ("circuit_weights", None)):
-                if getattr(self, name) is not default and getattr(self, name) != default:
-                    raise ValueError(
-                        f"{name}={getattr(self, name)!r} needs trainable='head': a solved head, or "
-                        "given circuit weights, go with a circuit that is not trained."
-                    )
+            given = []
+            if self.head != "softmax":
+                given.append(f"head={self.head!r}")
+            if self.circuit_weights is not None:  # an array: it has no one truth value
+                shape = np.shape(self.circuit_weights)
+                given.append(f"circuit_weights=<array of shape {shape}>")
+            if given:
+                raise ValueError(
+                    f"{given[0]} needs trainable='head': a solved head, or given circuit weights, "
+                    "go with a circuit that is not trained. To start training from weights, fit "
+                    "with warm_start=True after set_weights."
+                )
         if self.objective_noise and self.head != "logistic":
             raise ValueError(
                 f"objective_noise={self.objective_noise!r} belongs to head='logistic'; this "
@@ -363,6 +369,10 @@ default="adam"
 
     def _trainable_mask(self, network):
         return network.layout.mask(["head"]) if self._structure["trainable"] == "head" else None
+
+    def _given_parts(self):
+        given = self._structure["circuit_weights"] is not None
+        return {"quantum": "frozen"} if given else {}
 
     def _solves_head(self):
         return self._structure["head"] != "softmax"

@@ -1,9 +1,10 @@
 """From the arguments of a deletion request to what a strategy sees; nothing is changed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .._matching import RowLaw, match_rows
 from .._validation import validate_data
 from ..exceptions import MemberRecordError
 from ..unlearning import UnlearningRequest, importance_of
@@ -15,14 +16,17 @@ from ._fitting import (
     resolved_batch_size,
     scaled_weights,
 )
-from ._matching import column_scale, match_rows
+from ._members import more_than_named
 
 __all__ = ["possible_request", "prepared_request", "shares_rows"]
 
 
 @dataclass(frozen=True)
 class _Part:
-    """Rows with their record entries (None where there is no record)."""
+    """Rows with their record entries (None where there is no record).
+
+    `n_more` of them were not named: they are copies of rows that were.
+    """
 
     X: np.ndarray
     labels: np.ndarray
@@ -30,6 +34,7 @@ class _Part:
     entries: np.ndarray | None = None
     held_out: np.ndarray | None = None
     positions: np.ndarray | None = None
+    n_more: int = 0
 
     def __len__(self):
         return len(self.X)
@@ -124,7 +129,12 @@ def _forget_part(estimator, X, y, index, key):
             )
         return _Part(X, labels, np.ones(len(X)))
 
-    entries = record.locate(index) if X is None else record.find(X, labels, key)
+    n_more = 0
+    if X is None:
+        entries = record.locate(index)
+    else:
+        matches = record.meant(X, labels, key)
+        entries, n_more = np.unique(np.concatenate(matches)), more_than_named(matches)
     if len(entries) == 0:
         raise ValueError("index= names no rows: there is nothing to forget.")
     if np.delete(record.held_out, entries).all():
@@ -141,7 +151,7 @@ def _forget_part(estimator, X, y, index, key):
         )
     else:
         X = _rows_of_entries(record, X, entries, key)
-    return _part_of_record(record, entries, X)
+    return replace(_part_of_record(record, entries, X), n_more=n_more)
 
 
 def _rows_of_entries(record, X, entries, key):
@@ -169,7 +179,7 @@ def _retain_part(estimator, forget, X, y, key):
             raise MemberRecordError(
                 'y_retain= is needed: with store_data="none" no labels are kept.'
             )
-        shared = [i for i, m in enumerate(match_rows(X, forget.X, column_scale(X))) if len(m)]
+        shared = [i for i, m in enumerate(match_rows(X, forget.X, RowLaw.of(X))) if len(m)]
         if shared:
             raise ValueError(
                 f"{len(shared)} rows of X_retain are in X_forget too (rows {shared[:5]}); a row is "
@@ -288,6 +298,7 @@ def _request(estimator, forget, retain, reference):
     number = sum(entry["status"] == "done" for entry in estimator.unlearning_log_)
     refitted = {}
     network = estimator._network()
+    trainable = estimator._trainable_mask(network)
 
     def refit(seed):
         seed = np.random.SeedSequence(estimator._seed) if seed is None else seed
@@ -299,7 +310,7 @@ def _request(estimator, forget, retain, reference):
         if retain is None:
             return estimator._importances[kind]
         seen = np.concatenate([~part.held_out for part in parts]) if with_record else slice(None)
-        return importance_of(network, params, records[seen], kind)
+        return importance_of(network, params, records[seen], kind, wanted=trainable)
 
     request = UnlearningRequest(
         network=network,
@@ -314,7 +325,7 @@ def _request(estimator, forget, retain, reference):
         solver=lambda rate: make_solver(estimator, rate),
         refit=refit,
         importance=importance,
-        trainable=estimator._trainable_mask(network),
+        trainable=trainable,
         head=estimator._head_view(network, forget, retain),
         updates=[step for places, step in estimator._updates or () if shares_rows(places, forget)],
     )

@@ -1,5 +1,6 @@
 """`ShardedClassifier` (SISA): exact deletion by retraining only what saw the row."""
 
+import secrets
 import time
 from numbers import Integral
 from pathlib import Path
@@ -11,6 +12,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
 
+from .._owned import OwnedFolder
 from .._validation import (
     HasMethods,
     Interval,
@@ -19,12 +21,13 @@ from .._validation import (
     validate_data,
     validate_params,
 )
-from ..exceptions import MemberRecordError
+from ..exceptions import MemberRecordError, UnlearningWarning
 from ..unlearning import UPSTREAM, Assumption, Certificate
-from ._deletion import BEYOND_REACH, clear_leftovers, notes_of_senders, status_of
-from ._members import MemberRecord, encoded_labels
-from ._meta import aligned_proba, draw_seed
-from ._shards import slices_of, train_shard
+from ._deletion import clear_leftovers, notes_of_senders, status_of
+from ._given import assuming, given_parts, notes_on, reach_of
+from ._members import MemberRecord, encoded_labels, more_than_named, tell_of_copies
+from ._meta import aligned_proba, draw_seed, released
+from ._shards import RemovedModels, StoredModel, loaded, remove_files, slices_of, train_shard
 from ._state import OutdatedError, StateMixin, Writing, exclusive, origin, reads
 
 __all__ = ["ShardedClassifier"]
@@ -47,8 +50,9 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
     aggregation : {"mean", "vote"}, default="mean"
         Of the shards' probabilities, or of their predicted classes.
     checkpoint_dir : path-like or None, default=None
-        Keep slices' models in files of a directory of its own instead of in memory. Files
-        of models that saw a forgotten row are deleted.
+        Keep slices' arrays in files instead of in memory, in a folder of this fit's own below
+        this one. Files of models that saw a forgotten row are deleted; all are gone with the
+        estimator. A copy or a pickle holds the models itself and keeps no files.
     n_jobs : int or None, default=None
         Shards that train at once.
     random_state : int, RandomState instance or None, default=None
@@ -153,13 +157,13 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         -------
         self : object
         """
-        clear_leftovers(self, discard_slices)
+        clear_leftovers(self)
+        earlier = getattr(self, "_folder", None)
         with Writing(self) as work:
-            replaced = getattr(self, "models_", ())
             work.model._fit(X, y, assignment)
-            work.model._leave(replaced)
             work.commit()
-        clear_leftovers(self, discard_slices)
+        if earlier is not None:
+            earlier.remove()
         return self
 
     def _fit(self, X, y, assignment):
@@ -181,10 +185,16 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         members = MemberRecord.of(
             "rows", X, labels, np.ones(len(X)), positions=np.arange(len(X)), n_seen=len(X)
         )
-        costs = []
-        models = self._train(
-            members, assignment, classes, shard_seeds, [0] * self.n_shards, None, costs
-        )
+        self._folder = None
+        if self.checkpoint_dir is not None:
+            self._folder = OwnedFolder(self.checkpoint_dir, "slices")
+        first, costs = [0] * self.n_shards, []
+        try:
+            models = self._train(members, assignment, classes, shard_seeds, first, [], costs, [])
+        except BaseException:
+            if self._folder is not None:
+                self._folder.remove()
+            raise
         self._fitted_params = self._own_params()
         self.classes_ = classes
         self.assignment_ = assignment
@@ -221,10 +231,11 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
             )
         return assignment
 
-    def _train(self, members, assignment, classes, seeds, first, old, costs):
+    def _train(self, members, assignment, classes, seeds, first, old, costs, stored):
         """Models of all shards, kept up to slice ``first[shard]``, trained from there.
 
-        What the shards' training has cost is added to `costs`, also where one of them fails.
+        What the shards' training has cost is added to `costs`, and the files that models are
+        written to, to `stored`, also where it fails.
         """
         trained = joblib.Parallel(n_jobs=self.n_jobs, return_as="generator")(
             joblib.delayed(train_shard)(
@@ -238,36 +249,27 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
             for shard in range(self.n_shards)
             if first[shard] < self.n_slices
         )
-        fitted = []
+        models = [list(slices) for slices in old or [()] * self.n_shards]
+        refitted = [shard for shard in range(self.n_shards) if first[shard] < self.n_slices]
         try:
-            for models in trained:
-                costs += _costs_of(models)
-                fitted.append(models)
+            for shard, new in zip(refitted, trained, strict=True):
+                costs += _costs_of(new)
+                models[shard][first[shard] :] = [self._store(m, shard, stored) for m in new]
         except BaseException as error:
             costs += getattr(error, "costs", ())
             raise
-        fitted = iter(fitted)
-        return [
-            [*(old[shard][: first[shard]] if old else []), *(self._store(m) for m in next(fitted))]
-            if first[shard] < self.n_slices
-            else old[shard]
-            for shard in range(self.n_shards)
-        ]
+        return models
 
-    def _store(self, model):
-        if self.checkpoint_dir is None or model is None:
+    def _store(self, model, shard, stored):
+        if self._folder is None or model is None:
             return model
-        directory = Path(self.checkpoint_dir)
-        directory.mkdir(parents=True, exist_ok=True)
-        path = directory / f"slice-{joblib.hash(model)}.joblib"
-        joblib.dump(model, path)
-        return path
+        name = f"{shard:04d}-{secrets.token_hex(8)}.npz"
+        stored.append(self._folder.path / name)
+        return StoredModel(model, self._folder, name)
 
-    def _load(self, stored):
-        if not isinstance(stored, Path):
-            return stored
+    def _load(self, model):
         try:
-            return joblib.load(stored)
+            return loaded(model)
         except FileNotFoundError as error:
             if vars(origin(self)).get("models_") is not self.models_:
                 raise OutdatedError from error  # a request has deleted it meanwhile
@@ -362,7 +364,8 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         Parameters
         ----------
         X_forget : array-like of shape (k, n_features), default=None
-            Every copy of each row is forgotten; `y_forget` restricts the copies.
+            Every copy of each row is forgotten, with a warning where they are more than the
+            rows named; `y_forget` restricts the copies.
         y_forget : array-like of shape (k,), default=None
         index : array-like of int or bool, default=None
             Positions in the data given to `fit`, instead of rows.
@@ -382,10 +385,10 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         what was spent.
         """
         check_is_fitted(self, "models_")
-        clear_leftovers(self, discard_slices)
+        clear_leftovers(self)
         with Writing(self, fitted_params=True) as work:
             work.model._forget(work, X_forget, y_forget, index)
-        clear_leftovers(self, discard_slices)
+        clear_leftovers(self)
         return self
 
     def _forget(self, work, X_forget, y_forget, index):
@@ -396,41 +399,61 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
             "params": {"n_shards": self.n_shards, "n_slices": self.n_slices},
             "kind": "exact",
             "status": "done",
+            "n_requested": None,
             "n_forget": None,
             "n_retain": None,
             "classes_removed": [],
         }
-        notes, costs, first = list(notes_of_senders()), [], None
+        notes_of_sender, costs, stored, prepared = notes_of_senders(), [], [], False
         try:
-            entries = self._entries(X_forget, y_forget, index)
+            entries, n_more = self._entries(X_forget, y_forget, index)
             first = self._first_slices(entries)
+            # Before anything is done: who makes warnings errors keeps the copies.
+            about_copies = tell_of_copies(n_more, len(entries))
+            prepared = True
             old, record, seeds = self.models_, self._record(), self._seeds
             keep = np.ones(len(record), dtype=bool)
             keep[entries] = False
             members, assignment = record.without(entries), self.assignment_[keep]
             removed = np.setdiff1d(record.labels[entries], members.labels)
             entry.update(
+                n_requested=len(entries) - n_more,
                 n_forget=len(entries),
                 n_retain=len(members),
                 classes_removed=self.classes_[removed].tolist(),
                 shards_refitted=int(sum(f < self.n_slices for f in first)),
             )
-            models = self._train(members, assignment, self.classes_, seeds, first, old, costs)
+            models = self._train(
+                members, assignment, self.classes_, seeds, first, old, costs, stored
+            )
+            given = self._given_parts(models)
+            certificate = Certificate("exact", assumptions=[Assumption(UPSTREAM, checked=False)])
             entry.update(
                 seconds=time.perf_counter() - started,
                 cost=_summed(costs),
-                certificate=Certificate("exact", assumptions=[Assumption(UPSTREAM, checked=False)]),
-                notes=notes,
-                beyond_reach=BEYOND_REACH,
+                certificate=assuming(certificate, given),
+                notes=[*about_copies, *notes_on(given), *notes_of_sender],
+                beyond_reach=reach_of(given),
             )
             self.models_, self._members, self.assignment_ = models, members, assignment
             self.expected_refit_fraction_ = self._expected_refit_fraction()
             self.unlearning_log_ = [*self.unlearning_log_, entry]
-            self._leave(old)
+            starts = list(zip(old, models, first, strict=True))
+            self._leftovers = (
+                RemovedModels(
+                    [model for was, _, start in starts for model in was[start:]],
+                    [model for _, now, start in starts if start < self.n_slices for model in now],
+                    self._folder,
+                ),
+            )
             work.commit()
         except BaseException as error:
-            if work.committed or (first is None and isinstance(error, ValueError | TypeError)):
-                raise  # it is done; or it is wrong by itself, and was no request
+            if work.committed:
+                raise  # an interrupt in the last moment: the request is done
+            remove_files(stored)
+            # What is wrong by itself was no request.
+            if not prepared and isinstance(error, ValueError | TypeError | UnlearningWarning):
+                raise
             entry.update(
                 status=status_of(error),
                 error=f"{type(error).__name__}: {error}",
@@ -441,27 +464,35 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
             raise
 
     def _first_slices(self, entries):
-        """First slice, of each shard, that holds one of the entries; n_slices where none does."""
+        """First slice to train in each shard: that with one of the entries; n_slices where none."""
         n_rows = len(self._record())
         if len(entries) == n_rows:
             raise ValueError(f"the request names all {n_rows} rows; delete the estimator instead.")
         first = [self.n_slices] * self.n_shards
         for shard, number in self.assignment_[entries]:
             first[shard] = min(first[shard], int(number))
-        return first
+        return [self._readable(shard, number) for shard, number in enumerate(first)]
 
-    def _leave(self, models):
-        """Name the files of models that are models of this estimator no more."""
-        kept, files = (
-            {model for slices in each for model in slices if isinstance(model, Path)}
-            for each in (self.models_, models)
-        )
-        if files - kept:
-            self._leftovers = tuple(sorted(files - kept))
+    def _given_parts(self, models=None):
+        """What the shards' models were given (a dict of str), the same for each of them."""
+        shards = self.models_ if models is None else models
+        models = (self._load(slices[-1]) for slices in shards)
+        return next(filter(None, map(given_parts, models)), {})
+
+    def _readable(self, shard, number):
+        """The slice to train from: the first one, where the one before it is damaged."""
+        if 0 < number < self.n_slices:
+            try:
+                loaded(self.models_[shard][number - 1])
+            except (OSError, ValueError):
+                return 0
+        return number
 
     def _entries(self, X, y, index):
+        """Entries of a request, and how many of them are copies that it does not name."""
         if (X is None) == (index is None):
             raise ValueError("name the rows to forget either by X_forget= or by index=.")
+        n_more = 0
         if index is not None:
             if y is not None:
                 raise ValueError("y_forget= goes with X_forget=.")
@@ -473,10 +504,11 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
             labels = None
             if y is not None:
                 labels = encoded_labels(y, self.classes_, len(X), "y_forget")
-            entries = self._record().find(X, labels)
+            matches = self._record().meant(X, labels)
+            entries, n_more = np.unique(np.concatenate(matches)), more_than_named(matches)
         if len(entries) == 0:
             raise ValueError("index= names no rows: there is nothing to forget.")
-        return entries
+        return entries, n_more
 
     def _record(self):
         if self._members is None:
@@ -485,6 +517,21 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
                 "to the estimator that release() was called on."
             )
         return self._members
+
+    def __getstate__(self):
+        while True:
+            state = super().__getstate__()
+            if "models_" not in state:
+                return state
+            # A copy, or what comes out of a pickle, owns no files and needs none.
+            try:
+                models = [[loaded(model) for model in slices] for slices in state["models_"]]
+            except FileNotFoundError:
+                if vars(self).get("models_") is state["models_"]:
+                    raise
+                continue  # a request has deleted it meanwhile
+            state.pop("_leftovers", None)
+            return {**state, "models_": models, "_folder": None}
 
     @reads
     def release(self):
@@ -495,14 +542,15 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         ShardedClassifier
         """
         check_is_fitted(self, "models_")
-        released = clone(self)
+        copied = clone(self)
         for name in ("classes_", "n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
-                setattr(released, name, getattr(self, name))
+                setattr(copied, name, getattr(self, name))
         last = [self._load(slices[-1]) for slices in self.models_]
-        released.models_ = [[m.release() if hasattr(m, "release") else m] for m in last]
-        released._members = None
-        return released
+        copied.models_ = [[released(model)] for model in last]
+        copied._members = None
+        copied._folder = None
+        return copied
 
 
 def _costs_of(models):
@@ -518,17 +566,3 @@ def _costs_of(models):
 def _summed(costs):
     names = ("forward_rows", "gradient_rows", "circuits", "shots")
     return {name: sum(cost[name] for cost in costs) for name in names}
-
-
-def discard_slices(files):
-    """Delete files of models that saw a forgotten row; returns what is to be said about it."""
-    left = []
-    for path in files:
-        try:
-            path.unlink(missing_ok=True)
-        except OSError:
-            left.append(str(path))
-    notes = [f"{len(files) - len(left)} slice files were deleted."]
-    if left:
-        notes.append(f"slice files that saw the rows could not be deleted: {', '.join(left)}.")
-    return notes

@@ -1,13 +1,142 @@
 """One shard of `ShardedClassifier`: its slices, and its models from one slice to the next."""
 
 import copy
+import hashlib
+import os
+import pickle
+from contextlib import suppress
 
 import numpy as np
 from sklearn.dummy import DummyClassifier
 
-from ._meta import fit_clone, telling_costs, with_seed
+from .._files import remove_leftovers
+from .._packed import read_packed, write_packed
+from ._deletion import files_of
+from ._meta import fit_clone, last_step, telling_costs, with_seed
 
-__all__ = ["slices_of", "train_shard"]
+__all__ = [
+    "RemovedModels",
+    "StoredModel",
+    "loaded",
+    "remove_files",
+    "slices_of",
+    "train_shard",
+]
+
+_KIND = "slice"
+
+
+class StoredModel:
+    """A fitted model whose arrays lie in a file.
+
+    The file holds numbers alone. What they mean stays in memory, and so does their digest: a
+    file that somebody else has put in its place is found out, and nothing that a file holds is
+    ever run, whatever estimator the model is.
+
+    Parameters
+    ----------
+    model : fitted estimator
+    folder : OwnedFolder
+    name : str
+        Of the file.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    """
+
+    def __init__(self, model, folder, name):
+        buffers = []
+        self._outline = pickle.dumps(model, protocol=5, buffer_callback=buffers.append)
+        arrays = [np.array(buffer.raw(), dtype=np.uint8) for buffer in buffers]
+        self.path = folder.path / name
+        self._digest = _digest(arrays)
+        write_packed(self.path, _KIND, arrays, owner=folder.owner)
+
+    def load(self):
+        """The model.
+
+        Raises
+        ------
+        OSError, ValueError
+            The file is gone or damaged; the message names it.
+        """
+        try:
+            _, arrays = read_packed(self.path, _KIND)
+        except ValueError as error:
+            raise ValueError(f"{error}: fit again.") from error
+        if not isinstance(arrays, list) or _digest(arrays) != self._digest:
+            raise ValueError(f"{str(self.path)!r} is not the slice that was written: fit again.")
+        return pickle.loads(self._outline, buffers=arrays)
+
+
+def loaded(model):
+    """The model itself, where it may be in a file."""
+    return model.load() if isinstance(model, StoredModel) else model
+
+
+def _digest(arrays):
+    digest = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        array = np.asarray(array)
+        digest.update(repr((array.shape, array.dtype.str)).encode() + array.tobytes())
+    return digest.hexdigest()
+
+
+def remove_files(paths):
+    """Delete files; returns those that are left, as strings."""
+    left = []
+    for path in paths:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        if os.path.lexists(path):
+            left.append(str(path))
+    return left
+
+
+class RemovedModels:
+    """Files of models that saw a forgotten row, to be deleted when others are in their place.
+
+    Parameters
+    ----------
+    models : list of fitted estimator or StoredModel or None
+    heirs : list of fitted estimator or StoredModel or None
+        Models of the same shards that are in place then. All models of a shard draw from one
+        noise stream, so that backends wrote their jobs into one journal: it goes, too.
+    folder : OwnedFolder or None
+        Of stored models.
+    """
+
+    def __init__(self, models, heirs, folder):
+        self.slices = [model.path for model in models if isinstance(model, StoredModel)]
+        self.folder = None if folder is None else folder.path
+        owned = [file for model in _with_artefacts(models) for file in files_of(model)]
+        self.files = {file.path: file for file in owned}
+        owned += [file for m in heirs for file in getattr(last_step(m), "_artefacts", ())]
+        self.twins = [f for f in owned if f.path in self.files and f is not self.files[f.path]]
+
+    def discard(self):
+        """Delete them; returns what is to be said about it, a list of str."""
+        left = remove_files(self.slices)
+        n_gone = len(self.slices) - len(left)
+        notes = [f"{n_gone} slice files were deleted."] if self.slices else []
+        if left:
+            notes.append(f"slice files that saw the rows could not be deleted: {', '.join(left)}.")
+        if self.folder is not None:
+            half = remove_leftovers(self.folder)
+            notes += [f"{path}, half a slice file, could not be deleted." for path in half]
+        for file in self.twins:
+            file.let_go()
+        return notes + [note for file in self.files.values() for note in file.discard()]
+
+
+def _with_artefacts(models):
+    """Those of the models (or their last steps) that left files of their own."""
+    for model in models:
+        with suppress(OSError, ValueError):  # a slice that is damaged tells nothing
+            model = last_step(loaded(model))
+            if getattr(model, "_artefacts", ()):
+                yield model
 
 
 def slices_of(members, assignment, classes, shard, n_slices):

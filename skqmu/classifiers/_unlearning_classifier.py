@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
@@ -18,11 +18,22 @@ from .._validation import (
     refuse_parameters_of_names,
     validate_data,
 )
-from ..exceptions import UnlearningWarning
+from ..exceptions import AlreadyForgottenError, NotATrainingSampleError, UnlearningWarning
 from ..unlearning import Retrain, resolve_strategy
-from ._meta import aligned_proba, as_memory, draw_seed, fit_clone, forgets, has_seed, with_seed
+from ._deletion import with_notes
+from ._meta import (
+    aligned_proba,
+    as_memory,
+    cached_fit,
+    draw_seed,
+    fit_clone,
+    forgets,
+    last_step,
+    released,
+    with_seed,
+)
 from ._pipeline import unlearn
-from ._state import StateMixin, Writing, exclusive, reads
+from ._state import StateMixin, Writing, exclusive, put_in_place, reads
 
 __all__ = ["UnlearningClassifier"]
 
@@ -42,8 +53,15 @@ def _takes_strategies(estimator):
     return "strategy" in inspect.signature(last.unlearn).parameters
 
 
-def _log_of(estimator):
-    return (estimator[-1] if hasattr(estimator, "steps") else estimator).unlearning_log_
+# What `fit` keeps to compare with, and a deletion request drops.
+_EXPERIMENT = ("original_", "oracles_", "X_forget_", "y_forget_", "X_retain_", "y_retain_")
+
+
+def _share_files(heir, original):
+    """Let a copy own, too, the files of the model whose place it is to take."""
+    files = [*getattr(heir, "_artefacts", ()), *getattr(original, "_artefacts", ())]
+    if files:
+        heir._artefacts = tuple({file.path: file for file in files}.values())
 
 
 def _warn_nothing(reason):
@@ -70,7 +88,8 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
     memory : str, joblib.Memory or None, default=None
         Caches base fits and oracles by parameters, rows and seed, so that candidates that
         differ in the strategy alone share them. An estimator without a fixed
-        `random_state` is not cached.
+        `random_state` is not cached. The cache holds models and rows: treat it like the data.
+        `unlearn` deletes the entries that this estimator wrote or read.
     n_jobs : int or None, default=None
         For the oracles.
     random_state : int, RandomState instance or None, default=None
@@ -82,10 +101,18 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
     estimator_ : classifier
         After unlearning.
     original_ : classifier
-        Before it.
+        Before it. What to compare with: it, `oracles_` and the rows below are there from
+        `fit` to the first call of `unlearn`.
     oracles_ : list of classifiers
     X_forget_, y_forget_, X_retain_, y_retain_ : ndarray
     classes_ : ndarray of shape (n_classes,)
+
+    Notes
+    -----
+    `fit` with a mask is an experiment: the rows of the mask are forgotten by `estimator_`, and
+    kept beside it, with the model that knew them. `unlearn` is a deletion request, and ends the
+    experiment: a model of the forgotten rows, and oracles that were trained on them, must not
+    stay and would compare nothing any more. To compare again, fit on the rows that stay.
 
     Examples
     --------
@@ -191,7 +218,7 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         base = self.estimator
         if self.random_state is not None:
             base = with_seed(base, base_seed, only_unset=True)
-        original = self._cached(memory, base)(base, X, y, classes, sample_weight)
+        original, cached = cached_fit(memory, base, X, y, classes, sample_weight)
         if not mask.any():
             unlearned = original
         elif forgets(self.estimator):
@@ -199,11 +226,14 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
             self._forget(unlearned, X, y, mask, sample_weight, strategy)
         else:
             unlearned = fit_clone(base, X_retain, y[staying], classes, weights)
-        oracles = Parallel(n_jobs=self.n_jobs)(
-            delayed(self._cached(memory, seeded))(seeded, X_retain, y[staying], classes, weights)
+        fitted = Parallel(n_jobs=self.n_jobs)(
+            delayed(cached_fit)(memory, seeded, X_retain, y[staying], classes, weights)
             for seeded in (with_seed(self.estimator, seed) for seed in seeds)
         )
-        self.original_, self.estimator_, self.oracles_ = original, unlearned, list(oracles)
+        self.original_, self.estimator_ = original, unlearned
+        self.oracles_ = [oracle for oracle, _ in fitted]
+        entries = [*getattr(self, "_cached_fits", ()), cached, *(entry for _, entry in fitted)]
+        self._cached_fits = list({repr(e): e for e in entries if e is not None}.values())
         self.X_forget_, self.y_forget_ = X_forget, y[mask]
         self.X_retain_, self.y_retain_ = X_retain, y[staying]
         self.classes_ = classes
@@ -264,14 +294,9 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
             _warn_nothing("forget names no row (a fold without any?)")
         return mask
 
-    @staticmethod
-    def _cached(memory, estimator):
-        # A cached result of an unseeded fit would pass one draw off as another.
-        return memory.cache(fit_clone) if has_seed(estimator) else fit_clone
-
     @exclusive
     def unlearn(self, X_forget=None, y_forget=None, **request):
-        """Honour one more deletion request on the fitted estimator.
+        """Honour a deletion request, and end the experiment.
 
         By the strategy that is set now; other parameters that are set after `fit`, those of
         `estimator` among them, act at the next `fit`. Requests from several threads are
@@ -287,6 +312,14 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         Returns
         -------
         self : object
+            Without what `fit` kept to compare with: `original_`, `oracles_` and the rows, and
+            without the entries of the cache. The log says what was dropped and what could not
+            be reached.
+
+        Warns
+        -----
+        UnlearningWarning
+            The rows are those of the mask, which `fit` forgot: what was kept of them is dropped.
         """
         check_is_fitted(self, "estimator_")
         if not forgets(self.estimator_):
@@ -296,24 +329,114 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
             )
         if _takes_strategies(self.estimator_):
             request.setdefault("strategy", self.strategy)
+        original = getattr(self, "original_", None)
         model = self.estimator_
-        if model is self.original_:
-            model = copy.deepcopy(self.original_)
+        if model is original:
+            model = copy.deepcopy(original)
+        if original is not None:
+            _share_files(last_step(model), last_step(original))
+        refused = None
         try:
             unlearn(model, X_forget, y_forget, **request)
-        except BaseException:
-            with suppress(AttributeError):  # an estimator of another kind may have no log
-                if len(_log_of(model)) > len(_log_of(self.estimator_)):
-                    self.estimator_ = model  # it failed, and its log says what was spent
-            raise
-        self.estimator_ = model
+        except BaseException as error:
+            # Those of the mask are strangers to the model, not to what is kept beside it.
+            if (
+                isinstance(error, NotATrainingSampleError)
+                and original is not None
+                and self._names_the_mask(X_forget, request.get("index"), error)
+            ):
+                refused = error
+            else:
+                self._keep_failure(model)
+                raise
+        self._end_experiment(model)
+        if refused is not None:
+            warnings.warn(
+                "the rows were forgotten by fit(forget=); what was kept of them to compare with "
+                "was dropped now.",
+                UnlearningWarning,
+                stacklevel=3,
+            )
         return self
+
+    def _names_the_mask(self, X, index, error):
+        """Whether all rows of a request that the model refused are rows of the mask."""
+        if X is None:
+            index = np.asarray(index)
+            n_asked = index.sum() if index.dtype == bool else len(np.unique(index))
+        else:
+            n_asked = len(X)
+        if len(error.rows) < n_asked:
+            return False  # the model knows the others: it must forget them first
+        if isinstance(error, AlreadyForgottenError):
+            return True
+        known = set(map(tuple, np.asarray(self.X_forget_).tolist()))
+        return X is not None and all(tuple(row) in known for row in np.asarray(X).tolist())
+
+    def _keep_failure(self, model):
+        """Keep a copy that failed, where its log says what was spent."""
+        with suppress(AttributeError):  # an estimator of another kind may have no log
+            if len(last_step(model).unlearning_log_) > len(self.unlearning_log_):
+                self.estimator_ = model
+
+    def _end_experiment(self, model):
+        """Put the model in place, drop what holds or knows forgotten rows, and log it."""
+        notes = []
+        dropped = [name for name in _EXPERIMENT if name in vars(self)]
+        state = {name: value for name, value in vars(self).items() if name not in dropped}
+        put_in_place([(self, {**state, "estimator_": model})])
+        if dropped:
+            notes.append(
+                f"the experiment ended with the request: {', '.join(dropped)}, which hold or know "
+                "rows, were dropped; to compare again, fit on the rows that stay."
+            )
+        entries = getattr(self, "_cached_fits", [])
+        left = [entry for entry in entries if not entry.clear()]
+        self._cached_fits = left
+        if entries:
+            notes.append(f"{len(entries) - len(left)} entries of the cache (memory=) were deleted.")
+        if left:
+            notes.append(
+                f"entries of the cache (memory=) that hold rows could not be deleted: {left}."
+            )
+        if notes and self.unlearning_log_:
+            last = last_step(model)
+            last.unlearning_log_ = with_notes(last.unlearning_log_, notes)
+
+    @reads
+    def release(self):
+        """A copy that only predicts: what one deploys.
+
+        Returns
+        -------
+        UnlearningClassifier
+            Without rows, without what `fit` kept to compare with, and with the released copy of
+            `estimator_` where its class has ``release``. It cannot `unlearn`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_iris
+        >>> from skqmu import QNNClassifier, UnlearningClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = UnlearningClassifier(QNNClassifier(max_iter=2, random_state=0))
+        >>> released = clf.fit(X, y, forget=np.arange(150) < 5).release()
+        >>> released.predict(X).shape, hasattr(released, "original_")
+        ((150,), False)
+        """
+        check_is_fitted(self, "estimator_")
+        copied = clone(self).set_params(memory=None)
+        copied.estimator_ = released(self.estimator_)
+        for name in ("classes_", "n_features_in_", "feature_names_in_"):
+            if hasattr(self, name):
+                setattr(copied, name, getattr(self, name))
+        return copied
 
     @property
     def unlearning_log_(self):
         """Log of the fitted estimator."""
         check_is_fitted(self, "estimator_")
-        return _log_of(self.estimator_)
+        return last_step(self.estimator_).unlearning_log_
 
     @available_if(_has("is_member"))
     @reads

@@ -4,7 +4,6 @@ import inspect
 import time
 import warnings
 from contextlib import contextmanager
-from functools import partial
 
 import numpy as np
 from sklearn.base import TransformerMixin, clone
@@ -17,9 +16,11 @@ from sklearn.utils.validation import _num_samples, column_or_1d
 from ..exceptions import NotATrainingSampleError, UnlearningWarning
 from ..unlearning import UPSTREAM, Assumption, Certificate, Retrain
 from ._base import BaseUnlearningClassifier
-from ._deletion import BEYOND_REACH, clear_leftovers, discard_artefacts, files_of, status_of
+from ._deletion import clear_leftovers, files_of, status_of
+from ._given import assuming, given_parts, notes_on, reach_of
+from ._members import tell_of_copies
 from ._request import prepared_request
-from ._sharded import discard_slices
+from ._shards import RemovedModels
 from ._state import Writing, exclusive
 
 __all__ = ["explained", "flat_pipeline", "nested_pipelines", "refit"]
@@ -134,14 +135,14 @@ def refit(
 @exclusive
 def _unlearn(last, steps, X_forget, y_forget, X_retain, y_retain, sample_weight, caches, request):
     """Carry the request out while nobody else changes the classifier; returns warnings."""
-    clear_files = partial(clear_leftovers, last, _discarding(last))
-    clear_files()
+    clear_leftovers(last)
     started = time.perf_counter()
     entry = {
         "strategy": "Retrain",
         "params": Retrain("same").get_params(deep=False),
         "kind": "exact",
         "status": "done",
+        "n_requested": None,
         "n_forget": None,
         "n_retain": None,
         "classes_removed": [],
@@ -158,21 +159,24 @@ def _unlearn(last, steps, X_forget, y_forget, X_retain, y_retain, sample_weight,
             Z = new_steps.fit_transform(X_retain, y_retain) if len(steps.steps) else X_retain
             _fit_last(new_last, last, Z, y_retain, sample_weight, request)
             told = _told_of(steps, caches)
+            given = given_parts(new_last)
             entry.update(
                 seconds=time.perf_counter() - started,
                 n_epochs=getattr(new_last, "n_iter_", None),
                 stop_reason=f"retrained from scratch ({_stop_reason(new_last)})",
                 history=getattr(new_last, "history_", []),
-                certificate=_certificate(steps),
+                certificate=assuming(_certificate(steps), given),
                 cost=getattr(new_last, "fit_cost_", None),
                 notes=[
+                    *entry["notes"],
                     f"steps fitted anew on the {len(y_retain)} rows that stay: "
                     f"{', '.join(name for name, _ in steps.steps) or 'none'}; the classifier "
                     "retrained on what they make of the rows. Positions count in X_retain from "
                     "here on.",
+                    *notes_on(given),
                     *told,
                 ],
-                beyond_reach=BEYOND_REACH,
+                beyond_reach=reach_of(given),
             )
             new_last.unlearning_log_ = [*last.unlearning_log_, entry]
             _leave_files(work.model, new_last)
@@ -197,7 +201,7 @@ def _unlearn(last, steps, X_forget, y_forget, X_retain, y_retain, sample_weight,
             )
             work.log(entry)
             raise
-    clear_files()
+    clear_leftovers(last)
     return told
 
 
@@ -293,7 +297,8 @@ def _checked(steps, last, X_forget, y_forget, X_retain, y_retain, request):
                 f"step, and {type(last).__name__} has none that it knows; end the pipeline in a "
                 "classifier of skqmu (not in a search or UnlearningClassifier around it)."
             )
-    forgotten, staying = found
+    forgotten, staying, n_more = found
+    about_copies = tell_of_copies(n_more, len(forgotten))
     if by_order and not np.array_equal(last.classes_[staying], np.asarray(y_retain)):
         raise ValueError(
             f"{', '.join(by_order)} makes it impossible to recognise rows, so X_retain is checked "
@@ -301,23 +306,25 @@ def _checked(steps, last, X_forget, y_forget, X_retain, y_retain, request):
             "order of fit."
         )
     return {
+        "n_requested": len(forgotten) - n_more,
         "n_forget": len(forgotten),
         "n_retain": len(y_retain),
         "classes_removed": last.classes_[np.setdiff1d(forgotten, staying)].tolist(),
+        "notes": about_copies,
     }
 
 
 def _asked(last, X_forget, y_forget, Z, y_retain, *, index=None, fingerprint_key=None):
-    """Label columns of the rows that go and of those that stay."""
+    """Label columns of the rows that go and of those that stay; how many are unnamed copies."""
     forget, retain, _, _ = prepared_request(
         last, Retrain(), (X_forget, y_forget, index), (Z, y_retain), (None, None), fingerprint_key
     )
-    return forget.labels, retain.labels
+    return forget.labels, retain.labels, forget.n_more
 
 
 def _asked_of_shards(last, X_forget, y_forget, Z, y_retain, *, index=None):
     record = last._record()
-    entries = last._entries(X_forget, y_forget, index)
+    entries, n_more = last._entries(X_forget, y_forget, index)
     staying = np.setdiff1d(np.arange(len(record)), entries)
     if Z is not None:
         staying = record.find(np.asarray(Z, dtype=float), np.searchsorted(last.classes_, y_retain))
@@ -329,16 +336,20 @@ def _asked_of_shards(last, X_forget, y_forget, Z, y_retain, *, index=None):
             )
     if not len(staying):
         raise ValueError("the request names all rows; delete the estimator instead.")
-    return record.labels[entries], record.labels[staying]
+    return record.labels[entries], record.labels[staying], n_more
 
 
 def _leave_files(last, new_last):
     """Let the new model name the old one's files, to be deleted when it is in place."""
     if isinstance(last, BaseUnlearningClassifier):
-        new_last._leftovers = files_of(last)
+        files = files_of(last)
+        new_last._leftovers = files
+        paths = {file.path for file in files}
+        for file in new_last._artefacts:
+            if file.path in paths:
+                file.let_go()
     else:
-        new_last._leave(last.models_)
-
-
-def _discarding(last):
-    return discard_artefacts if isinstance(last, BaseUnlearningClassifier) else discard_slices
+        removed = [
+            [model for slices in each.models_ for model in slices] for each in (last, new_last)
+        ]
+        new_last._leftovers = (RemovedModels(*removed, last._folder),)

@@ -68,7 +68,10 @@ class NamedWeightsMixin:
         y : array-like of shape (n_samples,), default=None
             Their labels.
         **parameters
-            Of the constructor: they must describe the same network.
+            Of the constructor: they must describe the same network. `reset` is
+            ``"trainable"`` unless it is passed: a module that comes with weights trained on
+            rows often holds these very weights, and no refit, shadow or oracle may start
+            there. What a module has frozen must be in it already.
 
         Returns
         -------
@@ -78,7 +81,7 @@ class NamedWeightsMixin:
         ------
         ValueError
             Missing or unknown names, wrong shapes, what are no finite numbers, labels that
-            are not sorted.
+            are not sorted, values other than those that a module has frozen.
 
         Examples
         --------
@@ -91,7 +94,7 @@ class NamedWeightsMixin:
         >>> np.array_equal(twin.predict_proba(X), clf.predict_proba(X))
         True
         """
-        estimator = cls(**parameters)
+        estimator = cls(**{"reset": "trainable", **parameters})
         estimator._check_parameters()
         if not np.array_equal(np.unique(classes), classes):
             raise ValueError(
@@ -106,13 +109,13 @@ class NamedWeightsMixin:
             estimator.classes_ = np.unique(classes)
             estimator.n_features_in_ = int(n_features)
             estimator._start_afresh()
-            estimator.params_ = _flat(estimator._network(), weights)
+            estimator.params_ = _imported(estimator._network(), weights)
             return estimator
         data = estimator._validated(X, y, None, classes, fixed=None)
         estimator._check_members_can_be_kept(None)
         estimator._start_afresh()
         seed = estimator._next_seed()
-        estimator.params_ = _flat(estimator._network(), weights)
+        estimator.params_ = _imported(estimator._network(), weights)
         _adopt_rows(estimator, data, seed)
         return estimator
 
@@ -144,6 +147,23 @@ def _arrays(network):
                 start = layout.buffers[layer.name].start
             yield f"{layer.name}.{name}", slice(start, start + size), shape
             start, read = start + size, read + size
+
+
+def _imported(network, weights):
+    """Flat vector of named arrays; what is frozen is where every refit will have it."""
+    params = _flat(network, weights)
+    if network.trainable is None:
+        return params
+    start = network.initial(np.random.default_rng(0))
+    other = ~network.trainable & (params != start)
+    names = [name for name, part, _ in _arrays(network) if other[part].any()]
+    if names:
+        raise ValueError(
+            f"weights differ from what front_end has frozen: {', '.join(names)}. A refit would "
+            "have the module's values: load the weights into it first (load_state_dict), let it "
+            "train (requires_grad_(), train()), or pass reset='all'."
+        )
+    return params
 
 
 def _flat(network, weights):

@@ -1,9 +1,11 @@
 """Data sets too large to ship: read from a given file, or fetched once and cached."""
 
-from pathlib import Path
+import numbers
 
 import numpy as np
 from sklearn.utils import check_random_state
+
+from ._read import check_images, check_labels, read_csv, read_npz
 
 __all__ = ["load_covertype", "load_fashion_mnist", "load_mnist"]
 
@@ -41,7 +43,8 @@ def load_mnist(path=None, *, n_per_class=None, classes=None, random_state=None, 
     Raises
     ------
     ValueError
-        A file of another layout, an unknown class, or fewer images of a class than asked.
+        A file that is damaged or of another layout, an unknown class, or fewer images
+        of a class than asked; the message names the file.
     OSError
         The file is missing, or OpenML cannot be reached; the message says what to do.
 
@@ -58,8 +61,8 @@ def load_mnist(path=None, *, n_per_class=None, classes=None, random_state=None, 
     ((2, 784), array([1, 0]))
     """
     names = [str(digit) for digit in range(10)]
-    source = _npz(path) if path is not None else _openml("mnist_784", data_home)
-    return _images("mnist", names, source, n_per_class, classes, random_state)
+    source, arrays = _npz(path) if path is not None else _openml("mnist_784", data_home)
+    return _images("mnist", names, source, arrays, n_per_class, classes, random_state)
 
 
 def load_fashion_mnist(
@@ -102,8 +105,8 @@ def load_fashion_mnist(
     >>> data.target_names[9], len(data.y), float(data.X.max())
     ('ankle boot', 2, 1.0)
     """
-    source = _npz(path) if path is not None else _openml("Fashion-MNIST", data_home)
-    return _images("fashion_mnist", _FASHION, source, n_per_class, classes, random_state)
+    source, arrays = _npz(path) if path is not None else _openml("Fashion-MNIST", data_home)
+    return _images("fashion_mnist", _FASHION, source, arrays, n_per_class, classes, random_state)
 
 
 def load_covertype(path=None, *, n_per_class=None, classes=None, random_state=None, data_home=None):
@@ -131,7 +134,8 @@ def load_covertype(path=None, *, n_per_class=None, classes=None, random_state=No
     Raises
     ------
     ValueError
-        A file of another layout, an unknown class, or fewer rows of a class than asked.
+        A file that is damaged or of another layout, an unknown class, or fewer rows
+        of a class than asked; the message names the file.
     OSError
         The file is missing, or the data cannot be fetched; the message says what to do.
 
@@ -149,9 +153,10 @@ def load_covertype(path=None, *, n_per_class=None, classes=None, random_state=No
     >>> data.X.shape, data.y
     ((3, 54), array([2, 2, 3]))
     """
-    X, y, features = _csv(path) if path is not None else _covtype(data_home)
+    source = "Covertype" if path is None else path
+    X, y, features = read_csv(path) if path is not None else _covtype(data_home)
     low, high = X[:, :_N_NUMERIC].min(axis=0), X[:, :_N_NUMERIC].max(axis=0)
-    rows = _choose(y, n_per_class, classes, random_state)
+    rows = _choose(y, source, n_per_class, classes, random_state)
     X = X[rows]
     X[:, :_N_NUMERIC] = (X[:, :_N_NUMERIC] - low) / np.where(high > low, high - low, 1.0)
     return _bunch("covertype", X, y[rows], rows, features, [str(k) for k in range(1, 8)])
@@ -161,19 +166,7 @@ def load_covertype(path=None, *, n_per_class=None, classes=None, random_state=No
 
 
 def _npz(path):
-    path = Path(path)
-    with np.load(path, allow_pickle=False) as file:
-        missing = {"X", "y"} - set(file.files)
-        if missing:
-            raise ValueError(f"{path} holds {file.files}; it needs X and y.")
-        X, y = file["X"], file["y"]
-        index = file["index"] if "index" in file.files else np.arange(len(y))
-    if X.dtype != np.uint8 or X.shape[1:] not in ((28, 28), (784,)) or y.shape != X.shape[:1]:
-        raise ValueError(
-            f"{path}: X must be uint8 of shape (n, 28, 28) or (n, 784) and y of shape (n,); got "
-            f"{X.dtype} {X.shape} and {y.shape}."
-        )
-    return X.reshape(len(X), 784), y.astype(np.int64), index.astype(np.int64)
+    return path, check_images(read_npz(path, ("X", "y", "index")), path)
 
 
 def _openml(name, data_home):
@@ -193,15 +186,22 @@ def _openml(name, data_home):
         )
 
     raw = _fetched(name, "OpenML", fetch)
-    X, y = np.asarray(raw.data), np.asarray(raw.target).astype(np.int64)
-    return X.astype(np.uint8), y, np.arange(len(y))
+    source = f"{name} of OpenML"
+    X = np.asarray(raw.data)
+    if X.dtype.kind not in "iuf" or not ((X >= 0) & (X <= 255) & (np.trunc(X) == X)).all():
+        raise ValueError(f"{source}: pixels must be whole numbers from 0 to 255.")
+    arrays = {"X": X.astype(np.uint8), "y": np.asarray(raw.target).astype(np.float64)}
+    return source, check_images(arrays, source)
 
 
 def _covtype(data_home):
     from sklearn.datasets import fetch_covtype
 
     raw = _fetched("Covertype", "its host", lambda: fetch_covtype(data_home=data_home, n_retries=1))
-    return np.array(raw.data, dtype=np.float64), raw.target.astype(int), list(raw.feature_names)
+    X = np.array(raw.data, dtype=np.float64)
+    if not np.isfinite(X).all():
+        raise ValueError("Covertype: every value must be a finite number; fetch it anew.")
+    return X, check_labels(np.asarray(raw.target), "Covertype", 1, 7), list(raw.feature_names)
 
 
 def _fetched(name, host, fetch):
@@ -214,51 +214,41 @@ def _fetched(name, host, fetch):
         ) from error
 
 
-def _csv(path):
-    import csv
-    import gzip
-
-    path = Path(path)
-    with (gzip.open if path.suffix == ".gz" else open)(path, "rt", encoding="utf-8") as file:
-        header = next(csv.reader(file), [])
-        if len(header) != 55 or header[-1] != "Cover_Type":
-            raise ValueError(
-                f"{path} needs 54 feature columns and Cover_Type last; its header has "
-                f"{len(header)} columns, the last is {header[-1:]}."
-            )
-        values = np.loadtxt(file, delimiter=",", ndmin=2)
-    return values[:, :-1], values[:, -1].astype(np.int64), header[:-1]
-
-
 # --- rows --------------------------------------------------------------------------------
 
 
-def _images(name, target_names, source, n_per_class, classes, random_state):
-    X, y, index = source
-    rows = _choose(y, n_per_class, classes, random_state)
+def _images(name, target_names, source, arrays, n_per_class, classes, random_state):
+    X, y, index = arrays
+    rows = _choose(y, source, n_per_class, classes, random_state)
     features = [f"pixel_{r}_{c}" for r in range(28) for c in range(28)]
     data = _bunch(name, X[rows] / 255.0, y[rows], index[rows], features, list(target_names))
     data["image_shape"] = (28, 28)
     return data
 
 
-def _choose(y, n_per_class, classes, random_state):
+def _choose(y, source, n_per_class, classes, random_state):
     """Return the sorted numbers of the rows to take."""
     known = np.unique(y)
-    wanted = known if classes is None else np.unique(np.asarray(classes))
-    unknown = np.setdiff1d(wanted, known)
-    if unknown.size or not wanted.size:
-        raise ValueError(f"classes={classes!r} must be some of {known.tolist()}.")
+    try:
+        wanted = known if classes is None else np.unique(np.asarray(classes))
+    except (TypeError, ValueError):  # a ragged list, or one of several kinds
+        wanted = np.zeros(0)
+    if not wanted.size or wanted.dtype.kind not in "iuf" or np.setdiff1d(wanted, known).size:
+        raise ValueError(
+            f"{source}: classes={classes!r} must be some of {known.tolist()}, which the data hold."
+        )
     if n_per_class is None:
         return np.flatnonzero(np.isin(y, wanted))
+    if not isinstance(n_per_class, numbers.Integral) or isinstance(n_per_class, bool):
+        raise ValueError(f"{source}: n_per_class={n_per_class!r} must be an integer or None.")
     rng = check_random_state(random_state)
     rows = []
     for label in wanted:
         mine = np.flatnonzero(y == label)
         if not 0 < n_per_class <= len(mine):
             raise ValueError(
-                f"n_per_class={n_per_class!r}: class {label} has {len(mine)} rows; ask for 1 to "
-                f"{len(mine)}."
+                f"{source}: n_per_class={n_per_class!r}: class {label} has {len(mine)} rows; ask "
+                f"for 1 to {len(mine)}."
             )
         rows.append(rng.permutation(mine)[:n_per_class])
     return np.sort(np.concatenate(rows))

@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 
-import numpy as np
+from ._read import check_images, read_npz
 
 __all__ = ["load_fashion_sample"]
 
@@ -32,15 +32,13 @@ def load_fashion_sample():
 
     from ._large import _FASHION
 
-    with (
-        (files(__package__) / "data" / "fashion_mnist_sample.npz").open("rb") as file,
-        np.load(file) as arrays,
-    ):
-        X, y, index = arrays["X"], arrays["y"], arrays["index"]
+    path = files(__package__) / "data" / "fashion_mnist_sample.npz"
+    with path.open("rb") as file:
+        X, y, index = check_images(read_npz(str(path), ("X", "y", "index"), file), path)
     return Bunch(
-        X=X.reshape(len(X), -1) / 255.0,
-        y=y.astype(np.int64),
-        index=index.astype(np.int64),
+        X=X / 255.0,
+        y=y,
+        index=index,
         image_shape=(28, 28),
         target_names=list(_FASHION),
         name="fashion_mnist_sample",

@@ -5,15 +5,56 @@ attack that is right about the opposite (AUC below 1/2) counts as a leak.
 """
 
 import dataclasses
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from .._shape import each, maybe, number, one_of, pair, real, record, whole
 from ._rates import OperatingPoint, tpr_interval
 
 __all__ = ["MembershipResult"]
 
 _FORMAT = "skqmu.MembershipResult/1"
+# the curve's band takes an array of so many entries
+_MOST_RECORDS = 10_000_000
+_SHARE = number(-1e-9, 1 + 1e-9)  # computed limits of intervals are shares up to rounding
+_SHAPE = record(
+    {
+        "n_members": whole(1, _MOST_RECORDS),
+        "n_nonmembers": whole(1, _MOST_RECORDS),
+        "level": number(1e-6, 1 - 1e-6),
+        "auc": number(0, 1),
+        "auc_se": real,
+        "auc_interval": pair(_SHARE),
+        "distinguishability": _SHARE,
+        "distinguishability_interval": pair(_SHARE),
+        "corrected_distinguishability": real,
+        "advantage": real,
+        "advantage_interval": pair(real),
+        "operating_points": each(
+            record(
+                {
+                    "fpr_target": maybe(_SHARE),
+                    "threshold": real,
+                    "fpr": _SHARE,
+                    "tpr": real,
+                    "fpr_interval": pair(_SHARE),
+                    "tpr_interval": pair(_SHARE),
+                },
+                closed=True,
+            )
+        ),
+    },
+    optional={
+        "format": one_of(_FORMAT),
+        "roc_fpr": each(_SHARE),
+        "roc_tpr": each(_SHARE),
+        "roc_thresholds": each(real),
+        "n_resamples": whole(),
+    },
+    closed=True,
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -185,13 +226,20 @@ class MembershipResult:
         Raises
         ------
         ValueError
-            The dict has another format.
+            The dict has another format, or something in it is not what the format says; the
+            message names it.
         """
-        if values.get("format") != _FORMAT:
+        found = values.get("format") if isinstance(values, dict) else type(values).__name__
+        if found != _FORMAT:
             raise ValueError(
-                f"format={values.get('format')!r} is not {_FORMAT!r}: this is not what "
-                "MembershipResult.to_dict of this version writes."
+                f"format={found!r} is not {_FORMAT!r}: this is not what MembershipResult.to_dict "
+                "of this version writes."
             )
+        _SHAPE(values, "result")
+        for name in ("roc_fpr", "roc_tpr"):
+            curve = values.get(name, ())
+            if any(after < before for before, after in itertools.pairwise(curve)):
+                raise ValueError(f"result.{name} must never fall: it is a curve of shares.")
         values = {name: _unplain(value) for name, value in values.items() if name != "format"}
         values["operating_points"] = tuple(
             OperatingPoint(**point) for point in values["operating_points"]

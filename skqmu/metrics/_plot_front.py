@@ -4,7 +4,7 @@ import numpy as np
 
 from ._forgetting import forgetting_result
 from ._pareto import non_dominated
-from ._plotting import COLORS, as_estimate_parts, axes_for, error_bars, tidy
+from ._plotting import COLORS, as_estimate_parts, axes_for, error_bars, literal, tidy
 
 
 class ForgettingUtilityDisplay:
@@ -208,7 +208,7 @@ def _label(ax, names, x, y):
         side = -1 if (near & ~rank).sum() > 1 else 1  # itself is always near
         step = int((near & rank).sum()) if side > 0 else 0
         ax.annotate(
-            str(name),
+            literal(name),
             (x[row], y[row]),
             xytext=(7 * side, 5 * side + 12 * max(0, step - 1)),
             textcoords="offset points",

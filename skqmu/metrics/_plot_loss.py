@@ -8,7 +8,7 @@ import numpy as np
 
 from .._validation import check_choice
 from ._inputs import check_vector
-from ._plotting import axes_for, role_color, tidy
+from ._plotting import axes_for, literal, role_color, tidy
 from ._signals import true_class_signal
 
 _LABELS = {
@@ -133,7 +133,7 @@ class LossDistributionDisplay:
                 ax.vlines(np.sort(group)[::step], base - 0.12, base - 0.03, color=color, lw=0.6)
             ax.vlines(self.medians_[name], base, base + 0.8, color=color, lw=2)
             ticks.append(base)
-            labels.append(f"{name}\nn = {len(group)}")
+            labels.append(f"{literal(name)}\nn = {len(group)}")
         ax.set_yticks(ticks, labels)
         ax.set_ylim(-0.25, n - 0.1)
         ax.set_xlabel(_LABELS[self.signal] + "  (bar: median)")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ._inputs import check_vector
-from ._plotting import COLORS, axes_for, tidy
+from ._plotting import COLORS, axes_for, literal, tidy
 
 
 class LeakRankingDisplay:
@@ -140,7 +140,7 @@ class LeakRankingDisplay:
         ax.hlines(rows, typical, values, color=colors, lw=2.2)
         ax.scatter(values, rows, s=36, c=colors, zorder=3)
         names = [str(i) for i in range(len(self.scores))] if self.names is None else self.names
-        ax.set_yticks(rows, [names[i] for i in top], fontsize="small")
+        ax.set_yticks(rows, [literal(names[i]) for i in top], fontsize="small")
         title = f"{len(top)} most exposed of {len(self.scores)} records"
         self.exposed_ = None
         if cut is not None:

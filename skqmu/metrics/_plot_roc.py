@@ -4,7 +4,7 @@ import numpy as np
 
 from ._membership import membership_result
 from ._membership_result import MembershipResult
-from ._plotting import CYCLE, axes_for, tidy
+from ._plotting import CYCLE, axes_for, literal, tidy
 
 
 class MembershipRocDisplay:
@@ -145,7 +145,7 @@ class MembershipRocDisplay:
             color = CYCLE[(position + taken) % len(CYCLE)]
             fpr, tpr = np.array(result.roc_fpr), np.array(result.roc_tpr)
             low, high = result.auc_interval
-            label = f"{name}: AUC {result.auc:.2f} [{low:.2f}, {high:.2f}]"
+            label = f"{literal(name)}: AUC {result.auc:.2f} [{low:.2f}, {high:.2f}]"
             # on a log axis a rate of 0 has no place: it is drawn at the floor
             shown = np.maximum(fpr, floor), np.maximum(tpr, floor)
             line = ax.plot(*shown, drawstyle="steps-post", lw=1.6, color=color, label=label)[0]

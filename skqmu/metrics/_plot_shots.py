@@ -3,7 +3,7 @@
 import numpy as np
 
 from ._membership_result import MembershipResult
-from ._plotting import CYCLE, axes_for, error_bars, tidy
+from ._plotting import CYCLE, axes_for, error_bars, literal, tidy
 
 __all__ = ["ShotCurveDisplay"]
 
@@ -154,7 +154,7 @@ class ShotCurveDisplay:
 
     def _label(self, point):
         text = f"{point.n_queries} quer{'y' if point.n_queries == 1 else 'ies'}"
-        return text if point.noise is None else f"{text}, noise {point.noise}"
+        return text if point.noise is None else f"{text}, noise {literal(point.noise)}"
 
     def _label_axes(self, ax, sampled, exact):
         ax.set_xscale("log")

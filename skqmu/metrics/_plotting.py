@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .._text import printable
+
 # Okabe and Ito's palette: told apart by the colour-blind and in grey print.
 COLORS = {
     "members": "#0072B2",
@@ -28,6 +30,16 @@ def axes_for(ax, **figure_options):
         raise ImportError("displays need matplotlib: pip install matplotlib") from error
     options = {"figsize": (6.4, 4.8), "layout": "constrained", **figure_options}
     return plt.subplots(**options)[1]
+
+
+def literal(name):
+    """Return a name as matplotlib shows it letter by letter.
+
+    It would read mathematics between dollar signs (and fail where there is none), leave names
+    with a leading underscore out of legends, and write control characters into SVG.
+    """
+    text = printable(str(name)).replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
 
 
 def tidy(ax):

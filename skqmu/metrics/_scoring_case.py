@@ -13,9 +13,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
+from .._matching import RowLaw, match_rows
 from ..exceptions import ResolutionWarning
-
-_RTOL = 1e-9  # a row transformed in another batch may differ in its last bits
 
 
 @dataclass(frozen=True)
@@ -168,8 +167,8 @@ def _plain_case(model, X, y, needs):
     name = type(model).__name__
     if set(needs) & {"oracles", "original"}:
         raise ValueError(
-            f"{name} knows no forget set, no original and no oracles: wrap it, "
-            "UnlearningClassifier(estimator, strategy, n_oracles=3), and pass "
+            f"{name} knows no forget set, no original and no oracles (a deletion request drops "
+            "them): wrap it, UnlearningClassifier(estimator, strategy, n_oracles=3), and pass "
             "fit(X, y, forget=mask)."
         )
     if not hasattr(model, "is_member"):
@@ -230,8 +229,8 @@ def class_matched(X_member, y_member, X_other, y_other):
 def same_rows(X, reference):
     """Which rows of `X` are rows of `reference`, up to the last bits.
 
-    Rows are sorted by one fixed linear form, so that only near neighbours are compared; rows that
-    are not all numbers must be equal.
+    Within each column's own tolerance, as in a classifier's member record; rows that are not
+    all numbers must be equal.
 
     Parameters
     ----------
@@ -250,20 +249,11 @@ def same_rows(X, reference):
     except (TypeError, ValueError):
         known = set(map(tuple, reference.tolist()))
         return np.array([tuple(row) in known for row in X.tolist()])
-    # A missing value equals a missing value; any number that no feature has will do.
-    X, reference = (np.where(np.isnan(a), -1.2345e67, a) for a in (X, reference))
-    form = np.random.default_rng(0).normal(size=X.shape[1])
-    key, known = X @ form, reference @ form
-    order = np.argsort(known)
-    known = known[order]
-    scale = _RTOL * (1 + np.abs(reference) @ np.abs(form)).max()
-    first = np.searchsorted(known, key - scale)
-    last = np.searchsorted(known, key + scale)
-    found = np.zeros(len(X), dtype=bool)
-    for row in np.flatnonzero(last > first):
-        near = reference[order[first[row] : last[row]]]
-        found[row] = np.isclose(near, X[row], rtol=_RTOL, atol=_RTOL).all(axis=1).any()
-    return found
+    if np.isnan(X).any() or np.isnan(reference).any():
+        # A missing value equals a missing value and nothing else.
+        X, reference = (np.hstack([np.nan_to_num(a), np.isnan(a)]) for a in (X, reference))
+    matches = match_rows(X, reference, RowLaw.of(reference))
+    return np.array([len(entries) > 0 for entries in matches])
 
 
 def _dense(X):

@@ -25,6 +25,9 @@ class Layer(ABC):
         The layer finds them behind its parameters in `params`.
     has_training_mode : bool
         Whether training computes something else than prediction.
+    given : str
+        What became of values that the user gave the layer instead of having them drawn
+        (``"frozen"``, ``"the start of every fit"``); empty where all are drawn.
 
     Examples
     --------
@@ -48,6 +51,7 @@ class Layer(ABC):
     n_parameters = 0
     n_buffers = 0
     has_training_mode = False
+    given = ""
 
     def initial(self, rng):
         """Draw initial parameters, shape (n_parameters,)."""
@@ -93,6 +97,10 @@ class Layer(ABC):
     def decayed(self):
         """Mask of the parameters that weight decay applies to, shape (n_parameters,)."""
         return np.zeros(self.n_parameters, dtype=bool)
+
+    def trainable(self):
+        """Mask of the parameters, then of the buffers, that training may move."""
+        return np.ones(self.n_parameters + self.n_buffers, dtype=bool)
 
     def shifted(self, params, offsets):
         """`params` with offsets added to every row's outputs, if the layer can do that."""

@@ -106,6 +106,18 @@ class Network:
         buffers = [layer.initial_buffers() for layer in self.layers]
         return np.concatenate([np.zeros(0), *parameters, *buffers])
 
+    @property
+    def trainable(self):
+        """Mask of what training may move, shape (layout.size,); None: everything."""
+        masks = [(layer.trainable(), layer.n_parameters) for layer in self.layers]
+        mask = np.concatenate([*(m[:n] for m, n in masks), *(m[n:] for m, n in masks)])
+        return None if mask.all() else mask
+
+    @property
+    def given(self):
+        """Layers whose values the user gave, and what became of these (a dict of str)."""
+        return {layer.name: layer.given for layer in self.layers if layer.given}
+
     def _of(self, layer, params):
         part = self.layout.slices.get(layer.name)
         mine = params[part] if part is not None else params[:0]

@@ -1,12 +1,12 @@
 """A torch module as a layer: its parameters and buffers live in the flat vector."""
 
 import copy
-from contextlib import contextmanager
 
 import numpy as np
 
 from ..exceptions import TrainingDivergedError
 from ._layers import Layer
+from ._torch_parts import at_rest, moving, one_thread, same_in_both_modes, seeded
 
 __all__ = ["TorchLayer", "import_torch"]
 
@@ -53,32 +53,47 @@ class TorchLayer(Layer):
         Shape of one row for the module, such as (1, 28, 28); None: (n_inputs,).
     dtype : {"float32", "float64"}, default="float32"
         What the module computes in; the flat vector is float64 in any case.
+    reset : {"trainable", "all"} or None, default=None
+        What is drawn anew for each fit. None: nothing, the module's own values are the
+        start; ``"trainable"``: what requires a gradient; ``"all"``: everything, and
+        everything is trained.
 
     Attributes
     ----------
     n_outputs : int
         Found by passing one row of zeros.
     has_training_mode : bool
-        False where the module consists of torch's own layers that compute the same in training
+        False where what trains consists of torch's own layers that compute the same in training
         (no dropout, no batch norm, nothing that is not known): a step is then cheaper.
+    given : str
+        What became of the module's own values; empty where all are drawn anew.
 
     Raises
     ------
     ImportError
         torch is not installed (the message names the extra).
     ValueError
-        The module does not accept such rows, or does not return one vector a row.
+        The module does not accept such rows, does not return one vector a row, or trains
+        complex numbers.
     TrainingDivergedError
         From a pass through the layer: the module returns NaN or infinity.
 
     Notes
     -----
-    Initial parameters are drawn as the module's own layers draw them (`reset_parameters`),
-    from a seed of the network's generator; a parameter that no layer can draw starts where
-    the module given has it. torch's global generator is left as it was. torch computes on
-    one thread here: results are then the same for every `n_jobs`, and small batches gain
-    nothing from more. In batches of rows to forget, batch norm uses its running statistics
-    and leaves them as they are (see `BatchNorm`).
+    A module's values, its parameters' `requires_grad` and the modes of its parts are honoured.
+    Parameters that require no gradient keep their values bit by bit, and no gradient passes
+    below the last of those that do. A part all of whose parameters are frozen is at rest, and
+    so is, unless `reset` says otherwise, a part in evaluation mode (``part.eval()``): it
+    computes in training as in prediction (no dropout), and its buffers, such as running
+    statistics, stay. Batch norm without parameters of its own moves its statistics unless it
+    is in evaluation mode or within a frozen part.
+
+    What `reset` names is drawn as the module's own layers draw it (`reset_parameters`), from a
+    seed of the network's generator; a parameter that no layer can draw starts where the module
+    given has it. torch's global generator is left as it was. torch computes on one thread
+    here: results are then the same for every `n_jobs`, and small batches gain nothing from
+    more. In batches of rows to forget, batch norm uses its running statistics and leaves them
+    as they are (see `BatchNorm`).
 
     Examples
     --------
@@ -87,7 +102,7 @@ class TorchLayer(Layer):
     >>> TorchLayer("front.0", torch.nn.Linear(4, 2), n_inputs=4)         # doctest: +SKIP
     """
 
-    def __init__(self, name, module, n_inputs, *, input_shape=None, dtype="float32"):
+    def __init__(self, name, module, n_inputs, *, input_shape=None, dtype="float32", reset=None):
         torch = import_torch(f"{type(module).__name__} as a layer")
         if not isinstance(module, torch.nn.Module):
             raise ValueError(
@@ -96,17 +111,53 @@ class TorchLayer(Layer):
         self.name = name
         self.n_inputs = n_inputs
         self.input_shape = tuple(input_shape or (n_inputs,))
+        self.reset = reset
         self._dtype = getattr(torch, dtype)
-        self._modules = {"predict": copy.deepcopy(module).to(dtype=self._dtype).eval()}
-        base = self._modules["predict"]
-        self.has_training_mode = not _same_in_both_modes(torch, base)
-        self._shapes = {n: tuple(p.shape) for n, p in base.named_parameters()}
-        self._buffer_shapes = {
-            n: tuple(b.shape) for n, b in base.named_buffers() if b.is_floating_point()
-        }
+        complex_ones = [n for n, p in module.named_parameters() if p.is_complex()]
+        if complex_ones:
+            raise ValueError(
+                f"the module {type(module).__name__} has complex parameters "
+                f"({', '.join(complex_ones)}); a layer's are real: keep their parts apart."
+            )
+        given = copy.deepcopy(module).to("cpu")
+        self._shapes, self._buffer_shapes = (
+            {name: tuple(array.shape) for name, array in arrays if array.is_floating_point()}
+            for arrays in (given.named_parameters(), given.named_buffers())
+        )
         self.n_parameters = _size(self._shapes)
         self.n_buffers = _size(self._buffer_shapes)
+        self._moving = moving(given, self._shapes, reset)
+        self._at_rest = at_rest(given, reset)
+        self._mask = self._moves()
+        # Before the module changes its precision: what is frozen stays bit by bit.
+        self._start = self._own(given)
+        self._modules = {"predict": given.to(dtype=self._dtype).eval()}
+        self.has_training_mode = not same_in_both_modes(torch, given, self._at_rest)
         self.n_outputs = self._probe()
+
+    def _moves(self):
+        """Mask of parameters and buffers that training may move."""
+        moves = {name: name in self._moving for name in self._shapes}
+        for name in self._buffer_shapes:
+            moves[name] = name.rpartition(".")[0] not in self._at_rest
+        sizes = [int(np.prod(shape)) for shape in self.array_shapes().values()]
+        return np.repeat(np.fromiter(moves.values(), bool, len(moves)), sizes)
+
+    def trainable(self):
+        return self._mask
+
+    @property
+    def given(self):
+        """What became of the module's own values; empty where all are drawn anew."""
+        told = [] if self._mask.all() else ["frozen"]
+        if self.reset is None and self._mask.any():
+            told.append("the start of every fit")
+        return told[0] if len(told) == 1 else "in part " + ", in part ".join(told) if told else ""
+
+    @property
+    def _frozen(self):
+        """Whether the layer has parameters, and none that moves: it is then at rest as a whole."""
+        return bool(self._shapes) and not self._moving
 
     def _probe(self):
         rows = np.zeros((1, self.n_inputs))
@@ -131,10 +182,9 @@ class TorchLayer(Layer):
         """The module in one mode; several copies, so that no call changes another's."""
         if mode not in self._modules:
             module = copy.deepcopy(self._modules["predict"]).train()
-            if mode == "forget":
-                for part in module.modules():
-                    if hasattr(part, "running_mean"):
-                        part.eval()
+            for name, part in module.named_modules():
+                if name in self._at_rest or (mode == "forget" and hasattr(part, "running_mean")):
+                    part.training = False
             self._modules[mode] = module
         return self._modules[mode]
 
@@ -147,18 +197,24 @@ class TorchLayer(Layer):
     def initial(self, rng):
         torch = import_torch("this network")
         module = copy.deepcopy(self._modules["predict"])
-        with _seeded(torch, rng):
-            for part in module.modules():
+        with seeded(torch, rng):  # one draw in any case: the layers behind start alike
+            for part in module.modules() if self.reset else ():
                 if hasattr(part, "reset_parameters"):
                     part.reset_parameters()
-        return self._own(module)[: self.n_parameters]
+        return self._started(module)[: self.n_parameters]
 
     def initial_buffers(self):
         module = copy.deepcopy(self._modules["predict"])
         for part in module.modules():
             if hasattr(part, "reset_running_stats"):
                 part.reset_running_stats()
-        return self._own(module)[self.n_parameters :]
+        return self._started(module)[self.n_parameters :]
+
+    def _started(self, drawn):
+        """Where a fit starts: what `reset` names from `drawn`, the rest from the module given."""
+        if self.reset is None:
+            return self._start.copy()
+        return np.where(self._mask, self._own(drawn), self._start)
 
     def _tensor(self, array):
         import torch
@@ -169,9 +225,6 @@ class TorchLayer(Layer):
     def _named(self, flat):
         """Views of a flat tensor (parameters, then buffers), by name."""
         return self._views(flat, self.array_shapes())
-
-    def _named_parameters(self, flat):
-        return self._views(flat, self._shapes)
 
     @staticmethod
     def _views(flat, shapes):
@@ -212,7 +265,7 @@ class TorchLayer(Layer):
 
         if not len(inputs):
             return np.zeros((0, self.n_outputs))
-        with _one_thread(torch), torch.no_grad():
+        with one_thread(torch), torch.no_grad():
             named, parts = self._named(self._tensor(params)), []
             for start in range(0, len(inputs), _CHUNK):
                 rows = self._rows(inputs[start : start + _CHUNK])
@@ -221,47 +274,55 @@ class TorchLayer(Layer):
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def forward(self, params, inputs):
+        if self._frozen:
+            # Nothing is kept for a gradient that is hardly ever asked for.
+            return self.outputs(params, inputs), inputs
         return self._run(params, inputs, "predict")[:2]
 
     def forward_training(self, params, inputs, rng, *, to_forget=False):
         import torch
 
+        if self._frozen:
+            return *self.forward(params, inputs), None
         mode = "forget" if to_forget or len(inputs) < 2 else "train"
-        with _seeded(torch, rng):  # of dropout
+        with seeded(torch, rng):  # of dropout
             outputs, tape, buffers = self._run(params, inputs, mode)
         return outputs, tape, buffers if self.n_buffers and mode == "train" else None
 
     def _run(self, params, inputs, mode):
         import torch
 
-        parameters = self._tensor(params[: self.n_parameters]).requires_grad_()
+        own, n = self._tensor(params), self.n_parameters
         # A copy: batch norm writes into what it is given.
-        buffers = self._tensor(params[self.n_parameters :]).clone()
+        named = self._views(own[:n], self._shapes)
+        named.update(self._views(own[n:].clone(), self._buffer_shapes))
+        leaves = {name: named[name].requires_grad_() for name in self._moving}
         rows = self._rows(inputs).requires_grad_()
-        with _one_thread(torch):
-            named = self._named_parameters(parameters)
-            named.update(self._views(buffers, self._buffer_shapes))
+        with one_thread(torch):
             outputs = torch.func.functional_call(self._module(mode), named, (rows,))
         after = [named[name].double().numpy().ravel() for name in self._buffer_shapes]
-        tape = (parameters, rows, outputs, mode)
+        after = np.concatenate([np.zeros(0), *after])
+        tape = (leaves, rows, outputs, mode)
         values = self._checked(outputs.detach().double().numpy())
-        return values, tape, np.concatenate([np.zeros(0), *after])
+        return values, tape, np.where(self._mask[n:], after, params[n:])
 
     def backward(self, params, tape, d_outputs, *, per_sample, need_inputs):
         import torch
 
-        parameters, rows, outputs, mode = tape
+        if self._frozen:
+            leading = (len(d_outputs),) if per_sample else ()
+            d_params = np.zeros((*leading, self.n_parameters))
+            if not need_inputs:
+                return d_params, None
+            _, tape, _ = self._run(params, tape, "predict")
+        leaves, rows, outputs, mode = tape
         if per_sample and mode != "predict":
             raise ValueError("per-sample gradients of a torch module need prediction mode.")
-        if per_sample:
-            d_params = self._per_sample(params, rows.detach(), d_outputs)
-            wanted = [rows] if need_inputs else []
-        else:
-            d_params = None
-            wanted = [parameters, *([rows] if need_inputs else [])]
-        gradients = []
-        if wanted:
-            with _one_thread(torch):
+        wanted = [] if per_sample else list(leaves.values())
+        wanted += [rows] if need_inputs else []
+        gradients = [None] * len(wanted)
+        if wanted and outputs.requires_grad:
+            with one_thread(torch):
                 # Of a scalar: gradients that are given for outputs make torch import its
                 # symbolic shapes, and sympy with them (a second in each process).
                 gain = (outputs * self._tensor(d_outputs)).sum()
@@ -271,67 +332,42 @@ class TorchLayer(Layer):
             for part, gradient in zip(wanted, gradients, strict=True)
         ]
         d_inputs = arrays.pop().reshape(len(d_outputs), -1) if need_inputs else None
-        return arrays[0] if d_params is None else d_params, d_inputs
+        if per_sample:
+            return self._per_sample(params, leaves, rows.detach(), d_outputs), d_inputs
+        return self._flat(dict(zip(leaves, arrays, strict=True)), ()), d_inputs
 
-    def _per_sample(self, params, rows, d_outputs):
+    def _flat(self, arrays, leading):
+        """Gradients of what moves in their places, 0 for the rest; shape (*leading, n)."""
+        parts = [np.zeros((*leading, 0))]
+        parts += [array.reshape(*leading, -1) for array in arrays.values()]
+        if len(arrays) == len(self._shapes):
+            return np.concatenate(parts, axis=-1)
+        flat = np.zeros((*leading, self.n_parameters))
+        flat[..., self._mask[: self.n_parameters]] = np.concatenate(parts, axis=-1)
+        return flat
+
+    def _per_sample(self, params, leaves, rows, d_outputs):
         import torch
 
-        flat = self._tensor(params)
+        if not leaves:
+            return np.zeros((len(rows), self.n_parameters))
         module = self._modules["predict"]
+        # Buffers from outside: as a part of what is differentiated batch norm refuses them.
+        fixed = self._named(self._tensor(params))
+        moving = {name: fixed.pop(name) for name in leaves}
 
         def gain(parameters, row, weight):
-            # Buffers from outside: as a part of what is differentiated batch norm refuses them.
-            named = {**self._named(flat), **self._named_parameters(parameters)}
-            outputs = torch.func.functional_call(module, named, (row[None],))
+            outputs = torch.func.functional_call(module, {**fixed, **parameters}, (row[None],))
             return (outputs[0] * weight).sum()
 
         gradient = torch.func.vmap(
             torch.func.grad(gain), in_dims=(None, 0, 0), chunk_size=_PER_SAMPLE_CHUNK
         )
-        with _one_thread(torch):
-            gradients = gradient(flat[: self.n_parameters], rows, self._tensor(d_outputs))
-            return gradients.double().numpy()
-
-
-def _same_in_both_modes(torch, module):
-    nn = torch.nn
-    known = {
-        *(nn.Sequential, nn.Identity, nn.Flatten, nn.Unflatten, nn.Linear, nn.Bilinear),
-        *(nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.LayerNorm, nn.GroupNorm),
-        *(nn.MaxPool1d, nn.MaxPool2d, nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool2d),
-        *(nn.ReLU, nn.LeakyReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Tanh, nn.Sigmoid, nn.Softplus),
-    }
-    return all(type(part) in known for part in module.modules())
+        with one_thread(torch):
+            gradients = gradient(moving, rows, self._tensor(d_outputs))
+        arrays = {name: part.double().numpy() for name, part in gradients.items()}
+        return self._flat(arrays, (len(rows),))
 
 
 def _size(shapes):
     return int(sum(np.prod(shape) for shape in shapes.values()))
-
-
-@contextmanager
-def _seeded(torch, rng):
-    """Set the CPU generator of torch to a seed of `rng`, and put it back afterwards.
-
-    `torch.manual_seed` also queues a call for each accelerator, with a stack trace: 0.9 ms a
-    training step under the profiler.
-    """
-    generator = torch.default_generator
-    before = generator.get_state()
-    generator.manual_seed(int(rng.integers(2**31)))
-    try:
-        yield
-    finally:
-        generator.set_state(before)
-
-
-@contextmanager
-def _one_thread(torch):
-    before = torch.get_num_threads()
-    if before == 1:
-        yield
-        return
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

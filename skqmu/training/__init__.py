@@ -1,8 +1,8 @@
 """The one training loop, its solvers, its objectives and its hooks."""
 
+from ._checkpoint import Checkpoint
 from ._heads import LogisticHead, RidgeHead, SoftmaxHead
 from ._hooks import (
-    Checkpoint,
     EarlyStopping,
     EpochPrinter,
     Progress,
@@ -12,7 +12,7 @@ from ._hooks import (
 )
 from ._loop import train
 from ._minimize import Minimizer
-from ._objective import Objective, Records
+from ._objective import Objective, Records, shared_steps
 from ._optimizers import OPTIMIZERS, check_optimizer, optimizer_identity, resolve_optimizer
 from ._run import Hook, Point, TrainingRun
 from ._solvers import SGD, Adam, Solver
@@ -41,5 +41,6 @@ __all__ = [
     "check_optimizer",
     "optimizer_identity",
     "resolve_optimizer",
+    "shared_steps",
     "train",
 ]

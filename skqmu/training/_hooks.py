@@ -1,18 +1,12 @@
-"""Hooks of the loop: early stopping, tolerance, progress, checkpoints, scikit-learn's."""
-
-import copy
-import pickle
-from pathlib import Path
+"""Hooks of the loop: early stopping, tolerance, progress, scikit-learn's."""
 
 import numpy as np
 
-from .._files import write_whole
 from ..exceptions import TrainingDivergedError
 from ..network import cross_entropy
 from ._run import Hook
 
 __all__ = [
-    "Checkpoint",
     "EarlyStopping",
     "EpochPrinter",
     "Progress",
@@ -20,6 +14,10 @@ __all__ = [
     "Tolerance",
     "UpdateLog",
 ]
+
+
+def _counts(state):
+    return isinstance(state["best"], float) and isinstance(state["waited"], int)
 
 
 class Tolerance(Hook):
@@ -32,6 +30,9 @@ class Tolerance(Hook):
         self.n_iter_no_change = n_iter_no_change
         self.best = np.inf
         self.waited = 0
+
+    def accepts(self, state, run):
+        return _counts(state)
 
     def after_epoch(self, run):
         loss = run.history[-1]["loss"]
@@ -60,6 +61,14 @@ class EarlyStopping(Hook):
         self.best_params = None
         self.best_epoch = 0
         self.waited = 0
+
+    def accepts(self, state, run):
+        best = state["best_params"]
+        return (
+            _counts(state)
+            and isinstance(state["best_epoch"], int)
+            and (best is None or (isinstance(best, np.ndarray) and best.shape == run.params.shape))
+        )
 
     def after_epoch(self, run):
         with np.errstate(over="ignore", invalid="ignore"):
@@ -102,6 +111,16 @@ class UpdateLog(Hook):
 
     def __init__(self):
         self.updates = []
+
+    def accepts(self, state, run):
+        n_rows = len(run.objective.streams["train"])
+        return all(
+            isinstance(epoch, int)
+            and rows.dtype.kind == "i"
+            and rows.max(initial=0) < n_rows
+            and step.shape == run.params.shape
+            for epoch, rows, step in state["updates"]
+        )
 
     def after_step(self, run):
         rows = dict(run.batches)["train"]
@@ -199,78 +218,3 @@ class SklearnCallbacks(Hook):
         if stop:
             run.stop_reason = "a callback asked to stop"
         return stop
-
-
-class Checkpoint(Hook):
-    """Write the run to a file after each epoch and when it is interrupted; resume from it.
-
-    Parameters
-    ----------
-    path : path-like
-    signature : str
-        Of parameters and data; a file of another run is refused, not resumed.
-    hooks : sequence of Hook
-        Whose state (best loss so far, ...) belongs to the run. This hook comes after them.
-    """
-
-    _SAVED = ("point", "history", "stop_reason", "finished")
-
-    def __init__(self, path, signature, hooks):
-        self.path = Path(path)
-        self.signature = signature
-        self.hooks = hooks
-        self.states = None
-        self.epoch = 0
-
-    def begin(self, run):
-        if self.path.exists():
-            saved = self._read()
-            vars(run).update(saved["run"])
-            for hook, state in zip(self.hooks, saved["hooks"], strict=True):
-                vars(hook).update(state)
-        # Not before the file was accepted: what is refused must not be written over.
-        self.states, self.epoch = self._hook_states(), run.epoch
-        return run.finished
-
-    def _read(self):
-        with self.path.open("rb") as file:
-            content = file.read()
-        try:
-            saved = pickle.loads(content)
-            signature = saved["signature"]
-        except Exception as error:  # whatever a foreign file makes of the unpickler
-            raise ValueError(
-                f"checkpoint={str(self.path)!r} is no checkpoint of skqmu "
-                f"({type(error).__name__}: {error}); delete the file or name another one."
-            ) from error
-        if signature != self.signature:
-            raise ValueError(
-                f"checkpoint={str(self.path)!r} belongs to another fit (other data, parameters or "
-                "random_state); delete the file or name another one."
-            )
-        return saved
-
-    def after_epoch(self, run):
-        self.states, self.epoch = self._hook_states(), run.epoch
-        self._write(run)
-        return False
-
-    def end(self, run):
-        # Interrupted between an epoch's end and its hooks: the file has the epoch before.
-        if self.states is not None and run.epoch == self.epoch:
-            self._write(run)
-
-    def _hook_states(self):
-        return [{name: getattr(hook, name) for name in hook.state} for hook in self.hooks]
-
-    def _write(self, run):
-        state = {
-            "signature": self.signature,
-            "run": {
-                **{name: copy.copy(getattr(run, name)) for name in self._SAVED},
-                "cost": run.spent(),
-            },
-            "hooks": self.states,
-        }
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self.path, lambda file: pickle.dump(state, file))

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..network import cross_entropy, cross_entropy_gradient
 
-__all__ = ["Objective", "Records"]
+__all__ = ["Objective", "Records", "shared_steps"]
 
 
 @dataclass(frozen=True)
@@ -120,8 +120,23 @@ def epoch_batches(objective, epoch, batch_size, rng):
             yield [(name, next(order)) for name, order in orders.items()]
 
 
+def shared_steps(sizes, batch_size):
+    """Steps of an epoch whose streams share the batches: no step is left without rows.
+
+    Parameters
+    ----------
+    sizes : iterable of int
+        Rows of each stream.
+    batch_size : int
+        Passed where the streams together have more batches than one of them has rows:
+        a step then takes one row of each that has any left.
+    """
+    sizes = list(sizes)
+    return min(-(-sum(sizes) // batch_size), max(sizes))
+
+
 def _shared_batches(sizes, batch_size, rng):
-    n_steps = -(-sum(sizes.values()) // batch_size)
+    n_steps = shared_steps(sizes.values(), batch_size)
     parts = {name: np.array_split(rng.permutation(size), n_steps) for name, size in sizes.items()}
     for number in range(n_steps):
         # A stream of fewer rows than there are steps has none for the last of them.

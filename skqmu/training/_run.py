@@ -18,6 +18,10 @@ class Hook:
 
     state = ()
 
+    def accepts(self, state, run):
+        """Whether a `state` that comes from a file could be this hook's in this run."""
+        return True
+
     def begin(self, run):
         """Before the first step; True ends the run at once."""
         return False

@@ -306,7 +306,9 @@ class FisherForgetting(Ascent):
     def unlearn(self, request):
         if not self.noise:
             return super().unlearn(request)
-        fisher = squared_gradients(request.network, request.params, request.retain)
+        fisher = squared_gradients(
+            request.network, request.params, request.retain, wanted=request.trainable
+        )
         spread = np.minimum(
             np.sqrt(self.alpha / np.maximum(fisher, np.finfo(float).tiny)), self._MOST_NOISE
         )
@@ -319,7 +321,8 @@ class FisherForgetting(Ascent):
 
     def objective(self, request):
         fisher = squared_gradients(
-            request.network, request.params, getattr(request, self.fisher_on)
+            *(request.network, request.params, getattr(request, self.fisher_on)),
+            wanted=request.trainable,
         )
         return _AnchoredObjective(
             {"forget": _climbing(request.forget)}, self.lam * fisher, request.params

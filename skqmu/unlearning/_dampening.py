@@ -84,7 +84,10 @@ class SelectiveDampening(UnlearningStrategy):
 
     def unlearn(self, request):
         everyone = request.importance(self.importance, request.params)
-        part = importance_of(request.network, request.params, request.forget, self.importance)
+        part = importance_of(
+            *(request.network, request.params, request.forget, self.importance),
+            wanted=request.trainable,
+        )
         self._check_threshold(part.weight / everyone.weight)
         reference = (everyone.without(part) if self.reference == "retain" else everyone).values
         # A weight that cannot matter (a last RZ) has squared rounding errors for gradients.
@@ -92,9 +95,8 @@ class SelectiveDampening(UnlearningStrategy):
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.where(part.values > floor, part.values / reference, 0.0)
             factor = np.minimum(self.lam / ratio, 1.0)
-        chosen = ratio > self._thresholds(ratio, request.network.layout)
-        if request.trainable is not None:
-            chosen &= request.trainable
+        moving = np.ones(len(ratio), bool) if request.trainable is None else request.trainable
+        chosen = moving & (ratio > self._thresholds(ratio, moving, request.network.layout))
         params = request.params.copy()
         params[chosen] = (factor * request.network.wrapped(params))[chosen]
         moved = chosen & (factor < 1)
@@ -116,14 +118,14 @@ class SelectiveDampening(UnlearningStrategy):
                 "alpha, or reference='retain'."
             )
 
-    def _thresholds(self, ratio, layout):
+    def _thresholds(self, ratio, moving, layout):
         if self.alpha != "auto":
             return np.full(len(ratio), self.alpha)
         parts = [slice(None)] if self.importance == "fisher" else layout.slices.values()
         thresholds = np.full(len(ratio), np.inf)  # buffers, which belong to no group
         for part in parts:
             # Never below 1: what matters as much to the others is not to be dampened.
-            finite = ratio[part][np.isfinite(ratio[part])]
+            finite = ratio[part][np.isfinite(ratio[part]) & moving[part]]
             quantile = np.quantile(finite, self.quantile) if len(finite) else 1.0
             thresholds[part] = max(1.0, quantile)
         return thresholds

@@ -200,7 +200,8 @@ class BadTeacher(Ascent):
     """Imitate a random twin on the forgotten rows, the trained model on the others.
 
     Minimises ``KL(T || S)`` over both, where T is the trained model on D_r and a randomly
-    initialised twin on D_f, at temperature `T`.
+    initialised twin on D_f, at temperature `T`. The twin is as a fit would start: a front-end
+    that was given its values has them.
 
     Parameters
     ----------

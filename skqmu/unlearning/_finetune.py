@@ -254,7 +254,8 @@ class LastLayersRetrain(LoopStrategy):
     Parameters
     ----------
     k : int, default=1
-        Groups drawn anew, counted from the head.
+        Groups drawn anew, counted from the head. One that was given values (a torch module)
+        goes back to these.
     train : {"last", "all"}, default="last"
         Groups that are trained: only those drawn anew (Goel et al.), or all (HQML).
     learning_rate_init : float or None, default=None

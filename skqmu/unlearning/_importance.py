@@ -48,7 +48,7 @@ class Importance:
         return Importance(np.where(values > 1e-12 * self.values, values, 0.0), left)
 
 
-def importance_of(network, params, records, kind="fisher"):
+def importance_of(network, params, records, kind="fisher", *, wanted=None):
     """Importance of each parameter to the given rows.
 
     Parameters
@@ -60,6 +60,8 @@ def importance_of(network, params, records, kind="fisher"):
         ``"fisher"``: mean of the squared per-sample gradients of the cross-entropy with the
         true labels; ``"qfi"``: the same for the head, and the diagonal quantum Fisher
         information for circuit weights.
+    wanted : ndarray of bool of shape (n_parameters,) or None, default=None
+        As of `squared_gradients`.
 
     Returns
     -------
@@ -71,7 +73,7 @@ def importance_of(network, params, records, kind="fisher"):
     >>> SelectiveDampening(importance="qfi").importance_kinds
     frozenset({'qfi'})
     """
-    values = squared_gradients(network, params, records)
+    values = squared_gradients(network, params, records, wanted=wanted)
     if kind == "qfi":
         information = network.quantum_information(params, records.X, records.weights)
         values = np.where(np.isnan(information), values, information)
@@ -82,7 +84,7 @@ def importance_of(network, params, records, kind="fisher"):
     return Importance(values, float(records.weights.sum()))
 
 
-def squared_gradients(network, params, records):
+def squared_gradients(network, params, records, *, wanted=None):
     """Diagonal of the empirical Fisher information.
 
     Parameters
@@ -90,6 +92,9 @@ def squared_gradients(network, params, records):
     network : Network
     params : ndarray of shape (n_parameters,)
     records : Records
+    wanted : ndarray of bool of shape (n_parameters,) or None, default=None
+        Parameters whose importance is asked for; None: all. Layers before the first of them
+        cost no gradient, and what is not gone through is 0.
 
     Returns
     -------
@@ -103,6 +108,6 @@ def squared_gradients(network, params, records):
         batch = records[slice(start, start + chunk)]
         logits, tape = network.forward(params, batch.X)
         d_logits = cross_entropy_gradient(logits, batch.targets, np.ones(len(batch)))
-        gradients, _ = network.backward(tape, d_logits, per_sample=True)
+        gradients, _ = network.backward(tape, d_logits, per_sample=True, wanted=wanted)
         total += batch.weights @ gradients**2
     return total / records.weights.sum()

@@ -142,8 +142,8 @@ class RandomLabels(Ascent):
 class SaliencyUnlearning(Ascent):
     """Random labels, through a mask of the parameters that matter to the forgotten rows.
 
-    Only the share `threshold` of the parameters with the largest forget gradient moves
-    (SalUn).
+    Only the share `threshold` of the parameters that `fit` trained, those with the largest
+    forget gradient, moves (SalUn).
 
     Parameters
     ----------
@@ -207,8 +207,13 @@ class SaliencyUnlearning(Ascent):
         forget = request.forget
         logits, tape = request.network.forward(request.params, forget.X)
         d_logits = cross_entropy_gradient(logits, forget.targets, forget.weights / len(forget))
-        saliency = np.abs(request.network.backward(tape, d_logits)[0])
-        n_moving = max(1, round(self.threshold * request.network.layout.n_parameters))
+        gradient, _ = request.network.backward(tape, d_logits, wanted=request.trainable)
+        candidates = request.network.layout.is_parameter
+        if request.trainable is not None:
+            candidates = candidates & request.trainable
+        # What is frozen is no candidate: it would leave fewer to move, or none.
+        saliency = np.where(candidates, np.abs(gradient), -1.0)
+        n_moving = max(1, round(self.threshold * np.count_nonzero(candidates)))
         trainable = np.zeros(len(saliency), dtype=bool)
         trainable[np.argsort(-saliency, kind="stable")[:n_moving]] = True
         return Objective(

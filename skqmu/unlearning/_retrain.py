@@ -20,8 +20,8 @@ class Retrain(UnlearningStrategy):
     Notes
     -----
     Exact by construction for everything inside the estimator. Steps of a pipeline before
-    it, hyper-parameters chosen with the rows, and copies of the model elsewhere are beyond
-    its reach and named in the log.
+    it, hyper-parameters chosen with the rows, copies of the model elsewhere, and values that
+    a front-end was given (frozen, or as its start) are beyond its reach and named in the log.
 
     Examples
     --------

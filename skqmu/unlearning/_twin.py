@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from .._validation import Interval
-from ..training import Hook
+from ..training import Hook, shared_steps
 from ._base import LoopStrategy
 from ._distill import TemperedObjective, probabilities
 from ._finetune import LastLayersRetrain
@@ -151,7 +151,7 @@ class RetrainedTwin(LoopStrategy):
         # A step takes the mean over the rows of each kind: weigh the kinds by their numbers,
         # of which each step that has any has at least one.
         n_forget = len(request.forget)
-        n_steps = -(-(n_forget + n_kept) // (self.batch_size or request.batch_size))
+        n_steps = shared_steps((n_forget, n_kept), self.batch_size or request.batch_size)
         ratio = self.lam_f * max(n_forget, n_steps) / max(n_kept, n_steps)
         own = probabilities(request, kept, temperature=self.T)
         return _PooledObjective(

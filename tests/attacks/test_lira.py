@@ -7,7 +7,7 @@ from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.naive_bayes import GaussianNB
 
-from skqmu.attacks import LiRAAttack, ShadowPool
+from skqmu.attacks import LiRAAttack, RMIAAttack, ShadowPool
 from skqmu.attacks._per_record import masked_median, masked_moments
 from skqmu.exceptions import ThreatModelWarning
 
@@ -156,3 +156,33 @@ def test_masked_reductions_equal_those_of_the_selected_entries():
             [chosen.mean(), ((chosen - chosen.mean()) ** 2).sum(), np.median(chosen)],
             atol=1e-12,
         )
+
+
+@pytest.mark.parametrize("make", [LiRAAttack, RMIAAttack])
+def test_copies_in_single_precision_get_the_scores_of_their_records(make):
+    attack = make(TARGET, n_shadows=8, random_state=0).fit(X, y)
+    members = np.arange(len(X)) % 2 == np.arange(len(X)) // 2 % 2
+    exact, single = (
+        attack.evaluate(rows, y, members, fprs=(0.1,)) for rows in (X, X.astype(np.float32))
+    )
+    assert single.threat_model == exact.threat_model
+    assert "online scores." in exact.threat_model.notes
+    assert single.auc == pytest.approx(exact.auc, abs=0.02)
+
+
+@pytest.mark.parametrize("make", [LiRAAttack, RMIAAttack])
+def test_a_result_says_how_many_records_got_the_offline_score(make):
+    attack = make(TARGET, n_shadows=8, random_state=0).fit(X, y)
+    members = np.arange(len(X)) % 8 < 4
+    moved = X + 1e-3
+    with pytest.warns(ThreatModelWarning, match="not in the attacker's pool"):
+        result = attack.evaluate(moved, y, members, fprs=(0.1,))
+    assert "offline scores: none of" in str(result.threat_model)
+    assert "online scores." not in result.threat_model.notes
+    half = np.where((np.arange(len(X)) % 4 < 2)[:, None], X, moved)
+    with pytest.warns(ThreatModelWarning, match="not in the attacker's pool"):
+        result = attack.evaluate(half, y, members, fprs=(0.1,))
+    n = int((np.arange(len(X)) % 4 < 2).sum())
+    assert f"online scores for {n} of {len(X)}" in str(result.threat_model)
+    offline = attack.set_params(online=False).fit(pool=attack.shadow_pool_)
+    assert "offline scores." in offline.evaluate(moved, y, members, fprs=(0.1,)).threat_model.notes

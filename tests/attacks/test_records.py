@@ -114,3 +114,28 @@ def test_data_frames_with_categories_are_attacked():
     scores = attack.decision_function(frame, labels)
     assert scores[:30].mean() > scores[30:].mean()
     assert (attack.shadow_pool_.locate(frame, labels) >= 0).all()
+
+
+def test_a_copy_in_single_precision_is_the_record():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(12, 3)), np.arange(12) % 2
+    index, every = RecordIndex(X, y), np.arange(12)
+    narrow = X.astype(np.float32)
+    for rows in (
+        narrow,
+        narrow.astype(float),
+        np.asfortranarray(narrow),
+        pytest.importorskip("pandas").DataFrame(narrow),
+    ):
+        np.testing.assert_array_equal(index.locate(rows, y), every)
+    np.testing.assert_array_equal(RecordIndex(narrow, y).locate(X, y), every)
+    stored = RecordIndex(sparse.csr_matrix(X), y)
+    np.testing.assert_array_equal(stored.locate(sparse.csr_matrix(narrow), y), every)
+    assert (index.locate(X * (1 + 1e-9), y) == -1).all()
+    assert (index.locate(narrow, 1 - y) == -1).all()
+
+
+def test_a_copy_that_two_records_share_in_single_precision_is_neither():
+    X = np.array([[0.1], [0.1 + 1e-12], [0.7], [0.7]])
+    at = RecordIndex(X, np.zeros(4)).locate(X.astype(np.float32), np.zeros(4))
+    assert at.tolist() == [-1, -1, 2, 2]

@@ -10,7 +10,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from skqmu.attacks import LabelOnlyAttack, LiRAAttack, ShotLeakageCurve, ThresholdAttack
+from skqmu.attacks import (
+    LabelOnlyAttack,
+    LiRAAttack,
+    RMIAAttack,
+    ShadowModelAttack,
+    ShotLeakageCurve,
+    ThresholdAttack,
+)
 
 
 class Device(BaseEstimator):
@@ -143,3 +150,16 @@ def test_identical_rows_are_independent_draws():
 def test_what_cannot_be_swept_is_said(attack, params, error, match):
     with pytest.raises(error, match=match):
         ShotLeakageCurve(attack, **params).fit(X, y)
+
+
+@pytest.mark.parametrize("attack", [ThresholdAttack, LiRAAttack, RMIAAttack, ShadowModelAttack])
+def test_a_curve_of_an_attack_without_shadows_is_refused_by_name(attack):
+    curve = ShotLeakageCurve(attack(TARGET, n_shadows=0, random_state=0), shots=(10,))
+    with pytest.raises(ValueError, match=f"attack={attack.__name__} has n_shadows=0"):
+        curve.fit(X, y)
+
+
+def test_shadows_of_another_attack_serve_an_attack_that_has_none():
+    pool = ShotLeakageCurve(ATTACK, shots=(10,)).fit(X[:60], y[:60]).shadow_pool_
+    curve = ShotLeakageCurve(ThresholdAttack(TARGET, n_shadows=0), shots=(10,)).fit(pool=pool)
+    assert len(curve.evaluate(X[:60], y[:60], np.arange(60) % 4 < 2, fprs=(0.1,)).points) == 1

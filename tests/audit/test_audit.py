@@ -18,9 +18,12 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 import skqmu
+from skqmu import QNNClassifier, ShardedClassifier
 from skqmu.audit import AuditReport, audit
 from skqmu.audit._attacks import ATTACKS
+from skqmu.backends import AerBackend
 from skqmu.datasets import make_memorisation
+from skqmu.unlearning import Amnesiac, GradientAscent
 
 X, Y = load_iris(return_X_y=True)
 NOISY = make_memorisation(400, 4, bayes_error=0.05, label_noise=0.3, random_state=0)
@@ -312,6 +315,16 @@ def test_a_dry_run_counts_and_trains_nothing(forest, monkeypatch):
         ({"mechanisms": "pretend"}, ValueError, "has no unlearn"),
         ({"mechanisms": ("retrain", "retrain")}, ValueError, "names one mechanism twice"),
         ({"mechanisms": {"original": "retrain"}}, ValueError, "cannot be called 'original'"),
+        ({"mechanisms": {"oracle 2": "retrain"}}, ValueError, "cannot be called 'oracle 2'"),
+        ({"mechanisms": {3: "retrain"}}, ValueError, "its name must be a text"),
+        ({"n_jobs": 0}, ValueError, "n_jobs=0 must be an integer other than 0"),
+        ({"n_jobs": 1.5}, ValueError, "n_jobs=1.5"),
+        ({"n_shadows": -2, "attacks": "loss"}, ValueError, "n_shadows=-2"),
+        ({"n_oracles": 10**9}, ValueError, "more than 100000 models"),
+        ({"attacks": None}, ValueError, "attacks=None must be a name"),
+        ({"title": 5}, ValueError, "title=5 must be a text"),
+        ({"test_size": 1.5}, ValueError, "test_size=1.5 must lie strictly between 0 and 1"),
+        ({"test_size": True}, ValueError, "test_size=True"),
         ({"X_test": X}, ValueError, "y_test is missing"),
         ({"X_test": X[:, :2], "y_test": Y}, ValueError, "X_test has 2 features, X has 4"),
         ({"X_test": X + 1, "y_test": Y + 1}, ValueError, "labels that y does not: 3"),
@@ -325,6 +338,50 @@ def test_what_cannot_work_is_refused_before_anything_is_trained(changes, error, 
     kwargs = {"estimator": KNeighborsClassifier(), "X": X, "y": Y, "forget": "fraction:0.2"}
     with pytest.raises(error, match=message):
         audit(**{**kwargs, "dry_run": True, **changes})
+
+
+def test_a_mechanism_for_a_classifier_that_takes_none_is_refused_before_anything_is_trained():
+    sharded = ShardedClassifier(KNeighborsClassifier(), n_shards=3)
+    with pytest.raises(ValueError, match="'retrain' was asked for, but the unlearn of Sharded"):
+        audit(sharded, X, Y, forget="class:0", mechanisms=["default", "retrain"], dry_run=True)
+    with pytest.raises(ValueError, match=r'store_data="fingerprints" needs a key'):
+        audit(QNNClassifier(store_data="fingerprints"), X, Y, forget="class:0", dry_run=True)
+
+
+HEAD = {"trainable": "head", "max_iter": 2}
+
+
+@pytest.mark.parametrize(
+    ("settings", "mechanism", "message"),
+    [
+        ({}, "amnesiac", "needs update_log data"),
+        ({}, Amnesiac(), "needs update_log data"),
+        ({"log_updates": True}, "amnesiac", None),
+        ({}, "exact_downdate", "circuit weights"),
+        ({**HEAD, "head": "ridge"}, "exact_downdate", None),
+        ({**HEAD, "head": "ridge", "backend": AerBackend(shots=20)}, "exact_downdate", "sampled"),
+        ({**HEAD, "head": "logistic"}, "certified_removal", "needs objective_noise"),
+        ({**HEAD, "head": "logistic", "objective_noise": 1.0}, "certified_removal", None),
+        ({}, GradientAscent(max_iter=-1), "max_iter"),
+        ({}, "scrrub", "Did you mean 'scrub'"),
+        ({"store_data": "none"}, "scrub", None),
+    ],
+    ids=str,
+)
+def test_what_a_mechanism_lacks_is_found_out_before_anything_is_trained(
+    settings, mechanism, message, monkeypatch
+):
+    from skqmu.audit import _run
+
+    monkeypatch.setattr(_run, "fit_model", pytest.fail)
+    model = make_pipeline(StandardScaler(), QNNClassifier(**{"max_iter": 2, **settings}))
+    request = {"forget": ["class:1", "fraction:0.1"], "mechanisms": ["retrain", mechanism]}
+    if message is None:
+        assert audit(model, X, Y, **request, dry_run="count")["mechanism runs"] == 4
+        return
+    with pytest.raises(ValueError, match=message) as caught:
+        audit(model, X, Y, **request, random_state=0)
+    assert str(caught.value).startswith("mechanism '")
 
 
 def test_an_unknown_mechanism_is_raised_before_the_shadows_are_trained(forest, monkeypatch):

@@ -15,6 +15,7 @@ from qiskit.quantum_info import SparsePauliOp
 from sklearn.base import clone
 
 from skqmu import QNNClassifier
+from skqmu._packed import write_packed
 from skqmu.backends import AerBackend, RuntimeBackend, StatevectorBackend, _runtime, _runtime_jobs
 from skqmu.backends import _retry as retry
 from skqmu.backends import _runtime_device as device
@@ -184,6 +185,43 @@ def test_searches_meet_failures_as_steps_do(solver, mode, monkeypatch, tmp_path,
     assert clf.backend.lease()._session is None
     np.testing.assert_array_equal(clf.fit(X, Y).params_, whole.params_)
     assert clf.fit_cost_["circuits"] < whole.fit_cost_["circuits"]  # two jobs were found
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [[np.zeros((3, 2))], [np.full((8, 2), np.nan)], [np.zeros(8)] * 2],
+    ids=["shape", "nan", "number"],
+)
+def test_wrong_content_in_a_journal_is_asked_for_again(undisturbed, tmp_path, arrays):
+    model(max_iter=1, checkpoint_dir=tmp_path).fit(X, Y)
+    paths = list(tmp_path.rglob("*.npz"))
+    assert len(paths) == 2
+    for path in paths:
+        write_packed(path, "job result", arrays, owner=path.stem)
+        for other in ("[]", '{"job_id": 3}', "null", '"', "[" * 9999):
+            path.with_suffix(".json").write_text(other)
+    clf = model(checkpoint_dir=tmp_path).fit(X, Y)
+    np.testing.assert_array_equal(clf.params_, undisturbed)
+    assert clf.fit_cost_["circuits"] == 2 * 24  # nothing was found
+
+
+def test_a_note_that_names_another_job_does_not_block(undisturbed, monkeypatch, tmp_path):
+    submit, sent = _runtime._RuntimeExecutable.submit, []
+
+    def submitted(executable, values, seed):
+        sent.append(submit(executable, values, seed))
+        return sent[-1]
+
+    monkeypatch.setattr(_runtime._RuntimeExecutable, "submit", submitted)
+    model(max_iter=1, checkpoint_dir=tmp_path).fit(X, Y)
+    monkeypatch.setattr(_runtime_jobs, "retrieve_job", lambda *args: sent[0])  # of 8 rows, not 16
+    for path in list(tmp_path.rglob("*.npz")):
+        with np.load(path) as members:
+            wide = members["float64"].size != 16
+        path.unlink()
+        note = path.with_suffix(".json")
+        note.write_text(f'{{"job_id": "{sent[0].job_id()}"}}' if wide else "[]")
+    np.testing.assert_array_equal(model(checkpoint_dir=tmp_path).fit(X, Y).params_, undisturbed)
 
 
 def test_a_journal_needs_a_seed(tmp_path):

@@ -256,7 +256,7 @@ class TestAmplitudeEncoding:
         executable = compiled(2, "amplitude", backend_chunk_size=2)
         inputs = np.ones((5, 4))
         inputs[3] = 0.0
-        with pytest.raises(ValueError, match="rows of zeros: row 3 of the batch"):
+        with pytest.raises(ValueError, match="rows of zeros: row 3;"):
             executable.expectations(inputs, np.zeros(executable.n_weights))
         with pytest.raises(ValueError, match="row 3"):
             executable.quantum_fisher(inputs, np.zeros(executable.n_weights))

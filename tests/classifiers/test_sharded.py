@@ -46,6 +46,10 @@ def fresh_on_what_stays(clf, X, y, gone):
     return clone_of(clf).fit(X[staying], y[staying], assignment=clf.assignment_)
 
 
+def slice_files(directory):
+    return set(directory.rglob("*.npz"))
+
+
 def clone_of(clf):
     return type(clf)(**clf.get_params(deep=False))
 
@@ -73,8 +77,8 @@ def test_unlearning_equals_a_fresh_fit_without_the_rows(iris, name, n_slices, st
     assert not clf.is_member(X[gone]).any()
     assert clf.is_member(np.delete(X, gone, axis=0)).all()
     if directory is not None:
-        known = {path for slices in clf.models_ for path in slices}
-        assert set(directory.iterdir()) == known
+        known = {model.path for slices in clf.models_ for model in slices}
+        assert slice_files(directory) == known
         assert len(known) == 3 * n_slices
 
 
@@ -111,15 +115,15 @@ def test_files_of_models_that_saw_the_row_are_gone(iris, tmp_path):
     clf = ShardedClassifier(DecisionTreeClassifier(), random_state=0, checkpoint_dir=tmp_path)
     clf.fit(X, y)
     shard = clf.assignment_[5][0]
-    before = set(tmp_path.iterdir())
-    saw = clf.models_[shard][0]
+    before = slice_files(tmp_path)
+    saw = clf.models_[shard][0].path
     clf.unlearn(index=[5])
-    after = set(tmp_path.iterdir())
+    after = slice_files(tmp_path)
     assert saw not in after
     assert before - after == {saw}
     assert "1 slice files were deleted." in clf.unlearning_log_[-1]["notes"]
     clf.fit(X, y)
-    assert set(tmp_path.iterdir()) == {path for slices in clf.models_ for path in slices}
+    assert slice_files(tmp_path) == {model.path for slices in clf.models_ for model in slices}
 
 
 def test_jobs_do_not_change_the_result(iris):
@@ -177,7 +181,7 @@ def test_a_failed_request_changes_nothing_and_is_logged(iris, monkeypatch, error
     X, y = iris
     clf = ShardedClassifier(DecisionTreeClassifier(), random_state=0, checkpoint_dir=tmp_path)
     before = clf.fit(X, y).predict_proba(X)
-    files = set(tmp_path.iterdir())
+    files = slice_files(tmp_path)
 
     def fails(*args):
         raise error("cut off")
@@ -188,7 +192,7 @@ def test_a_failed_request_changes_nothing_and_is_logged(iris, monkeypatch, error
     monkeypatch.undo()
     np.testing.assert_array_equal(clf.predict_proba(X), before)
     assert clf.is_member(X[:3]).all()
-    assert set(tmp_path.iterdir()) == files
+    assert slice_files(tmp_path) == files
     status = clf.unlearning_log_[-1]["status"]
     assert status == ("interrupted" if error is KeyboardInterrupt else "failed")
     with pytest.raises(ValueError, match="n_shards"):
@@ -244,6 +248,6 @@ def test_models_on_disk_predict_after_a_round_trip(iris, tmp_path):
     loaded = joblib.load(tmp_path / "clf.joblib")
     np.testing.assert_array_equal(loaded.predict_proba(X), clf.predict_proba(X))
     released = clf.release()
-    for path in (tmp_path / "s").iterdir():
+    for path in slice_files(tmp_path / "s"):
         path.unlink()
     assert released.predict_proba(X).shape == (len(X), 3)

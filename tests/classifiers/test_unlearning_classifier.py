@@ -164,8 +164,9 @@ def test_a_fold_without_rows_to_forget_warns(iris):
     with pytest.warns(UnlearningWarning, match="forget names no row"):
         clf = UnlearningClassifier(qnn()).fit(X, y, forget=np.zeros(150, dtype=bool))
     assert clf.estimator_ is clf.original_
+    original = clf.original_
     clf.unlearn(X[:1])
-    assert clf.original_.unlearning_log_ == []
+    assert original.unlearning_log_ == []
     scores = cross_validate(UnlearningClassifier(qnn()), X, y, cv=2)
     assert len(scores["test_score"]) == 2
 

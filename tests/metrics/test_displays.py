@@ -1,8 +1,10 @@
 """Displays: what they draw, what they keep, what they refuse."""
 
+import io
 import subprocess
 import sys
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import matplotlib
 import numpy as np
@@ -297,3 +299,33 @@ def test_a_shot_curve_of_exact_answers_alone_and_from_a_curve():
 def test_a_shot_curve_of_nothing_is_refused(points, error, match):
     with pytest.raises(error, match=match):
         ShotCurveDisplay(points)
+
+
+# --- names are text -----------------------------------------------------------------------
+
+NAMES = [r"$\frac{$", "$a^2$", r"\$5 and $6", "_hidden", "\x1b]0;x\x07", "a\x00b", "<b>&"]
+RESULT = membership_result([2.0, 3.0, 4.0, 2.5], [1.0, 0.5, 0.0, 3.5], fprs=())
+NAMED = {
+    "roc": lambda: MembershipRocDisplay(dict.fromkeys(NAMES, RESULT)),
+    "loss": lambda: LossDistributionDisplay({name: [0.1, 0.2 + k] for k, name in enumerate(NAMES)}),
+    "front": lambda: ForgettingUtilityDisplay(
+        *({name: float(k) for k, name in enumerate(NAMES)} for _ in range(2))
+    ),
+    "ranking": lambda: LeakRankingDisplay(np.arange(len(NAMES), dtype=float), names=NAMES),
+    "shots": lambda: ShotCurveDisplay(
+        [SimpleNamespace(shots=16, n_queries=1, noise=name, result=RESULT) for name in NAMES]
+    ),
+}
+
+
+@pytest.mark.parametrize("display", NAMED)
+def test_names_are_drawn_letter_by_letter_whatever_matplotlib_would_make_of_them(display):
+    figure = NAMED[display]().plot().figure_
+    stream = io.BytesIO()
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        figure.savefig(stream, format="svg")
+    picture = ElementTree.fromstring(stream.getvalue())  # a control character would break it
+    texts = " ".join(picture.itertext())
+    for name in NAMES:
+        written = name.replace("\x1b", r"\x1b").replace("\x07", r"\x07").replace("\x00", r"\x00")
+        assert written in texts

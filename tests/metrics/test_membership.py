@@ -48,7 +48,7 @@ def test_a_true_positive_rate_cannot_be_held_without_its_false_positive_rate():
         OperatingPoint(0.01, 0.5, float("nan"), 0.9, (0, 1), (0.8, 1))
     good = quiet(*normal(20, 20)).to_dict()
     good["operating_points"] = [{"tpr": 0.9}]
-    with pytest.raises(TypeError, match="fpr"):
+    with pytest.raises(ValueError, match=r"operating_points.* lacks .*'fpr'"):
         MembershipResult.from_dict(good)
     with pytest.raises(TypeError, match="OperatingPoint"):
         MembershipResult(5, 5, 0.95, 0.5, 0.1, (0, 1), 0, (0, 0.5), 0, 0, (0, 1), (0.9,))

@@ -4,6 +4,8 @@ import builtins
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from skqmu.network import TorchLayer
 
@@ -18,7 +20,8 @@ def layer_of(torch, dtype="float64"):
     module = nn.Sequential(
         nn.Conv2d(1, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Linear(48, 2)
     )
-    return TorchLayer("front.0", module, 16, input_shape=(1, 4, 4), dtype=dtype), module
+    layer = TorchLayer("front.0", module, 16, input_shape=(1, 4, 4), dtype=dtype, reset="all")
+    return layer, module
 
 
 X = np.random.default_rng(0).normal(size=(6, 16))
@@ -174,3 +177,55 @@ def test_predictions_are_the_same_in_any_number_of_rows(torch):
     own, rows = start(layer), np.random.default_rng(2).normal(size=(200, 16))
     alone = np.concatenate([layer.outputs(own, row[None]) for row in rows])
     np.testing.assert_allclose(layer.outputs(own, rows), alone, atol=1e-12)
+
+
+@given(st.lists(st.booleans(), min_size=6, max_size=6), st.integers(0, 9))
+@settings(max_examples=25, deadline=None)
+def test_gradients_of_a_partly_frozen_module_are_those_of_the_whole_where_it_moves(moving, seed):
+    torch = pytest.importorskip("torch", reason="the extra 'torch' is not installed")
+    whole, module = layer_of(torch)
+    for parameter, moves in zip(module.parameters(), moving, strict=True):
+        parameter.requires_grad_(moves)
+    part = TorchLayer("front.0", module, 16, input_shape=(1, 4, 4), dtype="float64")
+    n, mask = part.n_parameters, part.trainable()
+    own = start(part, seed)
+    assert np.array_equal(own, start(part, seed + 1))
+    sizes = [parameter.numel() for parameter in module.parameters()]
+    assert np.array_equal(mask[:n], np.repeat(moving, sizes))
+    # Running statistics rest where the layer's own parameters do.
+    assert mask[n:].all() == (moving[2] or moving[3])
+    assert (
+        part.given
+        == {
+            (True, True): "the start of every fit",
+            (False, False): "frozen",
+            (False, True): "in part frozen, in part the start of every fit",
+        }[bool(mask.all()), bool(mask.any())]
+    )
+    for per_sample in (False, True):
+        gradients = []
+        for layer in (part, whole):
+            outputs, tape = layer.forward(own, X)
+            gradients.append(layer.backward(own, tape, D, per_sample=per_sample, need_inputs=True))
+            np.testing.assert_allclose(outputs, part.outputs(own, X), atol=1e-12)
+        (d_part, d_inputs), (d_whole, d_inputs_whole) = gradients
+        np.testing.assert_allclose(d_part, np.where(mask[:n], d_whole, 0.0), atol=1e-12)
+        np.testing.assert_allclose(d_inputs, d_inputs_whole, atol=1e-12)
+    _, _, after = part.forward_training(own, X, np.random.default_rng(0))
+    if after is not None:
+        assert np.array_equal(after == own[n:], ~mask[n:])
+    else:
+        assert not mask[n:].any()
+
+
+def test_a_module_that_trains_complex_numbers_is_refused(torch):
+    class Turning(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.phase = torch.nn.Parameter(torch.ones(2, dtype=torch.complex64))
+
+        def forward(self, rows):
+            return (rows[:, :2] * self.phase).real
+
+    with pytest.raises(ValueError, match=r"complex parameters \(phase\)"):
+        TorchLayer("front.0", Turning(), 16)

@@ -204,7 +204,7 @@ def test_a_failed_write_leaves_the_old_file_whole(make_run, records, tmp_path, m
     def disk_full(*arguments):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("skqmu.training._hooks.pickle.dump", disk_full)
+    monkeypatch.setattr("skqmu._packed.zipfile.ZipFile.writestr", disk_full)
     _, hooks = hooks_with(path, records)
     with pytest.raises(OSError, match="no space left"):
         train(make_run(), hooks)

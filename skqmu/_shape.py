@@ -1,0 +1,170 @@
+"""The shape that data from a file must have; what is wrong is told with its place.
+
+A shape is a function ``(value, where)`` that raises :class:`ValueError`, or returns nothing.
+"""
+
+import math
+
+__all__ = [
+    "each",
+    "flag",
+    "maybe",
+    "named",
+    "number",
+    "one_of",
+    "pair",
+    "real",
+    "record",
+    "text",
+    "whole",
+]
+
+# Beyond these no quantity of ours lies, and pictures and tables cannot show them.
+_LARGEST = 1e15
+_MOST = 2**63 - 1
+
+
+def _refuse(value, where, expected):
+    raise ValueError(f"{where} must be {expected}; found {_shown(value)}.")
+
+
+def _shown(value):
+    """Return a value in words that are short whatever it is."""
+    if isinstance(value, dict | list | tuple):
+        return f"a {'dict' if isinstance(value, dict) else 'list'} of {len(value)}"
+    if isinstance(value, int) and abs(value) > _MOST:
+        return "a number beyond 64 bits"
+    shown = repr(value[:60] if isinstance(value, str) else value)
+    return shown if len(shown) <= 80 else f"{shown[:77]}..."
+
+
+def text(value, where):
+    """Any text."""
+    if not isinstance(value, str):
+        _refuse(value, where, "a text")
+
+
+def flag(value, where):
+    """``True`` or ``False``."""
+    if not isinstance(value, bool):
+        _refuse(value, where, "true or false")
+
+
+def number(low=-_LARGEST, high=_LARGEST):
+    """Return the shape of a finite number in [low, high]."""
+
+    def check(value, where):
+        good = isinstance(value, int | float) and not isinstance(value, bool)
+        # NumPy takes no whole number of more than 64 bits for a number
+        good = good and not (isinstance(value, int) and abs(value) > _MOST)
+        if not good or not low <= value <= high:
+            _refuse(value, where, f"a number from {low:g} to {high:g}")
+
+    return check
+
+
+def real(value, where):
+    """A number, or one of the words that JSON lacks a number for."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return
+    if not isinstance(value, str):
+        number(-1e308, 1e308)(value, where)
+    elif value not in ("nan", "inf", "-inf"):
+        _refuse(value, where, "a number, 'nan', 'inf' or '-inf'")
+
+
+def whole(low=0, high=_MOST):
+    """Return the shape of a whole number in [low, high]."""
+
+    def check(value, where):
+        good = isinstance(value, int) and not isinstance(value, bool)
+        if not good or not low <= value <= high:
+            _refuse(value, where, f"a whole number from {low} to {high}")
+
+    return check
+
+
+def one_of(*values):
+    """Return the shape of one of some texts."""
+
+    def check(value, where):
+        if not isinstance(value, str) or value not in values:
+            _refuse(value, where, f"one of {', '.join(map(repr, values))}")
+
+    return check
+
+
+def maybe(shape):
+    """Return the shape of what may also be None."""
+
+    def check(value, where):
+        if value is not None:
+            shape(value, where)
+
+    return check
+
+
+def each(shape, *, least=0):
+    """Return the shape of a list of at least so many, all of one shape."""
+
+    def check(value, where):
+        if not isinstance(value, list | tuple) or len(value) < least:
+            _refuse(value, where, f"a list of {least} or more" if least else "a list")
+        for position, item in enumerate(value):
+            shape(item, f"{where}[{position}]")
+
+    return check
+
+
+def pair(shape):
+    """Return the shape of a list of two, all of one shape."""
+    items = each(shape)
+
+    def check(value, where):
+        if not isinstance(value, list | tuple) or len(value) != 2:
+            _refuse(value, where, "a list of two")
+        items(value, where)
+
+    return check
+
+
+def named(shape, *, least=0):
+    """Return the shape of a dict with names as keys, all values of one shape."""
+
+    def check(value, where):
+        if not isinstance(value, dict) or len(value) < least:
+            _refuse(value, where, f"a dict of {least} or more" if least else "a dict")
+        for key, item in value.items():
+            text(key, f"a key of {where}")
+            shape(item, f"{where}[{_shown(key)}]")
+
+    return check
+
+
+def record(shapes, *, optional=None, closed=False):
+    """Return the shape of a dict that has these keys, each of its shape.
+
+    Parameters
+    ----------
+    shapes : dict of str to shape
+    optional : dict of str to shape or None, default=None
+        Keys that may be missing.
+    closed : bool, default=False
+        Whether other keys are wrong.
+    """
+    known = {**shapes, **(optional or {})}
+
+    def check(value, where):
+        if not isinstance(value, dict):
+            _refuse(value, where, "a dict")
+        missing = [key for key in shapes if key not in value]
+        if missing:
+            raise ValueError(f"{where} lacks {', '.join(map(repr, missing))}.")
+        unknown = [key for key in value if key not in known] if closed else []
+        if unknown:
+            raise ValueError(f"{where} holds the unknown {_shown(unknown[0])}.")
+        for key, shape in known.items():
+            if key in value:
+                shape(value[key], f"{where}.{key}")
+
+    return check

@@ -1,0 +1,73 @@
+"""Whether the mechanisms of an audit can work at all, found out before anything is trained.
+
+A classifier that counts what a request would cost (`estimate_cost`) goes through the request
+without running its circuits, and says of it whatever `unlearn` would say.
+"""
+
+import warnings
+
+import numpy as np
+from sklearn.base import clone
+
+from skqmu.audit._cost import cost_estimator, deletion_cost
+from skqmu.audit._models import can_unlearn
+from skqmu.exceptions import BackendError
+
+__all__ = ["check_mechanisms"]
+
+# rows of each class that the first try looks at
+_FEW = 6
+
+
+def check_mechanisms(plan):
+    """Raise unless every mechanism can carry out every request of the plan.
+
+    A few rows do for what nearly always holds. Only where they fail all rows are asked, for
+    some requests are impossible with few rows alone.
+
+    Parameters
+    ----------
+    plan : Plan
+
+    Raises
+    ------
+    ValueError
+        Names the mechanism and what it lacks.
+    """
+    if not can_unlearn(plan.estimator):
+        return
+    for name, strategy in plan.mechanisms.items():
+        for scenario in plan.scenarios:
+            if _refusal(plan, strategy, scenario, few=True) is None:
+                continue
+            refusal = _refusal(plan, strategy, scenario, few=False)
+            if refusal is not None:
+                raise ValueError(
+                    f"mechanism {name!r} cannot carry out the request {scenario.name!r}: {refusal}"
+                ) from refusal
+
+
+def _refusal(plan, strategy, scenario, *, few):
+    """Return the error that `unlearn` would raise, or None."""
+    rows = _some_rows(plan.data.y, scenario.forget) if few else slice(None)
+    X, y, forget = plan.data.X[rows], plan.data.y[rows], scenario.forget[rows]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the work itself will warn
+            estimate = cost_estimator(plan.estimator, X, y)
+            if estimate is None:
+                return None
+            strategy = strategy if isinstance(strategy, str) else clone(strategy)
+            deletion_cost(estimate, X, y, forget, strategy, plan.data)
+    except (BackendError, TypeError, ValueError) as error:
+        # an equation without a solution is one of numbers that no circuit gave
+        return None if isinstance(error, np.linalg.LinAlgError) else error
+    except Exception:
+        return None  # it can be tried, and a mechanism that fails is a result
+    return None
+
+
+def _some_rows(y, forget):
+    """Return the numbers of a few rows of each class, forgotten and not."""
+    codes = np.unique(y, return_inverse=True)[1] * 2 + forget
+    return np.sort(np.concatenate([np.flatnonzero(codes == k)[:_FEW] for k in np.unique(codes)]))
