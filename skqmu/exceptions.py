@@ -15,6 +15,7 @@ __all__ = [
     "InputRowsError",
     "MemberRecordError",
     "NotATrainingSampleError",
+    "ReentryError",
     "ResolutionWarning",
     "ShadowFitError",
     "ThreatModelWarning",
@@ -69,6 +70,10 @@ class NotATrainingSampleError(ValueError):
 
 class AlreadyForgottenError(NotATrainingSampleError):
     """Rows of a deletion request were trained on once and are forgotten already."""
+
+
+class ReentryError(RuntimeError):
+    """An estimator that is being fitted, or is forgetting, was told to begin again midway."""
 
 
 class InputRowsError(ValueError):

@@ -10,6 +10,7 @@ from .._validation import check_choice, check_is_fitted
 from ..backends import BaseBackend, resolve_backend
 from ..exceptions import EncodingWarning, UnlearningWarning
 from ..unlearning import Retrain, resolve_strategy
+from ._state import as_fitted
 
 __all__ = ["EstimatingMixin"]
 
@@ -114,13 +115,15 @@ class EstimatingMixin:
             return self._deletion_cost(X, y, np.asarray(forget), strategy, request)
         if method == "predict" and y is not None and not hasattr(self, "params_"):
             copy = self._fitted_unrun(X, y)
-            return _counted(copy, lambda: copy._logits(X))
+            return _counted(copy, lambda: copy.predict_proba(X))
         if method == "predict":
             check_is_fitted(self, "params_")
+            with as_fitted(self) as reading:
+                fitted = vars(reading.model)
             copy = self._unrun()
-            vars(copy).update({k: v for k, v in vars(self).items() if k in _FITTED})
-            copy._noise = self._noise.spawn()
-            return _counted(copy, lambda: copy._logits(X))
+            vars(copy).update({k: v for k, v in fitted.items() if k in _FITTED})
+            copy._noise = fitted["_noise"].spawn()
+            return _counted(copy, lambda: copy.predict_proba(X))
         if y is None:
             raise ValueError("estimate_cost(X, y) needs the labels y for method='fit'.")
         costs = []
@@ -140,7 +143,11 @@ class EstimatingMixin:
             copy = self._fitted_unrun(X, y)
             if retrains:
                 # What fits its epochs is counted as a fit is; strategies have few and all count.
-                copy.set_params(max_iter=min(epochs, self.max_iter), n_iter_no_change=epochs + 1)
+                shortened = {
+                    "max_iter": min(epochs, self.max_iter),
+                    "n_iter_no_change": epochs + 1,
+                }
+                copy._fitted_params = {**copy._fitted_params, **shortened}
             rows = {"index": forget}
             if self.store_data != "rows":
                 gone = np.zeros(len(X), dtype=bool)
@@ -176,7 +183,14 @@ class EstimatingMixin:
         )
 
 
-_FITTED = ("params_", "classes_", "n_features_in_", "feature_names_in_", "_structure")
+_FITTED = (
+    "params_",
+    "classes_",
+    "n_features_in_",
+    "feature_names_in_",
+    "_structure",
+    "_fitted_params",
+)
 
 
 def _key(estimator):

@@ -1,6 +1,5 @@
 """`QNNClassifier`: a variational quantum circuit with a linear head."""
 
-import copy
 from numbers import Integral, Real
 
 import numpy as np
@@ -18,6 +17,7 @@ from ..network import Dense, Network, OneVsRest, QuantumLayer
 from ._base import BaseUnlearningClassifier
 from ._head import head_view
 from ._input_scale import InputScaleMixin, input_scale_layers, resolved_input_scale
+from ._state import reads
 
 __all__ = ["QNNClassifier"]
 
@@ -77,8 +77,8 @@ QuantumCircuit, default="strong"
         Standard deviation of the random linear term in a logistic head's loss, which
         `CertifiedRemoval` needs. It must stay secret, and `random_state` determines it.
     backend : {"statevector"} or Backend, default="statevector"
-        Where circuits run. It alone may be changed after `fit`: the same weights predict
-        on any backend.
+        Where circuits run. It may be changed after `fit`: the same weights predict on any
+        backend, and deletion requests run there too.
     solver : {"adam", "sgd", "spsa", "cobyla", "nft", "l_bfgs_b", ...} or Optimizer, \
 default="adam"
         Besides ``"adam"`` and ``"sgd"``, the optimizers of qiskit-machine-learning
@@ -115,7 +115,8 @@ default="adam"
     warm_start : bool, default=False
         Let `fit` go on from the last parameters. Rows of earlier fits stay members.
     unlearning : str or UnlearningStrategy, default="retrain"
-        What `unlearn` does: exact by default, approximate by choice.
+        What `unlearn` does: exact by default, approximate by choice. It may be changed after
+        `fit`. (All other parameters act at the next `fit`, see `set_params`.)
     store_data : {"rows", "fingerprints", "none"}, default="rows"
         What is remembered of the training rows. ``"rows"``: the rows, so that
         ``unlearn(X_forget)`` is all that a request needs. ``"fingerprints"``: keyed hashes
@@ -312,11 +313,10 @@ default="adam"
             "observables": self.observables,
             # A certificate rests on these: they are fit's, whatever is set afterwards.
             "trainable": self.trainable,
-            "circuit_weights": copy.deepcopy(self.circuit_weights),
+            "circuit_weights": self.circuit_weights,
             "head": self.head,
             "head_penalty": self.head_penalty,
             "objective_noise": self.objective_noise,
-            "class_weight": copy.deepcopy(self.class_weight),
         }
 
     def _n_qubits_for(self, n_features):
@@ -401,12 +401,14 @@ default="adam"
         return head_view(self, network, forget, retain)
 
     @property
+    @reads
     def circuit_weights_(self):
         """Weights of the fitted circuit, shape (n_weights,)."""
         check_is_fitted(self, "params_")
         return self.params_[self._network().layout.slices["quantum"]]
 
     @property
+    @reads
     def n_qubits_(self):
         """Qubits of the fitted circuit."""
         check_is_fitted(self, "params_")

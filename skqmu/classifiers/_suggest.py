@@ -7,6 +7,7 @@ import numpy as np
 from .._validation import check_is_fitted
 from ..unlearning import STRATEGIES
 from ._request import possible_request
+from ._state import as_fitted
 
 __all__ = ["StrategyTable", "suggest_strategy"]
 
@@ -78,9 +79,10 @@ def suggest_strategy(estimator, X_forget=None, y_forget=None, **request):
     """
     check_is_fitted(estimator, "params_")
     strategies = {name: factory() for name, factory in STRATEGIES.items()}
-    n_forget, n_retain, refusals = possible_request(
-        estimator, strategies.values(), X_forget, y_forget, **request
-    )
+    with as_fitted(estimator) as reading:
+        n_forget, n_retain, refusals = possible_request(
+            reading.model, strategies.values(), X_forget, y_forget, **request
+        )
     whole = estimator.n_iter_ * n_retain if n_retain else np.nan
     rows = []
     for (name, strategy), refusal in zip(strategies.items(), refusals, strict=True):
