@@ -459,6 +459,7 @@ class BaseUnlearningClassifier(
         run = trained.run
         self._artefacts = (*self._artefacts, *self._backend().artefacts(self._noise))
         self.params_ = run.params
+        self._baseline = None
         self._head_state = trained.head_state
         self._moments = (self.solver, run.point.moments) if takes_steps(self) else None
         self.history_ = run.history

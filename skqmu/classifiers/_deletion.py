@@ -3,7 +3,7 @@
 import shutil
 import time
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,8 @@ from ..exceptions import (
     UnlearningError,
 )
 from ..network import cross_entropy
-from ..unlearning import Outcome, importance_of
+from ..unlearning import Outcome, guarded, importance_of
+from ._baseline import Baseline
 from ._request import prepared_request, shares_rows
 
 __all__ = ["BEYOND_REACH", "carry_out", "discard_artefacts"]
@@ -58,7 +59,10 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
     try:
         with estimator._noise.undone_on_failure():
             begun = request.network.meter.copy()
-            entry["before"] = _quality(request, request.params)
+            before = _measured(request, request.params)
+            entry["before"] = _quality(before)
+            baseline = _baseline(estimator, strategy, request, retain, before)
+            request = _with_yardstick(request, baseline, retain)
             spent = request.network.meter.copy()
             outcome = _run(estimator, strategy, request)
             _check_claim(strategy, outcome)
@@ -70,7 +74,7 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
                 raise TrainingDivergedError(
                     f"{type(strategy).__name__} gave non-finite parameters."
                 )
-            entry["after"] = _quality(request, outcome.params)
+            entry["after"] = _quality(_measured(request, outcome.params))
             total = request.network.meter.since(begun)
             entry["measuring_cost"] = {k: v - entry["cost"][k] for k, v in total.items()}
     except BaseException as error:
@@ -84,6 +88,10 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
     trained = refitted.get("trained")
     members, notes = _members_after(estimator, forget, retain, trained)
     entry.update(
+        status=_status(outcome),
+        reference=outcome.reference,
+        target_reached=outcome.target_reached,
+        harm=None if outcome.harm is None else asdict(outcome.harm),
         seconds=time.perf_counter() - started,
         n_epochs=outcome.n_epochs,
         n_steps=outcome.n_steps,
@@ -105,6 +113,8 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
         "_head_state": outcome.head_state if trained is None else trained.head_state,
         "_members": members,
         "_artefacts": (),
+        # An exact or certified result is what later requests are judged by, as a fit is.
+        "_baseline": baseline if baseline is None else baseline.without(forget.positions),
         "_updates": _updates_after(estimator, forget, retain, trained, outcome),
         "_importances": _importances_after(estimator, request, trained, outcome.params),
         "unlearning_log_": [*estimator.unlearning_log_, entry],
@@ -139,7 +149,7 @@ def _run(estimator, strategy, request):
             log_holds=True,
             head_state=estimator._head_state,
         )
-    return strategy.unlearn(request)
+    return guarded(strategy, request)
 
 
 def _log_failure(estimator, entry, error, seconds):
@@ -165,17 +175,54 @@ def _about_buffers(network, trained):
     ]
 
 
-def _quality(request, params):
-    """Loss and accuracy on both parts, for the log."""
+def _measured(request, params):
+    """Loss of each row of both parts, and whether it is right, by the part's name."""
     measured = {}
     for name in ("forget", "retain"):
         records = getattr(request, name)
         if records is None or not len(records):
             continue
         logits = request.network.logits(params, records.X)
-        measured[f"{name}_loss"] = float(cross_entropy(logits, records.targets).mean())
-        measured[f"{name}_accuracy"] = float((logits.argmax(axis=1) == records.labels).mean())
+        loss = cross_entropy(logits, records.targets)
+        measured[name] = (loss, logits.argmax(axis=1) == records.labels)
     return measured
+
+
+def _quality(measured):
+    """Mean loss and accuracy on both parts, for the log."""
+    quality = {}
+    for name, (loss, hits) in measured.items():
+        quality[f"{name}_loss"] = float(loss.mean())
+        quality[f"{name}_accuracy"] = float(hits.mean())
+    return quality
+
+
+def _baseline(estimator, strategy, request, retain, before):
+    """What harm is judged by; measured now where this is the first request since the fit."""
+    if strategy.kind != "approximate":
+        return None
+    if estimator._baseline is not None or "retain" not in before:
+        return estimator._baseline
+    positions = _trained_positions(retain)
+    return Baseline.of(positions, request.retain.labels, *before["retain"], estimator._seed)
+
+
+def _with_yardstick(request, baseline, retain):
+    if baseline is None or request.retain is None or not len(request.retain):
+        return request
+    yardstick = baseline.yardstick(request.retain, _trained_positions(retain))
+    return replace(request, yardstick=yardstick)
+
+
+def _trained_positions(part):
+    """Positions of the rows of a part that gradients saw; None without a member record."""
+    return None if part.positions is None else part.positions[~part.held_out]
+
+
+def _status(outcome):
+    if outcome.harm is not None and outcome.harm.beyond:
+        return "damaged"
+    return "short of target" if outcome.target_reached is False else "done"
 
 
 # -------------------------------------------------------------------------------- after it

@@ -17,7 +17,11 @@ from ._fitting import (
 )
 from ._matching import column_scale, match_rows
 
-__all__ = ["possible_request", "prepared_request", "shares_rows"]
+__all__ = ["HONOURED", "possible_request", "prepared_request", "shares_rows"]
+
+# What the log says of a request that was carried out: as it was meant; short of the
+# mechanism's target; or at the cost of rows that stay.
+HONOURED = ("done", "short of target", "damaged")
 
 
 @dataclass(frozen=True)
@@ -285,7 +289,7 @@ def _request(estimator, forget, retain, reference):
     forget_records = _trained(records[: len(forget)], forget)
     retain_records = None if retain is None else _trained(records[len(forget) :], retain)
     # Failed attempts do not count: asked again, a request makes the same draws.
-    number = sum(entry["status"] == "done" for entry in estimator.unlearning_log_)
+    number = sum(entry["status"] in HONOURED for entry in estimator.unlearning_log_)
     refitted = {}
     network = estimator._network()
 
@@ -316,6 +320,10 @@ def _request(estimator, forget, retain, reference):
         importance=importance,
         trainable=estimator._trainable_mask(network),
         head=estimator._head_view(network, forget, retain),
+        reference_source="given"
+        if reference is None or reference.entries is None
+        else "validation",
+        fit_loss=float(getattr(estimator, "loss_", np.nan)),
         updates=[step for places, step in estimator._updates or () if shares_rows(places, forget)],
     )
     return request, refitted

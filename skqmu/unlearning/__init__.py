@@ -3,13 +3,15 @@
 from ._adversarial import AdversarialUniform
 from ._amnesiac import Amnesiac
 from ._ascent import FisherForgetting, GradientAscent, NegGradPlus, RelativeGradientAscent
-from ._base import HeadView, LoopStrategy, Outcome, UnlearningRequest, UnlearningStrategy
+from ._base import LoopStrategy, UnlearningStrategy
 from ._certificate import UPSTREAM, Assumption, Certificate
 from ._composite import Composite
 from ._convex import CertifiedRemoval, ExactDowndate
 from ._dampening import SelectiveDampening
 from ._distill import SCRUB, BadTeacher, DistributionGuided
 from ._finetune import FineTune, LastLayersFineTune, LastLayersRetrain, NoisyFineTune
+from ._guard import guarded
+from ._harm import Harm, Yardstick
 from ._importance import Importance, importance_of
 from ._refit import LastLayerRefit
 from ._registry import STRATEGIES, resolve_strategy
@@ -19,6 +21,7 @@ from ._relabel import (
     SaliencyUnlearning,
     SimilarLabelReweighting,
 )
+from ._request import HeadView, Outcome, UnlearningRequest
 from ._retrain import Retrain
 from ._twin import RetrainedTwin
 
@@ -38,6 +41,7 @@ __all__ = [
     "FineTune",
     "FisherForgetting",
     "GradientAscent",
+    "Harm",
     "HeadView",
     "Importance",
     "LabelComplement",
@@ -57,6 +61,8 @@ __all__ = [
     "SimilarLabelReweighting",
     "UnlearningRequest",
     "UnlearningStrategy",
+    "Yardstick",
+    "guarded",
     "importance_of",
     "resolve_strategy",
 ]

@@ -7,8 +7,9 @@ import numpy as np
 from .._validation import Interval, StrOptions
 from ..exceptions import UnlearningError
 from ..training import LogisticHead, RidgeHead
-from ._base import Outcome, UnlearningStrategy
+from ._base import UnlearningStrategy
 from ._certificate import UPSTREAM, Assumption, Certificate
+from ._request import Outcome
 
 __all__ = ["CertifiedRemoval", "ExactDowndate"]
 

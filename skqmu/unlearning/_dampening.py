@@ -7,8 +7,9 @@ import numpy as np
 
 from .._validation import Interval, StrOptions
 from ..exceptions import UnlearningWarning
-from ._base import Outcome, UnlearningStrategy
+from ._base import GUARDED, UnlearningStrategy
 from ._importance import importance_of
+from ._request import Outcome
 
 __all__ = ["SelectiveDampening"]
 
@@ -39,6 +40,9 @@ class SelectiveDampening(UnlearningStrategy):
         over the rows, with the head by ``"fisher"``; the quantile is taken apart.
     quantile : float, default=0.9
         For ``alpha="auto"``.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit; ``"auto"``: 0.02 (see
+        `UnlearningStrategy`). What costs more is dampened in part. None: any, as published.
 
     Notes
     -----
@@ -58,22 +62,32 @@ class SelectiveDampening(UnlearningStrategy):
     advice = "No training at all; follow it with a repair: Composite([SelectiveDampening(), ...])."
     source = "Foster et al. 2024 (arXiv 2308.07707); Su et al. 2025 (arXiv 2509.06086)"
     requires = frozenset({"forget", "importance"})
+    repairs = False
     _parameter_constraints = {
         "alpha": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "lam": [Interval(Real, 0, None, closed="left")],
         "reference": [StrOptions({"retain", "all"})],
         "importance": [StrOptions({"fisher", "qfi"})],
         "quantile": [Interval(Real, 0, 1, closed="left")],
+        **GUARDED,
     }
 
     def __init__(
-        self, *, alpha="auto", lam=1.0, reference="retain", importance="fisher", quantile=0.9
+        self,
+        *,
+        alpha="auto",
+        lam=1.0,
+        reference="retain",
+        importance="fisher",
+        quantile=0.9,
+        guard="auto",
     ):
         self.alpha = alpha
         self.lam = lam
         self.reference = reference
         self.importance = importance
         self.quantile = quantile
+        self.guard = guard
 
     @property
     def importance_kinds(self):

@@ -9,6 +9,7 @@ from .._spending import counting_the_most
 from ..exceptions import UnlearningWarning
 from ..network import cross_entropy
 from ..training import Hook
+from ._unseen import left_out_loss
 
 __all__ = ["StopRule", "class_shares"]
 
@@ -35,6 +36,10 @@ class StopRule(Hook):
       predicted as the class. (The mean alone is met while a few rows far from the others
       keep their class; a model trained without the class predicts it for none.)
 
+    Without held-out records the first goes by an estimate, see `left_out_loss`, or, where
+    there are no retained rows or each look at them runs circuits that are counted, by the
+    mean loss of rows that were trained on: a lower bound, which the log says.
+
     A model that does not memorise meets the first at step 0. The step that crosses the
     target is shortened by bisection, so that a coarse step size cannot overshoot.
 
@@ -49,6 +54,12 @@ class StopRule(Hook):
     ----------
     notes : list of str
         What could not be compared, for the log.
+    reference : str
+        Where the target comes from: "given" (`X_reference`), "validation" (`fit`'s part),
+        "leave-one-out" (the estimate: the rows are what is left out), "members"; of a removed
+        class "retained", or "chance" where no retained rows are at hand.
+    met : bool
+        Whether the target was reached.
     """
 
     def __init__(self, request, *, every="step"):
@@ -57,12 +68,20 @@ class StopRule(Hook):
         self.epoch_start = None
         self.notes = []
         self.parts = []
+        self.away = []
         self.compared = []
+        self.sources = []
+        self.met = False
         removed = np.isin(request.forget.labels, request.removed_classes)
         if removed.any():
             self._add_removed_classes(request, request.forget[removed])
         if not removed.all():
             self._add_subset(request, request.forget[~removed])
+
+    @property
+    def reference(self):
+        """Where the target comes from, for the log."""
+        return ", ".join(dict.fromkeys(self.sources))
 
     def _add_subset(self, request, forget):
         reference = request.reference
@@ -70,13 +89,9 @@ class StopRule(Hook):
         if reference is not None and len(reference):
             shared = np.intersect1d(forget.labels, reference.labels)
         if not len(shared):
-            self._warn(
-                "the stop rule has no held-out records of the forgotten rows' classes and the "
-                "ascent runs for max_iter epochs: it may forget too little or too much. Pass "
-                "X_reference and y_reference (rows never trained on), or fit with "
-                "early_stopping=True."
-            )
+            self._add_estimate(request, forget)
             return
+        self.sources.append(request.reference_source)
         alone = np.setdiff1d(forget.labels, shared)
         if len(alone):
             self._warn(
@@ -93,19 +108,62 @@ class StopRule(Hook):
             return unseen - self._loss(params, forget).mean()
 
         self.parts.append(missing)
+        self.away.append(lambda params: abs(missing(params)))
         self.compared += [reference, forget]
 
-    def _add_removed_classes(self, request, forget):
-        if request.retain is None or not len(request.retain):
-            self._warn(
-                "the stop rule has no retained rows to compare a removed class with and the "
-                "ascent runs for max_iter epochs. Pass X_retain and y_retain."
+    def _add_estimate(self, request, forget):
+        """Without rows that were never seen: what is known of the others."""
+        retain = request.retain
+        at_hand = retain is not None and len(retain)
+        if at_hand and not self.network.counts_circuits:
+            self.sources.append("leave-one-out")
+            level = left_out_loss(request, forget)
+            self.notes.append(
+                f"the stop rule has no held-out records and aims at a loss of {level:.3g}: what "
+                "a model that was briefly trained on without the rows makes of them."
             )
-            return
-        rng = np.random.default_rng(request.seed)
-        n_compared = min(_MAX_COMPARED, len(request.retain))
-        rows = np.sort(rng.choice(len(request.retain), n_compared, replace=False))
-        retain, columns = request.retain[rows], forget.labels
+        else:
+            self.sources.append("members")
+            level = self._level_of_members(request, forget) if at_hand else request.fit_loss
+            self._warn(
+                "the stop rule has no held-out records of the forgotten rows' classes and goes by "
+                f"the loss of rows that were trained on, {level:.3g}, a lower bound: it may "
+                "forget too little, or nothing. Pass X_reference and y_reference (rows never trained "
+                "on), or fit with early_stopping=True; strategy='retrain' needs neither."
+            )
+            if not np.isfinite(level):  # nothing is known: better nothing than anything
+                level = -np.inf
+
+        def missing(params):
+            return level - self._loss(params, forget).mean()
+
+        self.parts.append(missing)
+        self.away.append(lambda params: abs(missing(params)))
+        self.compared.append(forget)
+
+    def _level_of_members(self, request, forget):
+        retain = request.retain
+        retain = retain[np.isin(retain.labels, forget.labels)]
+        if not len(retain):
+            return request.fit_loss
+        share = class_shares(forget.labels, retain.labels)
+        return float(share @ self._loss(request.params, retain) / share.sum())
+
+    def _add_removed_classes(self, request, forget):
+        columns = forget.labels
+        if request.retain is None or not len(request.retain):
+            self.sources.append("chance")
+            self._warn(
+                "the stop rule has no retained rows to compare a removed class with: it ends where "
+                "the class is as likely on its rows as by chance. Pass X_retain and y_retain."
+            )
+            retain = None
+        else:
+            self.sources.append("retained")
+            rng = np.random.default_rng(request.seed)
+            n_compared = min(_MAX_COMPARED, len(request.retain))
+            rows = np.sort(rng.choice(len(request.retain), n_compared, replace=False))
+            retain = request.retain[rows]
         # For long most rows keep their class: those that did the last time say so first.
         # Where circuits are sampled each question has its own noise, and all go in one.
         counted = self.network.counts_circuits
@@ -124,11 +182,25 @@ class StopRule(Hook):
             if len(kept):
                 return np.inf
             own = proba[np.arange(len(order)), columns[order]].mean()
-            level = self._proba(params, retain).mean(axis=0)[columns].mean()
-            return own - level
+            return own - level_of(params)
+
+        def level_of(params):
+            if retain is None:
+                return 1 / forget.targets.shape[1]
+            return self._proba(params, retain).mean(axis=0)[columns].mean()
+
+        def away(params):
+            proba = self._proba(params, forget)
+            own = proba[np.arange(len(columns)), columns].mean()
+            return max(0.0, own - level_of(params)) + (proba.argmax(axis=1) == columns).mean()
 
         self.parts.append(missing)
-        self.compared += [forget, retain]
+        self.away.append(away)
+        self.compared += [forget] if retain is None else [forget, retain]
+
+    def distance(self, params):
+        """How far parameters are from the target, on either side; 0 at it."""
+        return sum(away(params) for away in self.away)
 
     def _warn(self, message):
         self.notes.append(message)
@@ -154,9 +226,10 @@ class StopRule(Hook):
         if counting_the_most():  # the bisection that would follow the last step
             for _ in range(_BISECTIONS):
                 self._reached(run.params)
-        if not self.parts or not self._reached(run.params):
+        if not self._reached(run.params):
             return False
         run.stop_reason = "stop rule: the forgotten rows already look unseen at step 0"
+        self.met = True
         return True
 
     def before_epoch(self, run):
@@ -170,7 +243,7 @@ class StopRule(Hook):
 
     def _ends(self, run, before):
         after = run.params
-        if not self.parts or not self._reached(after):
+        if not self._reached(after):
             return False
         low, high = 0.0, 1.0
         for _ in range(_BISECTIONS):
@@ -181,6 +254,7 @@ class StopRule(Hook):
                 low = middle
         run.move(before + high * (after - before))
         run.stop_reason = "stop rule: the forgotten rows look unseen"
+        self.met = True
         return True
 
 

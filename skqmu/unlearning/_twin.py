@@ -48,6 +48,9 @@ class RetrainedTwin(LoopStrategy):
         Rows of both kinds in a step. None: the classifier's own.
     solver : {"adam", "sgd"} or None, default=None
         None: the classifier's own, with fresh moments.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit; ``"auto"``: 0.02 (see
+        `UnlearningStrategy`); None: any, as published.
 
     Notes
     -----
@@ -90,12 +93,14 @@ class RetrainedTwin(LoopStrategy):
         max_iter=3,
         batch_size=None,
         solver=None,
+        guard="auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
             max_iter=max_iter,
             batch_size=batch_size,
             solver=solver,
+            guard=guard,
         )
         self.twin = twin
         self.lam_f = lam_f
@@ -122,7 +127,7 @@ class RetrainedTwin(LoopStrategy):
     def unlearn(self, request):
         # The twin's seed is its own: the passes below must not repeat its order of rows.
         seed = np.random.SeedSequence(request.seed.entropy, spawn_key=(*request.seed.spawn_key, 0))
-        twin = self._twin().unlearn(replace(request, seed=seed))
+        twin = self._twin().unlearn(replace(request, seed=seed, yardstick=None))
         asked = probabilities(
             request, request.forget, request.settled(twin.params), self.T * self.twin_T
         )
