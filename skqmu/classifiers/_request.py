@@ -292,6 +292,7 @@ def _request(estimator, forget, retain, reference):
     number = sum(entry["status"] in HONOURED for entry in estimator.unlearning_log_)
     refitted = {}
     network = estimator._network()
+    validation = reference is not None and reference.entries is not None
 
     def refit(seed):
         seed = np.random.SeedSequence(estimator._seed) if seed is None else seed
@@ -320,9 +321,7 @@ def _request(estimator, forget, retain, reference):
         importance=importance,
         trainable=estimator._trainable_mask(network),
         head=estimator._head_view(network, forget, retain),
-        reference_source="given"
-        if reference is None or reference.entries is None
-        else "validation",
+        reference_source="validation" if validation else "given",
         fit_loss=float(getattr(estimator, "loss_", np.nan)),
         updates=[step for places, step in estimator._updates or () if shares_rows(places, forget)],
     )

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ._base import GUARDED, UnlearningStrategy
+from ._guard import most_repaired_rows
 from ._request import Outcome
 
 __all__ = ["Amnesiac"]
@@ -41,6 +42,9 @@ class Amnesiac(UnlearningStrategy):
 
     def __init__(self, *, guard="auto"):
         self.guard = guard
+
+    def gradient_rows(self, n_forget, n_retain):
+        return most_repaired_rows(self, n_retain)
 
     def unlearn(self, request):
         updates = request.updates

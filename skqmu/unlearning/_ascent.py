@@ -7,6 +7,7 @@ import numpy as np
 from .._validation import Interval, StrOptions
 from ..training import Objective
 from ._base import Ascent
+from ._guard import most_repaired_rows
 from ._importance import squared_gradients
 from ._request import Outcome
 
@@ -322,7 +323,9 @@ class FisherForgetting(Ascent):
 
     def gradient_rows(self, n_forget, n_retain):
         fisher = n_retain if self.noise or self.fisher_on == "retain" else n_forget
-        return fisher if self.noise else fisher + super().gradient_rows(n_forget, n_retain)
+        if self.noise:
+            return fisher + most_repaired_rows(self, n_retain)
+        return fisher + super().gradient_rows(n_forget, n_retain)
 
     def _stream_rows(self, n_forget, n_retain):
         return {"forget": n_forget}

@@ -7,10 +7,10 @@ from sklearn.base import BaseEstimator
 
 from .._validation import Interval, StrOptions, validate_params
 from ..training import SGD, Adam, Hook, Point, TrainingRun, train
-from ._guard import Guard, tolerance_of
+from ._guard import Guard, most_repaired_rows, tolerance_of
+from ._repair import most_rows
 from ._request import Outcome
 from ._stop import StopRule
-from ._unseen import most_rows
 
 __all__ = ["GUARDED", "Ascent", "LoopStrategy", "UnlearningStrategy"]
 
@@ -44,9 +44,12 @@ class UnlearningStrategy(BaseEstimator, ABC):
     Notes
     -----
     The guard. What an approximate mechanism costs is judged on up to 500 retained rows, the
-    same ones at each request, against the model of the last `fit` (or exact request): it
-    goes as far as the tolerance ``guard`` allows, 0.02 of accuracy by default and five
-    times as much of loss. A strategy without that parameter is judged as by default.
+    same ones at each request, against the model of the last `fit` (or exact request). It
+    may be the tolerance ``guard``, 0.02 of accuracy by default, and five times as much of
+    loss. What costs more is repaired by brief training on the retained rows, an ascent then
+    goes on; what that does not mend is taken back as far as it has to be; what cannot be
+    taken back raises a `DamageWarning`. Where circuits are counted nothing is repaired.
+    A strategy without the parameter `guard` is judged as by default.
 
     Examples
     --------
@@ -142,7 +145,8 @@ class LoopStrategy(UnlearningStrategy):
         return []
 
     def gradient_rows(self, n_forget, n_retain):
-        return self.max_iter * sum(self._stream_rows(n_forget, n_retain).values())
+        own = self.max_iter * sum(self._stream_rows(n_forget, n_retain).values())
+        return own + most_repaired_rows(self, n_retain)
 
     def _stream_rows(self, n_forget, n_retain):
         """Rows of each stream in an epoch, at most: the shorter one comes round again."""
@@ -192,6 +196,8 @@ class LoopStrategy(UnlearningStrategy):
             reference=None if stop is None else stop.reference,
             target_reached=_target_reached(stop, stepped_in),
             harm=None if guard is None else guard.harm,
+            stepped_in=stepped_in,
+            reached=None if stop is None else stop.reached,
         )
 
     def _guard(self, request, objective, stop):

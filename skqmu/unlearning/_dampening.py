@@ -8,6 +8,7 @@ import numpy as np
 from .._validation import Interval, StrOptions
 from ..exceptions import UnlearningWarning
 from ._base import GUARDED, UnlearningStrategy
+from ._guard import most_repaired_rows
 from ._importance import importance_of
 from ._request import Outcome
 
@@ -94,7 +95,7 @@ class SelectiveDampening(UnlearningStrategy):
         return frozenset({self.importance})
 
     def gradient_rows(self, n_forget, n_retain):
-        return 2 * n_forget + n_retain
+        return 2 * n_forget + n_retain + most_repaired_rows(self, n_retain)
 
     def unlearn(self, request):
         everyone = request.importance(self.importance, request.params)

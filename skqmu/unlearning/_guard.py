@@ -9,13 +9,17 @@ from .._spending import counting_the_most
 from ..exceptions import DamageWarning, UnlearningWarning
 from ..training import Hook
 from ._harm import TOLERANCE
+from ._repair import brief_training, child, most_rows
 
-__all__ = ["Guard", "guarded"]
+__all__ = ["Guard", "guarded", "most_repaired_rows", "tolerance_of"]
 
 # Halvings of the stretch in which the harm became too much.
 _BISECTIONS = 10
 # Epochs of a repairing mechanism that are looked at where its end is damaged.
 _LOOKED_AT = 8
+# Times that a result is repaired, and the mechanism goes on from there: one that repairs
+# by itself, and one that only climbs or leaps.
+_ROUNDS = {True: 2, False: 4}
 
 
 class Guard(Hook):
@@ -24,8 +28,8 @@ class Guard(Hook):
     A run that only climbs is judged each epoch, and each time that it has taken as many
     rows as the yardstick has: where it passes the tolerance it is taken back to the last
     point of the way that does not, and ends. A run that repairs what it costs is judged at
-    its end: where that is damaged, the epoch nearest to the target that is not is taken; if
-    there is none it stays as it is, and is told as damaged.
+    its end. Where that is damaged and cannot be repaired, because circuits are counted, the
+    epoch nearest to the target that is not damaged is taken, if there is one.
 
     Parameters
     ----------
@@ -109,7 +113,8 @@ class Guard(Hook):
         if not run.finished:
             return
         if counting_the_most():  # what follows where the end is damaged
-            for _ in range(_LOOKED_AT if self.repairs else _BISECTIONS):
+            counted = 0 if _can_repair(self.network) else _LOOKED_AT
+            for _ in range(counted if self.repairs else _BISECTIONS):
                 self._judged(run.params)
         if not self.repairs:
             if not self.stepped_in:
@@ -117,7 +122,7 @@ class Guard(Hook):
             if self.harm is None:
                 self._judged(run.params)
             return
-        if not self._judged(run.params):
+        if not self._judged(run.params) or _can_repair(self.network):
             return
         damaged, found = self.harm, []
         for number in self._some_epochs():
@@ -165,8 +170,19 @@ def tolerance_of(strategy):
     return TOLERANCE if guard == "auto" else guard
 
 
+def most_repaired_rows(strategy, n_retain):
+    """Rows that repairs take gradients of, at most."""
+    if tolerance_of(strategy) is None:
+        return 0
+    return most_rows(n_retain) * _ROUNDS[strategy.repairs]
+
+
+# Numbers of seeds, after those of the repairs.
+_GOING_ON = 100
+
+
 def guarded(strategy, request):
-    """Let a strategy unlearn, judge what it cost, and say so.
+    """Let a strategy unlearn, judge what it cost, repair that, and say what is left.
 
     Parameters
     ----------
@@ -186,20 +202,19 @@ def guarded(strategy, request):
     """
     outcome = strategy.unlearn(request)
     tolerance = tolerance_of(strategy)
-    notes = []
+    notes, name = [], type(strategy).__name__
     if tolerance is not None:
         if request.yardstick is None:
             notes.append(
-                f"{type(strategy).__name__} was not guarded: without retained rows nobody sees what "
-                "the request costs them. Pass X_retain and y_retain, or fit with "
-                'store_data="rows".'
+                f"{name} was not guarded: without retained rows nobody sees what the request costs "
+                "them. Pass X_retain and y_retain, or fit with store_data='rows'."
             )
             warnings.warn(notes[-1], UnlearningWarning, stacklevel=3)
         else:
-            outcome = _judged(strategy, request, outcome, tolerance)
+            outcome = _Judge(strategy, request, tolerance).judged(outcome)
     if outcome.harm is not None and outcome.harm.beyond:
         notes.append(
-            f"after {type(strategy).__name__} the model is damaged: {outcome.harm}; tolerance "
+            f"after {name} the model is damaged: {outcome.harm}; tolerance "
             f"{outcome.harm.tolerance:g}. The way out: strategy='retrain', which starts from the "
             "rows that stay; a smaller learning_rate_init or max_iter; guard=None if it is meant."
         )
@@ -207,43 +222,100 @@ def guarded(strategy, request):
     elif outcome.target_reached is False:
         seen = "" if outcome.harm is None else f" ({outcome.harm})"
         notes.append(
-            f"{type(strategy).__name__} ended short of its target ({outcome.stop_reason}){seen}: "
-            "the rows may not be forgotten. The way out: strategy='retrain', more epochs "
-            "(max_iter), or a greater tolerance (guard)."
+            f"{name} ended short of its target ({outcome.stop_reason}){seen}: the rows may not be "
+            "forgotten. The way out: strategy='retrain', more epochs (max_iter), or a greater "
+            "tolerance (guard)."
         )
         warnings.warn(notes[-1], UnlearningWarning, stacklevel=3)
     return replace(outcome, notes=[*outcome.notes, *notes])
 
 
-def _judged(strategy, request, outcome, tolerance):
-    """The outcome with its harm; one that takes a single leap is made to leap less far."""
+class _Judge:
+    """What becomes of an outcome that cost too much, or that was taken back."""
 
-    def harm(params):
-        return request.yardstick.harm(request.network, request.settled(params), tolerance)
+    def __init__(self, strategy, request, tolerance):
+        self.strategy = strategy
+        self.request = request
+        self.tolerance = tolerance
+        self.n_repairs = 0
 
-    if outcome.harm is None:
-        outcome = replace(outcome, harm=harm(outcome.params))
-    leaps = not strategy.repairs and outcome.n_steps == 0
-    if counting_the_most() and leaps:
-        for _ in range(_BISECTIONS + 1):
-            harm(outcome.params)
-    if not (leaps and outcome.harm.beyond) or counting_the_most():
-        return outcome
+    def harm(self, params, tolerance=None):
+        tolerance = self.tolerance if tolerance is None else tolerance
+        settled = self.request.settled(params)
+        return self.request.yardstick.harm(self.request.network, settled, tolerance)
 
-    def held(params):
-        found = harm(params)
-        return None if found.beyond else found
+    def judged(self, outcome):
+        if outcome.harm is None:
+            outcome = replace(outcome, harm=self.harm(outcome.params))
+        n_rounds = _ROUNDS[self.strategy.repairs] if _can_repair(self.request.network) else 0
+        while self.n_repairs < n_rounds and self._to_repair(outcome):
+            outcome = self._repaired(outcome)
+            # Going on is for the last time but one: a result that stands has been repaired.
+            if outcome.target_reached is False and self.n_repairs < n_rounds:
+                outcome = self._going_on(outcome)
+        leaps = not self.strategy.repairs and outcome.n_steps == 0
+        return self._shortened(outcome) if leaps and outcome.harm.beyond else outcome
 
-    params, found = last_that_holds(request.params, outcome.params, held)
-    if found is None:  # damaged before it began
-        params, found = request.params, harm(request.params)
-        if not found.beyond:
-            found = None
-    return replace(
-        outcome,
-        params=params,
-        harm=found,
-        stop_reason=f"{outcome.stop_reason}; guard: as far as the tolerance allows",
-        target_reached=False,
-        log_holds=False,
-    )
+    def _to_repair(self, outcome):
+        return outcome.harm.beyond or outcome.stepped_in or counting_the_most()
+
+    def _repaired(self, outcome):
+        """The outcome with parameters that are comfortably within the tolerance, if it can be."""
+
+        def enough(run):
+            return not self.harm(run.params, self.tolerance / 2).beyond
+
+        self.n_repairs += 1
+        run = brief_training(self.request, outcome.params, enough, number=self.n_repairs)
+        told = "guard: repaired on the retained rows"
+        reason = outcome.stop_reason.removesuffix(f"; {told}")
+        return replace(
+            outcome,
+            params=run.params,
+            n_epochs=outcome.n_epochs + run.epoch,
+            history=[*outcome.history, *run.history],
+            stop_reason=f"{reason}; {told}",
+            harm=self.harm(run.params),
+            target_reached=None if outcome.reached is None else outcome.reached(run.params),
+            stepped_in=False,
+            log_holds=False,
+            head_state=None,
+        )
+
+    def _going_on(self, before):
+        """The mechanism once more, from where the repair ended."""
+        seed = child(self.request.seed, _GOING_ON + self.n_repairs)
+        outcome = self.strategy.unlearn(replace(self.request, params=before.params, seed=seed))
+        return replace(
+            outcome,
+            harm=self.harm(outcome.params) if outcome.harm is None else outcome.harm,
+            n_epochs=before.n_epochs + outcome.n_epochs,
+            n_steps=before.n_steps + outcome.n_steps,
+            history=[*before.history, *outcome.history],
+            notes=list(dict.fromkeys([*before.notes, *outcome.notes])),
+        )
+
+    def _shortened(self, outcome):
+        """The leap as far as the tolerance allows."""
+
+        def held(params):
+            found = self.harm(params)
+            return None if found.beyond else found
+
+        start = self.request.params
+        params, found = last_that_holds(start, outcome.params, held)
+        if found is None:  # damaged before it began
+            params, found = start, self.harm(start)
+        return replace(
+            outcome,
+            params=params,
+            harm=found,
+            stop_reason=f"{outcome.stop_reason}; guard: as far as the tolerance allows",
+            target_reached=False,
+            log_holds=False,
+        )
+
+
+def _can_repair(network):
+    """Whether training on retained rows is only a matter of time."""
+    return not network.counts_circuits

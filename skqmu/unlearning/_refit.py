@@ -9,6 +9,7 @@ from ..exceptions import UnlearningError
 from ..network import Dense, softmax
 from ..training import SoftmaxHead
 from ._base import GUARDED, UnlearningStrategy
+from ._guard import most_repaired_rows
 from ._request import Outcome
 
 __all__ = ["LastLayerRefit"]
@@ -75,6 +76,9 @@ class LastLayerRefit(UnlearningStrategy):
                 "LastLayerRefit solves a dense last layer, and this network ends in "
                 f"{type(last).__name__}; use LastLayersRetrain, which trains it."
             )
+
+    def gradient_rows(self, n_forget, n_retain):
+        return most_repaired_rows(self, n_retain)
 
     def unlearn(self, request):
         network, params = request.network, request.params

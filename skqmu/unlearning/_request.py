@@ -113,6 +113,8 @@ class UnlearningRequest:
         Mean loss of the rows trained on, as the last fit left it; nan: unknown.
     yardstick : Yardstick or None, default=None
         What the guard judges harm by; None: it cannot see, or somebody else judges.
+    known : dict
+        What parts of the request have found out for later parts; shared by its copies.
 
     Examples
     --------
@@ -139,6 +141,7 @@ class UnlearningRequest:
     reference_source: str = "given"
     fit_loss: float = np.nan
     yardstick: Yardstick | None = None
+    known: dict = field(default_factory=dict)
 
     def settled(self, params):
         """`params` with those that `fit` did not train as they were."""
@@ -169,6 +172,10 @@ class Outcome:
         Whether the mechanism reached what it aimed at; None: it has no such point.
     harm : Harm or None
         To retained rows, since the last fit; None: nobody looked.
+    stepped_in : bool
+        Whether the guard took the parameters back.
+    reached : callable or None
+        From parameters to whether they reach the target; None: there is none.
 
     Examples
     --------
@@ -190,3 +197,5 @@ class Outcome:
     reference: str | None = None
     target_reached: bool | None = None
     harm: Harm | None = None
+    stepped_in: bool = False
+    reached: Callable | None = None

@@ -117,7 +117,9 @@ class StopRule(Hook):
         at_hand = retain is not None and len(retain)
         if at_hand and not self.network.counts_circuits:
             self.sources.append("leave-one-out")
-            level = left_out_loss(request, forget)
+            if "left_out_loss" not in request.known:
+                request.known["left_out_loss"] = left_out_loss(request, forget)
+            level = request.known["left_out_loss"]
             self.notes.append(
                 f"the stop rule has no held-out records and aims at a loss of {level:.3g}: what "
                 "a model that was briefly trained on without the rows makes of them."
@@ -128,8 +130,8 @@ class StopRule(Hook):
             self._warn(
                 "the stop rule has no held-out records of the forgotten rows' classes and goes by "
                 f"the loss of rows that were trained on, {level:.3g}, a lower bound: it may "
-                "forget too little, or nothing. Pass X_reference and y_reference (rows never trained "
-                "on), or fit with early_stopping=True; strategy='retrain' needs neither."
+                "forget too little, or nothing. Pass X_reference and y_reference (rows never "
+                "trained on), or fit with early_stopping=True; strategy='retrain' needs neither."
             )
             if not np.isfinite(level):  # nothing is known: better nothing than anything
                 level = -np.inf
@@ -215,7 +217,8 @@ class StopRule(Hook):
     def _proba(self, params, records):
         return softmax(self._logits(params, records), axis=1)
 
-    def _reached(self, params):
+    def reached(self, params):
+        """Whether parameters reach the target."""
         if counting_the_most():
             for records in self.compared:
                 self._logits(params, records)
@@ -225,8 +228,8 @@ class StopRule(Hook):
     def begin(self, run):
         if counting_the_most():  # the bisection that would follow the last step
             for _ in range(_BISECTIONS):
-                self._reached(run.params)
-        if not self._reached(run.params):
+                self.reached(run.params)
+        if not self.reached(run.params):
             return False
         run.stop_reason = "stop rule: the forgotten rows already look unseen at step 0"
         self.met = True
@@ -243,12 +246,12 @@ class StopRule(Hook):
 
     def _ends(self, run, before):
         after = run.params
-        if not self._reached(after):
+        if not self.reached(after):
             return False
         low, high = 0.0, 1.0
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
-            if self._reached(before + middle * (after - before)):
+            if self.reached(before + middle * (after - before)):
                 high = middle
             else:
                 low = middle
