@@ -58,8 +58,8 @@ class Harm:
 
     def __str__(self):
         return (
-            f"accuracy {self.accuracy:.3f} and loss {self.loss:.3g} on {self.n_rows} retained rows, "
-            f"after the last fit {self.accuracy_at_fit:.3f} and {self.loss_at_fit:.3g}"
+            f"accuracy {self.accuracy:.3f} and loss {self.loss:.3g} on {self.n_rows} retained "
+            f"rows, after the last fit {self.accuracy_at_fit:.3f} and {self.loss_at_fit:.3g}"
         )
 
 
