@@ -93,6 +93,7 @@ def _section(cls, name, needs, defaults):
     lines += [f"- name: {name}", f"- kind: {cls.kind}", f"- needs: {needs}"]
     lines += [f"- formula: {_code(cls.formula)}", f"- source: {cls.source}"]
     lines += [f"- advice: {cls.advice}"]
+    lines += [f"- damage to expect, before the guard: {cls.damage}"]
     if defaults is not None:
         lines.append(f"- defaults: `{defaults}`")
     notes = _paragraphs(cls, "Notes")

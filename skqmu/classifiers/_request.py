@@ -6,7 +6,7 @@ import numpy as np
 
 from .._validation import validate_data
 from ..exceptions import MemberRecordError
-from ..unlearning import UnlearningRequest, importance_of
+from ..unlearning import UnlearningRequest, importance_of, stop_source
 from ._fitting import (
     REQUESTS,
     FitData,
@@ -61,6 +61,8 @@ def possible_request(
         None: no retained rows are at hand.
     refusals : list of (MemberRecordError or ValueError or None)
         None: the strategy could honour the request.
+    source : str
+        What a stop rule would go by.
 
     Raises
     ------
@@ -84,7 +86,8 @@ def possible_request(
         except (MemberRecordError, ValueError) as error:
             refusals.append(error)
     forget, retain, _ = parts
-    return len(forget), None if retain is None else len(retain), refusals
+    n_retain = None if retain is None else len(retain)
+    return len(forget), n_retain, refusals, stop_source(request)
 
 
 def prepared_request(estimator, strategy, forget, retain, reference, fingerprint_key):

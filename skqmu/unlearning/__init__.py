@@ -23,6 +23,7 @@ from ._relabel import (
 )
 from ._request import HeadView, Outcome, UnlearningRequest
 from ._retrain import Retrain
+from ._stop import stop_source
 from ._twin import RetrainedTwin
 
 __all__ = [
@@ -65,4 +66,5 @@ __all__ = [
     "guarded",
     "importance_of",
     "resolve_strategy",
+    "stop_source",
 ]

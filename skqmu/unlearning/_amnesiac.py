@@ -35,6 +35,7 @@ class Amnesiac(UnlearningStrategy):
     formula = "theta -= sum of the updates whose batch held a row of D_f"
     advice = "Only with small batches, and followed by a repair."
     source = "Graves et al. 2021 (arXiv 2010.10981)"
+    damage = "much"
     requires = frozenset({"forget", "update_log"})
     classifier_params = {"log_updates": True}
     repairs = False

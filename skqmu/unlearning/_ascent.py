@@ -53,6 +53,7 @@ class GradientAscent(Ascent):
     formula = "min -CE(D_f)"
     advice = "Cheapest; needs the forgotten rows only; harms what they share with the others."
     source = "Su et al. 2025 (arXiv 2509.06086); HQML (arXiv 2512.19253)"
+    damage = "much"
     repairs = False
 
     def objective(self, request):
@@ -279,6 +280,7 @@ class FisherForgetting(Ascent):
     formula = "min -CE(D_f) + lam/2 sum_j F_j (theta_j - theta0_j)^2"
     advice = 'Use fisher_on="retain"; "forget" is there to reproduce a study.'
     source = "HQML (arXiv 2512.19253); Golatkar et al. 2020 (arXiv 1911.04933)"
+    damage = "much"
     repairs = False
     _MOST_NOISE = 0.5
     _parameter_constraints = {

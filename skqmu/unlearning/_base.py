@@ -37,6 +37,8 @@ class UnlearningStrategy(BaseEstimator, ABC):
     classifier_params : dict
         Parameters that a classifier must have been fitted with, such as
         ``{"log_updates": True}``: what examples, docs and check suites set.
+    damage : {"none", "some", "much"}
+        What retained rows are expected to lose before the guard repairs it.
     repairs : bool
         Whether the mechanism trains on retained rows too, or refits them: its way may cost
         what its end gives back. One that only leaps is made to leap less far by the guard.
@@ -63,6 +65,7 @@ class UnlearningStrategy(BaseEstimator, ABC):
     formula = ""
     advice = ""
     classifier_params = {}
+    damage = "some"
     repairs = True
     _parameter_constraints = {}
 

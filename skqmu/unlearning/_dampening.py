@@ -62,6 +62,7 @@ class SelectiveDampening(UnlearningStrategy):
     formula = "theta_j *= min(lam F_ref,j / F_f,j, 1) where F_f,j > alpha F_ref,j"
     advice = "No training at all; follow it with a repair: Composite([SelectiveDampening(), ...])."
     source = "Foster et al. 2024 (arXiv 2308.07707); Su et al. 2025 (arXiv 2509.06086)"
+    damage = "much"
     requires = frozenset({"forget", "importance"})
     repairs = False
     _parameter_constraints = {

@@ -72,6 +72,7 @@ class SCRUB(Ascent):
     formula = "min lam_r KL(T||S) + gamma CE on D_r; max lam_f KL(T||S) on D_f"
     advice = "Strong and delicate: without a stop or rewind it forgets too much."
     source = "Kurmanji et al. 2023 (arXiv 2302.09880); HQML (arXiv 2512.19253)"
+    damage = "much"
     _parameter_constraints = {
         **Ascent._parameter_constraints,
         "lam_r": [Interval(Real, 0, None, closed="left")],

@@ -50,6 +50,7 @@ class FineTune(LoopStrategy):
     formula = "min CE(D_r) + l1 (1 - epoch/max_iter) |theta|_1"
     advice = "Harmless and weak: forgets only what training on would overwrite."
     source = "Jia et al. 2023 (arXiv 2304.04934)"
+    damage = "none"
     requires = _RETAIN
     _parameter_constraints = {
         **LoopStrategy._parameter_constraints,
@@ -213,6 +214,7 @@ class LastLayersFineTune(Ascent):
     formula = "min CE(D_r) over the last k groups"
     advice = "Cannot reach what the frozen circuit remembers."
     source = "Goel et al. 2022 (arXiv 2201.06640); HQML (arXiv 2512.19253)"
+    damage = "none"
     _parameter_constraints = {
         **Ascent._parameter_constraints,
         "k": [Interval(Integral, 1, None, closed="left")],

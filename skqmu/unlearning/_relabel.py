@@ -54,6 +54,7 @@ class LabelComplement(Ascent):
     formula = "min CE(D_r) + beta CE{(x_f, c): c != y_f}"
     advice = "Good on whole classes; without its stop rule it forgets too much."
     source = "HQML (arXiv 2512.19253)"
+    damage = "much"
     requires = _BOTH
     _parameter_constraints = {
         **Ascent._parameter_constraints,
@@ -124,6 +125,7 @@ class RandomLabels(Ascent):
     formula = "min CE(D_r) + CE(D_f with random wrong labels)"
     advice = "A baseline; confident wrong labels are a leak of their own."
     source = "Graves et al. 2021 (arXiv 2010.10981)"
+    damage = "much"
     requires = _BOTH
 
     def __init__(
@@ -188,6 +190,7 @@ class SaliencyUnlearning(Ascent):
     formula = "RandomLabels on the parameters with the largest |g_f|"
     advice = "RandomLabels with less collateral damage."
     source = "Fan et al. 2024 (arXiv 2310.12508)"
+    damage = "much"
     requires = _BOTH
     _parameter_constraints = {
         **Ascent._parameter_constraints,

@@ -33,6 +33,7 @@ class Retrain(UnlearningStrategy):
 
     kind = "exact"
     source = "reference"
+    damage = "none"
     formula = "fit on D_r"
     advice = "The reference, and the default: affordable here."
     _parameter_constraints = {"random_state": [StrOptions({"new", "same"})]}

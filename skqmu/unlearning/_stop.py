@@ -11,7 +11,7 @@ from ..network import cross_entropy
 from ..training import Hook
 from ._unseen import left_out_loss
 
-__all__ = ["StopRule", "class_shares"]
+__all__ = ["StopRule", "class_shares", "stop_source"]
 
 # Retained rows that a class removal is compared with at most.
 _MAX_COMPARED = 1000
@@ -84,14 +84,13 @@ class StopRule(Hook):
         return ", ".join(dict.fromkeys(self.sources))
 
     def _add_subset(self, request, forget):
-        reference = request.reference
-        shared = np.zeros(0, dtype=int)
-        if reference is not None and len(reference):
-            shared = np.intersect1d(forget.labels, reference.labels)
-        if not len(shared):
-            self._add_estimate(request, forget)
+        source = _subset_source(request, forget)
+        self.sources.append(source)
+        if source in ("leave-one-out", "members"):
+            self._add_estimate(request, forget, source)
             return
-        self.sources.append(request.reference_source)
+        reference = request.reference
+        shared = np.intersect1d(forget.labels, reference.labels)
         alone = np.setdiff1d(forget.labels, shared)
         if len(alone):
             self._warn(
@@ -111,12 +110,9 @@ class StopRule(Hook):
         self.away.append(lambda params: abs(missing(params)))
         self.compared += [reference, forget]
 
-    def _add_estimate(self, request, forget):
+    def _add_estimate(self, request, forget, source):
         """Without rows that were never seen: what is known of the others."""
-        retain = request.retain
-        at_hand = retain is not None and len(retain)
-        if at_hand and not self.network.counts_circuits:
-            self.sources.append("leave-one-out")
+        if source == "leave-one-out":
             if "left_out_loss" not in request.known:
                 request.known["left_out_loss"] = left_out_loss(request, forget)
             level = request.known["left_out_loss"]
@@ -125,8 +121,7 @@ class StopRule(Hook):
                 "a model that was briefly trained on without the rows makes of them."
             )
         else:
-            self.sources.append("members")
-            level = self._level_of_members(request, forget) if at_hand else request.fit_loss
+            level = self._level_of_members(request, forget)
             self._warn(
                 "the stop rule has no held-out records of the forgotten rows' classes and goes by "
                 f"the loss of rows that were trained on, {level:.3g}, a lower bound: it may "
@@ -145,23 +140,23 @@ class StopRule(Hook):
 
     def _level_of_members(self, request, forget):
         retain = request.retain
-        retain = retain[np.isin(retain.labels, forget.labels)]
-        if not len(retain):
+        if retain is not None:
+            retain = retain[np.isin(retain.labels, forget.labels)]
+        if retain is None or not len(retain):
             return request.fit_loss
         share = class_shares(forget.labels, retain.labels)
         return float(share @ self._loss(request.params, retain) / share.sum())
 
     def _add_removed_classes(self, request, forget):
         columns = forget.labels
-        if request.retain is None or not len(request.retain):
-            self.sources.append("chance")
+        self.sources.append(_class_source(request))
+        if self.sources[-1] == "chance":
             self._warn(
                 "the stop rule has no retained rows to compare a removed class with: it ends where "
                 "the class is as likely on its rows as by chance. Pass X_retain and y_retain."
             )
             retain = None
         else:
-            self.sources.append("retained")
             rng = np.random.default_rng(request.seed)
             n_compared = min(_MAX_COMPARED, len(request.retain))
             rows = np.sort(rng.choice(len(request.retain), n_compared, replace=False))
@@ -259,6 +254,27 @@ class StopRule(Hook):
         run.stop_reason = "stop rule: the forgotten rows look unseen"
         self.met = True
         return True
+
+
+def stop_source(request):
+    """What the rule of a request would go by, `StopRule.reference`; nothing is computed."""
+    removed = np.isin(request.forget.labels, request.removed_classes)
+    sources = [_class_source(request)] if removed.any() else []
+    if not removed.all():
+        sources.append(_subset_source(request, request.forget[~removed]))
+    return ", ".join(sources)
+
+
+def _class_source(request):
+    return "retained" if request.retain is not None and len(request.retain) else "chance"
+
+
+def _subset_source(request, forget):
+    reference = request.reference
+    if reference is not None and np.isin(forget.labels, reference.labels).any():
+        return request.reference_source
+    at_hand = request.retain is not None and len(request.retain)
+    return "leave-one-out" if at_hand and not request.network.counts_circuits else "members"
 
 
 def class_shares(wanted, available):
