@@ -204,14 +204,14 @@ def guarded(strategy, request):
     tolerance = tolerance_of(strategy)
     notes, name = [], type(strategy).__name__
     if tolerance is not None:
-        if request.yardstick is None:
+        if request.yardstick is not None:
+            outcome = _Judge(strategy, request, tolerance).judged(outcome)
+        elif not np.array_equal(outcome.params, request.params):
             notes.append(
                 f"{name} was not guarded: without retained rows nobody sees what the request costs "
                 "them. Pass X_retain and y_retain, or fit with store_data='rows'."
             )
             warnings.warn(notes[-1], UnlearningWarning, stacklevel=3)
-        else:
-            outcome = _Judge(strategy, request, tolerance).judged(outcome)
     if outcome.harm is not None and outcome.harm.beyond:
         notes.append(
             f"after {name} the model is damaged: {outcome.harm}; tolerance "

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..exceptions import TrainingDivergedError
 from ..network import cross_entropy
 from ..training import Records
 
@@ -51,8 +52,6 @@ class Harm:
         """Whether it is more than the tolerance (one row may turn wrong in any case)."""
         lost = self.accuracy_at_fit - self.accuracy
         rise = self.loss - self.loss_at_fit
-        if not np.isfinite(rise):
-            return True
         allowed = max(self.tolerance, 1 / self.n_rows)
         return lost > allowed + 1e-9 or rise > _LOSS_PER_ACCURACY * self.tolerance
 
@@ -90,10 +89,21 @@ class Yardstick:
         return len(self.records)
 
     def harm(self, network, params, tolerance):
-        """`Harm` of parameters; costs a forward pass over the rows."""
+        """`Harm` of parameters; costs a forward pass over the rows.
+
+        Raises
+        ------
+        TrainingDivergedError
+            The loss is not finite.
+        """
         with np.errstate(over="ignore", invalid="ignore"):
             logits = network.logits(params, self.records.X)
             loss = float(cross_entropy(logits, self.records.targets).mean())
+        if not np.isfinite(loss):
+            raise TrainingDivergedError(
+                "the loss on retained rows became non-finite; lower learning_rate_init or scale "
+                "the features."
+            )
         return Harm(
             n_rows=len(self),
             accuracy=float((logits.argmax(axis=1) == self.records.labels).mean()),

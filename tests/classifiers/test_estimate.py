@@ -14,6 +14,7 @@ from skqmu.unlearning import (
     GradientAscent,
     LabelComplement,
     LastLayersFineTune,
+    SelectiveDampening,
 )
 
 pytest.importorskip("qiskit_aer")
@@ -105,10 +106,10 @@ def deleted(clf, forget, strategy, **request):
     [
         ("retrain", {}),
         ("retrain", {"early_stopping": True}),
-        ("fine_tune", {"store_data": "none"}),
-        ("selective_dampening", {}),
-        (GradientAscent(max_iter=3, stop=None), {"batch_size": 8}),
-        (Composite([LabelComplement(max_iter=2, stop=None), FineTune(max_iter=2)]), {}),
+        (FineTune(guard=None), {"store_data": "none"}),
+        (SelectiveDampening(guard=None), {}),
+        (GradientAscent(max_iter=3, stop=None, guard=None), {"batch_size": 8}),
+        (Composite([LabelComplement(max_iter=2, stop=None), FineTune(max_iter=2)], guard=None), {}),
     ],
     ids=str,
 )
