@@ -13,7 +13,7 @@ from ..exceptions import (
     UnlearningError,
 )
 from ..network import cross_entropy
-from ..unlearning import Outcome, guarded, importance_of
+from ..unlearning import Outcome, guarded, importance_of, tolerance_of
 from ._baseline import Baseline
 from ._request import prepared_request, shares_rows
 
@@ -62,7 +62,8 @@ def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key
             before = _measured(request, request.params)
             entry["before"] = _quality(before)
             baseline = _baseline(estimator, strategy, request, retain, before)
-            request = _with_yardstick(request, baseline, retain)
+            if tolerance_of(strategy) is not None:
+                request = _with_yardstick(request, baseline, retain)
             spent = request.network.meter.copy()
             outcome = _run(estimator, strategy, request)
             _check_claim(strategy, outcome)
@@ -211,6 +212,9 @@ def _with_yardstick(request, baseline, retain):
     if baseline is None or request.retain is None or not len(request.retain):
         return request
     yardstick = baseline.yardstick(request.retain, _trained_positions(retain))
+    if yardstick is not None and len(request.removed_classes):
+        network, removed = request.network, request.removed_classes
+        yardstick = yardstick.without_classes(network, request.params, removed)
     return replace(request, yardstick=yardstick)
 
 

@@ -71,7 +71,7 @@ class Guard(Hook):
             return False
         if self.stop is not None and self.stop.met:
             return True
-        run.stop_reason = "guard: earlier requests have cost as much as the tolerance allows"
+        run.stop_reason = "guard: retained rows are beyond the tolerance before it begins"
         self.stepped_in = True
         return True
 
@@ -163,7 +163,23 @@ def last_that_holds(good, bad, held):
 
 
 def tolerance_of(strategy):
-    """Accuracy that a strategy may cost; None: it is not guarded."""
+    """Accuracy that a strategy may cost retained rows.
+
+    Parameters
+    ----------
+    strategy : UnlearningStrategy
+
+    Returns
+    -------
+    float or None
+        None: it is not guarded; what is exact or certified never is.
+
+    Examples
+    --------
+    >>> from skqmu.unlearning import GradientAscent, tolerance_of
+    >>> tolerance_of(GradientAscent()), tolerance_of(GradientAscent(guard=None))
+    (0.02, None)
+    """
     if strategy.kind != "approximate":
         return None
     guard = getattr(strategy, "guard", "auto")
@@ -199,6 +215,16 @@ def guarded(strategy, request):
         The result costs retained rows more than the tolerance.
     UnlearningWarning
         It ends short of its target, or nobody could see what it cost.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skqmu import QNNClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = QNNClassifier(max_iter=40, random_state=0).fit(X, y)
+    >>> clf = clf.unlearn(X[:10], strategy="neg_grad_plus")
+    >>> clf.unlearning_log_[-1]["harm"]["tolerance"]
+    0.02
     """
     outcome = strategy.unlearn(request)
     tolerance = tolerance_of(strategy)

@@ -1,11 +1,11 @@
 """How harm to retained rows is measured, and how much of it is too much."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..exceptions import TrainingDivergedError
-from ..network import cross_entropy
+from ..network import cross_entropy, log_softmax
 from ..training import Records
 
 __all__ = ["TOLERANCE", "Harm", "Yardstick"]
@@ -87,6 +87,17 @@ class Yardstick:
 
     def __len__(self):
         return len(self.records)
+
+    def without_classes(self, network, params, classes):
+        """What the rows would be, did the model not know some classes: without harm to any.
+
+        A model that was trained without the classes takes no other row for one of them.
+        """
+        logits = network.logits(params, self.records.X)
+        logits[:, classes] = -np.inf
+        loss = -log_softmax(logits, axis=1)[np.arange(len(self)), self.records.labels]
+        hits = logits.argmax(axis=1) == self.records.labels
+        return replace(self, loss=np.minimum(loss, self.loss), hits=np.maximum(hits, self.hits))
 
     def harm(self, network, params, tolerance):
         """`Harm` of parameters; costs a forward pass over the rows.

@@ -257,7 +257,28 @@ class StopRule(Hook):
 
 
 def stop_source(request):
-    """What the rule of a request would go by, `StopRule.reference`; nothing is computed."""
+    """What the stop rule of a request would go by; nothing is computed.
+
+    Parameters
+    ----------
+    request : UnlearningRequest
+
+    Returns
+    -------
+    str
+        "given", "validation", "leave-one-out" or "members"; of a removed class "retained" or
+        "chance" (see the log's ``reference``).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skqmu import QNNClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = QNNClassifier(max_iter=5, random_state=0).fit(X, y)
+    >>> clf = clf.unlearn(X[:3], strategy="relative_gradient_ascent")
+    >>> clf.unlearning_log_[-1]["reference"]
+    'leave-one-out'
+    """
     removed = np.isin(request.forget.labels, request.removed_classes)
     sources = [_class_source(request)] if removed.any() else []
     if not removed.all():

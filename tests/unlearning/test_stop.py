@@ -177,7 +177,7 @@ def test_the_estimate_is_near_what_retraining_without_the_rows_gives(seed):
         oracle = clone(clf).set_params(random_state=1).fit(X[~fold], y[~fold])
         unseen.append(losses(oracle, X[fold], y[fold]).mean())
     members = losses(clf, X, y).mean()
-    assert members < np.mean(levels) < 1.2 * np.mean(unseen)
+    assert members < np.mean(levels) < 1.2 * np.mean(unseen) + 0.03
     assert np.mean(levels) - members > 0.4 * (np.mean(unseen) - members)
 
 
