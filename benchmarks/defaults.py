@@ -14,7 +14,7 @@ mechanism cannot work without (`classifier_params`).
   rows for training; a random tenth of the rows, all rows of one class, or one row are
   forgotten. Five seeds, two oracles each (models trained with fresh seeds on the rows that
   stay). Accuracies on retained, forgotten and test rows, the last of the classes that stay.
-- *Memorising*: 120 rows of digits, of which a tenth is forgotten; 20 seeds, five oracles. The
+- *Memorising*: 120 rows of digits, of which a tenth is forgotten; 20 seeds, eight oracles. The
   band is where a further oracle's mean forget loss would lie with probability 95 %. Seeds where
   the original already lies in it are left out.
 - *Sequence*: a hundred requests of one row each, breast cancer; after some of them, accuracy on
@@ -55,7 +55,7 @@ SETS = {
 REQUESTS = ("tenth", "class", "row")
 N_ROWS = {"digits": 600}
 N_SEEDS, N_ORACLES = 5, 2
-MEMORISED_ROWS, MEMORISING_SEEDS, BAND_ORACLES = 120, 20, 5
+MEMORISED_ROWS, MEMORISING_SEEDS, BAND_ORACLES = 120, 20, 8
 # Every strategy with a stop rule, on rows of classes that stay.
 STOPPING = [name for name, cls in STRATEGIES.items() if "stop" in cls().get_params()]
 STOPPING.remove("last_layers_fine_tune")  # which has one only where it ascends

@@ -280,7 +280,9 @@ class _Judge:
             if outcome.target_reached is False and self.n_repairs < n_rounds:
                 outcome = self._going_on(outcome)
         leaps = not self.strategy.repairs and outcome.n_steps == 0
-        return self._shortened(outcome) if leaps and outcome.harm.beyond else outcome
+        if leaps and (outcome.harm.beyond or counting_the_most()):
+            outcome = self._shortened(outcome)
+        return outcome
 
     def _to_repair(self, outcome):
         return outcome.harm.beyond or outcome.stepped_in or counting_the_most()
