@@ -202,8 +202,9 @@ def _baseline(estimator, strategy, request, retain, before):
     """What harm is judged by; measured now where this is the first request since the fit."""
     if strategy.kind != "approximate":
         return None
-    if estimator._baseline is not None or "retain" not in before:
-        return estimator._baseline
+    known = getattr(estimator, "_baseline", None)
+    if known is not None or "retain" not in before:
+        return known
     positions = _trained_positions(retain)
     return Baseline.of(positions, request.retain.labels, *before["retain"], estimator._seed)
 

@@ -83,7 +83,8 @@ class Guard(Hook):
 
     def after_epoch(self, run):
         if self.repairs:
-            self.epochs.append(run.params)
+            if not _can_repair(self.network):
+                self.epochs.append(run.params)
             return False
         return self._ends(run)
 
