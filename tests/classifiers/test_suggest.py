@@ -96,7 +96,7 @@ CLAIMS, DAMAGES = ["exact", "certified", "approximate"], ["none", "some", "much"
 @pytest.mark.parametrize("changes", [{}, {"early_stopping": True}, {"log_updates": True}])
 def test_the_first_row_is_the_recommendation_and_the_order_is_claim_damage_cost(iris, changes):
     X, y = iris
-    rows = [row for row in suggest_strategy(qnn(**changes).fit(X, y), X[40:45]).rows]
+    rows = suggest_strategy(qnn(**changes).fit(X, y), X[40:45]).rows
     assert rows[0]["name"] == "retrain"
     possible = [row for row in rows if row["possible"]]
     order = [(CLAIMS.index(r["kind"]), DAMAGES.index(r["damage"]), r["cost"]) for r in possible]
