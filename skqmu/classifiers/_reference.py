@@ -26,7 +26,20 @@ model's probabilities; `T`, `S`: teacher and student; `U`: uniform. **Exact**: d
 model that never saw the rows. **Certified**: (epsilon, delta)-indistinguishable from one.
 **Approximate**: nothing is proven; measure it, with `skqmu audit` or the scorers.
 
-The cost is the number of gradient rows at most, with the defaults, relative to retraining for
+**Stop rule** (`stop="auto"`): forgetting too much tells the rows again, so what climbs or overwrites
+ends where the forgotten rows look unseen. What that is, the log's `reference` says: `"given"`
+(`X_reference`), `"validation"` (rows that `fit` held out), `"leave-one-out"` (neither is there: the
+last group of parameters is drawn anew and all are trained, briefly, without the rows; their loss then
+is the target), or `"members"` (nothing can be trained, or circuits are counted: a lower bound, which
+may forget nothing); of a removed class the other rows, `"retained"`, or `"chance"`.
+
+**Guard** (`guard="auto"`, 0.02 of accuracy and five times as much of loss): on up to 500 retained rows,
+against the model of the last fit. What costs more is repaired by brief training on the retained rows,
+an ascent goes on from there; what is left is taken back, or told by a `DamageWarning` and the
+log's `status`. The rows are judged together: a rare class can lose more. `stop=None, guard=None`
+gives a mechanism as published. What comes of each at its defaults: `benchmarks/defaults.py`.
+
+The cost is the number of gradient rows at most, repairs and estimates included, with the defaults, relative to retraining for
 {epochs} epochs, when {n_forget} of {n_rows} rows go. Measured gaps to retraining:
 `benchmarks/results/mechanisms.json`.
 """

@@ -17,9 +17,11 @@ __all__ = ["Guard", "guarded", "most_repaired_rows", "tolerance_of"]
 _BISECTIONS = 10
 # Epochs of a repairing mechanism that are looked at where its end is damaged.
 _LOOKED_AT = 8
+# How many times the tolerance an ascent may go beyond it where that can be repaired.
+_REACH = 4
 # Times that a result is repaired, and the mechanism goes on from there: one that repairs
 # by itself, and one that only climbs or leaps.
-_ROUNDS = {True: 2, False: 4}
+_ROUNDS = {True: 2, False: 8}
 
 
 class Guard(Hook):
@@ -53,6 +55,8 @@ class Guard(Hook):
         self.network = network
         self.yardstick = yardstick
         self.tolerance = tolerance
+        # What is repaired afterwards may go further at a time.
+        self.reach = tolerance if repairs or not _can_repair(network) else _REACH * tolerance
         self.repairs = repairs
         self.stop = stop
         self.notes = []
@@ -63,7 +67,7 @@ class Guard(Hook):
 
     def _judged(self, params):
         self.harm = self.yardstick.harm(self.network, params, self.tolerance)
-        return self.harm.beyond and not counting_the_most()
+        return replace(self.harm, tolerance=self.reach).beyond and not counting_the_most()
 
     def begin(self, run):
         self.start = self.good = run.params
@@ -280,8 +284,8 @@ class _Judge:
             # Going on is for the last time but one: a result that stands has been repaired.
             if outcome.target_reached is False and self.n_repairs < n_rounds:
                 outcome = self._going_on(outcome)
-        leaps = not self.strategy.repairs and outcome.n_steps == 0
-        if leaps and (outcome.harm.beyond or counting_the_most()):
+        whole = self.strategy.repairs  # what climbs or leaps can do so less far
+        if not whole and (outcome.harm.beyond or counting_the_most()):
             outcome = self._shortened(outcome)
         return outcome
 
@@ -325,7 +329,7 @@ class _Judge:
         )
 
     def _shortened(self, outcome):
-        """The leap as far as the tolerance allows."""
+        """The way from where it began as far as the tolerance allows."""
 
         def held(params):
             found = self.harm(params)
