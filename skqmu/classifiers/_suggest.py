@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._validation import check_is_fitted
-from ..unlearning import STRATEGIES
+from ..unlearning import STRATEGIES, unguarded
 from ._request import possible_request
 
 __all__ = ["StrategyTable", "suggest_strategy"]
@@ -75,9 +75,9 @@ def suggest_strategy(estimator, X_forget=None, y_forget=None, **request):
         Best first: by what the mechanism may claim (exact, certified, approximate), then by
         whether it knows when to stop, by the damage that is expected of it, and by cost.
         The first row is the recommendation: with rows at hand it is one that is exact, and
-        retraining where nothing cheaper is. The cost is the number of gradient rows at most,
-        repairs by the guard included, over that of retraining for as many epochs as the last
-        fit took: what costs more than 1 is better retrained.
+        retraining where nothing cheaper is. The cost is the number of gradient rows at most
+        over that of retraining for as many epochs as the last fit took; where damage is
+        expected, repairs by the guard come on top. What costs as much is better retrained.
 
     Examples
     --------
@@ -101,7 +101,7 @@ def suggest_strategy(estimator, X_forget=None, y_forget=None, **request):
         if refusal is None:
             cost = 1.0
             if name != "retrain":
-                cost = strategy.gradient_rows(n_forget, n_retain or 0) / whole
+                cost = unguarded(strategy).gradient_rows(n_forget, n_retain or 0) / whole
         rows.append(
             {
                 "name": name,

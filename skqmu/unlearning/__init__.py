@@ -10,7 +10,7 @@ from ._convex import CertifiedRemoval, ExactDowndate
 from ._dampening import SelectiveDampening
 from ._distill import SCRUB, BadTeacher, DistributionGuided
 from ._finetune import FineTune, LastLayersFineTune, LastLayersRetrain, NoisyFineTune
-from ._guard import guarded, tolerance_of
+from ._guard import guarded, tolerance_of, unguarded
 from ._harm import Harm, Yardstick
 from ._importance import Importance, importance_of
 from ._refit import LastLayerRefit
@@ -68,4 +68,5 @@ __all__ = [
     "resolve_strategy",
     "stop_source",
     "tolerance_of",
+    "unguarded",
 ]

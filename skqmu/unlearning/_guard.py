@@ -4,6 +4,7 @@ import warnings
 from dataclasses import replace
 
 import numpy as np
+from sklearn.base import clone
 
 from .._spending import counting_the_most
 from ..exceptions import DamageWarning, UnlearningWarning
@@ -11,7 +12,7 @@ from ..training import Hook
 from ._harm import TOLERANCE
 from ._repair import brief_training, child, most_rows
 
-__all__ = ["Guard", "guarded", "most_repaired_rows", "tolerance_of"]
+__all__ = ["Guard", "guarded", "most_repaired_rows", "tolerance_of", "unguarded"]
 
 # Halvings of the stretch in which the harm became too much.
 _BISECTIONS = 10
@@ -189,6 +190,28 @@ def tolerance_of(strategy):
         return None
     guard = getattr(strategy, "guard", "auto")
     return TOLERANCE if guard == "auto" else guard
+
+
+def unguarded(strategy):
+    """A copy of a strategy without its guard; one that has none is returned as it is.
+
+    Parameters
+    ----------
+    strategy : UnlearningStrategy
+
+    Returns
+    -------
+    UnlearningStrategy
+
+    Examples
+    --------
+    >>> from skqmu.unlearning import FineTune, unguarded
+    >>> unguarded(FineTune())
+    FineTune(guard=None)
+    """
+    if "guard" not in strategy.get_params(deep=False):
+        return strategy
+    return clone(strategy).set_params(guard=None)
 
 
 def most_repaired_rows(strategy, n_retain):

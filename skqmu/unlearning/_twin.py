@@ -5,14 +5,13 @@ from numbers import Real
 
 import numpy as np
 from scipy.special import logsumexp
-from sklearn.base import clone
 
 from .._validation import Interval
 from ..training import Hook
 from ._base import LoopStrategy
 from ._distill import TemperedObjective, probabilities
 from ._finetune import LastLayersRetrain
-from ._guard import most_repaired_rows
+from ._guard import most_repaired_rows, unguarded
 
 __all__ = ["RetrainedTwin"]
 
@@ -124,7 +123,7 @@ class RetrainedTwin(LoopStrategy):
 
     def gradient_rows(self, n_forget, n_retain):
         own = self.max_iter * (n_forget + self._n_kept(n_retain))
-        made = clone(self._twin()).set_params(guard=None).gradient_rows(n_forget, n_retain)
+        made = unguarded(self._twin()).gradient_rows(n_forget, n_retain)
         return made + own + most_repaired_rows(self, n_retain)
 
     def unlearn(self, request):
