@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from ._base import GUARDED, UnlearningStrategy
-from ._guard import most_repaired_rows
+from ._guard import most_repaired_rows, unguarded
 from ._request import Outcome
 
 __all__ = ["Composite"]
@@ -60,7 +60,7 @@ class Composite(UnlearningStrategy):
         return frozenset().union(*(s.importance_kinds for s in self._resolved()))
 
     def gradient_rows(self, n_forget, n_retain):
-        parts = sum(s.gradient_rows(n_forget, n_retain) for s in self._resolved())
+        parts = sum(unguarded(s).gradient_rows(n_forget, n_retain) for s in self._resolved())
         return parts + most_repaired_rows(self, n_retain)
 
     def validate(self):
