@@ -256,7 +256,10 @@ def _updates_after(estimator, forget, retain, trained, outcome):
     if trained is not None and trained.updates is not None:
         return [(retain.positions[rows], step) for rows, step in trained.updates]
     if outcome.log_holds and estimator._updates is not None:
-        return [entry for entry in estimator._updates if not shares_rows(entry[0], forget)]
+        left = [entry for entry in estimator._updates if not shares_rows(entry[0], forget)]
+        # Every retained row had a part in a repair.
+        repaired = outcome.repair is not None
+        return [*left, (_trained_positions(retain), outcome.repair)] if repaired else left
     return None
 
 

@@ -255,6 +255,8 @@ def guarded(strategy, request):
     0.02
     """
     outcome = strategy.unlearn(request)
+    if not np.isfinite(outcome.params).all():
+        return outcome  # nothing that could be judged: whoever asked refuses it
     tolerance = tolerance_of(strategy)
     notes, name = [], type(strategy).__name__
     if tolerance is not None:
@@ -334,7 +336,7 @@ class _Judge:
             harm=self.harm(run.params),
             target_reached=None if outcome.reached is None else outcome.reached(run.params),
             stepped_in=False,
-            log_holds=False,
+            repair=run.params - outcome.params + (0 if outcome.repair is None else outcome.repair),
             head_state=None,
         )
 

@@ -176,6 +176,8 @@ class Outcome:
         Whether the guard took the parameters back.
     reached : callable or None
         From parameters to whether they reach the target; None: there is none.
+    repair : ndarray of shape (n_parameters,) or None
+        What training on the retained rows has added; belongs into a log of updates.
 
     Examples
     --------
@@ -199,3 +201,4 @@ class Outcome:
     harm: Harm | None = None
     stepped_in: bool = False
     reached: Callable | None = None
+    repair: np.ndarray | None = None
