@@ -266,3 +266,13 @@ def test_what_proves_something_is_not_guarded_and_all_else_is(name):
     if strategy.kind == "approximate":
         assert tolerance_of(strategy.set_params(guard=0.1)) == 0.1
         assert tolerance_of(strategy.set_params(guard=None)) is None
+
+
+def test_a_log_of_updates_still_adds_up_after_a_repair(world):
+    fitted, _, _ = world
+    clf = copy.deepcopy(fitted)
+    start = clf.params_ - sum(step for _, step in clf._updates)
+    for rows in ([3, 4], [5]):
+        entry, _ = told(clf, index=rows, strategy="amnesiac")
+        assert "repaired" in entry["stop_reason"]  # one big batch: all of training was undone
+        np.testing.assert_allclose(start + sum(s for _, s in clf._updates), clf.params_, atol=1e-9)
