@@ -312,6 +312,9 @@ class _Judge:
         whole = self.strategy.repairs  # what climbs or leaps can do so less far
         if not whole and (outcome.harm.beyond or counting_the_most()):
             outcome = self._shortened(outcome)
+        if self.n_repairs:
+            note = f"repaired by training on the retained rows ({self.n_repairs} times)."
+            outcome = replace(outcome, notes=[*outcome.notes, f"guard: {note}"])
         return outcome
 
     def _to_repair(self, outcome):
