@@ -49,7 +49,7 @@ class LastLayerRefit(UnlearningStrategy):
     Examples
     --------
     >>> from skqmu.unlearning import Composite, FineTune, LastLayerRefit
-    >>> both = Composite([FineTune(max_iter=1), LastLayerRefit()])
+    >>> both = Composite([FineTune(max_iter=1), LastLayerRefit()], guard=None)
     >>> both.gradient_rows(n_forget=10, n_retain=100)
     100
     """

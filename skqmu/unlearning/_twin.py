@@ -65,7 +65,7 @@ class RetrainedTwin(LoopStrategy):
     --------
     >>> from skqmu.unlearning import LastLayersRetrain, RetrainedTwin
     >>> twin = LastLayersRetrain(k=2, train="all", max_iter=5, batch_size=8)
-    >>> RetrainedTwin(twin=twin).gradient_rows(n_forget=10, n_retain=100)
+    >>> RetrainedTwin(twin=twin, guard=None).gradient_rows(n_forget=10, n_retain=100)
     680
     """
 
