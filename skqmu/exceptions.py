@@ -11,6 +11,7 @@ __all__ = [
     "BackendTimeoutError",
     "BudgetExceededError",
     "CircuitError",
+    "DamageWarning",
     "EncodingWarning",
     "InputRowsError",
     "MemberRecordError",
@@ -109,6 +110,10 @@ class UnlearningError(RuntimeError):
 
 class UnlearningWarning(UserWarning):
     """A deletion request was honoured, with something that its sender must know."""
+
+
+class DamageWarning(UnlearningWarning):
+    """A deletion request was honoured at the cost of rows that stay."""
 
 
 class ShadowFitError(RuntimeError):

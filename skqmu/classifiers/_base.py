@@ -513,6 +513,7 @@ class BaseUnlearningClassifier(
         for path in self._backend().artefacts(self._noise):
             self._own(path, "journal")
         self.params_ = run.params
+        self._baseline = None
         self._head_state = trained.head_state
         self._moments = (self.solver, run.point.moments) if takes_steps(self) else None
         self.history_ = run.history

@@ -3,7 +3,7 @@
 import time
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from ..exceptions import (
     UnlearningWarning,
 )
 from ..network import cross_entropy
-from ..unlearning import Outcome, importance_of
+from ..unlearning import Outcome, guarded, importance_of, tolerance_of
+from ._baseline import Baseline
 from ._given import assuming, given_parts, notes_on, reach_of
 from ._members import tell_of_copies
 from ._request import prepared_request, shares_rows
@@ -127,7 +128,11 @@ def carry_out(work, strategy, *, forget, retain, reference, fingerprint_key):
             classes_removed=model.classes_[request.removed_classes].tolist(),
         )
         with spending.measuring():
-            entry["before"] = _quality(request, request.params)
+            before = _measured(request, request.params)
+            entry["before"] = _quality(before)
+            baseline = _baseline(model, strategy, request, retain, before)
+            if tolerance_of(strategy) is not None:
+                request = _with_yardstick(request, baseline, retain)
         outcome = _run(model, strategy, request)
         _check_claim(strategy, outcome)
         # A refit brings circuit weights of its own, which its head was fitted to.
@@ -136,12 +141,16 @@ def carry_out(work, strategy, *, forget, retain, reference, fingerprint_key):
         if not np.isfinite(outcome.params).all():
             raise TrainingDivergedError(f"{type(strategy).__name__} gave non-finite parameters.")
         with spending.measuring():
-            entry["after"] = _quality(request, outcome.params)
+            entry["after"] = _quality(_measured(request, outcome.params))
         trained = refitted.get("trained")
         notes = _put_after(model, forget, retain, request, trained, outcome)
         given = given_parts(model)
         origins = [] if request.head is None else [request.head.origin]
         entry.update(
+            status=_status(outcome),
+            reference=outcome.reference,
+            target_reached=outcome.target_reached,
+            harm=None if outcome.harm is None else asdict(outcome.harm),
             **spending.told(),
             seconds=time.perf_counter() - started,
             n_epochs=outcome.n_epochs,
@@ -152,6 +161,8 @@ def carry_out(work, strategy, *, forget, retain, reference, fingerprint_key):
             notes=[*about_copies, *outcome.notes, *notes, *notes_on(given), *notes_of_sender],
             beyond_reach=reach_of(given),
         )
+        # An exact or certified result is what later requests are judged by, as a fit is.
+        model._baseline = baseline if baseline is None else baseline.without(forget.positions)
         model.unlearning_log_ = [*model.unlearning_log_, entry]
         model._leftovers = files_of(model)
         model._artefacts = ()
@@ -213,7 +224,7 @@ def _run(estimator, strategy, request):
             log_holds=True,
             head_state=estimator._head_state,
         )
-    return strategy.unlearn(request)
+    return guarded(strategy, request)
 
 
 def _log_failure(work, entry, spending, error, seconds):
@@ -249,8 +260,8 @@ def _about_buffers(request, trained):
     ]
 
 
-def _quality(request, params):
-    """Loss and accuracy on both parts, for the log."""
+def _measured(request, params):
+    """Loss of each row of both parts, and whether it is right, by the part's name."""
     measured = {}
     for name in ("forget", "retain"):
         records = getattr(request, name)
@@ -261,9 +272,50 @@ def _quality(request, params):
         except InputRowsError as error:
             problem = f"{error.problem} (Rows of X_{name}.)"
             raise InputRowsError(problem, error.rows) from None
-        measured[f"{name}_loss"] = float(cross_entropy(logits, records.targets).mean())
-        measured[f"{name}_accuracy"] = float((logits.argmax(axis=1) == records.labels).mean())
+        loss = cross_entropy(logits, records.targets)
+        measured[name] = (loss, logits.argmax(axis=1) == records.labels)
     return measured
+
+
+def _quality(measured):
+    """Mean loss and accuracy on both parts, for the log."""
+    quality = {}
+    for name, (loss, hits) in measured.items():
+        quality[f"{name}_loss"] = float(loss.mean())
+        quality[f"{name}_accuracy"] = float(hits.mean())
+    return quality
+
+
+def _baseline(estimator, strategy, request, retain, before):
+    """What harm is judged by; measured now where this is the first request since the fit."""
+    if strategy.kind != "approximate":
+        return None
+    known = getattr(estimator, "_baseline", None)
+    if known is not None or "retain" not in before:
+        return known
+    positions = _trained_positions(retain)
+    return Baseline.of(positions, request.retain.labels, *before["retain"], estimator._seed)
+
+
+def _with_yardstick(request, baseline, retain):
+    if baseline is None or request.retain is None or not len(request.retain):
+        return request
+    yardstick = baseline.yardstick(request.retain, _trained_positions(retain))
+    if yardstick is not None and len(request.removed_classes):
+        network, removed = request.network, request.removed_classes
+        yardstick = yardstick.without_classes(network, request.params, removed)
+    return replace(request, yardstick=yardstick)
+
+
+def _trained_positions(part):
+    """Positions of the rows of a part that gradients saw; None without a member record."""
+    return None if part.positions is None else part.positions[~part.held_out]
+
+
+def _status(outcome):
+    if outcome.harm is not None and outcome.harm.beyond:
+        return "damaged"
+    return "short of target" if outcome.target_reached is False else "done"
 
 
 # -------------------------------------------------------------------------------- after it
@@ -292,7 +344,10 @@ def _updates_after(estimator, forget, retain, trained, outcome):
     if trained is not None and trained.updates is not None:
         return [(retain.positions[rows], step) for rows, step in trained.updates]
     if outcome.log_holds and estimator._updates is not None:
-        return [entry for entry in estimator._updates if not shares_rows(entry[0], forget)]
+        left = [entry for entry in estimator._updates if not shares_rows(entry[0], forget)]
+        # Every retained row had a part in a repair.
+        repaired = outcome.repair is not None
+        return [*left, (_trained_positions(retain), outcome.repair)] if repaired else left
     return None
 
 

@@ -80,7 +80,8 @@ class EstimatingMixin:
         Two epochs are gone through and the second one is multiplied; rows that come twice in
         a batch cost once, so that with copies in `X` the count depends on the batches a
         little. A deletion is counted with what its log measures before and after, for all
-        epochs, with a stop rule that ends nothing and looks at all that it may look at.
+        epochs, with a stop rule that ends nothing and a guard, and both look at all that they
+        may look at.
         Where the values themselves decide what is run (`CertifiedRemoval` beyond its
         budget), the count is that of one way. Devices are asked for their gates, and nothing
         is submitted.
@@ -95,8 +96,10 @@ class EstimatingMixin:
         >>> cost = clf.estimate_cost(X, y)
         >>> cost["circuits"], cost["shots"], clf.fit(X, y).fit_cost_["shots"]
         (820, 82000, 82000)
-        >>> cost = clf.estimate_cost(X, y, method="unlearn", forget=[0], strategy="fine_tune")
-        >>> entry = clf.unlearn(index=[0], strategy="fine_tune").unlearning_log_[-1]
+        >>> from skqmu.unlearning import FineTune
+        >>> strategy = FineTune(guard=None)
+        >>> cost = clf.estimate_cost(X, y, method="unlearn", forget=[0], strategy=strategy)
+        >>> entry = clf.unlearn(index=[0], strategy=strategy).unlearning_log_[-1]
         >>> cost["shots"], entry["cost"]["shots"] + entry["measuring_cost"]["shots"]
         (185300, 185300)
         """

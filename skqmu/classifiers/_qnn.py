@@ -160,10 +160,15 @@ default="adam"
         What the last fit (or refit, by `unlearn`) spent: ``forward_rows``,
         ``gradient_rows``, ``circuits`` and ``shots``.
     unlearning_log_ : list of dict
-        One entry a deletion request: ``strategy``, ``params``, ``kind``, ``status``,
-        counts, ``seconds``, ``cost`` (rows, circuits, shots), ``before``, ``after``,
-        ``measuring_cost`` (what measuring these two took, beside ``cost``),
-        ``certificate`` (or None), ``notes``, ``beyond_reach``.
+        One entry a deletion request: ``strategy``, ``params``, ``kind``, ``status`` ("done",
+        "short of target", "damaged"; "failed", "diverged" and "interrupted" changed
+        nothing), counts, ``seconds``, ``cost`` (rows, circuits, shots), ``before``,
+        ``after``, ``measuring_cost`` (what measuring these two took, beside ``cost``),
+        ``stop_reason``, ``target_reached`` (None: there is no target), ``reference`` (what
+        the stop rule went by: "given", "validation", "leave-one-out", an estimate, or
+        "members", a lower bound; "retained" or "chance" for a removed class), ``harm`` (to
+        retained rows, since the last fit), ``certificate`` (or None), ``notes``,
+        ``beyond_reach``.
 
     See Also
     --------

@@ -100,6 +100,7 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
     source = "Bourtoule et al. 2021 (arXiv 1912.03817)"
     formula = "refit the shards that hold a row of D_f, from the first slice that does"
     advice = "Exact for any classifier, at a share of the cost; weaker models for it."
+    damage = "none"
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "n_shards": [Interval(Integral, 1, None, closed="left")],
