@@ -50,9 +50,7 @@ def _unmeasured(limit, missing):
 
 def _means(fits, model):
     """Mean accuracies by set, of the sets that ended."""
-    return {
-        name: row["accuracy"] for name, row in fits.get(model, {}).items() if "accuracy" in row
-    }
+    return {name: row["accuracy"] for name, row in fits.get(model, {}).items() if "accuracy" in row}
 
 
 def _accuracies(fits, model):

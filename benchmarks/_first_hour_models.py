@@ -3,11 +3,10 @@
 from importlib import import_module
 from importlib.util import find_spec
 
+import _first_hour_peers as peers
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.svm import SVC
-
-import _first_hour_peers as peers
 
 __all__ = ["BASELINE", "CLASSICAL", "OURS", "PACE", "PEERS", "available", "build", "pace_pair"]
 

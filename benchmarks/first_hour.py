@@ -3,23 +3,24 @@
 Ten data sets; the defaults of this library were chosen on five of them and are reported on the
 other five. From the root of the repository::
 
-    python benchmarks/first_hour.py --n-jobs 2             # measures all, prints, writes the JSON
-    python benchmarks/first_hour.py --check                # judges the JSON; exits 1 if a limit fails
+    python benchmarks/first_hour.py --n-jobs 2    # measures all, prints, writes the JSON
+    python benchmarks/first_hour.py --check       # judges the JSON; exits 1 if a limit fails
 
 What others ship takes part where it is installed, and is listed where it is not::
 
     pip install squlearn==0.12.0 pennylane==0.45.1 pennylane-lightning==0.45.0 \
         qiskit-machine-learning tno.quantum.ml.classifiers.vc
 
-(TNO's and the PennyLane model need torch, on a CPU: ``pip install torch --index-url`` of its CPU
-builds.) These are orders of magnitude slower, so they get the small protocol: fewer rows, folds and
+(TNO's and the PennyLane model need torch, of which the build for CPUs is enough.) These are orders
+of magnitude slower, so they get the small protocol: fewer rows, folds and
 seeds, and a cap on the CPU seconds of a fit. This library and logistic regression get it as well,
 so that figures of one protocol compare like with like. A fit that fails, or passes the cap, is
 reported as that, and its set counts in no mean.
 
 Seconds are of CPU, for preparation and fit, on one thread of BLAS, so that other work on the
-machine counts little. Every part is a file in ``--work``; ``--resume`` goes on from there, and
-makes nothing anew that is there, whatever has changed in the library since.
+machine counts little. Every part is a file in ``--work``. Without ``--resume`` the parts of
+``--models`` and ``--sets`` are made anew and the others are kept as they are; with it, only what is
+missing is made, whatever has changed in the library since.
 """
 
 import argparse
@@ -54,24 +55,20 @@ def path_of(kind, model, work, name="", seed=0):
     return work / f"{kind}-{model.replace(' ', '_')}-{name}-{seed}.json"
 
 
-def tasks(models, seeds, peer_seeds):
-    """All parts, in the order in which they begin: (kind, model, set, seed, function, arguments)."""
+def tasks(seeds, peer_seeds):
+    """All parts, as they begin: (kind, model, set, seed, function, arguments)."""
     for seed in range(seeds):
         for name in SETS:
             for model in (*OURS, *CLASSICAL):
                 yield "full", model, name, seed, fits_of, (model, name, seed, FULL)
     for model in OURS:
-        yield "checks", model, "", 0, checks_of, (model,)
         for name in SETS:
             yield "pace", model, name, 0, pace_of, (model, name)
-    beside = [*OURS, BASELINE, *(peer for peer in PEERS if peer in models and available(peer))]
-    if len(beside) == len(OURS) + 1:
-        return
     for seed in range(peer_seeds):
         for name in SETS:
-            for model in beside:
+            for model in (*OURS, BASELINE, *PEERS):
                 yield "small", model, name, seed, fits_of, (model, name, seed, SMALL)
-    for model in beside[len(OURS) + 1 :]:
+    for model in (*OURS, *(peer for peer in PEERS if PEERS[peer].check)):
         yield "checks", model, "", 0, checks_of, (model,)
 
 
@@ -197,15 +194,15 @@ def main(arguments=None):
     models = [m for m in arguments.models if not (arguments.no_peers and m in PEERS)]
     arguments.work.mkdir(parents=True, exist_ok=True)
     todo = []
-    for kind, model, name, seed, function, more in tasks(
-        models, arguments.seeds, arguments.peer_seeds
-    ):
-        path = path_of(kind, model, arguments.work, name, seed)
+    for kind, model, name, seed, function, more in tasks(arguments.seeds, arguments.peer_seeds):
         if model not in models or (name and name not in arguments.sets):
             continue
-        if not arguments.resume:
+        path = path_of(kind, model, arguments.work, name, seed)
+        if not arguments.resume and available(model):
             path.unlink(missing_ok=True)
-        if kept_result(path) is None:
+        if arguments.no_peers and kind == "small":
+            continue
+        if available(model) and kept_result(path) is None:
             todo.append((measure, path, function, more))
     with Processes(arguments.n_jobs) as processes:
         for count, stem in enumerate(processes.finished(todo), 1):
