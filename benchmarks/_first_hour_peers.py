@@ -84,9 +84,26 @@ def _tno(n_features, n_classes, seed, **fit_params):
 
 
 def _squlearn(n_features, n_classes, seed):
-    from squlearn.qnn import QNNClassifier
+    from sklearn.preprocessing import MinMaxScaler
+    from squlearn import Executor
+    from squlearn.encoding_circuit import ChebyshevRx
+    from squlearn.observables import SummedPaulis
+    from squlearn.optimizers import SLSQP
+    from squlearn.qnn import QNNClassifier, SquaredLoss
 
-    return QNNClassifier
+    n_qubits = max(4, n_features)
+    observables = [SummedPaulis(n_qubits) for _ in range(n_classes)]
+    model = QNNClassifier(
+        ChebyshevRx(n_qubits, 2),
+        SummedPaulis(n_qubits) if n_classes == 2 else observables,
+        Executor(),
+        SquaredLoss(),
+        SLSQP(),
+        parameter_seed=seed,
+        callback=None,
+    )
+    # The arccosine of a feature enters: as in its example, and held there for rows to come.
+    return _Adapted(model, features=MinMaxScaler((-0.9, 0.9), clip=True))
 
 
 def _pennylane(n_features, n_classes, seed):
@@ -168,6 +185,14 @@ class _PennyLane:
 _QISKIT, _TNO = ("qiskit_machine_learning",), ("tno.quantum.ml.classifiers.vc",)
 
 PEERS = {
+    "sQUlearn QNNClassifier": Peer(
+        _squlearn,
+        ("squlearn",),
+        "QNNClassifier(ChebyshevRx(n_qubits, 2), SummedPaulis(n_qubits), Executor(), SquaredLoss(), "
+        "SLSQP()) of its docstring, at least 4 qubits, one SummedPaulis for each of more than two "
+        "classes, behind MinMaxScaler((-0.9, 0.9), clip=True)",
+        lambda: _squlearn(2, 2, 0).model,
+    ),
     "qiskit-machine-learning VQC": Peer(
         _vqc,
         _QISKIT,
