@@ -5,9 +5,12 @@ from numbers import Integral
 
 import numpy as np
 from qiskit.circuit import QuantumCircuit
+from qiskit.exceptions import QiskitError
 
 from .._validation import HasMethods, Interval, StrOptions, validate_params
 from ..exceptions import BackendError
+from ._aer_errors import WrittenNoise, quantum_errors
+from ._aer_methods import METHODS, check_method, method_for
 from ._aer_noise import noise_from_word, noise_identity, readout_matrices
 from ._base import BaseBackend
 from ._budget import Budget, limited
@@ -17,7 +20,7 @@ from ._fakes import fake_device, is_fake
 from ._gradients import GRADIENTS, GradientMethod
 from ._primitive import PrimitiveExecutable
 from ._threads import limit_blas_threads
-from ._translate import NATIVE_GATES, ONE_QUBIT_GATES, TWO_QUBIT_GATES, translate
+from ._translate import NATIVE_GATES, ONE_QUBIT_GATES, TWO_QUBIT_GATES, translate, without_labels
 
 __all__ = ["AerBackend"]
 
@@ -27,7 +30,6 @@ _SIMULATORS = ProcessCache(16)
 # Up to so many measured qubits the outcome distribution is computed and drawn from; beyond
 # it would be larger than the shots.
 _WIDEST_DISTRIBUTION = 10
-_WIDEST_DENSITY = 12
 
 
 class AerBackend(BaseBackend):
@@ -39,7 +41,8 @@ class AerBackend(BaseBackend):
         Shots for each circuit (each row, each shifted angle, each measurement setting).
         None: exact values.
     noise_model : qiskit_aer.noise.NoiseModel or None, default=None
-        Circuits are transpiled to its basis gates, so that its errors are met.
+        Its errors meet the instructions of the circuit as you wrote it, by name or label,
+        as in Aer; see Notes. An error that cannot act is refused.
     noise : str or None, default=None
         Shorthand instead of `noise_model`: ``"depolarizing:0.02"`` (also
         ``amplitude_damping``, ``phase_damping``, ``bit_flip``, ``readout``; joined by
@@ -50,7 +53,8 @@ class AerBackend(BaseBackend):
         classifier's `random_state` and this seed, and no two calls see the same noise.
     method : str, default="automatic"
         Aer's simulation method. ``"automatic"`` is the state vector, or the density matrix
-        where there is noise and few qubits.
+        where there is noise and few qubits. With noise, ``"statevector"`` draws up to 8
+        qubits from the density matrix, too: the law of its trajectories, many times faster.
     device : {"CPU", "GPU"}, default="CPU"
     gradient : {"auto", "parameter_shift", "spsa", "adjoint"} or GradientMethod, \
 default="auto"
@@ -58,7 +62,7 @@ default="auto"
         and noiseless; otherwise ``"parameter_shift"``, or ``"spsa"`` where that would take
         more than 1024 circuits a record. The choice is logged (logger ``skqmu.backends``).
     optimization_level : int, default=1
-        Of the transpilation for `noise_model` and devices.
+        Of the transpilation to a device's gates.
     n_threads : int, default=1
         Threads that Aer and BLAS may use: 1, so that workers of a grid search do not
         compete.
@@ -80,6 +84,17 @@ default="auto"
     noise, exact values too include the readout error of the noise model, which Aer's
     estimator leaves out, so that they are what sampled ones scatter around.
 
+    A `noise_model` acts as in Aer itself: on the gates, measurements and delays of the
+    circuit that carry the name (or, where they have one, the label) of an error, on gates
+    that Aer does not know (composite ones) too, and on the H and Sdg that turn the axis of an
+    observable. None of these is merged or rewritten. Other gates are free of noise, unless
+    the model was made for a device: where its basis gates are not those that every
+    `NoiseModel` starts with (as those of ``NoiseModel.from_backend``), or its errors are on
+    "sx" or "cx" and it names no gate of the circuit with as many qubits, they are transpiled
+    to the model's basis gates and meet the errors there. ``NoiseModel(basis_gates=...)`` with
+    the circuit's own gates keeps all of them. A `noise` by word follows every gate, labelled
+    or not.
+
     Examples
     --------
     >>> from skqmu.backends import AerBackend
@@ -100,7 +115,7 @@ default="auto"
         "noise_model": [HasMethods(["to_dict", "add_quantum_error"]), None],
         "noise": [str, None],
         "seed": [Interval(Integral, 0, None, closed="left"), None],
-        "method": [str],
+        "method": [StrOptions(set(METHODS))],
         "device": [StrOptions({"CPU", "GPU"})],
         "gradient": [StrOptions({"auto", *GRADIENTS}), GradientMethod],
         "optimization_level": [Interval(Integral, 0, 3, closed="both")],
@@ -186,18 +201,32 @@ def _import_aer():
 class _AerExecutable(PrimitiveExecutable):
     """Circuits on an Aer simulator, prepared once for every call."""
 
-    def prepare(self, backend):
+    def written(self, backend, circuit):
+        """The circuit with marks where the noise model has an error for it."""
         _import_aer()
+        self._noise = None
+        if backend.noise_model is not None:
+            self._noise = WrittenNoise(backend.noise_model, circuit)
+            circuit = self._noise.circuit
+        return circuit
+
+    def prepare(self, backend):
         self.shots = backend.shots
         self.noisy = backend.noise_model is not None or backend.noise is not None
-        self._method = self._method_for(backend)
+        self._method = method_for(backend, noisy=self.noisy, n_qubits=self.n_qubits)
         if not self.noisy and self.exact:
             self.physical = [translate(self.columns.circuit, NATIVE_GATES)]
+            check_method(self._method, self.physical, ())
             self._estimator = self._make_estimator(backend)
         else:
-            measured = [s.measured(self.columns.circuit) for s in self.plan.settings]
+            measured = [self._measured(setting) for setting in self.plan.settings]
             self.physical = self._physical(backend, measured)
-            self._dense = self._method in ("statevector", "density_matrix") and (
+            errors = quantum_errors(self._noise_model, self.physical)
+            check_method(self._method, self.physical, errors)
+            self._dense = (
+                self._method == "density_matrix"
+                or (self._method == "statevector" and not self.noisy)
+            ) and (
                 self.exact
                 or max(map(len, (s.axes for s in self.plan.settings)), default=0)
                 <= _WIDEST_DISTRIBUTION
@@ -206,26 +235,18 @@ class _AerExecutable(PrimitiveExecutable):
                 self._prepare_distributions()
         position = {p: i for i, p in enumerate(self.columns.parameters)}
         self._places = [[position[p] for p in c.parameters] for c in self.physical]
-        if self.noisy:
+        if self.noisy and (self._noise is None or self._noise.translates):
             self.frequencies = self._physical_frequencies()
+
+    def _measured(self, setting):
+        if self._noise is None:
+            return setting.measured(self.columns.circuit)
+        tail = self._noise.marked(setting.measured(QuantumCircuit(self.n_qubits)))
+        return tail.compose(self.columns.circuit, range(self.n_qubits), front=True)
 
     @property
     def exact(self):
         return self.shots is None
-
-    def _method_for(self, backend):
-        if backend.method != "automatic":
-            if self.noisy and self.exact and backend.method != "density_matrix":
-                raise ValueError(
-                    f"method={backend.method!r} cannot give exact values with noise; use "
-                    "method='density_matrix' (or 'automatic'), or set shots."
-                )
-            return backend.method
-        if not self.noisy:
-            return "statevector"
-        if self.exact or self.n_qubits <= _WIDEST_DENSITY:
-            return "density_matrix"
-        return "automatic"
 
     def _options(self, backend):
         options = {
@@ -268,22 +289,19 @@ class _AerExecutable(PrimitiveExecutable):
             self._simulator = _SIMULATORS.get(
                 key, lambda: AerSimulator(noise_model=self._noise_model, **options)
             )
-            return [translate(c, {*ONE_QUBIT_GATES, *TWO_QUBIT_GATES}) for c in circuits]
+            gates = {*ONE_QUBIT_GATES, *TWO_QUBIT_GATES}
+            return [without_labels(translate(c, gates)) for c in circuits]
         elif backend.noise_model is not None:
-            self._noise_model = backend.noise_model
+            self._noise_model = self._noise.rest()
             self._simulator = _SIMULATORS.get(
                 key, lambda: AerSimulator(noise_model=self._noise_model, **options)
             )
-            manager = generate_preset_pass_manager(
-                backend.optimization_level,
-                basis_gates=self._noise_model.basis_gates,
-                seed_transpiler=0,
-            )
+            return [self._noise.placed(c, backend.optimization_level) for c in circuits]
         else:
             self._noise_model = None
             self._simulator = _SIMULATORS.get(key, lambda: AerSimulator(**options))
             return [translate(c, NATIVE_GATES) for c in circuits]
-        physical = [manager.run(circuit) for circuit in circuits]
+        physical = [without_labels(manager.run(circuit)) for circuit in circuits]
         for circuit in physical:
             circuit.global_phase = 0
         return physical
@@ -391,11 +409,19 @@ class _AerExecutable(PrimitiveExecutable):
             seed = int(self.draw().generate_state(1)[0] >> 1)
             sampler = SamplerV2.from_backend(self._simulator, seed=seed)
             if places:
-                run = sampler.run([(circuit, values[:, places])], shots=self.shots)
-                bits = run.result()[0].data.meas
+                bits = self._bits(sampler, (circuit, values[:, places]), self.shots)
             else:  # run once by Aer: all rows are one long run
-                bits = sampler.run([circuit], shots=self.shots * len(values)).result()[0].data.meas
+                bits = self._bits(sampler, circuit, self.shots * len(values))
                 array = bits.array.reshape(len(values), self.shots, -1)
                 bits = BitArray(array, bits.num_bits)
             estimates.append(setting.from_bits(bits))
         return estimates
+
+    def _bits(self, sampler, pub, shots):
+        try:
+            return sampler.run([pub], shots=shots).result()[0].data.meas
+        except QiskitError as error:
+            raise BackendError(
+                f"Aer could not run the circuit by method={self._method!r}: {error}. Another may, "
+                "method='density_matrix' for example."
+            ) from error

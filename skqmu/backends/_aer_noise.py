@@ -10,6 +10,7 @@ from ._translate import ONE_QUBIT_GATES, TWO_QUBIT_GATES
 __all__ = ["noise_from_word", "noise_identity", "readout_matrices"]
 
 CHANNELS = ("amplitude_damping", "bit_flip", "depolarizing", "phase_damping", "readout")
+_RELAXATION = ("_t1s", "_t2s", "_p1s", "_dt", "_method", "_ops")
 _EXAMPLE = 'for example noise="depolarizing:0.02+readout:0.01", or noise="fake_manila"'
 
 
@@ -85,7 +86,11 @@ def noise_identity(model):
     """Digest of a noise model's content: equal models are one simulator."""
     if model is None or isinstance(model, str):
         return model
-    return hashlib.blake2b(repr(_plain(model.to_dict())).encode(), digest_size=12).hexdigest()
+    # Its dict holds neither the passes over delays nor what circuits are translated to.
+    passes = [sorted(vars(own).items()) for own in model._custom_noise_passes]
+    passes = [[(k, repr(v)) for k, v in own if k in _RELAXATION] for own in passes]
+    content = (_plain(model.to_dict()), model.basis_gates, passes)
+    return hashlib.blake2b(repr(content).encode(), digest_size=12).hexdigest()
 
 
 def _plain(value):
@@ -120,7 +125,7 @@ def readout_matrices(model, qubits):
             continue
         matrix = np.asarray(error["probabilities"], dtype=float)
         if matrix.shape != (2, 2):
-            continue  # of several qubits: measuring one by one, as here, does not meet it
+            continue  # refused, where its qubits are measured: see `WrittenNoise`
         if error.get("gate_qubits"):
             for (qubit,) in error["gate_qubits"]:
                 own[qubit] = matrix

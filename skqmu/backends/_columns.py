@@ -32,7 +32,7 @@ from ..exceptions import CircuitError, InputRowsError
 from ._base import ZERO_ROWS
 from ._state_tree import state_tree, tree_angles
 
-__all__ = ["ColumnCircuit", "circuit_frequencies", "is_free", "opened"]
+__all__ = ["ColumnCircuit", "circuit_frequencies", "is_free", "is_standard", "opened"]
 
 # Gates whose angles can be replaced by others; everything else is opened first.
 _ROTATIONS = {
@@ -239,11 +239,11 @@ def _opened(circuit, qubits):
         here = [qubits[position[q]] for q in instruction.qubits]
         if operation.name == "initialize":
             # Its resets act on fresh qubits (lower_circuit has checked).
-            for inner, there in _opened(operation.definition, here):
-                if inner.name != "reset":
-                    yield inner, there
+            definition = operation.definition.copy_empty_like()
+            definition.data = [i for i in operation.definition.data if i.operation.name != "reset"]
+            yield from _opened(definition, here)
         elif isinstance(operation, AmplitudeGate) or (
-            _is_standard(operation)
+            is_standard(operation)
             and (not is_free(operation) or _base_name(operation) in _ROTATIONS)
         ):
             yield operation, here
@@ -251,7 +251,7 @@ def _opened(circuit, qubits):
             yield from _opened(opened(operation), here)
 
 
-def _is_standard(operation):
+def is_standard(operation):
     """Whether name and parameters say all of an operation.
 
     They do not of composed ones, which may be called anything, ``"h"`` too: simulators,

@@ -84,7 +84,7 @@ class PrimitiveExecutable(Executable):
     rows_a_job = 20_000
 
     def __init__(self, backend, circuit, observables, inputs, weights):
-        self.columns = ColumnCircuit(circuit, inputs, weights)
+        self.columns = ColumnCircuit(self.written(backend, circuit), inputs, weights)
         observables = measured_observables(observables)
         self.plan = MeasurementPlan(observables, circuit.num_qubits)
         self.n_qubits = circuit.num_qubits
@@ -100,6 +100,10 @@ class PrimitiveExecutable(Executable):
         self._pretended = None
         self.prepare(backend)
         self.gradient = self._chosen(backend)
+
+    def written(self, backend, circuit):
+        """Return the circuit with what must be known of it before it is rewritten."""
+        return circuit
 
     def prepare(self, backend):
         """Set up what runs circuits (before the gradient method is chosen)."""

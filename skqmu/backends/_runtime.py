@@ -22,6 +22,7 @@ from ._runtime_device import Lease
 from ._runtime_jobs import Job
 from ._runtime_options import check_options, make_primitive
 from ._threads import limit_blas_threads
+from ._translate import without_labels
 
 __all__ = ["RuntimeBackend"]
 
@@ -382,7 +383,7 @@ def _transpiled(device, circuit, level):
         )
     manager = generate_preset_pass_manager(level, backend=device, seed_transpiler=0)
     key = (device.name, level, _described(circuit))
-    return _TRANSPILED.get(key, lambda: manager.run(circuit))
+    return _TRANSPILED.get(key, lambda: without_labels(manager.run(circuit)))
 
 
 def _described(circuit):

@@ -8,7 +8,7 @@ from qiskit.circuit import ControlledGate
 
 from ._columns import is_free, opened
 
-__all__ = ["NATIVE_GATES", "ONE_QUBIT_GATES", "TWO_QUBIT_GATES", "translate"]
+__all__ = ["NATIVE_GATES", "ONE_QUBIT_GATES", "TWO_QUBIT_GATES", "translate", "without_labels"]
 
 ONE_QUBIT_GATES = (
     *("h", "id", "p", "r", "rx", "ry", "rz", "s", "sdg", "sx", "sxdg", "t", "tdg"),
@@ -38,6 +38,29 @@ def translate(circuit, gates):
     return result
 
 
+def without_labels(circuit):
+    """Return the circuit with gates known by their names alone.
+
+    Aer looks for noise under a gate's label where it has one, and a device's noise does not
+    care what its user calls a gate.
+
+    Parameters
+    ----------
+    circuit : qiskit.QuantumCircuit
+    """
+    if not any(instruction.operation.label for instruction in circuit.data):
+        return circuit
+    result = circuit.copy_empty_like()
+    for instruction in circuit.data:
+        operation = instruction.operation
+        if operation.label:
+            operation = operation.to_mutable()
+            operation.label = None
+        result.append(operation, instruction.qubits, instruction.clbits)
+    result._layout = circuit._layout  # observables are moved by it
+    return result
+
+
 def _open(circuit, qubits, result, gates):
     place = dict(zip(circuit.qubits, qubits, strict=True))
     for instruction in circuit.data:
@@ -45,7 +68,7 @@ def _open(circuit, qubits, result, gates):
         here = [place[qubit] for qubit in instruction.qubits]
         if operation.name in _KEPT:
             result.append(operation, here, instruction.clbits)
-        elif operation.name == "delay":
+        elif operation.name == "delay" and "delay" not in gates:
             continue
         elif operation.name in gates and not (
             isinstance(operation, ControlledGate) and is_free(operation)

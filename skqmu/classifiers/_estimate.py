@@ -93,11 +93,11 @@ class EstimatingMixin:
         >>> clf = QNNClassifier(backend=AerBackend(shots=100), max_iter=5, tol=0.0, random_state=0)
         >>> cost = clf.estimate_cost(X, y)
         >>> cost["circuits"], cost["shots"], clf.fit(X, y).fit_cost_["shots"]
-        (740, 74000, 74000)
+        (820, 82000, 82000)
         >>> cost = clf.estimate_cost(X, y, method="unlearn", forget=[0], strategy="fine_tune")
         >>> entry = clf.unlearn(index=[0], strategy="fine_tune").unlearning_log_[-1]
         >>> cost["shots"], entry["cost"]["shots"] + entry["measuring_cost"]["shots"]
-        (167300, 167300)
+        (185300, 185300)
         """
         check_choice("method", method, ("fit", "predict", "unlearn"))
         if method != "unlearn" and (forget is not None or strategy is not None or request):

@@ -29,7 +29,7 @@ __all__ = ["HybridQNNClassifier"]
 
 # Qubits that n_qubits=None takes: behind a dense front-end, behind a convolutional one, and
 # at least and at most where the features enter the circuit themselves.
-_DENSE, _CNN = 6, 8
+_DENSE, _CNN = 5, 8
 _FEWEST, _MOST = 2, 8
 
 
@@ -89,7 +89,7 @@ default="auto"
     ansatz : {"strong", "rotations_cz", "real_amplitudes", "efficient_su2"} or \
 QuantumCircuit, default="rotations_cz"
     n_qubits : int or None, default=None
-        None: 6 behind a dense front-end, 8 behind a convolution or a module; with
+        None: 5 behind a dense front-end, 8 behind a convolution or a module; with
         ``front_end="none"`` as many as features, at least 2 and at most 8; with a circuit
         its own.
     n_layers : int, default=2

@@ -38,7 +38,7 @@ class NamedWeightsMixin:
         >>> X, y = load_iris(return_X_y=True)
         >>> clf = HybridQNNClassifier(max_iter=2, n_layers=1, random_state=0).fit(X, y)
         >>> clf.get_weights()["quantum.angles"].shape
-        (12,)
+        (15,)
         """
         check_is_fitted(self, "params_")
         params = self.params_

@@ -9,8 +9,8 @@ __all__ = ["InputScale"]
 # A solver's step moves the logarithm of a scale this many times as far as it moves an angle:
 # scales have orders of magnitude to go, angles a turn.
 _PACE = 3.0
-# Beyond these, products overflow.
-_LARGEST, _LARGEST_LOG = 1e300, 690.0
+# Beyond these, squares and products overflow.
+_LARGEST, _LARGEST_LOG = 1e150, 690.0
 
 
 class InputScale(Layer):
@@ -41,8 +41,8 @@ class InputScale(Layer):
     >>> import numpy as np
     >>> from skqmu.network import InputScale
     >>> layer = InputScale([np.pi, np.pi])
-    >>> layer.outputs(np.zeros(2), np.array([[0.001, 1e6]])).round(3)
-    array([[0.001, 3.142]])
+    >>> layer.outputs(np.zeros(2), np.array([[0.5, 1e6]])).round(3)
+    array([[0.431, 3.142]])
     """
 
     def __init__(self, bounds, *, scale=1.0, learned=True, name="input_scale"):

@@ -117,6 +117,7 @@ def test_tables_with_wrong_rows_are_refused_by_name(content, told, tmp_path):
 @pytest.mark.parametrize(
     "content",
     [b"", b"no archive", b"\x1f\x8b\x08", gzip.compress(b"x" * 99)[:-9], npz()[:-40], b"\x00" * 99],
+    ids=["empty", "words", "gzip head", "cut gzip", "cut npz", "zeros"],
 )
 def test_other_files_and_cut_ones_are_refused_by_name(load, content, tmp_path):
     for name in ("some.npz", "some.csv", "some.csv.gz"):
