@@ -46,7 +46,7 @@ class Protocol:
 
 
 FULL = Protocol("full")
-SMALL = Protocol("small", folds=3, rows=120, cap=60.0)
+SMALL = Protocol("small", folds=2, rows=100, cap=60.0)
 
 
 class _Capped(BaseException):

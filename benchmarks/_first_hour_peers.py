@@ -96,7 +96,7 @@ def _squlearn(n_features, n_classes, seed):
     model = QNNClassifier(
         ChebyshevRx(n_qubits, 2),
         SummedPaulis(n_qubits) if n_classes == 2 else observables,
-        Executor(),
+        Executor("qulacs"),
         SquaredLoss(),
         SLSQP(),
         parameter_seed=seed,
@@ -188,9 +188,10 @@ PEERS = {
     "sQUlearn QNNClassifier": Peer(
         _squlearn,
         ("squlearn",),
-        "QNNClassifier(ChebyshevRx(n_qubits, 2), SummedPaulis(n_qubits), Executor(), SquaredLoss(), "
-        "SLSQP()) of its docstring, at least 4 qubits, one SummedPaulis for each of more than two "
-        "classes, behind MinMaxScaler((-0.9, 0.9), clip=True)",
+        "QNNClassifier(ChebyshevRx(n_qubits, 2), SummedPaulis(n_qubits), Executor('qulacs'), "
+        "SquaredLoss(), SLSQP()) of its docstring, but for the simulator (its default is exact as "
+        "well, and takes ten times as long); at least 4 qubits, one SummedPaulis for each of more "
+        "than two classes, behind MinMaxScaler((-0.9, 0.9), clip=True)",
         lambda: _squlearn(2, 2, 0).model,
     ),
     "qiskit-machine-learning VQC": Peer(
