@@ -187,12 +187,14 @@ def mechanisms(setting):
         "basic": {"max_iter": 2},
         "hqnn": {"max_iter": 6, "learning_rate_init": 0.01},
     }[setting.model]
-    return {
-        "GA, as published": GradientAscent(batch_size=16, stop=None, **steps),
-        "GA": GradientAscent(max_iter=10),
-        "Fisher-based (SSD)": SelectiveDampening(),
-        "RGA": RelativeGradientAscent(max_iter=5),
-    }
+    return _unguarded(
+        {
+            "GA, as published": GradientAscent(batch_size=16, stop=None, **steps),
+            "GA": GradientAscent(max_iter=10),
+            "Fisher-based (SSD)": SelectiveDampening(),
+            "RGA": RelativeGradientAscent(max_iter=5),
+        }
+    )
 
 
 def varied_mechanisms(setting):
@@ -206,4 +208,9 @@ def varied_mechanisms(setting):
     for quantile in (0.8, 0.97):
         name = f"Fisher-based (SSD), top {1 - quantile:.0%}"
         found[name] = SelectiveDampening(quantile=quantile)
-    return found
+    return _unguarded(found)
+
+
+def _unguarded(strategies):
+    """As published: nothing takes back or repairs what a mechanism costs."""
+    return {name: strategy.set_params(guard=None) for name, strategy in strategies.items()}

@@ -11,10 +11,12 @@ __all__ = [
     "BackendTimeoutError",
     "BudgetExceededError",
     "CircuitError",
+    "DamageWarning",
     "EncodingWarning",
     "InputRowsError",
     "MemberRecordError",
     "NotATrainingSampleError",
+    "ReentryError",
     "ResolutionWarning",
     "ShadowFitError",
     "ThreatModelWarning",
@@ -71,6 +73,10 @@ class AlreadyForgottenError(NotATrainingSampleError):
     """Rows of a deletion request were trained on once and are forgotten already."""
 
 
+class ReentryError(RuntimeError):
+    """An estimator that is being fitted, or is forgetting, was told to begin again midway."""
+
+
 class InputRowsError(ValueError):
     """A circuit cannot be evaluated at some rows of its input.
 
@@ -104,6 +110,10 @@ class UnlearningError(RuntimeError):
 
 class UnlearningWarning(UserWarning):
     """A deletion request was honoured, with something that its sender must know."""
+
+
+class DamageWarning(UnlearningWarning):
+    """A deletion request was honoured at the cost of rows that stay."""
 
 
 class ShadowFitError(RuntimeError):

@@ -34,6 +34,12 @@ class ProcessCache:
         self._size = size
         self._entries = OrderedDict()
         self._lock = Lock()
+        if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
+            os.register_at_fork(after_in_child=self._start_anew)
+
+    def _start_anew(self):
+        # The parent's thread that may hold the lock is not here to release it.
+        self._entries, self._lock = OrderedDict(), Lock()
 
     def __len__(self):
         return len(self._entries)

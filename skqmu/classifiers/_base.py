@@ -26,13 +26,13 @@ from ..backends import BACKENDS, BaseBackend, NoiseStream
 from ..exceptions import BudgetExceededError, MemberRecordError
 from ..training import OPTIMIZERS, Point, SklearnCallbacks, UpdateLog
 from ..unlearning import UnlearningStrategy, importance_of, resolve_strategy
+from ._deletion import clear_leftovers
 from ._estimate import EstimatingMixin
 from ._fit_warnings import warn_of_ending, warn_of_inputs
 from ._fitting import (
     LATER_FITS,
     FitData,
     Trained,
-    all_or_nothing,
     check_solver,
     initial_params,
     make_records,
@@ -46,6 +46,7 @@ from ._forgetting import ForgettingMixin
 from ._head import solve_head
 from ._members import MemberRecord, check_key
 from ._predicting import PredictingMixin
+from ._state import StateMixin, Writing, as_fitted, exclusive, origin
 
 __all__ = ["BaseUnlearningClassifier"]
 
@@ -68,6 +69,7 @@ class BaseUnlearningClassifier(
     ForgettingMixin,
     EstimatingMixin,
     PredictingMixin,
+    StateMixin,
     CallbackSupportMixin,
     ClassifierMixin,
     BaseEstimator,
@@ -105,8 +107,15 @@ class BaseUnlearningClassifier(
         "verbose": ["verbose"],
     }
 
+    _live_params = frozenset({"backend", "unlearning", "verbose", "checkpoint"})
+
     def set_params(self, **params):
         """Set parameters of this classifier, or of its parts as ``<part>__<parameter>``.
+
+        On a fitted classifier they act at the next `fit` or `partial_fit`: predictions and
+        deletion requests, a refit among them, go by the values that it was fitted with. Three
+        act at once: `backend` (of predictions and requests alike), `unlearning` (the next
+        request's strategy) and `verbose`.
 
         Parameters
         ----------
@@ -136,6 +145,7 @@ class BaseUnlearningClassifier(
 
     # ------------------------------------------------------------------------- fitting
 
+    @exclusive
     @with_callbacks
     def fit(self, X, y, sample_weight=None, *, classes=None, fingerprint_key=None):
         """Train on `X`, `y` and remember, as `store_data` says, who was trained on.
@@ -177,26 +187,30 @@ class BaseUnlearningClassifier(
         >>> clf.n_iter_, clf.fit_cost_["gradient_rows"]
         (3, 450)
         """
-        with all_or_nothing(self):
-            self._check_parameters()
-            self._check_members_can_be_kept(fingerprint_key)
-            resuming = self.warm_start and hasattr(self, "params_")
-            if resuming:
-                self._check_can_go_on()
-            data = self._validated(
-                X, y, sample_weight, classes, fixed=self.classes_ if resuming else None
-            )
-            stopped = self._fit(data, fingerprint_key, resuming, given=(X, y, sample_weight))
+        clear_leftovers(self)
+        with Writing(self) as work:
+            stopped = work.model._fit(X, y, sample_weight, classes, fingerprint_key)
+            work.commit()
         if stopped is not None:
             raise stopped
         return self
 
-    def _fit(self, data, fingerprint_key, resuming, given):
+    def _fit(self, X, y, sample_weight, classes, fingerprint_key):
+        """Fit this working copy; returns the interrupt that ended it before its time, or None."""
+        self._check_parameters()
+        self._check_members_can_be_kept(fingerprint_key)
+        resuming = self.warm_start and hasattr(self, "params_")
+        if resuming:
+            self._check_can_go_on()
+            self._go_on()
+        known = self.classes_ if resuming else None
+        data = self._validated(X, y, sample_weight, classes, fixed=known)
         start = self._where_it_stands() if resuming else None
         if not resuming:
             self._start_afresh()
         seed = self._next_seed()
-        context = callback_context(self, self.max_iter)
+        context = callback_context(origin(self), self.max_iter)
+        given = (X, y, sample_weight)
         trained = self._trained(data, seed, start=start, context=context, given=given)
         self._adopt(trained)
         self._remember(data, trained, fingerprint_key, extend=resuming)
@@ -211,11 +225,20 @@ class BaseUnlearningClassifier(
         self._seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         self._noise = NoiseStream(self._seed)
         self._n_fits = 0
-        self._structure = self._structure_for(self.n_features_in_)
+        self._fitted_params = self._own_params()
+        with as_fitted(self) as fitted:
+            self._structure = fitted.model._structure_for(self.n_features_in_)
         # An earlier fit's files, too, are gone with the next request.
         self._artefacts = getattr(self, "_artefacts", ())
         self.unlearning_log_ = []
         self.history_ = []
+
+    def _go_on(self):
+        """Take the parameters of now; what the network and its seeds come from stays."""
+        design = {*self._structure, "random_state"} & set(self._fitted_params)
+        kept = {name: self._fitted_params[name] for name in design}
+        self._fitted_params = {**self._own_params(), **kept}
+        vars(self).update(self._fitted_params)
 
     def _next_seed(self):
         """Seed of this call of `fit` or `partial_fit`; the first one is the plain seed."""
@@ -256,8 +279,8 @@ class BaseUnlearningClassifier(
         stopped = None
         if context is not None:
             described = _described(given)
-            context.call_on_fit_task_begin(estimator=self, **described)
-            hooks.append(SklearnCallbacks(self, context, described, self._reconstruction))
+            context.call_on_fit_task_begin(estimator=origin(self), **described)
+            hooks.append(SklearnCallbacks(origin(self), context, described, self._reconstruction))
         checkpoint = self.checkpoint if start is None and given is not None else None
         try:
             with self._backend().limit_threads():
@@ -279,11 +302,12 @@ class BaseUnlearningClassifier(
             if given is None or (run.epoch == 0 and run.point.step == 0):
                 raise
             stopped, importances = error, {}
+        run.cost = run.spent()  # importances included
         if checkpoint is not None:
             self._own(checkpoint, "checkpoint")
         if context is not None:
             context.call_on_fit_task_end(
-                estimator=self,
+                estimator=origin(self),
                 reconstruction_attributes=lambda: self._reconstruction(run.params),
                 **described,
             )
@@ -353,6 +377,7 @@ class BaseUnlearningClassifier(
         self._importances = {} if extend else trained.importances
 
     @available_if(_can_go_on)
+    @exclusive
     def partial_fit(self, X, y, classes=None, sample_weight=None, *, fingerprint_key=None):
         """Take one pass over `X`, `y`, going on from where the model is.
 
@@ -382,37 +407,42 @@ class BaseUnlearningClassifier(
         >>> clf.n_iter_, bool(clf.is_member(X).all())
         (3, True)
         """
-        with all_or_nothing(self):
-            self._check_parameters()
-            self._check_members_can_be_kept(fingerprint_key)
-            first = not hasattr(self, "params_")
-            if not first:
-                self._check_can_go_on()
-            if first and classes is None:
-                raise ValueError(
-                    "classes must be passed at the first call of partial_fit: the list of all "
-                    "classes that will ever come."
-                )
-            changed = classes is not None and not first
-            if changed and not np.array_equal(np.unique(classes), self.classes_):
-                raise ValueError(
-                    f"classes={classes!r} is not the list of the first call, {self.classes_}."
-                )
-            data = self._validated(
-                X, y, sample_weight, classes, fixed=None if first else self.classes_
-            )
-            if first:
-                self._start_afresh()
-            start = None if first else self._where_it_stands()
-            earlier = self.history_
-            trained = self._trained(data, self._next_seed(), start=start, max_iter=1)
-            trained.run.history[:] = [
-                *earlier,
-                *({**row, "epoch": len(earlier) + 1} for row in trained.run.history),
-            ]
-            self._adopt(trained)
-            self._remember(data, trained, fingerprint_key, extend=not first)
+        clear_leftovers(self)
+        with Writing(self) as work:
+            work.model._fit_partially(X, y, classes, sample_weight, fingerprint_key)
+            work.commit()
         return self
+
+    def _fit_partially(self, X, y, classes, sample_weight, fingerprint_key):
+        """Take one pass with this working copy."""
+        self._check_parameters()
+        self._check_members_can_be_kept(fingerprint_key)
+        first = not hasattr(self, "params_")
+        if not first:
+            self._check_can_go_on()
+            self._go_on()
+        if first and classes is None:
+            raise ValueError(
+                "classes must be passed at the first call of partial_fit: the list of all "
+                "classes that will ever come."
+            )
+        changed = classes is not None and not first
+        if changed and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"classes={classes!r} is not the list of the first call, {self.classes_}."
+            )
+        data = self._validated(X, y, sample_weight, classes, fixed=None if first else self.classes_)
+        if first:
+            self._start_afresh()
+        start = None if first else self._where_it_stands()
+        earlier = self.history_
+        trained = self._trained(data, self._next_seed(), start=start, max_iter=1)
+        trained.run.history[:] = [
+            *earlier,
+            *({**row, "epoch": len(earlier) + 1} for row in trained.run.history),
+        ]
+        self._adopt(trained)
+        self._remember(data, trained, fingerprint_key, extend=not first)
 
     def _check_parameters(self):
         """Refuse parameters that are wrong by themselves or do not go together."""
@@ -483,6 +513,7 @@ class BaseUnlearningClassifier(
         for path in self._backend().artefacts(self._noise):
             self._own(path, "journal")
         self.params_ = run.params
+        self._baseline = None
         self._head_state = trained.head_state
         self._moments = (self.solver, run.point.moments) if takes_steps(self) else None
         self.history_ = run.history
@@ -500,10 +531,10 @@ class BaseUnlearningClassifier(
             self._artefacts = (*others, file)
 
     def __getstate__(self):
-        state = dict(super().__getstate__())
-        if "_artefacts" in state:
-            # A copy knows the files, to name them, and owns none.
-            state["_artefacts"] = tuple(map(copy.copy, state["_artefacts"]))
+        state = super().__getstate__()
+        # A copy knows the files, to name them, and owns none.
+        for name in {"_artefacts", "_leftovers"} & set(state):
+            state[name] = tuple(map(copy.copy, state[name]))
         return state
 
     def _reconstruction(self, params):
@@ -513,6 +544,7 @@ class BaseUnlearningClassifier(
             "classes_": self.classes_,
             "n_features_in_": self.n_features_in_,
             "_structure": self._structure,
+            "_fitted_params": self._fitted_params,
             "_noise": self._noise,
             **{k: v for k, v in vars(self).items() if k == "feature_names_in_"},
         }

@@ -1,7 +1,9 @@
 """A deletion request from its arguments to the committed result: all of it, or nothing."""
 
 import time
-from dataclasses import replace
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -10,14 +12,44 @@ from ..exceptions import (
     InputRowsError,
     TrainingDivergedError,
     UnlearningError,
+    UnlearningWarning,
 )
 from ..network import cross_entropy
-from ..unlearning import Outcome, importance_of
+from ..unlearning import Outcome, guarded, importance_of, tolerance_of
+from ._baseline import Baseline
 from ._given import assuming, given_parts, notes_on, reach_of
 from ._members import tell_of_copies
 from ._request import prepared_request, shares_rows
+from ._state import put_in_place
 
-__all__ = ["carry_out", "discard_artefacts"]
+__all__ = [
+    "carry_out",
+    "clear_leftovers",
+    "files_of",
+    "notes_of_senders",
+    "noting",
+    "status_of",
+    "with_notes",
+]
+
+
+# What whoever passes a request on has to say about it, for the entry in the log.
+_NOTES = ContextVar("notes_of_senders", default=())
+
+
+@contextmanager
+def noting(*notes):
+    """Context in which a request that is honoured has these notes in its entry."""
+    token = _NOTES.set((*notes_of_senders(), *notes))
+    try:
+        yield
+    finally:
+        _NOTES.reset(token)
+
+
+def notes_of_senders():
+    """Notes of the contexts around the request."""
+    return _NOTES.get()
 
 
 def _check_claim(strategy, outcome):
@@ -36,98 +68,148 @@ def _check_claim(strategy, outcome):
         )
 
 
-def carry_out(estimator, strategy, *, forget, retain, reference, fingerprint_key):
-    """Find the rows, run the strategy, commit and log; or raise with nothing changed."""
-    forget, retain, request, refitted = prepared_request(
-        estimator, strategy, forget, retain, reference, fingerprint_key
-    )
-    # Before anything is done: who makes warnings errors keeps the copies.
-    about_copies = tell_of_copies(forget.n_more, len(forget))
+class _Spending:
+    """What a request has spent, and what of it went into measuring before and after."""
+
+    def __init__(self, network):
+        self.network = network
+        self.begun = network.meter.copy()
+        self.measured = dict.fromkeys(vars(self.begun), 0)
+
+    @contextmanager
+    def measuring(self):
+        before = self.network.meter.copy()
+        try:
+            yield
+        finally:
+            for name, amount in self.network.meter.since(before).items():
+                self.measured[name] += amount
+
+    def told(self):
+        """For the log."""
+        total = self.network.meter.since(self.begun)
+        cost = {name: total[name] - measured for name, measured in self.measured.items()}
+        return {"cost": cost, "measuring_cost": dict(self.measured)}
+
+
+def carry_out(work, strategy, *, forget, retain, reference, fingerprint_key):
+    """Find the rows, run the strategy, commit and log; or raise with nothing changed.
+
+    Parameters
+    ----------
+    work : Writing
+        On the estimator, with the parameters that it was fitted with.
+    """
+    model = work.model
     started = time.perf_counter()
     entry = {
         "strategy": type(strategy).__name__,
         "params": strategy.get_params(deep=False),
         "kind": strategy.kind,
         "status": "done",
-        "n_requested": len(forget) - forget.n_more,
-        "n_forget": len(forget),
-        "n_retain": None if retain is None else len(retain),
-        "classes_removed": estimator.classes_[request.removed_classes].tolist(),
+        "n_requested": None,
+        "n_forget": None,
+        "n_retain": None,
+        "classes_removed": [],
     }
+    notes_of_sender = notes_of_senders()
+    spending, prepared = None, False
     try:
-        with estimator._noise.undone_on_failure():
-            begun = request.network.meter.copy()
-            entry["before"] = _quality(request, request.params)
-            spent = request.network.meter.copy()
-            outcome = _run(estimator, strategy, request)
-            _check_claim(strategy, outcome)
-            entry["cost"] = request.network.meter.since(spent)
-            # A refit brings circuit weights of its own, which its head was fitted to.
-            if "trained" not in refitted:
-                outcome = replace(outcome, params=request.settled(outcome.params))
-            if not np.isfinite(outcome.params).all():
-                raise TrainingDivergedError(
-                    f"{type(strategy).__name__} gave non-finite parameters."
-                )
-            entry["after"] = _quality(request, outcome.params)
-            total = request.network.meter.since(begun)
-            entry["measuring_cost"] = {k: v - entry["cost"][k] for k, v in total.items()}
+        spending = _Spending(model._network())
+        found = prepared_request(model, strategy, forget, retain, reference, fingerprint_key)
+        forget, retain, request, refitted = found
+        # Before anything is done: who makes warnings errors keeps the copies.
+        about_copies = tell_of_copies(forget.n_more, len(forget))
+        prepared = True
+        entry.update(
+            n_requested=len(forget) - forget.n_more,
+            n_forget=len(forget),
+            n_retain=None if retain is None else len(retain),
+            classes_removed=model.classes_[request.removed_classes].tolist(),
+        )
+        with spending.measuring():
+            before = _measured(request, request.params)
+            entry["before"] = _quality(before)
+            baseline = _baseline(model, strategy, request, retain, before)
+            if tolerance_of(strategy) is not None:
+                request = _with_yardstick(request, baseline, retain)
+        outcome = _run(model, strategy, request)
+        _check_claim(strategy, outcome)
+        # A refit brings circuit weights of its own, which its head was fitted to.
+        if "trained" not in refitted:
+            outcome = replace(outcome, params=request.settled(outcome.params))
+        if not np.isfinite(outcome.params).all():
+            raise TrainingDivergedError(f"{type(strategy).__name__} gave non-finite parameters.")
+        with spending.measuring():
+            entry["after"] = _quality(_measured(request, outcome.params))
+        trained = refitted.get("trained")
+        notes = _put_after(model, forget, retain, request, trained, outcome)
+        given = given_parts(model)
+        origins = [] if request.head is None else [request.head.origin]
+        entry.update(
+            status=_status(outcome),
+            reference=outcome.reference,
+            target_reached=outcome.target_reached,
+            harm=None if outcome.harm is None else asdict(outcome.harm),
+            **spending.told(),
+            seconds=time.perf_counter() - started,
+            n_epochs=outcome.n_epochs,
+            n_steps=outcome.n_steps,
+            stop_reason=outcome.stop_reason,
+            history=outcome.history,
+            certificate=assuming(outcome.certificate, given, origins),
+            notes=[*about_copies, *outcome.notes, *notes, *notes_on(given), *notes_of_sender],
+            beyond_reach=reach_of(given),
+        )
+        # An exact or certified result is what later requests are judged by, as a fit is.
+        model._baseline = baseline if baseline is None else baseline.without(forget.positions)
+        model.unlearning_log_ = [*model.unlearning_log_, entry]
+        model._leftovers = files_of(model)
+        model._artefacts = ()
+        work.commit()
     except BaseException as error:
-        _log_failure(estimator, entry, error, time.perf_counter() - started)
+        if work.committed:
+            raise  # an interrupt in the last moment: the request is done
+        # What is wrong by itself was no request.
+        if not prepared and isinstance(error, ValueError | TypeError | UnlearningWarning):
+            raise
+        _log_failure(work, entry, spending, error, time.perf_counter() - started)
         if isinstance(error, TrainingDivergedError):
             raise UnlearningError(
                 f"{type(strategy).__name__} diverged and nothing was changed: {error}"
             ) from error
         raise
+    # Only now that the new state is in place: a failure must not cost the old one's files.
+    clear_leftovers(work.estimator)
 
-    trained = refitted.get("trained")
-    members, notes = _members_after(estimator, forget, retain, trained)
-    given = given_parts(estimator)
-    origins = [] if request.head is None else [request.head.origin]
-    entry.update(
-        seconds=time.perf_counter() - started,
-        n_epochs=outcome.n_epochs,
-        n_steps=outcome.n_steps,
-        stop_reason=outcome.stop_reason,
-        history=outcome.history,
-        certificate=assuming(outcome.certificate, given, origins),
-        notes=[
-            *about_copies,
-            *outcome.notes,
-            *notes,
-            *_about_buffers(request, trained),
-            *notes_on(given),
-            *discard_artefacts(estimator),
-        ],
-        beyond_reach=reach_of(given),
-    )
-    after = {
-        "params_": outcome.params,
-        "_moments": None,
-        # A strategy that moved a solved head in another way leaves it without its state.
-        "_head_state": outcome.head_state if trained is None else trained.head_state,
-        "_members": members,
-        "_artefacts": (),
-        "_updates": _updates_after(estimator, forget, retain, trained, outcome),
-        "_importances": _importances_after(estimator, request, trained, outcome.params),
-        "unlearning_log_": [*estimator.unlearning_log_, entry],
-    }
-    if trained is not None:
-        history = trained.run.history
-        after.update(
-            history_=history,
-            loss_curve_=[row["loss"] for row in history],
-            loss_=history[-1]["loss"],
-            n_iter_=len(history),
-            stop_reason_=trained.run.stop_reason,
-            fit_cost_=trained.run.cost,
+
+def _put_after(model, forget, retain, request, trained, outcome):
+    """Give a working copy the state after the request; returns what is to be said about it."""
+    members, notes = _members_after(model, forget, retain, trained)
+    updates = _updates_after(model, forget, retain, trained, outcome)
+    importances = _importances_after(model, request, trained, outcome.params)
+    notes += _about_buffers(request, trained)
+    model.params_ = outcome.params
+    model._moments = None
+    # A strategy that moved a solved head in another way leaves it without its state.
+    model._head_state = outcome.head_state if trained is None else trained.head_state
+    model._members = members
+    model._updates = updates
+    model._importances = importances
+    if trained is None:
+        return notes
+    model.history_ = trained.run.history
+    model.loss_curve_ = [row["loss"] for row in trained.run.history]
+    model.loss_ = model.loss_curve_[-1]
+    model.n_iter_ = len(trained.run.history)
+    model.stop_reason_ = trained.run.stop_reason
+    model.fit_cost_ = trained.run.cost
+    if model._n_fits > 1:
+        notes.append(
+            f"the model came from {model._n_fits} calls of fit or partial_fit and was "
+            "retrained by one fit on all the rows that stay."
         )
-        if estimator._n_fits > 1:
-            entry["notes"].append(
-                f"the model came from {estimator._n_fits} calls of fit or partial_fit and was "
-                "retrained by one fit on all the rows that stay."
-            )
-    vars(estimator).update(after)
+    return notes
 
 
 def _run(estimator, strategy, request):
@@ -142,16 +224,22 @@ def _run(estimator, strategy, request):
             log_holds=True,
             head_state=estimator._head_state,
         )
-    return strategy.unlearn(request)
+    return guarded(strategy, request)
 
 
-def _log_failure(estimator, entry, error, seconds):
-    status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-    if isinstance(error, TrainingDivergedError):
-        status = "diverged"
+def _log_failure(work, entry, spending, error, seconds):
     entry.pop("after", None)
-    entry.update(status=status, error=f"{type(error).__name__}: {error}", seconds=seconds)
-    estimator.unlearning_log_ = [*estimator.unlearning_log_, entry]
+    if spending is not None:
+        entry.update(spending.told())
+    entry.update(status=status_of(error), error=f"{type(error).__name__}: {error}", seconds=seconds)
+    work.log(entry)
+
+
+def status_of(error):
+    """What the log calls a request that ended in this."""
+    if isinstance(error, TrainingDivergedError):
+        return "diverged"
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
 
 
 def _about_buffers(request, trained):
@@ -172,8 +260,8 @@ def _about_buffers(request, trained):
     ]
 
 
-def _quality(request, params):
-    """Loss and accuracy on both parts, for the log."""
+def _measured(request, params):
+    """Loss of each row of both parts, and whether it is right, by the part's name."""
     measured = {}
     for name in ("forget", "retain"):
         records = getattr(request, name)
@@ -184,9 +272,50 @@ def _quality(request, params):
         except InputRowsError as error:
             problem = f"{error.problem} (Rows of X_{name}.)"
             raise InputRowsError(problem, error.rows) from None
-        measured[f"{name}_loss"] = float(cross_entropy(logits, records.targets).mean())
-        measured[f"{name}_accuracy"] = float((logits.argmax(axis=1) == records.labels).mean())
+        loss = cross_entropy(logits, records.targets)
+        measured[name] = (loss, logits.argmax(axis=1) == records.labels)
     return measured
+
+
+def _quality(measured):
+    """Mean loss and accuracy on both parts, for the log."""
+    quality = {}
+    for name, (loss, hits) in measured.items():
+        quality[f"{name}_loss"] = float(loss.mean())
+        quality[f"{name}_accuracy"] = float(hits.mean())
+    return quality
+
+
+def _baseline(estimator, strategy, request, retain, before):
+    """What harm is judged by; measured now where this is the first request since the fit."""
+    if strategy.kind != "approximate":
+        return None
+    known = getattr(estimator, "_baseline", None)
+    if known is not None or "retain" not in before:
+        return known
+    positions = _trained_positions(retain)
+    return Baseline.of(positions, request.retain.labels, *before["retain"], estimator._seed)
+
+
+def _with_yardstick(request, baseline, retain):
+    if baseline is None or request.retain is None or not len(request.retain):
+        return request
+    yardstick = baseline.yardstick(request.retain, _trained_positions(retain))
+    if yardstick is not None and len(request.removed_classes):
+        network, removed = request.network, request.removed_classes
+        yardstick = yardstick.without_classes(network, request.params, removed)
+    return replace(request, yardstick=yardstick)
+
+
+def _trained_positions(part):
+    """Positions of the rows of a part that gradients saw; None without a member record."""
+    return None if part.positions is None else part.positions[~part.held_out]
+
+
+def _status(outcome):
+    if outcome.harm is not None and outcome.harm.beyond:
+        return "damaged"
+    return "short of target" if outcome.target_reached is False else "done"
 
 
 # -------------------------------------------------------------------------------- after it
@@ -215,7 +344,10 @@ def _updates_after(estimator, forget, retain, trained, outcome):
     if trained is not None and trained.updates is not None:
         return [(retain.positions[rows], step) for rows, step in trained.updates]
     if outcome.log_holds and estimator._updates is not None:
-        return [entry for entry in estimator._updates if not shares_rows(entry[0], forget)]
+        left = [entry for entry in estimator._updates if not shares_rows(entry[0], forget)]
+        # Every retained row had a part in a repair.
+        repaired = outcome.repair is not None
+        return [*left, (_trained_positions(retain), outcome.repair)] if repaired else left
     return None
 
 
@@ -240,24 +372,30 @@ def _importances_after(estimator, request, trained, params):
     return after
 
 
-def discard_artefacts(estimator, heir=None):
-    """Delete files of this estimator that hold what a forgotten row left in them.
-
-    Parameters
-    ----------
-    estimator : fitted classifier
-    heir : fitted classifier, default=None
-        One that takes its place: it keeps none of these files.
-
-    Returns
-    -------
-    list of str
-        What was deleted, and what is beyond reach: files that others keep, too.
-    """
+def files_of(estimator):
+    """Files and folders of this estimator that hold what a row left in them: `OwnedFile` each."""
     journals = estimator._backend().artefacts(estimator._noise)
     files = [OwnedFile(path, "journal", estimator._noise.name) for path in journals]
-    files = {file.path: file for file in (*files, *estimator._artefacts)}
-    for file in () if heir is None else heir._artefacts:
-        if file.path in files:
-            file.let_go()
-    return [note for file in files.values() for note in file.discard()]
+    return tuple({file.path: file for file in (*files, *estimator._artefacts)}.values())
+
+
+def clear_leftovers(estimator):
+    """Delete the files of the state before the last request, and say so in its entry.
+
+    The state names them, as `_leftovers`, until they are gone: where an interrupt came in
+    between, whoever changes the estimator next does it.
+    """
+    if "_leftovers" not in vars(estimator):
+        return
+    notes = [note for files in estimator._leftovers for note in files.discard()]
+    after = dict(vars(estimator))
+    del after["_leftovers"]
+    if after["unlearning_log_"]:
+        after["unlearning_log_"] = with_notes(after["unlearning_log_"], notes)
+    put_in_place([(estimator, after)])
+
+
+def with_notes(log, notes):
+    """The log with more notes in its last entry."""
+    *earlier, last = log
+    return [*earlier, {**last, "notes": [*last.get("notes", ()), *notes]}]

@@ -10,6 +10,7 @@ from .._validation import check_choice, check_is_fitted
 from ..backends import BaseBackend, resolve_backend
 from ..exceptions import EncodingWarning, UnlearningWarning
 from ..unlearning import Retrain, resolve_strategy
+from ._state import as_fitted
 
 __all__ = ["EstimatingMixin"]
 
@@ -79,7 +80,8 @@ class EstimatingMixin:
         Two epochs are gone through and the second one is multiplied; rows that come twice in
         a batch cost once, so that with copies in `X` the count depends on the batches a
         little. A deletion is counted with what its log measures before and after, for all
-        epochs, with a stop rule that ends nothing and looks at all that it may look at.
+        epochs, with a stop rule that ends nothing and a guard, and both look at all that they
+        may look at.
         Where the values themselves decide what is run (`CertifiedRemoval` beyond its
         budget), the count is that of one way. Devices are asked for their gates, and nothing
         is submitted.
@@ -93,11 +95,13 @@ class EstimatingMixin:
         >>> clf = QNNClassifier(backend=AerBackend(shots=100), max_iter=5, tol=0.0, random_state=0)
         >>> cost = clf.estimate_cost(X, y)
         >>> cost["circuits"], cost["shots"], clf.fit(X, y).fit_cost_["shots"]
-        (820, 82000, 82000)
-        >>> cost = clf.estimate_cost(X, y, method="unlearn", forget=[0], strategy="fine_tune")
-        >>> entry = clf.unlearn(index=[0], strategy="fine_tune").unlearning_log_[-1]
+        (1620, 162000, 162000)
+        >>> from skqmu.unlearning import FineTune
+        >>> strategy = FineTune(guard=None)
+        >>> cost = clf.estimate_cost(X, y, method="unlearn", forget=[0], strategy=strategy)
+        >>> entry = clf.unlearn(index=[0], strategy=strategy).unlearning_log_[-1]
         >>> cost["shots"], entry["cost"]["shots"] + entry["measuring_cost"]["shots"]
-        (185300, 185300)
+        (365300, 365300)
         """
         check_choice("method", method, ("fit", "predict", "unlearn"))
         if method != "unlearn" and (forget is not None or strategy is not None or request):
@@ -114,13 +118,15 @@ class EstimatingMixin:
             return self._deletion_cost(X, y, np.asarray(forget), strategy, request)
         if method == "predict" and y is not None and not hasattr(self, "params_"):
             copy = self._fitted_unrun(X, y)
-            return _counted(copy, lambda: copy._logits(X))
+            return _counted(copy, lambda: copy.predict_proba(X))
         if method == "predict":
             check_is_fitted(self, "params_")
+            with as_fitted(self) as reading:
+                fitted = vars(reading.model)
             copy = self._unrun()
-            vars(copy).update({k: v for k, v in vars(self).items() if k in _FITTED})
-            copy._noise = self._noise.spawn()
-            return _counted(copy, lambda: copy._logits(X))
+            vars(copy).update({k: v for k, v in fitted.items() if k in _FITTED})
+            copy._noise = fitted["_noise"].spawn()
+            return _counted(copy, lambda: copy.predict_proba(X))
         if y is None:
             raise ValueError("estimate_cost(X, y) needs the labels y for method='fit'.")
         costs = []
@@ -140,7 +146,11 @@ class EstimatingMixin:
             copy = self._fitted_unrun(X, y)
             if retrains:
                 # What fits its epochs is counted as a fit is; strategies have few and all count.
-                copy.set_params(max_iter=min(epochs, self.max_iter), n_iter_no_change=epochs + 1)
+                shortened = {
+                    "max_iter": min(epochs, self.max_iter),
+                    "n_iter_no_change": epochs + 1,
+                }
+                copy._fitted_params = {**copy._fitted_params, **shortened}
             rows = {"index": forget}
             if self.store_data != "rows":
                 gone = np.zeros(len(X), dtype=bool)
@@ -176,7 +186,14 @@ class EstimatingMixin:
         )
 
 
-_FITTED = ("params_", "classes_", "n_features_in_", "feature_names_in_", "_structure")
+_FITTED = (
+    "params_",
+    "classes_",
+    "n_features_in_",
+    "feature_names_in_",
+    "_structure",
+    "_fitted_params",
+)
 
 
 def _key(estimator):

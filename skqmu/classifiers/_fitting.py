@@ -36,7 +36,6 @@ __all__ = [
     "REQUESTS",
     "FitData",
     "Trained",
-    "all_or_nothing",
     "check_solver",
     "child_seed",
     "class_factors",
@@ -62,20 +61,6 @@ REQUESTS = 2_000_000
 def child_seed(seed, purpose):
     """Seed of one purpose within a fit."""
     return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, purpose))
-
-
-@contextmanager
-def all_or_nothing(estimator):
-    """Restore the estimator's attributes if anything goes wrong (they are never mutated)."""
-    before = dict(vars(estimator))
-    try:
-        yield
-    except BaseException:
-        # `with_callbacks` cleans up what it set, and must find it.
-        kept = {k: v for k, v in vars(estimator).items() if k.startswith(("_callback", "_skl"))}
-        vars(estimator).clear()
-        vars(estimator).update({**before, **kept})
-        raise
 
 
 @contextmanager

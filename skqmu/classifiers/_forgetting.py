@@ -5,8 +5,9 @@ import numpy as np
 from .._validation import check_is_fitted, validate_data
 from ..exceptions import MemberRecordError
 from ..unlearning import resolve_strategy
-from ._deletion import carry_out
+from ._deletion import carry_out, clear_leftovers
 from ._members import encoded_labels
+from ._state import Writing, exclusive, reads
 
 __all__ = ["ForgettingMixin"]
 
@@ -14,6 +15,7 @@ __all__ = ["ForgettingMixin"]
 class ForgettingMixin:
     """Deletion requests on a fitted classifier with a member record."""
 
+    @exclusive
     def unlearn(
         self,
         X_forget=None,
@@ -70,8 +72,13 @@ class ForgettingMixin:
         row within 1e-9 of each column's own size, and what equals that up to rounding: an
         upstream step gives one row other last bits than many. Whole numbers must be equal.
 
-        Nothing changes unless all of it succeeds. A strategy that diverges or is
-        interrupted leaves everything as it was but for an entry in the log.
+        Nothing changes unless all of it succeeds. A strategy that diverges, is interrupted or
+        comes to the end of a budget leaves everything as it was but for an entry in the log,
+        which says what was spent. Requests from several threads are carried out one after
+        another; predictions meanwhile are the old model's.
+
+        What `set_params` has set since `fit` acts at the next `fit`: a refit has the values that
+        the classifier was fitted with. `backend`, `unlearning` and `verbose` act at once.
 
         Examples
         --------
@@ -89,22 +96,26 @@ class ForgettingMixin:
         skqmu.exceptions.AlreadyForgottenError: 1 of 1 rows are already forgotten (rows 0); ...
         """
         check_is_fitted(self, "params_")
-        self._check_parameters()
-        chosen = resolve_strategy(
-            self.unlearning if strategy is None else strategy,
-            "unlearning" if strategy is None else "strategy",
-        )
-        with self._backend().limit_threads():
-            carry_out(
-                self,
-                chosen,
-                forget=(X_forget, y_forget, index),
-                retain=(X_retain, y_retain),
-                reference=(X_reference, y_reference),
-                fingerprint_key=fingerprint_key,
+        clear_leftovers(self)
+        with Writing(self, fitted_params=True) as work:
+            model = work.model
+            model._check_parameters()
+            chosen = resolve_strategy(
+                model.unlearning if strategy is None else strategy,
+                "unlearning" if strategy is None else "strategy",
             )
+            with model._backend().limit_threads():
+                carry_out(
+                    work,
+                    chosen,
+                    forget=(X_forget, y_forget, index),
+                    retain=(X_retain, y_retain),
+                    reference=(X_reference, y_reference),
+                    fingerprint_key=fingerprint_key,
+                )
         return self
 
+    @reads
     def is_member(self, X, y=None, *, fingerprint_key=None):
         """Which rows the model was trained on and has not forgotten.
 
@@ -145,6 +156,7 @@ class ForgettingMixin:
             [(self._members.labels[e] == label).any() for e, label in found], dtype=bool
         )
 
+    @reads
     def release(self):
         """A copy that only predicts: what one deploys.
 
@@ -167,14 +179,15 @@ class ForgettingMixin:
         """
         check_is_fitted(self, "params_")
         copy = type(self)(**self.get_params(deep=False))
+        copy.checkpoint = None
+        if self._structure.get("objective_noise"):
+            copy.random_state = None  # the noise could be drawn from it again
+        copy._fitted_params = {n: vars(copy)[n] for n in self._fitted_params}
         kept = ("params_", "classes_", "n_features_in_", "feature_names_in_", "_structure")
         for name in kept:
             if hasattr(self, name):
                 setattr(copy, name, getattr(self, name))
         copy._noise = self._noise.spawn()
-        copy.checkpoint = None
-        if self._structure.get("objective_noise"):
-            copy.random_state = None  # the noise could be drawn from it again
         return copy
 
     def _member_record(self):

@@ -153,7 +153,7 @@ class _Head:
 
 
 def _row_weights(estimator, part):
-    class_weight = estimator._structure["class_weight"]
+    class_weight = estimator.class_weight
     if class_weight is None:
         return part.weights
     factor = class_factors(part.labels, part.weights, class_weight, estimator.classes_)

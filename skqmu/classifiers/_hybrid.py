@@ -23,6 +23,7 @@ from ._layer_specs import (
     image_shape_for,
 )
 from ._qnn import _CIRCUIT, _resolve_observables
+from ._state import reads
 from ._weights import NamedWeightsMixin
 
 __all__ = ["HybridQNNClassifier"]
@@ -30,7 +31,7 @@ __all__ = ["HybridQNNClassifier"]
 # Qubits that n_qubits=None takes: behind a dense front-end, behind a convolutional one, and
 # at least and at most where the features enter the circuit themselves.
 _DENSE, _CNN = 5, 8
-_FEWEST, _MOST = 2, 8
+_FEWEST, _MOST = 4, 8
 
 
 class HybridQNNClassifier(InputScaleMixin, NamedWeightsMixin, BaseUnlearningClassifier):
@@ -90,7 +91,7 @@ default="auto"
 QuantumCircuit, default="rotations_cz"
     n_qubits : int or None, default=None
         None: 5 behind a dense front-end, 8 behind a convolution or a module; with
-        ``front_end="none"`` as many as features, at least 2 and at most 8; with a circuit
+        ``front_end="none"`` as many as features, at least 4 and at most 8; with a circuit
         its own.
     n_layers : int, default=2
     entanglement : {"none", "linear", "ring", "full"}, default="ring"
@@ -295,14 +296,13 @@ default="adam"
         n_qubits = self._n_qubits_for(n_features)
         n_inputs = self._n_circuit_inputs(n_features, n_qubits)
         return {
-            "front_end": copy.deepcopy(self.front_end),
+            "front_end": self.front_end,
             "front_layers": tuple(self.front_layers),
             "image_shape": image_shape_for(self.front_end, self.image_shape, n_features),
             "dtype": self.dtype,
             "reset": self.reset,
             "head_layers": tuple(self.head_layers),
-            # Shallow: a network of qiskit may hold an open session.
-            "core": copy.copy(self.core),
+            "core": self.core,
             "encoding": self.encoding,
             "input_scale": resolved_input_scale(
                 self.input_scale,
@@ -322,6 +322,11 @@ default="adam"
             or not (isinstance(self.encoding, str) and self.encoding == "amplitude"),
         }
 
+    def _own_param(self, name, value):
+        if name == "core" and not isinstance(value, str):
+            return copy.copy(value)  # shallow: a network of qiskit may hold an open session
+        return super()._own_param(name, value)
+
     def _n_qubits_for(self, n_features):
         if not isinstance(self.core, str):
             return getattr(self.core, "num_virtual_qubits", None)
@@ -335,7 +340,7 @@ default="adam"
         if self.front_end != "none":
             return _CNN
         if self.encoding == "amplitude":
-            return max(_FEWEST, (n_features - 1).bit_length())
+            return max(2, (n_features - 1).bit_length())
         return min(max(_FEWEST, n_features), _MOST)
 
     def _n_circuit_inputs(self, n_features, n_qubits):
@@ -423,6 +428,7 @@ default="adam"
         return tags
 
     @property
+    @reads
     def buffers_(self):
         """Running statistics by name, as in `get_weights`."""
         check_is_fitted(self, "params_")
@@ -435,6 +441,7 @@ default="adam"
         }
 
     @property
+    @reads
     def backend_(self):
         """The backend that predictions run on; None where `core` runs on none."""
         backend = super().backend_
@@ -442,6 +449,7 @@ default="adam"
         return backend if isinstance(core, str) and core == "quantum" else None
 
     @property
+    @reads
     def n_qubits_(self):
         """Qubits of the fitted circuit."""
         check_is_fitted(self, "params_")

@@ -6,6 +6,7 @@ import numpy as np
 
 from .._validation import Interval, StrOptions, check_is_fitted
 from ..network import InputScale
+from ._state import reads
 
 __all__ = ["InputScaleMixin", "input_scale_layers", "resolved_input_scale"]
 
@@ -30,6 +31,7 @@ class InputScaleMixin:
     }
 
     @property
+    @reads
     def input_scale_(self):
         """Radians a unit of each feature near 0; None where features are angles as they stand."""
         check_is_fitted(self, "params_")

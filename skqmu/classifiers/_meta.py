@@ -3,6 +3,7 @@
 import copy
 import inspect
 import warnings
+from contextlib import contextmanager
 
 import numpy as np
 from joblib import Memory
@@ -19,6 +20,7 @@ __all__ = [
     "forgets",
     "last_step",
     "released",
+    "telling_costs",
     "with_seed",
 ]
 
@@ -90,8 +92,28 @@ def fit_clone(estimator, X, y, classes, sample_weight=None):
     else:
         weights = {"sample_weight": sample_weight}
     if not isinstance(model, Pipeline) and "classes" in inspect.signature(model.fit).parameters:
-        return model.fit(X, y, classes=classes, **weights)
-    return model.fit(X, y, **weights)
+        weights["classes"] = classes
+    with telling_costs() as models:
+        models.append(model)
+        return model.fit(X, y, **weights)
+
+
+@contextmanager
+def telling_costs():
+    """Context of fits; an error that ends it says, as ``costs``, what they had spent by then.
+
+    Yields
+    ------
+    list
+        For the models; those that count their costs have `fit_cost_`.
+    """
+    models = []
+    try:
+        yield models
+    except BaseException as error:
+        spent = [model.fit_cost_ for model in models if hasattr(model, "fit_cost_")]
+        error.costs = [*getattr(error, "costs", ()), *spent]
+        raise
 
 
 class CachedFit:

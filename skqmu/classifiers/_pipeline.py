@@ -8,6 +8,7 @@ from sklearn.utils.validation import _num_samples
 
 from .._validation import check_choice, check_is_fitted
 from ..exceptions import UnlearningWarning
+from ._deletion import noting
 from ._upstream_refit import explained, flat_pipeline, nested_pipelines, refit
 
 __all__ = ["unlearn"]
@@ -93,20 +94,19 @@ def _forget_last(upstream, last, X_forget, y_forget, **request):
     for name in _ROWS:
         if request.get(name) is not None and len(upstream.steps) and _num_samples(request[name]):
             request[name] = upstream.transform(request[name])
-    with explained(upstream):
-        last.unlearn(y_forget=y_forget, **request)
     saw = [
         f"{name} ({type(step).__name__})"
         for name, step in upstream.steps
         if hasattr(step, "fit") and get_tags(step).requires_fit
     ]
+    message = (
+        f"upstream steps were fitted on the forgotten rows too and still hold what they "
+        f"learned from them: {', '.join(saw)}. Refit the pipeline without the rows to remove "
+        "that."
+    )
+    with explained(upstream), noting(*[message] * bool(saw)):
+        last.unlearn(y_forget=y_forget, **request)
     if saw:
-        message = (
-            f"upstream steps were fitted on the forgotten rows too and still hold what they "
-            f"learned from them: {', '.join(saw)}. Refit the pipeline without the rows to remove "
-            "that."
-        )
-        last.unlearning_log_[-1]["notes"].append(message)
         warnings.warn(message, UnlearningWarning, stacklevel=3)
 
 

@@ -1,5 +1,6 @@
 """Prediction of a fitted classifier, on whatever backend it has now."""
 
+from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -8,12 +9,23 @@ from .._validation import check_is_fitted, validate_data
 from ..backends import BACKENDS, BaseBackend, resolve_backend
 from ..network import log_softmax, softmax
 from ._queries import count_query, query_report
+from ._state import origin, reads
 
 __all__ = ["PredictingMixin"]
 
 # Networks live outside the estimators: they hold compiled circuits, which are neither
-# state that `predict` may change nor anything to pickle.
+# state that `predict` may change nor anything to pickle. Whoever works takes one out and gives
+# it back: two threads never share its meter, its noise or a torch module.
 _NETWORKS = WeakKeyDictionary()
+# Of one estimator, for the next who asks.
+_MOST_IDLE = 2
+
+
+@dataclass(frozen=True)
+class _Compiled:
+    key: tuple
+    network: object
+    structure: object  # kept, so that its id in the key cannot be given to another
 
 
 class PredictingMixin:
@@ -33,13 +45,36 @@ class PredictingMixin:
         backend = self._backend()
         n_classes = len(self.classes_) if n_classes is None else n_classes
         key = (id(self._structure), n_classes, backend.identity())
-        known = _NETWORKS.get(self)
-        if known is None or known[0] != key:
+        mine = _NETWORKS.setdefault(self, [])
+        known = next((each for each in mine if each.key == key), None)
+        if known is None:
+            known = self._taken_out(key)
+        if known is None:
             network = self._build_network(self._structure, self.n_features_in_, n_classes, backend)
-            network.use_noise(self._noise)
-            # The structure itself is kept, so that its id cannot be given to another.
-            known = _NETWORKS[self] = (key, network, self._structure)
-        return known[1]
+            known = _Compiled(key, network, self._structure)
+        known.network.use_noise(self._noise)
+        mine[:] = [known]
+        return known.network
+
+    def _taken_out(self, key):
+        """A network that nobody works with, out of those of the estimator this is a copy of."""
+        idle = _NETWORKS.get(origin(self))
+        while idle and origin(self) is not self:
+            try:
+                found = idle.pop()
+            except IndexError:  # another thread took it
+                return None
+            if found.key == key:
+                return found  # the others are of an earlier fit, or of another backend
+        return None
+
+    def _give_back_networks(self):
+        """Let others have what this working copy has used; see `_taken_out`."""
+        owner = origin(self)
+        idle = _NETWORKS.setdefault(owner, [])
+        for used in _NETWORKS.pop(self, ()):
+            if used.structure is vars(owner).get("_structure") and len(idle) < _MOST_IDLE:
+                idle.append(used)
 
     def _logits(self, X):
         check_is_fitted(self, "params_")
@@ -47,9 +82,10 @@ class PredictingMixin:
         network = self._network()
         with self._backend().limit_threads():
             logits = network.logits(self.params_, X)
-        count_query(self, network, X)
+        count_query(origin(self), self._structure, network, X)
         return logits
 
+    @reads
     def query_report(self):
         """What was asked of this estimator's predictions, in this process, since `fit`.
 
@@ -79,7 +115,7 @@ class PredictingMixin:
         (6, 3, 300)
         """
         check_is_fitted(self, "params_")
-        return query_report(self)
+        return query_report(origin(self), self._structure)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -88,6 +124,7 @@ class PredictingMixin:
         tags.non_deterministic = known and self._backend().sampled
         return tags
 
+    @reads
     def predict_proba(self, X):
         """Probabilities of the classes.
 
@@ -102,6 +139,7 @@ class PredictingMixin:
         """
         return softmax(self._logits(X), axis=1)
 
+    @reads
     def predict_log_proba(self, X):
         """Logarithms of `predict_proba`, exact where a probability underflows.
 
@@ -115,6 +153,7 @@ class PredictingMixin:
         """
         return log_softmax(self._logits(X), axis=1)
 
+    @reads
     def predict(self, X):
         """Most probable class of each row.
 

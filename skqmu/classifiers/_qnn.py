@@ -1,6 +1,5 @@
 """`QNNClassifier`: a variational quantum circuit with a linear head."""
 
-import copy
 from numbers import Integral, Real
 
 import numpy as np
@@ -18,12 +17,14 @@ from ..network import Dense, Network, OneVsRest, QuantumLayer
 from ._base import BaseUnlearningClassifier
 from ._head import head_view
 from ._input_scale import InputScaleMixin, input_scale_layers, resolved_input_scale
+from ._state import reads
 
 __all__ = ["QNNClassifier"]
 
 _CIRCUIT = HasMethods(["compose", "assign_parameters"])
-# Qubits that n_qubits=None takes at least and at most.
-_FEWEST, _MOST = 2, 8
+# Qubits that n_qubits=None takes at least and at most: two features on two qubits leave a circuit
+# too few functions of them (a ring in a ring is learned from some starts only).
+_FEWEST, _MOST = 4, 8
 # What the circuit is built from.
 _DESIGN = ("encoding", "ansatz", "n_qubits", "n_layers", "entanglement", "reuploading")
 
@@ -53,7 +54,7 @@ default="auto"
 QuantumCircuit, default="strong"
         Trainable layers.
     n_qubits : int or None, default=None
-        None: as many as features, at least 2 and at most 8 (with ``"amplitude"``: as few
+        None: as many as features, at least 4 and at most 8 (with ``"amplitude"``: as few
         as hold the features; with a circuit: its own). Features fold onto fewer qubits:
         feature ``i`` acts on qubit ``i % n_qubits``.
     n_layers : int, default=3
@@ -76,8 +77,8 @@ QuantumCircuit, default="strong"
         Standard deviation of the random linear term in a logistic head's loss, which
         `CertifiedRemoval` needs. It must stay secret, and `random_state` determines it.
     backend : {"statevector"} or Backend, default="statevector"
-        Where circuits run. It alone may be changed after `fit`: the same weights predict
-        on any backend.
+        Where circuits run. It may be changed after `fit`: the same weights predict on any
+        backend, and deletion requests run there too.
     solver : {"adam", "sgd", "spsa", "cobyla", "nft", "l_bfgs_b", ...} or Optimizer, \
 default="adam"
         Besides ``"adam"`` and ``"sgd"``, the optimizers of qiskit-machine-learning
@@ -114,7 +115,8 @@ default="adam"
     warm_start : bool, default=False
         Let `fit` go on from the last parameters. Rows of earlier fits stay members.
     unlearning : str or UnlearningStrategy, default="retrain"
-        What `unlearn` does: exact by default, approximate by choice.
+        What `unlearn` does: exact by default, approximate by choice. It may be changed after
+        `fit`. (All other parameters act at the next `fit`, see `set_params`.)
     store_data : {"rows", "fingerprints", "none"}, default="rows"
         What is remembered of the training rows. ``"rows"``: the rows, so that
         ``unlearn(X_forget)`` is all that a request needs. ``"fingerprints"``: keyed hashes
@@ -158,10 +160,15 @@ default="adam"
         What the last fit (or refit, by `unlearn`) spent: ``forward_rows``,
         ``gradient_rows``, ``circuits`` and ``shots``.
     unlearning_log_ : list of dict
-        One entry a deletion request: ``strategy``, ``params``, ``kind``, ``status``,
-        counts, ``seconds``, ``cost`` (rows, circuits, shots), ``before``, ``after``,
-        ``measuring_cost`` (what measuring these two took, beside ``cost``),
-        ``certificate`` (or None), ``notes``, ``beyond_reach``.
+        One entry a deletion request: ``strategy``, ``params``, ``kind``, ``status`` ("done",
+        "short of target", "damaged"; "failed", "diverged" and "interrupted" changed
+        nothing), counts, ``seconds``, ``cost`` (rows, circuits, shots), ``before``,
+        ``after``, ``measuring_cost`` (what measuring these two took, beside ``cost``),
+        ``stop_reason``, ``target_reached`` (None: there is no target), ``reference`` (what
+        the stop rule went by: "given", "validation", "leave-one-out", an estimate, or
+        "members", a lower bound; "retained" or "chance" for a removed class), ``harm`` (to
+        retained rows, since the last fit), ``certificate`` (or None), ``notes``,
+        ``beyond_reach``.
 
     See Also
     --------
@@ -311,11 +318,10 @@ default="adam"
             "observables": self.observables,
             # A certificate rests on these: they are fit's, whatever is set afterwards.
             "trainable": self.trainable,
-            "circuit_weights": copy.deepcopy(self.circuit_weights),
+            "circuit_weights": self.circuit_weights,
             "head": self.head,
             "head_penalty": self.head_penalty,
             "objective_noise": self.objective_noise,
-            "class_weight": copy.deepcopy(self.class_weight),
         }
 
     def _n_qubits_for(self, n_features):
@@ -325,7 +331,7 @@ default="adam"
             if not isinstance(circuit, str):
                 return circuit.num_qubits
         if self.encoding == "amplitude":
-            return max(_FEWEST, (n_features - 1).bit_length())
+            return max(2, (n_features - 1).bit_length())
         return min(max(_FEWEST, n_features), _MOST)
 
     def _build_network(self, structure, n_features, n_classes, backend):
@@ -400,12 +406,14 @@ default="adam"
         return head_view(self, network, forget, retain)
 
     @property
+    @reads
     def circuit_weights_(self):
         """Weights of the fitted circuit, shape (n_weights,)."""
         check_is_fitted(self, "params_")
         return self.params_[self._network().layout.slices["quantum"]]
 
     @property
+    @reads
     def n_qubits_(self):
         """Qubits of the fitted circuit."""
         check_is_fitted(self, "params_")

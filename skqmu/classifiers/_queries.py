@@ -41,17 +41,28 @@ class _Ledger:
             self.rows[digest] = (n_queries + 1, n_shots + shots_a_row)
 
 
-def count_query(estimator, network, X):
-    """Write down one call of a prediction method."""
+def _lock_anew():
+    """Let a forked process not wait for a thread that it does not have."""
+    global _LOCK
+    _LOCK = Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
+    os.register_at_fork(after_in_child=_lock_anew)
+
+
+def count_query(estimator, structure, network, X):
+    """Write down one call of a prediction method, answered by the fit with that structure."""
     shots = sum(e.shots_a_row for e in network.executables if e.spent is not None)
     with _LOCK:
-        _ledger(estimator).add(X, shots)
+        if vars(estimator).get("_structure") is structure:  # else of a fit that is over
+            _ledger(estimator, structure).add(X, shots)
 
 
-def query_report(estimator):
+def query_report(estimator, structure):
     """The counts as a dict; see `PredictingMixin.query_report`."""
     with _LOCK:
-        ledger = _ledger(estimator)
+        ledger = _ledger(estimator, structure)
         counts = list(ledger.rows.values())
     return {
         "n_calls": ledger.n_calls,
@@ -65,9 +76,9 @@ def query_report(estimator):
     }
 
 
-def _ledger(estimator):
+def _ledger(estimator, structure):
     """The ledger since the last fit (a fit makes a new structure)."""
     known = _LEDGERS.get(estimator)
-    if known is None or known.fitted is not estimator._structure:
-        known = _LEDGERS[estimator] = _Ledger(estimator._structure)
+    if known is None or known.fitted is not structure:
+        known = _LEDGERS[estimator] = _Ledger(structure)
     return known

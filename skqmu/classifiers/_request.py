@@ -7,7 +7,7 @@ import numpy as np
 from .._matching import RowLaw, match_rows
 from .._validation import validate_data
 from ..exceptions import MemberRecordError
-from ..unlearning import UnlearningRequest, importance_of
+from ..unlearning import UnlearningRequest, importance_of, stop_source
 from ._fitting import (
     REQUESTS,
     FitData,
@@ -18,7 +18,11 @@ from ._fitting import (
 )
 from ._members import more_than_named
 
-__all__ = ["possible_request", "prepared_request", "shares_rows"]
+__all__ = ["HONOURED", "possible_request", "prepared_request", "shares_rows"]
+
+# What the log says of a request that was carried out: as it was meant; short of the
+# mechanism's target; or at the cost of rows that stay.
+HONOURED = ("done", "short of target", "damaged")
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ def possible_request(
         None: no retained rows are at hand.
     refusals : list of (MemberRecordError or ValueError or None)
         None: the strategy could honour the request.
+    source : str
+        What a stop rule would go by.
 
     Raises
     ------
@@ -85,7 +91,8 @@ def possible_request(
         except (MemberRecordError, ValueError) as error:
             refusals.append(error)
     forget, retain, _ = parts
-    return len(forget), None if retain is None else len(retain), refusals
+    n_retain = None if retain is None else len(retain)
+    return len(forget), n_retain, refusals, stop_source(request)
 
 
 def prepared_request(estimator, strategy, forget, retain, reference, fingerprint_key):
@@ -295,10 +302,11 @@ def _request(estimator, forget, retain, reference):
     forget_records = _trained(records[: len(forget)], forget)
     retain_records = None if retain is None else _trained(records[len(forget) :], retain)
     # Failed attempts do not count: asked again, a request makes the same draws.
-    number = sum(entry["status"] == "done" for entry in estimator.unlearning_log_)
+    number = sum(entry["status"] in HONOURED for entry in estimator.unlearning_log_)
     refitted = {}
     network = estimator._network()
     trainable = estimator._trainable_mask(network)
+    validation = reference is not None and reference.entries is not None
 
     def refit(seed):
         seed = np.random.SeedSequence(estimator._seed) if seed is None else seed
@@ -327,6 +335,8 @@ def _request(estimator, forget, retain, reference):
         importance=importance,
         trainable=trainable,
         head=estimator._head_view(network, forget, retain),
+        reference_source="validation" if validation else "given",
+        fit_loss=float(getattr(estimator, "loss_", np.nan)),
         updates=[step for places, step in estimator._updates or () if shares_rows(places, forget)],
     )
     return request, refitted

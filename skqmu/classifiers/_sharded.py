@@ -1,9 +1,7 @@
 """`ShardedClassifier` (SISA): exact deletion by retraining only what saw the row."""
 
-import os
 import secrets
 import time
-from contextlib import suppress
 from numbers import Integral
 from pathlib import Path
 
@@ -14,7 +12,6 @@ from sklearn.dummy import DummyClassifier
 from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
 
-from .._files import remove_leftovers
 from .._owned import OwnedFolder
 from .._validation import (
     HasMethods,
@@ -24,40 +21,19 @@ from .._validation import (
     validate_data,
     validate_params,
 )
-from ..exceptions import MemberRecordError
+from ..exceptions import MemberRecordError, UnlearningWarning
 from ..unlearning import UPSTREAM, Assumption, Certificate
-from ._deletion import discard_artefacts
-from ._fitting import all_or_nothing
+from ._deletion import clear_leftovers, notes_of_senders, status_of
 from ._given import assuming, given_parts, notes_on, reach_of
 from ._members import MemberRecord, encoded_labels, more_than_named, tell_of_copies
-from ._meta import aligned_proba, draw_seed, last_step, released
-from ._shards import StoredModel, loaded, slices_of, train_shard
+from ._meta import aligned_proba, draw_seed, released
+from ._shards import RemovedModels, StoredModel, loaded, remove_files, slices_of, train_shard
+from ._state import OutdatedError, StateMixin, Writing, exclusive, origin, reads
 
 __all__ = ["ShardedClassifier"]
 
 
-def _with_artefacts(models):
-    """Those of the models (or their last steps) that left files of their own."""
-    for model in models:
-        with suppress(OSError, ValueError):  # a slice that is damaged tells nothing
-            model = last_step(loaded(model))
-            if getattr(model, "_artefacts", ()):
-                yield model
-
-
-def _remove(models):
-    """Delete the files of stored models; returns those that are left."""
-    left = []
-    for model in models:
-        if isinstance(model, StoredModel):
-            with suppress(OSError):
-                model.path.unlink(missing_ok=True)
-            if os.path.lexists(model.path):
-                left.append(str(model.path))
-    return left
-
-
-class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     """Sharded, isolated, sliced and aggregated training (SISA) of any classifier.
 
     The rows are dealt to shards, and each shard trains a model of its own, slice by slice.
@@ -104,6 +80,10 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     before it does not know starts afresh. The result of a deletion equals `fit` on the
     remaining rows with the same assignment and seeds, exactly.
 
+    Parameters that are set after `fit` act at the next `fit`, those of the `estimator` too; a
+    deletion refits with the values of `fit`. `aggregation` and `n_jobs` act at once. Requests
+    from several threads are carried out one after another.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -120,6 +100,7 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     source = "Bourtoule et al. 2021 (arXiv 1912.03817)"
     formula = "refit the shards that hold a row of D_f, from the first slice that does"
     advice = "Exact for any classifier, at a share of the cost; weaker models for it."
+    damage = "none"
     _parameter_constraints = {
         "estimator": [HasMethods(["fit", "predict_proba"])],
         "n_shards": [Interval(Integral, 1, None, closed="left")],
@@ -129,6 +110,8 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
+
+    _live_params = frozenset({"aggregation", "n_jobs"})
 
     def __init__(
         self,
@@ -160,6 +143,7 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     # ------------------------------------------------------------------------- fitting
 
+    @exclusive
     def fit(self, X, y, *, assignment=None):
         """Deal the rows and train the shards.
 
@@ -174,9 +158,11 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         -------
         self : object
         """
+        clear_leftovers(self)
         earlier = getattr(self, "_folder", None)
-        with all_or_nothing(self):
-            self._fit(X, y, assignment)
+        with Writing(self) as work:
+            work.model._fit(X, y, assignment)
+            work.commit()
         if earlier is not None:
             earlier.remove()
         return self
@@ -203,18 +189,20 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self._folder = None
         if self.checkpoint_dir is not None:
             self._folder = OwnedFolder(self.checkpoint_dir, "slices")
+        first, costs = [0] * self.n_shards, []
         try:
-            models = self._train(members, assignment, classes, shard_seeds, [0] * self.n_shards, [])
+            models = self._train(members, assignment, classes, shard_seeds, first, [], costs, [])
         except BaseException:
             if self._folder is not None:
                 self._folder.remove()
             raise
+        self._fitted_params = self._own_params()
         self.classes_ = classes
         self.assignment_ = assignment
         self._members = members
         self._seeds = shard_seeds
         self.models_ = models
-        self.fit_cost_ = self._cost(model for slices in models for model in slices)
+        self.fit_cost_ = _summed(costs)
         self.unlearning_log_ = []
         self.expected_refit_fraction_ = self._expected_refit_fraction()
 
@@ -244,47 +232,49 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             )
         return assignment
 
-    def _train(self, members, assignment, classes, seeds, first, old):
-        """Models of all shards, kept up to slice ``first[shard]``, trained from there."""
-        fitted = joblib.Parallel(n_jobs=self.n_jobs)(
+    def _train(self, members, assignment, classes, seeds, first, old, costs, stored):
+        """Models of all shards, kept up to slice ``first[shard]``, trained from there.
+
+        What the shards' training has cost is added to `costs`, and the files that models are
+        written to, to `stored`, also where it fails.
+        """
+        trained = joblib.Parallel(n_jobs=self.n_jobs, return_as="generator")(
             joblib.delayed(train_shard)(
                 self.estimator,
                 seeds[shard],
                 slices_of(members, assignment, classes, shard, self.n_slices),
                 classes,
                 first[shard],
-                loaded(old[shard][first[shard] - 1]) if old and first[shard] else None,
+                self._load(old[shard][first[shard] - 1]) if old and first[shard] else None,
             )
             for shard in range(self.n_shards)
             if first[shard] < self.n_slices
         )
-        trained = [shard for shard in range(self.n_shards) if first[shard] < self.n_slices]
         models = [list(slices) for slices in old or [()] * self.n_shards]
-        stored = []
+        refitted = [shard for shard in range(self.n_shards) if first[shard] < self.n_slices]
         try:
-            for shard, new in zip(trained, fitted, strict=True):
-                models[shard][first[shard] :] = new = [self._store(model, shard) for model in new]
-                stored += new
-        except BaseException:
-            _remove(stored)
+            for shard, new in zip(refitted, trained, strict=True):
+                costs += _costs_of(new)
+                models[shard][first[shard] :] = [self._store(m, shard, stored) for m in new]
+        except BaseException as error:
+            costs += getattr(error, "costs", ())
             raise
         return models
 
-    def _store(self, model, shard):
+    def _store(self, model, shard, stored):
         if self._folder is None or model is None:
             return model
-        return StoredModel(model, self._folder, f"{shard:04d}-{secrets.token_hex(8)}.npz")
+        name = f"{shard:04d}-{secrets.token_hex(8)}.npz"
+        stored.append(self._folder.path / name)
+        return StoredModel(model, self._folder, name)
 
-    def _cost(self, models):
-        """What training the models cost, summed; nan where they do not count it."""
-        unknown = dict.fromkeys(("forward_rows", "gradient_rows", "circuits", "shots"), np.nan)
-        fitted = [loaded(model) for model in models if model is not None]
-        costs = [
-            getattr(model, "fit_cost_", unknown)
-            for model in fitted
-            if not isinstance(model, DummyClassifier)
-        ]
-        return {name: sum(cost[name] for cost in costs) for name in unknown}
+    def _load(self, model):
+        try:
+            return loaded(model)
+        except FileNotFoundError as error:
+            if vars(origin(self)).get("models_") is not self.models_:
+                raise OutdatedError from error  # a request has deleted it meanwhile
+            raise
 
     def _expected_refit_fraction(self):
         """Mean over the rows of what their deletion costs, over the cost of all."""
@@ -297,14 +287,16 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     # ---------------------------------------------------------------------- prediction
 
     @property
+    @reads
     def backend_(self):
         """The backend that the shards' models predict on; None where all are constants."""
         check_is_fitted(self, "models_")
-        models = (loaded(slices[-1]) for slices in self.models_ if slices[-1] is not None)
+        models = (self._load(slices[-1]) for slices in self.models_ if slices[-1] is not None)
         # a shard with one class has a constant in the place of a model
         found = (model.backend_ for model in models if not isinstance(model, DummyClassifier))
         return next(found, None)
 
+    @reads
     def predict_proba(self, X):
         """Aggregated probabilities.
 
@@ -319,12 +311,13 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self, "models_")
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        models = [loaded(slices[-1]) for slices in self.models_ if slices[-1] is not None]
+        models = [self._load(slices[-1]) for slices in self.models_ if slices[-1] is not None]
         proba = np.stack([aligned_proba(model, X, self.classes_) for model in models])
         if self.aggregation == "vote":
             proba = np.eye(len(self.classes_))[proba.argmax(axis=2)]
         return proba.mean(axis=0)
 
+    @reads
     def predict(self, X):
         """Most probable class of each row.
 
@@ -341,6 +334,7 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
 
     # ---------------------------------------------------------------------- forgetting
 
+    @reads
     def is_member(self, X, y=None):
         """Which rows the shards were trained on and have not forgotten.
 
@@ -364,6 +358,7 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             ]
         )
 
+    @exclusive
     def unlearn(self, X_forget=None, y_forget=None, *, index=None):
         """Forget rows by refitting, in their shards, from the first slice that holds one.
 
@@ -384,75 +379,105 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         ------
         NotATrainingSampleError, AlreadyForgottenError, ValueError
             The estimator is as it was before.
+
+        Notes
+        -----
+        A request that fails or is interrupted midway changes nothing but the log, which says
+        what was spent.
         """
         check_is_fitted(self, "models_")
+        clear_leftovers(self)
+        with Writing(self, fitted_params=True) as work:
+            work.model._forget(work, X_forget, y_forget, index)
+        clear_leftovers(self)
+        return self
+
+    def _forget(self, work, X_forget, y_forget, index):
+        """Carry a request out on this working copy, and commit."""
         started = time.perf_counter()
-        record = self._record()
-        entries, n_more = self._entries(X_forget, y_forget, index)
-        if len(entries) == len(record):
-            raise ValueError(
-                f"the request names all {len(record)} rows; delete the estimator instead."
-            )
-        about_copies = tell_of_copies(n_more, len(entries))
-        first = [self.n_slices] * self.n_shards
-        for shard, number in self.assignment_[entries]:
-            first[shard] = min(first[shard], int(number))
-        first = [self._readable(shard, number) for shard, number in enumerate(first)]
-        keep = np.ones(len(record), dtype=bool)
-        keep[entries] = False
-        members, assignment = record.without(entries), self.assignment_[keep]
         entry = {
             "strategy": "ShardedRetrain",
             "params": {"n_shards": self.n_shards, "n_slices": self.n_slices},
             "kind": "exact",
             "status": "done",
-            "n_requested": len(entries) - n_more,
-            "n_forget": len(entries),
-            "n_retain": len(members),
-            "classes_removed": self.classes_[
-                np.setdiff1d(record.labels[entries], members.labels)
-            ].tolist(),
-            "shards_refitted": int(sum(f < self.n_slices for f in first)),
+            "n_requested": None,
+            "n_forget": None,
+            "n_retain": None,
+            "classes_removed": [],
         }
+        notes_of_sender, costs, stored, prepared = notes_of_senders(), [], [], False
         try:
-            models = self._train(
-                members, assignment, self.classes_, self._seeds, first, self.models_
-            )
-        except BaseException as error:
+            entries, n_more = self._entries(X_forget, y_forget, index)
+            first = self._first_slices(entries)
+            # Before anything is done: who makes warnings errors keeps the copies.
+            about_copies = tell_of_copies(n_more, len(entries))
+            prepared = True
+            old, record, seeds = self.models_, self._record(), self._seeds
+            keep = np.ones(len(record), dtype=bool)
+            keep[entries] = False
+            members, assignment = record.without(entries), self.assignment_[keep]
+            removed = np.setdiff1d(record.labels[entries], members.labels)
             entry.update(
-                status="interrupted" if isinstance(error, KeyboardInterrupt) else "failed",
+                n_requested=len(entries) - n_more,
+                n_forget=len(entries),
+                n_retain=len(members),
+                classes_removed=self.classes_[removed].tolist(),
+                shards_refitted=int(sum(f < self.n_slices for f in first)),
+            )
+            models = self._train(
+                members, assignment, self.classes_, seeds, first, old, costs, stored
+            )
+            given = self._given_parts(models)
+            certificate = Certificate("exact", assumptions=[Assumption(UPSTREAM, checked=False)])
+            entry.update(
+                seconds=time.perf_counter() - started,
+                cost=_summed(costs),
+                certificate=assuming(certificate, given),
+                notes=[*about_copies, *notes_on(given), *notes_of_sender],
+                beyond_reach=reach_of(given),
+            )
+            self.models_, self._members, self.assignment_ = models, members, assignment
+            self.expected_refit_fraction_ = self._expected_refit_fraction()
+            self.unlearning_log_ = [*self.unlearning_log_, entry]
+            starts = list(zip(old, models, first, strict=True))
+            self._leftovers = (
+                RemovedModels(
+                    [model for was, _, start in starts for model in was[start:]],
+                    [model for _, now, start in starts if start < self.n_slices for model in now],
+                    self._folder,
+                ),
+            )
+            work.commit()
+        except BaseException as error:
+            if work.committed:
+                raise  # an interrupt in the last moment: the request is done
+            remove_files(stored)
+            # What is wrong by itself was no request.
+            if not prepared and isinstance(error, ValueError | TypeError | UnlearningWarning):
+                raise
+            entry.update(
+                status=status_of(error),
                 error=f"{type(error).__name__}: {error}",
                 seconds=time.perf_counter() - started,
+                cost=_summed(costs),
             )
-            self.unlearning_log_ = [*self.unlearning_log_, entry]
+            work.log(entry)
             raise
-        given = self._given_parts(models)
-        certificate = Certificate("exact", assumptions=[Assumption(UPSTREAM, checked=False)])
-        entry.update(
-            seconds=time.perf_counter() - started,
-            cost=self._cost(m for s, f in zip(models, first, strict=True) for m in s[f:]),
-            certificate=assuming(certificate, given),
-            notes=[*about_copies, *notes_on(given)],
-            beyond_reach=reach_of(given),
-        )
-        removed = [m for s, f in zip(self.models_, first, strict=True) for m in s[f:]]
-        wrote = list(_with_artefacts(removed))
-        # At once, and before files go: an interrupt finds the old models or the new.
-        vars(self).update(
-            models_=models,
-            _members=members,
-            assignment_=assignment,
-            unlearning_log_=[*self.unlearning_log_, entry],
-        )
-        self.expected_refit_fraction_ = self._expected_refit_fraction()
-        entry["notes"] += self._discard(removed, models)
-        entry["notes"] += self._discard_journals(wrote, first)
-        return self
+
+    def _first_slices(self, entries):
+        """First slice to train in each shard: that with one of the entries; n_slices where none."""
+        n_rows = len(self._record())
+        if len(entries) == n_rows:
+            raise ValueError(f"the request names all {n_rows} rows; delete the estimator instead.")
+        first = [self.n_slices] * self.n_shards
+        for shard, number in self.assignment_[entries]:
+            first[shard] = min(first[shard], int(number))
+        return [self._readable(shard, number) for shard, number in enumerate(first)]
 
     def _given_parts(self, models=None):
         """What the shards' models were given (a dict of str), the same for each of them."""
         shards = self.models_ if models is None else models
-        models = (loaded(slices[-1]) for slices in shards)
+        models = (self._load(slices[-1]) for slices in shards)
         return next(filter(None, map(given_parts, models)), {})
 
     def _readable(self, shard, number):
@@ -494,36 +519,22 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             )
         return self._members
 
-    def _discard(self, removed, models):
-        """Delete files of models that saw a forgotten row."""
-        kept = {id(model) for slices in models for model in slices}
-        files = [m for m in removed if isinstance(m, StoredModel) and id(m) not in kept]
-        left = _remove(files)
-        notes = [f"{len(files) - len(left)} slice files were deleted."] if files else []
-        if left:
-            notes.append(f"slice files that saw the rows could not be deleted: {', '.join(left)}.")
-        if self._folder is not None:
-            half = remove_leftovers(self._folder.path)
-            notes += [f"{path}, half a slice file, could not be deleted." for path in half]
-        return notes
-
-    def _discard_journals(self, wrote, first):
-        """Delete what backends wrote down of the jobs of refitted shards."""
-        for slices, number in zip(self.models_, first, strict=True):
-            # Old and new models of a shard draw from one noise stream, so their jobs lie together.
-            for model in slices if number < self.n_slices else ():
-                for file in getattr(last_step(model), "_artefacts", ()):
-                    file.let_go()
-        return list(dict.fromkeys(note for model in wrote for note in discard_artefacts(model)))
-
     def __getstate__(self):
-        state = dict(super().__getstate__())
-        if "models_" in state:
+        while True:
+            state = super().__getstate__()
+            if "models_" not in state:
+                return state
             # A copy, or what comes out of a pickle, owns no files and needs none.
-            state["models_"] = [[loaded(m) for m in slices] for slices in self.models_]
-            state["_folder"] = None
-        return state
+            try:
+                models = [[loaded(model) for model in slices] for slices in state["models_"]]
+            except FileNotFoundError:
+                if vars(self).get("models_") is state["models_"]:
+                    raise
+                continue  # a request has deleted it meanwhile
+            state.pop("_leftovers", None)
+            return {**state, "models_": models, "_folder": None}
 
+    @reads
     def release(self):
         """A copy that only predicts, without rows, earlier slices and log.
 
@@ -536,8 +547,23 @@ class ShardedClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         for name in ("classes_", "n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
                 setattr(copied, name, getattr(self, name))
-        last = [loaded(slices[-1]) for slices in self.models_]
+        last = [self._load(slices[-1]) for slices in self.models_]
         copied.models_ = [[released(model)] for model in last]
         copied._members = None
         copied._folder = None
         return copied
+
+
+def _costs_of(models):
+    """What training each of the models has cost, nan where it does not count it."""
+    unknown = dict.fromkeys(("forward_rows", "gradient_rows", "circuits", "shots"), np.nan)
+    return [
+        getattr(model, "fit_cost_", unknown)
+        for model in models
+        if model is not None and not isinstance(model, DummyClassifier)
+    ]
+
+
+def _summed(costs):
+    names = ("forward_rows", "gradient_rows", "circuits", "shots")
+    return {name: sum(cost[name] for cost in costs) for name in names}

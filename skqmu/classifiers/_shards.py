@@ -2,15 +2,26 @@
 
 import copy
 import hashlib
+import os
 import pickle
+from contextlib import suppress
 
 import numpy as np
 from sklearn.dummy import DummyClassifier
 
+from .._files import remove_leftovers
 from .._packed import read_packed, write_packed
-from ._meta import fit_clone, with_seed
+from ._deletion import files_of
+from ._meta import fit_clone, last_step, telling_costs, with_seed
 
-__all__ = ["StoredModel", "loaded", "slices_of", "train_shard"]
+__all__ = [
+    "RemovedModels",
+    "StoredModel",
+    "loaded",
+    "remove_files",
+    "slices_of",
+    "train_shard",
+]
 
 _KIND = "slice"
 
@@ -72,6 +83,62 @@ def _digest(arrays):
     return digest.hexdigest()
 
 
+def remove_files(paths):
+    """Delete files; returns those that are left, as strings."""
+    left = []
+    for path in paths:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        if os.path.lexists(path):
+            left.append(str(path))
+    return left
+
+
+class RemovedModels:
+    """Files of models that saw a forgotten row, to be deleted when others are in their place.
+
+    Parameters
+    ----------
+    models : list of fitted estimator or StoredModel or None
+    heirs : list of fitted estimator or StoredModel or None
+        Models of the same shards that are in place then. All models of a shard draw from one
+        noise stream, so that backends wrote their jobs into one journal: it goes, too.
+    folder : OwnedFolder or None
+        Of stored models.
+    """
+
+    def __init__(self, models, heirs, folder):
+        self.slices = [model.path for model in models if isinstance(model, StoredModel)]
+        self.folder = None if folder is None else folder.path
+        owned = [file for model in _with_artefacts(models) for file in files_of(model)]
+        self.files = {file.path: file for file in owned}
+        owned += [file for m in heirs for file in getattr(last_step(m), "_artefacts", ())]
+        self.twins = [f for f in owned if f.path in self.files and f is not self.files[f.path]]
+
+    def discard(self):
+        """Delete them; returns what is to be said about it, a list of str."""
+        left = remove_files(self.slices)
+        n_gone = len(self.slices) - len(left)
+        notes = [f"{n_gone} slice files were deleted."] if self.slices else []
+        if left:
+            notes.append(f"slice files that saw the rows could not be deleted: {', '.join(left)}.")
+        if self.folder is not None:
+            half = remove_leftovers(self.folder)
+            notes += [f"{path}, half a slice file, could not be deleted." for path in half]
+        for file in self.twins:
+            file.let_go()
+        return notes + [note for file in self.files.values() for note in file.discard()]
+
+
+def _with_artefacts(models):
+    """Those of the models (or their last steps) that left files of their own."""
+    for model in models:
+        with suppress(OSError, ValueError):  # a slice that is damaged tells nothing
+            model = last_step(loaded(model))
+            if getattr(model, "_artefacts", ()):
+                yield model
+
+
 def slices_of(members, assignment, classes, shard, n_slices):
     """Rows of a shard, cumulated slice by slice: (X, y) each."""
     parts = []
@@ -91,7 +158,11 @@ def _can_go_on(model, y, classes):
 
 def train_shard(estimator, seed, slices, classes, first, model):
     """Models of the slices from `first` on, each going on from the one before."""
-    models = []
+    with telling_costs() as models:
+        return _train_slices(models, estimator, seed, slices, classes, first, model)
+
+
+def _train_slices(models, estimator, seed, slices, classes, first, model):
     for number, (X, y) in enumerate(slices):
         if number < first:
             continue
@@ -109,6 +180,14 @@ def train_shard(estimator, seed, slices, classes, first, model):
             if len(slices) > 1:
                 trained.set_params(warm_start=True)
             fresh = not hasattr(trained, "classes_")
-            model = fit_clone(trained, X, y, classes) if fresh else trained.fit(X, y)
+            model = fit_clone(trained, X, y, classes) if fresh else _gone_on(trained, X, y)
         models.append(model)
     return models
+
+
+def _gone_on(model, X, y):
+    # Its cost is that of the slice before until the fit has begun.
+    vars(model).pop("fit_cost_", None)
+    with telling_costs() as models:
+        models.append(model)
+        return model.fit(X, y)

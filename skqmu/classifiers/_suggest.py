@@ -5,10 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._validation import check_is_fitted
-from ..unlearning import STRATEGIES
+from ..unlearning import STRATEGIES, unguarded
 from ._request import possible_request
+from ._state import as_fitted
 
 __all__ = ["StrategyTable", "suggest_strategy"]
+
+_CLAIMS = {"exact": 0, "certified": 1, "approximate": 2}
+_DAMAGES = {"none": 0, "some": 1, "much": 2}
+_BLIND = "May forget nothing (no rows say what unseen ones look like): prefer retrain."
 
 
 @dataclass(frozen=True)
@@ -18,35 +23,41 @@ class StrategyTable:
     Parameters
     ----------
     rows : list of dict
-        ``name``, ``possible``, ``kind``, ``cost`` (relative to retraining; nan: unknown),
-        ``why_not`` and ``advice``.
+        ``name``, ``possible``, ``kind``, ``damage`` (expected of the mechanism before its guard
+        repairs it: "none", "some", "much"), ``cost`` (relative to retraining; nan: unknown),
+        ``reference`` (what its stop rule would go by; None: it has none), ``why_not`` and
+        ``advice``.
 
     Examples
     --------
     >>> from skqmu.classifiers import StrategyTable
     >>> row = {"name": "retrain", "possible": True, "kind": "exact", "cost": 1.0, "why_not": ""}
-    >>> print(StrategyTable([{**row, "advice": "The reference."}]))
-    strategy  kind   cost  remark
-    retrain   exact  1.00  The reference.
+    >>> row.update(damage="none", reference=None, advice="The reference.")
+    >>> print(StrategyTable([row]))
+    strategy  kind   damage  cost  remark
+    retrain   exact  none    1.00  The reference.
     """
 
     rows: list
 
     def __str__(self):
-        lines = [("strategy", "kind", "cost", "remark")]
+        lines = [("strategy", "kind", "damage", "cost", "remark")]
         for row in self.rows:
             cost = "?" if np.isnan(row["cost"]) else f"{row['cost']:.2f}"
             remark = row["advice"] if row["possible"] else f"not possible: {row['why_not']}"
-            lines.append((row["name"], row["kind"], cost if row["possible"] else "-", remark))
-        widths = [max(len(line[i]) for line in lines) for i in range(3)]
+            if row["possible"] and row["reference"] == "members":
+                remark = f"{_BLIND} {remark}"
+            cost = cost if row["possible"] else "-"
+            lines.append((row["name"], row["kind"], row["damage"], cost, remark))
+        widths = [max(len(line[i]) for line in lines) for i in range(4)]
         return "\n".join(
-            "  ".join([*(c.ljust(w) for c, w in zip(line, widths, strict=False)), line[3]]).rstrip()
+            "  ".join([*(c.ljust(w) for c, w in zip(line, widths, strict=False)), line[4]]).rstrip()
             for line in lines
         )
 
 
 def suggest_strategy(estimator, X_forget=None, y_forget=None, **request):
-    """List all strategies: which are possible for a request, their kind and their cost.
+    """Recommend a strategy: all of them, best first, and which are possible for a request.
 
     Nothing is chosen and nothing changes.
 
@@ -62,9 +73,12 @@ def suggest_strategy(estimator, X_forget=None, y_forget=None, **request):
     Returns
     -------
     StrategyTable
-        Exact ones first, then certified, then approximate, cheapest first. The cost is the
-        number of gradient rows at most, over that of retraining for as many epochs as the
-        last fit took.
+        Best first: by what the mechanism may claim (exact, certified, approximate), then by
+        whether it knows when to stop, by the damage that is expected of it, and by cost.
+        The first row is the recommendation: with rows at hand it is one that is exact, and
+        retraining where nothing cheaper is. The cost is the number of gradient rows at most
+        over that of retraining for as many epochs as the last fit took; where damage is
+        expected, repairs by the guard come on top. What costs as much is better retrained.
 
     Examples
     --------
@@ -78,9 +92,10 @@ def suggest_strategy(estimator, X_forget=None, y_forget=None, **request):
     """
     check_is_fitted(estimator, "params_")
     strategies = {name: factory() for name, factory in STRATEGIES.items()}
-    n_forget, n_retain, refusals = possible_request(
-        estimator, strategies.values(), X_forget, y_forget, **request
-    )
+    with as_fitted(estimator) as reading:
+        n_forget, n_retain, refusals, source = possible_request(
+            reading.model, strategies.values(), X_forget, y_forget, **request
+        )
     whole = estimator.n_iter_ * n_retain if n_retain else np.nan
     rows = []
     for (name, strategy), refusal in zip(strategies.items(), refusals, strict=True):
@@ -88,17 +103,28 @@ def suggest_strategy(estimator, X_forget=None, y_forget=None, **request):
         if refusal is None:
             cost = 1.0
             if name != "retrain":
-                cost = strategy.gradient_rows(n_forget, n_retain or 0) / whole
+                cost = unguarded(strategy).gradient_rows(n_forget, n_retain or 0) / whole
         rows.append(
             {
                 "name": name,
                 "possible": refusal is None,
                 "kind": strategy.kind,
+                "damage": strategy.damage,
                 "cost": float(cost),
+                "reference": source if getattr(strategy, "stop", None) is not None else None,
                 "why_not": "" if refusal is None else str(refusal),
                 "advice": strategy.advice,
             }
         )
-    order = {"exact": 0, "certified": 1, "approximate": 2}
-    rows.sort(key=lambda r: (not r["possible"], order[r["kind"]], np.nan_to_num(r["cost"], nan=9)))
+    rows.sort(key=_rank)
     return StrategyTable(rows)
+
+
+def _rank(row):
+    return (
+        not row["possible"],
+        _CLAIMS[row["kind"]],
+        row["reference"] == "members",
+        _DAMAGES[row["damage"]],
+        np.nan_to_num(row["cost"], nan=np.inf),
+    )

@@ -3,6 +3,7 @@
 import copy
 import inspect
 import warnings
+from contextlib import suppress
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -19,6 +20,7 @@ from .._validation import (
 )
 from ..exceptions import AlreadyForgottenError, NotATrainingSampleError, UnlearningWarning
 from ..unlearning import Retrain, resolve_strategy
+from ._deletion import with_notes
 from ._meta import (
     aligned_proba,
     as_memory,
@@ -31,6 +33,7 @@ from ._meta import (
     with_seed,
 )
 from ._pipeline import unlearn
+from ._state import StateMixin, Writing, exclusive, put_in_place, reads
 
 __all__ = ["UnlearningClassifier"]
 
@@ -54,17 +57,18 @@ def _takes_strategies(estimator):
 _EXPERIMENT = ("original_", "oracles_", "X_forget_", "y_forget_", "X_retain_", "y_retain_")
 
 
-def _inherit_files(heir, original):
-    """Hand over the files that a model owns to the copy that takes its place."""
-    if getattr(original, "_artefacts", ()):
-        heir._artefacts, original._artefacts = original._artefacts, heir._artefacts
+def _share_files(heir, original):
+    """Let a copy own, too, the files of the model whose place it is to take."""
+    files = [*getattr(heir, "_artefacts", ()), *getattr(original, "_artefacts", ())]
+    if files:
+        heir._artefacts = tuple({file.path: file for file in files}.values())
 
 
 def _warn_nothing(reason):
     warnings.warn(f"{reason}: nothing was forgotten.", UnlearningWarning, stacklevel=4)
 
 
-class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
     """Train an estimator, let it forget a part of its data, and keep what to compare with.
 
     One `fit` is the whole experiment, so that `GridSearchCV`, `cross_validate` and the
@@ -76,7 +80,8 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         One that can `unlearn` (or a pipeline that ends in one); with the strategy
         ``"retrain"`` any scikit-learn classifier.
     strategy : str or UnlearningStrategy, default="retrain"
-        Its parameters are searchable as ``strategy__*``.
+        Its parameters are searchable as ``strategy__*``. Set after `fit`, it is the strategy of
+        the next call of `unlearn`; what else is set acts at the next `fit`.
     n_oracles : int, default=0
         Models to train from scratch on the retained rows, with fresh seeds: what scorers
         of the gap to retraining compare with.
@@ -162,6 +167,7 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         refuse_parameters_of_names(self, params, {"strategy": "SCRUB()"})
         return super().set_params(**params)
 
+    @exclusive
     def fit(self, X, y, forget=None, sample_weight=None):
         """Train on all rows, then forget those of the mask.
 
@@ -182,6 +188,12 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         UnlearningWarning
             The mask names no row (a fold without any).
         """
+        with Writing(self) as work:
+            work.model._fit(X, y, forget, sample_weight)
+            work.commit()
+        return self
+
+    def _fit(self, X, y, forget, sample_weight):
         strategy = resolve_strategy(self.strategy)
         if not isinstance(strategy, Retrain) and not _takes_strategies(self.estimator):
             raise TypeError(
@@ -225,7 +237,6 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         self.X_forget_, self.y_forget_ = X_forget, y[mask]
         self.X_retain_, self.y_retain_ = X_retain, y[staying]
         self.classes_ = classes
-        return self
 
     @staticmethod
     def _forget(model, X, y, mask, sample_weight, strategy):
@@ -283,8 +294,13 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             _warn_nothing("forget names no row (a fold without any?)")
         return mask
 
+    @exclusive
     def unlearn(self, X_forget=None, y_forget=None, **request):
         """Honour a deletion request, and end the experiment.
+
+        By the strategy that is set now; other parameters that are set after `fit`, those of
+        `estimator` among them, act at the next `fit`. Requests from several threads are
+        carried out one after another.
 
         Parameters
         ----------
@@ -314,27 +330,32 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         if _takes_strategies(self.estimator_):
             request.setdefault("strategy", self.strategy)
         original = getattr(self, "original_", None)
-        if self.estimator_ is original:
-            self.estimator_ = copy.deepcopy(original)
+        model = self.estimator_
+        if model is original:
+            model = copy.deepcopy(original)
         if original is not None:
-            _inherit_files(last_step(self.estimator_), last_step(original))
+            _share_files(last_step(model), last_step(original))
         refused = None
         try:
-            unlearn(self.estimator_, X_forget, y_forget, **request)
-        except NotATrainingSampleError as error:
+            unlearn(model, X_forget, y_forget, **request)
+        except BaseException as error:
             # Those of the mask are strangers to the model, not to what is kept beside it.
-            if original is None or not self._names_the_mask(X_forget, request.get("index"), error):
+            if (
+                isinstance(error, NotATrainingSampleError)
+                and original is not None
+                and self._names_the_mask(X_forget, request.get("index"), error)
+            ):
+                refused = error
+            else:
+                self._keep_failure(model)
                 raise
-            refused = error
-        notes = self._end_experiment()
-        if self.unlearning_log_:
-            self.unlearning_log_[-1]["notes"] += notes
+        self._end_experiment(model)
         if refused is not None:
             warnings.warn(
                 "the rows were forgotten by fit(forget=); what was kept of them to compare with "
                 "was dropped now.",
                 UnlearningWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         return self
 
@@ -352,28 +373,37 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         known = set(map(tuple, np.asarray(self.X_forget_).tolist()))
         return X is not None and all(tuple(row) in known for row in np.asarray(X).tolist())
 
-    def _end_experiment(self):
-        """Drop what holds or knows forgotten rows; says what."""
+    def _keep_failure(self, model):
+        """Keep a copy that failed, where its log says what was spent."""
+        with suppress(AttributeError):  # an estimator of another kind may have no log
+            if len(last_step(model).unlearning_log_) > len(self.unlearning_log_):
+                self.estimator_ = model
+
+    def _end_experiment(self, model):
+        """Put the model in place, drop what holds or knows forgotten rows, and log it."""
         notes = []
         dropped = [name for name in _EXPERIMENT if name in vars(self)]
-        for name in dropped:
-            delattr(self, name)
+        state = {name: value for name, value in vars(self).items() if name not in dropped}
+        put_in_place([(self, {**state, "estimator_": model})])
         if dropped:
             notes.append(
                 f"the experiment ended with the request: {', '.join(dropped)}, which hold or know "
                 "rows, were dropped; to compare again, fit on the rows that stay."
             )
-        entries, self._cached_fits = getattr(self, "_cached_fits", []), []
+        entries = getattr(self, "_cached_fits", [])
         left = [entry for entry in entries if not entry.clear()]
+        self._cached_fits = left
         if entries:
             notes.append(f"{len(entries) - len(left)} entries of the cache (memory=) were deleted.")
         if left:
             notes.append(
                 f"entries of the cache (memory=) that hold rows could not be deleted: {left}."
             )
-            self._cached_fits = left
-        return notes
+        if notes and self.unlearning_log_:
+            last = last_step(model)
+            last.unlearning_log_ = with_notes(last.unlearning_log_, notes)
 
+    @reads
     def release(self):
         """A copy that only predicts: what one deploys.
 
@@ -409,6 +439,7 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         return last_step(self.estimator_).unlearning_log_
 
     @available_if(_has("is_member"))
+    @reads
     def is_member(self, X, y=None):
         """Which rows the unlearned model was trained on and has not forgotten.
 
@@ -424,6 +455,7 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         check_is_fitted(self, "estimator_")
         return self.estimator_.is_member(X, y)
 
+    @reads
     def predict(self, X):
         """Classes, by the model after unlearning.
 
@@ -439,6 +471,7 @@ class UnlearningClassifier(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         return self.estimator_.predict(self._checked(X))
 
     @available_if(_has("predict_proba"))
+    @reads
     def predict_proba(self, X):
         """Probabilities of `classes_`, by the model after unlearning.
 

@@ -16,10 +16,12 @@ from sklearn.utils.validation import _num_samples, column_or_1d
 from ..exceptions import NotATrainingSampleError, UnlearningWarning
 from ..unlearning import UPSTREAM, Assumption, Certificate, Retrain
 from ._base import BaseUnlearningClassifier
-from ._deletion import discard_artefacts
+from ._deletion import clear_leftovers, files_of, status_of
 from ._given import assuming, given_parts, notes_on, reach_of
 from ._members import tell_of_copies
 from ._request import prepared_request
+from ._shards import RemovedModels
+from ._state import Writing, exclusive
 
 __all__ = ["explained", "flat_pipeline", "nested_pipelines", "refit"]
 
@@ -123,64 +125,120 @@ def refit(
         See :func:`skqmu.unlearn`.
     """
     _check_request(last, X_retain, y_retain, sample_weight, request)
+    told = _unlearn(
+        last, steps, X_forget, y_forget, X_retain, y_retain, sample_weight, caches, request
+    )
+    for message in told:
+        warnings.warn(message, UnlearningWarning, stacklevel=3)
+
+
+@exclusive
+def _unlearn(last, steps, X_forget, y_forget, X_retain, y_retain, sample_weight, caches, request):
+    """Carry the request out while nobody else changes the classifier; returns warnings."""
+    clear_leftovers(last)
     started = time.perf_counter()
-    entry = _checked(steps, last, X_forget, y_forget, X_retain, y_retain, request)
-    new_steps, new_last = clone(steps), clone(last)
+    entry = {
+        "strategy": "Retrain",
+        "params": Retrain("same").get_params(deep=False),
+        "kind": "exact",
+        "status": "done",
+        "n_requested": None,
+        "n_forget": None,
+        "n_retain": None,
+        "classes_removed": [],
+        "upstream": "refit",
+    }
+    prepared, spent = False, []
+    with Writing(last, fitted_params=True) as work:
+        try:
+            asked = (X_forget, y_forget, X_retain, y_retain, request)
+            entry.update(_checked(steps, work.model, *asked))
+            prepared = True
+            new_steps, new_last = clone(steps), clone(work.model)
+            spent.append(new_last)
+            Z = new_steps.fit_transform(X_retain, y_retain) if len(steps.steps) else X_retain
+            _fit_last(new_last, last, Z, y_retain, sample_weight, request)
+            told = _told_of(steps, caches)
+            given = given_parts(new_last)
+            entry.update(
+                seconds=time.perf_counter() - started,
+                n_epochs=getattr(new_last, "n_iter_", None),
+                stop_reason=f"retrained from scratch ({_stop_reason(new_last)})",
+                history=getattr(new_last, "history_", []),
+                certificate=assuming(_certificate(steps), given),
+                cost=getattr(new_last, "fit_cost_", None),
+                notes=[
+                    *entry["notes"],
+                    f"steps fitted anew on the {len(y_retain)} rows that stay: "
+                    f"{', '.join(name for name, _ in steps.steps) or 'none'}; the classifier "
+                    "retrained on what they make of the rows. Positions count in X_retain from "
+                    "here on.",
+                    *notes_on(given),
+                    *told,
+                ],
+                beyond_reach=reach_of(given),
+            )
+            new_last.unlearning_log_ = [*last.unlearning_log_, entry]
+            _leave_files(work.model, new_last)
+            # in place: whoever holds a step must not keep the old one by accident
+            changed = [
+                (step, dict(vars(fresh)))
+                for (_, step), (_, fresh) in zip(steps.steps, new_steps.steps, strict=True)
+                if hasattr(step, "fit")
+            ]
+            work.become(new_last, beside=changed)
+        except BaseException as error:
+            if work.committed or (not prepared and isinstance(error, ValueError | TypeError)):
+                raise
+            cost = next((m.fit_cost_ for m in spent if hasattr(m, "fit_cost_")), None)
+            if isinstance(error, Exception) and cost is None:
+                raise  # it came before any training: nothing is to be accounted for
+            entry.update(
+                status=status_of(error),
+                error=f"{type(error).__name__}: {error}",
+                seconds=time.perf_counter() - started,
+                cost=cost,
+            )
+            work.log(entry)
+            raise
+    clear_leftovers(last)
+    return told
+
+
+def _fit_last(new_last, last, Z, y, sample_weight, request):
     fit_params = {} if sample_weight is None else {"sample_weight": sample_weight}
     if "classes" in inspect.signature(new_last.fit).parameters:
         fit_params["classes"] = last.classes_
     if request.get("fingerprint_key") is not None:
         fit_params["fingerprint_key"] = request["fingerprint_key"]
-    Z = new_steps.fit_transform(X_retain, y_retain) if len(steps.steps) else X_retain
-    checkpoint = getattr(new_last, "checkpoint", None)
-    if checkpoint is not None:
-        # the file is the old model's until everything has worked
-        new_last.checkpoint = None
-    new_last.fit(Z, y_retain, **fit_params)
-    if checkpoint is not None:
-        new_last.checkpoint = checkpoint
-    frozen = [name for name, step in _all_leaves(steps) if isinstance(step, FrozenEstimator)]
-    assumption = Assumption(UPSTREAM if frozen else _CHOSEN, checked=False)
-    given = given_parts(new_last)
-    entry.update(
-        strategy="Retrain",
-        params=Retrain("same").get_params(deep=False),
-        kind="exact",
-        status="done",
-        seconds=time.perf_counter() - started,
-        n_epochs=getattr(new_last, "n_iter_", None),
-        stop_reason=f"retrained from scratch ({getattr(new_last, 'stop_reason_', 'fitted')})",
-        history=getattr(new_last, "history_", []),
-        certificate=assuming(Certificate("exact", assumptions=[assumption]), given),
-        cost=getattr(new_last, "fit_cost_", None),
-        upstream="refit",
-        notes=[
-            *entry["notes"],
-            f"steps fitted anew on the {len(y_retain)} rows that stay: "
-            f"{', '.join(name for name, _ in steps.steps) or 'none'}; the classifier retrained on "
-            "what they make of the rows. Positions count in X_retain from here on.",
-            *notes_on(given),
-            *_discarded(last, new_last),
-        ],
-        beyond_reach=reach_of(given),
-    )
+    if getattr(new_last, "checkpoint", None) is not None:
+        new_last.checkpoint = None  # the file is the old model's until everything has worked
+    new_last.fit(Z, y, **fit_params)
+
+
+def _stop_reason(estimator):
+    return getattr(estimator, "stop_reason_", "fitted")
+
+
+def _certificate(steps):
+    assumption = UPSTREAM if _frozen(steps) else _CHOSEN
+    return Certificate("exact", assumptions=[Assumption(assumption, checked=False)])
+
+
+def _frozen(steps):
+    return [name for name, step in _all_leaves(steps) if isinstance(step, FrozenEstimator)]
+
+
+def _told_of(steps, caches):
     told = []
-    if frozen:
+    if frozen := _frozen(steps):
         told.append(f"frozen steps were left as they are: {', '.join(frozen)}.")
     if caches:
         told.append(
             "the pipeline's cache (memory=) still holds steps fitted on the forgotten rows; "
             "clear it."
         )
-    entry["notes"] += told
-    new_last.unlearning_log_ = [*last.unlearning_log_, entry]
-    for (_, step), (_, fresh) in zip(steps.steps, new_steps.steps, strict=True):
-        if hasattr(step, "fit"):
-            # in place: whoever holds the step must not keep the old one by accident
-            _become(step, fresh)
-    _become(last, new_last)
-    for message in told:
-        warnings.warn(message, UnlearningWarning, stacklevel=3)
+    return told
 
 
 def _check_request(last, X_retain, y_retain, sample_weight, request):
@@ -281,14 +339,17 @@ def _asked_of_shards(last, X_forget, y_forget, Z, y_retain, *, index=None):
     return record.labels[entries], record.labels[staying], n_more
 
 
-def _discarded(last, new_last):
-    """Delete the old model's files; says which."""
+def _leave_files(last, new_last):
+    """Let the new model name the old one's files, to be deleted when it is in place."""
     if isinstance(last, BaseUnlearningClassifier):
-        return discard_artefacts(last, heir=new_last)
-    return last._discard([m for slices in last.models_ for m in slices], new_last.models_)
-
-
-def _become(estimator, fresh):
-    state = dict(vars(fresh))
-    vars(estimator).clear()
-    vars(estimator).update(state)
+        files = files_of(last)
+        new_last._leftovers = files
+        paths = {file.path for file in files}
+        for file in new_last._artefacts:
+            if file.path in paths:
+                file.let_go()
+    else:
+        removed = [
+            [model for slices in each.models_ for model in slices] for each in (last, new_last)
+        ]
+        new_last._leftovers = (RemovedModels(*removed, last._folder),)

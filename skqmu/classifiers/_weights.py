@@ -5,6 +5,7 @@ import numpy as np
 from .._validation import check_is_fitted, did_you_mean
 from ..training import Point
 from ._fitting import FitData, Trained, make_records, make_run
+from ._state import reads
 
 __all__ = ["NamedWeightsMixin"]
 
@@ -12,6 +13,7 @@ __all__ = ["NamedWeightsMixin"]
 class NamedWeightsMixin:
     """`get_weights` and `from_weights`."""
 
+    @reads
     def get_weights(self):
         """Parameters and buffers as named arrays.
 

@@ -51,7 +51,6 @@ class Network:
 
     layers: list
     layout: ParameterLayout = field(init=False)
-    meter: Meter = field(init=False, default_factory=Meter)
     noise: object = field(init=False, default=None)
 
     def __post_init__(self):
@@ -60,7 +59,14 @@ class Network:
             [(layer.name, layer.n_buffers) for layer in self.layers if layer.n_buffers],
         )
         self.has_training_mode = any(layer.has_training_mode for layer in self.layers)
+        self._meter = Meter()
         self._settled = {"circuits": 0, "shots": 0}
+
+    @property
+    def meter(self):
+        """What was spent until now, the jobs of a pass that failed included."""
+        self._settle()
+        return self._meter
 
     @property
     def executables(self):
@@ -361,16 +367,19 @@ class Network:
 
     def _spend(self, n_rows, *, gradient):
         if gradient:
-            self.meter.gradient_rows += n_rows
-        else:
-            self.meter.forward_rows += n_rows
+            self._meter.gradient_rows += n_rows
+            return
+        self._meter.forward_rows += n_rows
+        uncounted = sum(e.spent is None for e in self.executables)
+        self._meter.circuits += n_rows * uncounted
+
+    def _settle(self):
+        """Bring the meter up to what the circuits say that they have run."""
         counted = [e.spent for e in self.executables if e.spent is not None]
-        if not gradient:
-            self.meter.circuits += n_rows * (len(self.executables) - len(counted))
         # A primitive of a qiskit-machine-learning network counts circuits, not shots.
         foreign = sum(la.circuits for la in self.layers if isinstance(la, QiskitMLLayer))
         for name, settled in self._settled.items():
             total = sum(getattr(spent, name) for spent in counted)
             total += foreign if name == "circuits" else 0
-            setattr(self.meter, name, getattr(self.meter, name) + total - settled)
+            setattr(self._meter, name, getattr(self._meter, name) + total - settled)
             self._settled[name] = total

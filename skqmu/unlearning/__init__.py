@@ -3,13 +3,15 @@
 from ._adversarial import AdversarialUniform
 from ._amnesiac import Amnesiac
 from ._ascent import FisherForgetting, GradientAscent, NegGradPlus, RelativeGradientAscent
-from ._base import HeadView, LoopStrategy, Outcome, UnlearningRequest, UnlearningStrategy
+from ._base import LoopStrategy, UnlearningStrategy
 from ._certificate import UPSTREAM, Assumption, Certificate
 from ._composite import Composite
 from ._convex import CertifiedRemoval, ExactDowndate
 from ._dampening import SelectiveDampening
 from ._distill import SCRUB, BadTeacher, DistributionGuided
 from ._finetune import FineTune, LastLayersFineTune, LastLayersRetrain, NoisyFineTune
+from ._guard import guarded, tolerance_of, unguarded
+from ._harm import Harm, Yardstick
 from ._importance import Importance, importance_of
 from ._refit import LastLayerRefit
 from ._registry import STRATEGIES, resolve_strategy
@@ -19,7 +21,9 @@ from ._relabel import (
     SaliencyUnlearning,
     SimilarLabelReweighting,
 )
+from ._request import HeadView, Outcome, UnlearningRequest
 from ._retrain import Retrain
+from ._stop import stop_source
 from ._twin import RetrainedTwin
 
 __all__ = [
@@ -38,6 +42,7 @@ __all__ = [
     "FineTune",
     "FisherForgetting",
     "GradientAscent",
+    "Harm",
     "HeadView",
     "Importance",
     "LabelComplement",
@@ -57,6 +62,11 @@ __all__ = [
     "SimilarLabelReweighting",
     "UnlearningRequest",
     "UnlearningStrategy",
+    "Yardstick",
+    "guarded",
     "importance_of",
     "resolve_strategy",
+    "stop_source",
+    "tolerance_of",
+    "unguarded",
 ]

@@ -37,6 +37,9 @@ class AdversarialUniform(Ascent):
         None: the classifier's own, with fresh moments.
     stop : {"auto"} or None, default="auto"
         ``"auto"``: end where unseen records stand; None: `max_iter` epochs, as published.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit; ``"auto"``: 0.02 (see
+        `UnlearningStrategy`); None: any, as published.
 
     Notes
     -----
@@ -72,6 +75,7 @@ class AdversarialUniform(Ascent):
         batch_size=None,
         solver=None,
         stop="auto",
+        guard="auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -79,6 +83,7 @@ class AdversarialUniform(Ascent):
             batch_size=batch_size,
             solver=solver,
             stop=stop,
+            guard=guard,
         )
         self.eps = eps
         self.lam = lam

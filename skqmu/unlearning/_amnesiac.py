@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from ._base import Outcome, UnlearningStrategy
+from ._base import GUARDED, UnlearningStrategy
+from ._guard import most_repaired_rows
+from ._request import Outcome
 
 __all__ = ["Amnesiac"]
 
@@ -12,6 +14,12 @@ class Amnesiac(UnlearningStrategy):
 
     Needs a classifier that was fitted with ``log_updates=True``. The retained rows of those
     batches lose their steps too: small batches forget precisely, one big batch forgets all.
+
+    Parameters
+    ----------
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit; ``"auto"``: 0.02 (see
+        `UnlearningStrategy`). What costs more is taken back in part. None: any, as published.
 
     Notes
     -----
@@ -27,8 +35,17 @@ class Amnesiac(UnlearningStrategy):
     formula = "theta -= sum of the updates whose batch held a row of D_f"
     advice = "Only with small batches, and followed by a repair."
     source = "Graves et al. 2021 (arXiv 2010.10981)"
+    damage = "much"
     requires = frozenset({"forget", "update_log"})
     classifier_params = {"log_updates": True}
+    repairs = False
+    _parameter_constraints = GUARDED
+
+    def __init__(self, *, guard="auto"):
+        self.guard = guard
+
+    def gradient_rows(self, n_forget, n_retain):
+        return most_repaired_rows(self, n_retain)
 
     def unlearn(self, request):
         updates = request.updates

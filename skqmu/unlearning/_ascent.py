@@ -6,8 +6,10 @@ import numpy as np
 
 from .._validation import Interval, StrOptions
 from ..training import Objective
-from ._base import Ascent, Outcome
+from ._base import Ascent
+from ._guard import most_repaired_rows
 from ._importance import squared_gradients
+from ._request import Outcome
 
 __all__ = ["FisherForgetting", "GradientAscent", "NegGradPlus", "RelativeGradientAscent"]
 
@@ -31,6 +33,9 @@ class GradientAscent(Ascent):
         None: the classifier's own, with fresh moments.
     stop : {"auto"} or None, default="auto"
         ``"auto"``: end where unseen records stand; None: `max_iter` epochs, as published.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit; ``"auto"``: 0.02 (see
+        `UnlearningStrategy`); None: any, as published.
 
     Notes
     -----
@@ -48,6 +53,8 @@ class GradientAscent(Ascent):
     formula = "min -CE(D_f)"
     advice = "Cheapest; needs the forgotten rows only; harms what they share with the others."
     source = "Su et al. 2025 (arXiv 2509.06086); HQML (arXiv 2512.19253)"
+    damage = "much"
+    repairs = False
 
     def objective(self, request):
         return Objective({"forget": _climbing(request.forget)})
@@ -72,6 +79,9 @@ class NegGradPlus(Ascent):
         None: the classifier's own, with fresh moments.
     stop : {"auto"} or None, default="auto"
         ``"auto"``: end where unseen records stand; None: `max_iter` epochs, as published.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit; ``"auto"``: 0.02 (see
+        `UnlearningStrategy`); None: any, as published.
 
     Notes
     -----
@@ -103,6 +113,7 @@ class NegGradPlus(Ascent):
         batch_size=None,
         solver=None,
         stop="auto",
+        guard="auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -110,6 +121,7 @@ class NegGradPlus(Ascent):
             batch_size=batch_size,
             solver=solver,
             stop=stop,
+            guard=guard,
         )
         self.alpha = alpha
 
@@ -142,6 +154,9 @@ class RelativeGradientAscent(Ascent):
         None: the classifier's own, with fresh moments.
     stop : {"auto"} or None, default="auto"
         ``"auto"``: end where unseen records stand; None: `max_iter` epochs, as published.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit; ``"auto"``: 0.02 (see
+        `UnlearningStrategy`); None: any, as published.
 
     Notes
     -----
@@ -176,6 +191,7 @@ class RelativeGradientAscent(Ascent):
         batch_size=None,
         solver=None,
         stop="auto",
+        guard="auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -183,6 +199,7 @@ class RelativeGradientAscent(Ascent):
             batch_size=batch_size,
             solver=solver,
             stop=stop,
+            guard=guard,
         )
         self.lam = lam
         self.relative = relative
@@ -242,6 +259,9 @@ class FisherForgetting(Ascent):
         None: the classifier's own, with fresh moments.
     stop : {"auto"} or None, default="auto"
         ``"auto"``: end where unseen records stand; None: `max_iter` epochs, as published.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit; ``"auto"``: 0.02 (see
+        `UnlearningStrategy`); None: any, as published.
 
     Notes
     -----
@@ -260,6 +280,8 @@ class FisherForgetting(Ascent):
     formula = "min -CE(D_f) + lam/2 sum_j F_j (theta_j - theta0_j)^2"
     advice = 'Use fisher_on="retain"; "forget" is there to reproduce a study.'
     source = "HQML (arXiv 2512.19253); Golatkar et al. 2020 (arXiv 1911.04933)"
+    damage = "much"
+    repairs = False
     _MOST_NOISE = 0.5
     _parameter_constraints = {
         **Ascent._parameter_constraints,
@@ -281,6 +303,7 @@ class FisherForgetting(Ascent):
         batch_size=None,
         solver=None,
         stop="auto",
+        guard="auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -288,6 +311,7 @@ class FisherForgetting(Ascent):
             batch_size=batch_size,
             solver=solver,
             stop=stop,
+            guard=guard,
         )
         self.lam = lam
         self.fisher_on = fisher_on
@@ -301,7 +325,12 @@ class FisherForgetting(Ascent):
 
     def gradient_rows(self, n_forget, n_retain):
         fisher = n_retain if self.noise or self.fisher_on == "retain" else n_forget
-        return fisher if self.noise else fisher + self.max_iter * n_forget
+        if self.noise:
+            return fisher + most_repaired_rows(self, n_retain)
+        return fisher + super().gradient_rows(n_forget, n_retain)
+
+    def _stream_rows(self, n_forget, n_retain):
+        return {"forget": n_forget}
 
     def unlearn(self, request):
         if not self.noise:

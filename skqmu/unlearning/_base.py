@@ -1,181 +1,21 @@
-"""What a strategy is, what it is given, and what it gives back."""
+"""What a strategy is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from numbers import Integral, Real
 
-import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._validation import Interval, StrOptions, validate_params
-from ..training import SGD, Adam, Hook, Point, Records, TrainingRun, train
+from ..training import SGD, Adam, Hook, Point, TrainingRun, train
+from ._guard import Guard, most_repaired_rows, tolerance_of
+from ._repair import most_rows
+from ._request import Outcome
 from ._stop import StopRule
 
-__all__ = ["HeadView", "LoopStrategy", "Outcome", "UnlearningRequest", "UnlearningStrategy"]
+__all__ = ["GUARDED", "Ascent", "LoopStrategy", "UnlearningStrategy"]
 
-
-@dataclass(frozen=True)
-class HeadView:
-    """A head on fixed quantum features, as the strategies that solve it see it.
-
-    Parameters
-    ----------
-    kind : {"softmax", "ridge", "logistic"}
-    exact : bool
-        Whether features carried no sampling noise at fit and carry none now.
-    same_features : bool
-        Whether the backend gives the features that fit used, measured on two fixed rows.
-    complete : bool or None
-        Whether forgotten and retained rows together are all that the head was solved on, by
-        their summed weight; None: no retained rows are at hand.
-    weights_known : bool
-        Whether the forgotten rows' weights in the loss are those that fit used.
-    members_checked : bool
-        Whether a member record says that the rows were trained on.
-    penalty, noise : float
-        Strength of the penalty, and standard deviation of the random linear term.
-    weights : ndarray of shape (D, K)
-        On the features, intercept last.
-    state : dict
-        What `fit` or the last request left: Gram matrix and moment, or residual bounds.
-    forget_weights, retain_weights : ndarray
-        Weights of the rows in the loss, as given.
-    features : callable
-        From rows to features of shape (n, D).
-    signs : callable
-        From class indices to +-1, shape (n, K).
-    params_of : callable
-        From weights on the features to the flat vector.
-    origin : Assumption
-        Where the circuit weights come from.
-
-    Examples
-    --------
-    >>> from skqmu.unlearning import HeadView
-    >>> HeadView.__dataclass_params__.frozen
-    True
-    """
-
-    kind: str
-    exact: bool
-    same_features: bool
-    complete: bool | None
-    weights_known: bool
-    members_checked: bool
-    penalty: float
-    noise: float
-    weights: np.ndarray
-    state: dict
-    forget_weights: np.ndarray
-    retain_weights: np.ndarray | None
-    features: Callable
-    signs: Callable
-    params_of: Callable
-    origin: object
-
-
-@dataclass(frozen=True)
-class UnlearningRequest:
-    """A deletion request as a strategy sees it.
-
-    Parameters
-    ----------
-    network : Network
-    params : ndarray of shape (n_parameters,)
-        The trained parameters; never changed in place.
-    forget : Records
-        Rows to forget that the parameters were trained on.
-    retain : Records or None
-        Rows that stay; None when the classifier keeps none and none were passed.
-    reference : Records or None
-        Rows that were not trained on: the validation part, or ``X_reference``.
-    removed_classes : ndarray of int
-        Classes of which no row stays.
-    seed : numpy.random.SeedSequence
-        Of this request alone.
-    learning_rate_init, batch_size : float, int
-        The classifier's own.
-    solver : callable
-        From a learning rate to the classifier's kind of solver, fresh.
-    refit : callable
-        From a `numpy.random.SeedSequence` or None (the fit's own) to the finished run of a
-        fit on the retained rows with the class list fixed.
-    importance : callable
-        From a kind (``"fisher"``, ``"qfi"``) and parameters to the `Importance` of these to
-        all rows that were trained on, forgotten and retained. Where the rows are not at
-        hand it is that which `fit` measured at its own parameters.
-    updates : list of ndarray
-        Logged steps whose batch held a forgotten row, each of shape (n_parameters,).
-    trainable : ndarray of bool of shape (n_parameters,) or None
-        Parameters that `fit` trained; None: all. The others stay as they are.
-    head : HeadView or None
-        Where the circuit is fixed.
-
-    Examples
-    --------
-    >>> from skqmu.unlearning import UnlearningRequest
-    >>> UnlearningRequest.__dataclass_params__.frozen
-    True
-    """
-
-    network: object
-    params: np.ndarray
-    forget: Records
-    retain: Records | None
-    reference: Records | None
-    removed_classes: np.ndarray
-    seed: np.random.SeedSequence
-    learning_rate_init: float
-    batch_size: int
-    solver: Callable
-    refit: Callable
-    importance: Callable
-    updates: list
-    trainable: np.ndarray | None = None
-    head: HeadView | None = None
-
-    def settled(self, params):
-        """`params` with those that `fit` did not train as they were."""
-        return params if self.trainable is None else np.where(self.trainable, params, self.params)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a strategy did.
-
-    Parameters
-    ----------
-    params : ndarray of shape (n_parameters,)
-    stop_reason : str
-    n_epochs, n_steps : int
-    history : list of dict
-    certificate : object or None
-        What the result is proven to satisfy; None: nothing is.
-    notes : list of str
-        What the sender of the request must know; logged.
-    log_holds : bool
-        Whether what is left of a log of updates still adds up to the parameters.
-    head_state : dict or None
-        Replaces the state of a solved head.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skqmu.unlearning import Outcome
-    >>> Outcome(np.zeros(2), "dampened once").certificate is None
-    True
-    """
-
-    params: np.ndarray
-    stop_reason: str
-    n_epochs: int = 0
-    n_steps: int = 0
-    history: list = field(default_factory=list)
-    certificate: object = None
-    notes: list = field(default_factory=list)
-    log_holds: bool = False
-    head_state: dict | None = None
+# Constraint of the parameter `guard`, which every approximate mechanism has.
+GUARDED = {"guard": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"}), None]}
 
 
 class UnlearningStrategy(BaseEstimator, ABC):
@@ -197,6 +37,21 @@ class UnlearningStrategy(BaseEstimator, ABC):
     classifier_params : dict
         Parameters that a classifier must have been fitted with, such as
         ``{"log_updates": True}``: what examples, docs and check suites set.
+    damage : {"none", "some", "much"}
+        What retained rows are expected to lose before the guard repairs it.
+    repairs : bool
+        Whether the mechanism trains on retained rows too, or refits them: its way may cost
+        what its end gives back. One that only leaps is made to leap less far by the guard.
+
+    Notes
+    -----
+    The guard. What an approximate mechanism costs is judged on up to 500 retained rows, the
+    same ones at each request, against the model of the last `fit` (or exact request). It
+    may be the tolerance ``guard``, 0.02 of accuracy by default, and five times as much of
+    loss. What costs more is repaired by brief training on the retained rows, an ascent then
+    goes on; what that does not mend is taken back as far as it has to be; what cannot be
+    taken back raises a `DamageWarning`. Where circuits are counted nothing is repaired.
+    A strategy without the parameter `guard` is judged as by default.
 
     Examples
     --------
@@ -210,6 +65,8 @@ class UnlearningStrategy(BaseEstimator, ABC):
     formula = ""
     advice = ""
     classifier_params = {}
+    damage = "some"
+    repairs = True
     _parameter_constraints = {}
 
     @property
@@ -254,6 +111,9 @@ class LoopStrategy(UnlearningStrategy):
         None: the classifier's own.
     solver : {"adam", "sgd"} or None, default=None
         None: the classifier's own; its moments start afresh.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit; ``"auto"``: 0.02 (see
+        `UnlearningStrategy`); None: any, as published.
 
     Examples
     --------
@@ -267,13 +127,17 @@ class LoopStrategy(UnlearningStrategy):
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), None],
         "solver": [StrOptions({"adam", "sgd"}), None],
+        **GUARDED,
     }
 
-    def __init__(self, *, learning_rate_init=None, max_iter=50, batch_size=None, solver=None):
+    def __init__(
+        self, *, learning_rate_init=None, max_iter=50, batch_size=None, solver=None, guard="auto"
+    ):
         self.learning_rate_init = learning_rate_init
         self.max_iter = max_iter
         self.batch_size = batch_size
         self.solver = solver
+        self.guard = guard
 
     @abstractmethod
     def objective(self, request):
@@ -284,7 +148,8 @@ class LoopStrategy(UnlearningStrategy):
         return []
 
     def gradient_rows(self, n_forget, n_retain):
-        return self.max_iter * sum(self._stream_rows(n_forget, n_retain).values())
+        own = self.max_iter * sum(self._stream_rows(n_forget, n_retain).values())
+        return own + most_repaired_rows(self, n_retain)
 
     def _stream_rows(self, n_forget, n_retain):
         """Rows of each stream in an epoch, at most: the shorter one comes round again."""
@@ -309,6 +174,8 @@ class LoopStrategy(UnlearningStrategy):
         if request.trainable is not None:
             mine = True if objective.trainable is None else objective.trainable
             objective.trainable = request.trainable & mine
+        stop = next((hook for hook in hooks if isinstance(hook, StopRule)), None)
+        guard = self._guard(request, objective, stop)
         run = train(
             TrainingRun(
                 network=request.network,
@@ -319,8 +186,9 @@ class LoopStrategy(UnlearningStrategy):
                 max_iter=self.max_iter,
                 batch_size=self.batch_size or request.batch_size,
             ),
-            [counter, *hooks],
+            [counter, *hooks, *([] if guard is None else [guard])],
         )
+        stepped_in = guard is not None and guard.stepped_in
         return Outcome(
             params=run.params,
             stop_reason=run.stop_reason,
@@ -328,6 +196,23 @@ class LoopStrategy(UnlearningStrategy):
             n_steps=counter.n,
             history=run.history,
             notes=[note for hook in hooks for note in getattr(hook, "notes", ())],
+            reference=None if stop is None else stop.reference,
+            target_reached=_target_reached(stop, stepped_in),
+            harm=None if guard is None else guard.harm,
+            stepped_in=stepped_in,
+            reached=None if stop is None else stop.reached,
+        )
+
+    def _guard(self, request, objective, stop):
+        tolerance = tolerance_of(self)
+        if request.yardstick is None or tolerance is None:
+            return None
+        return Guard(
+            request.network,
+            request.yardstick,
+            tolerance,
+            repairs="retain" in objective.streams,
+            stop=stop,
         )
 
 
@@ -347,18 +232,37 @@ class Ascent(LoopStrategy):
     }
 
     def __init__(
-        self, *, learning_rate_init=None, max_iter=50, batch_size=None, solver=None, stop="auto"
+        self,
+        *,
+        learning_rate_init=None,
+        max_iter=50,
+        batch_size=None,
+        solver=None,
+        stop="auto",
+        guard="auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
             max_iter=max_iter,
             batch_size=batch_size,
             solver=solver,
+            guard=guard,
         )
         self.stop = stop
 
+    def gradient_rows(self, n_forget, n_retain):
+        estimate = most_rows(n_retain) if self.stop == "auto" else 0
+        return super().gradient_rows(n_forget, n_retain) + estimate
+
     def hooks(self, request):
         return [StopRule(request)] if self.stop == "auto" else []
+
+
+def _target_reached(stop, stepped_in):
+    """None where the mechanism has no target that could be missed, and was not taken back."""
+    if stop is None:
+        return False if stepped_in else None
+    return stop.met and not stepped_in
 
 
 class _Steps(Hook):

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from ._base import Outcome, UnlearningStrategy
+from ._base import GUARDED, UnlearningStrategy
+from ._guard import most_repaired_rows, unguarded
+from ._request import Outcome
 
 __all__ = ["Composite"]
 
@@ -16,6 +18,9 @@ class Composite(UnlearningStrategy):
     ----------
     strategies : list of (str or UnlearningStrategy)
         For example a dampening and then a repair on the retained rows.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit before a `DamageWarning` says
+        so; ``"auto"``: 0.02; None: any. The end is judged, not the parts.
 
     Notes
     -----
@@ -35,10 +40,11 @@ class Composite(UnlearningStrategy):
     formula = "one strategy after another"
     advice = "Dampen or ascend, then repair."
     source = "Su et al. 2025 (arXiv 2509.06086)"
-    _parameter_constraints = {"strategies": [list, tuple]}
+    _parameter_constraints = {"strategies": [list, tuple], **GUARDED}
 
-    def __init__(self, strategies=("selective_dampening", "fine_tune")):
+    def __init__(self, strategies=("selective_dampening", "fine_tune"), *, guard="auto"):
         self.strategies = strategies
+        self.guard = guard
 
     def _resolved(self):
         from ._registry import resolve_strategy  # the registry knows this class too
@@ -54,7 +60,8 @@ class Composite(UnlearningStrategy):
         return frozenset().union(*(s.importance_kinds for s in self._resolved()))
 
     def gradient_rows(self, n_forget, n_retain):
-        return sum(s.gradient_rows(n_forget, n_retain) for s in self._resolved())
+        parts = sum(unguarded(s).gradient_rows(n_forget, n_retain) for s in self._resolved())
+        return parts + most_repaired_rows(self, n_retain)
 
     def validate(self):
         super().validate()
@@ -79,7 +86,8 @@ class Composite(UnlearningStrategy):
             seed = np.random.SeedSequence(
                 request.seed.entropy, spawn_key=(*request.seed.spawn_key, number)
             )
-            outcomes.append(part.unlearn(replace(request, params=params, seed=seed)))
+            seen = replace(request, params=params, seed=seed, yardstick=None)
+            outcomes.append(part.unlearn(seen))
             params = request.settled(outcomes[-1].params)
         return Outcome(
             params=params,
@@ -88,4 +96,12 @@ class Composite(UnlearningStrategy):
             n_steps=sum(o.n_steps for o in outcomes),
             history=[row for o in outcomes for row in o.history],
             notes=[note for o in outcomes for note in o.notes],
+            reference=next((o.reference for o in outcomes if o.reference is not None), None),
+            target_reached=_together([o.target_reached for o in outcomes]),
         )
+
+
+def _together(reached):
+    """Whether all parts that have a target reached it; None: none has one."""
+    known = [each for each in reached if each is not None]
+    return all(known) if known else None

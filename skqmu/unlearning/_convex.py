@@ -7,8 +7,9 @@ import numpy as np
 from .._validation import Interval, StrOptions
 from ..exceptions import UnlearningError
 from ..training import LogisticHead, RidgeHead
-from ._base import Outcome, UnlearningStrategy
+from ._base import UnlearningStrategy
 from ._certificate import UPSTREAM, Assumption, Certificate
+from ._request import Outcome
 
 __all__ = ["CertifiedRemoval", "ExactDowndate"]
 
@@ -44,6 +45,7 @@ class ExactDowndate(UnlearningStrategy):
 
     kind = "exact"
     source = "recursive least squares"
+    damage = "none"
     formula = "solve (G - Phi_f' Phi_f + lam I) w = m - Phi_f' t_f"
     advice = "Exact and instant, where a head on fixed features is model enough."
     requires = frozenset({"forget"})
@@ -140,6 +142,7 @@ class CertifiedRemoval(UnlearningStrategy):
 
     kind = "certified"
     source = "Guo et al. 2020 (arXiv 1911.03030)"
+    damage = "none"
     formula = "s = H^-1 Delta; w += s; bound += |g(w + s) - g(w) - H s|"
     advice = "A proof instead of a measurement, for a head on fixed features."
     requires = frozenset({"forget", "retain", "objective_noise"})

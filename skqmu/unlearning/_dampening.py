@@ -7,8 +7,10 @@ import numpy as np
 
 from .._validation import Interval, StrOptions
 from ..exceptions import UnlearningWarning
-from ._base import Outcome, UnlearningStrategy
+from ._base import GUARDED, UnlearningStrategy
+from ._guard import most_repaired_rows
 from ._importance import importance_of
+from ._request import Outcome
 
 __all__ = ["SelectiveDampening"]
 
@@ -39,6 +41,9 @@ class SelectiveDampening(UnlearningStrategy):
         over the rows, with the head by ``"fisher"``; the quantile is taken apart.
     quantile : float, default=0.9
         For ``alpha="auto"``.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit; ``"auto"``: 0.02 (see
+        `UnlearningStrategy`). What costs more is dampened in part. None: any, as published.
 
     Notes
     -----
@@ -57,30 +62,41 @@ class SelectiveDampening(UnlearningStrategy):
     formula = "theta_j *= min(lam F_ref,j / F_f,j, 1) where F_f,j > alpha F_ref,j"
     advice = "No training at all; follow it with a repair: Composite([SelectiveDampening(), ...])."
     source = "Foster et al. 2024 (arXiv 2308.07707); Su et al. 2025 (arXiv 2509.06086)"
+    damage = "much"
     requires = frozenset({"forget", "importance"})
+    repairs = False
     _parameter_constraints = {
         "alpha": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "lam": [Interval(Real, 0, None, closed="left")],
         "reference": [StrOptions({"retain", "all"})],
         "importance": [StrOptions({"fisher", "qfi"})],
         "quantile": [Interval(Real, 0, 1, closed="left")],
+        **GUARDED,
     }
 
     def __init__(
-        self, *, alpha="auto", lam=1.0, reference="retain", importance="fisher", quantile=0.9
+        self,
+        *,
+        alpha="auto",
+        lam=1.0,
+        reference="retain",
+        importance="fisher",
+        quantile=0.9,
+        guard="auto",
     ):
         self.alpha = alpha
         self.lam = lam
         self.reference = reference
         self.importance = importance
         self.quantile = quantile
+        self.guard = guard
 
     @property
     def importance_kinds(self):
         return frozenset({self.importance})
 
     def gradient_rows(self, n_forget, n_retain):
-        return 2 * n_forget + n_retain
+        return 2 * n_forget + n_retain + most_repaired_rows(self, n_retain)
 
     def unlearn(self, request):
         everyone = request.importance(self.importance, request.params)

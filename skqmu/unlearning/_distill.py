@@ -49,6 +49,9 @@ class SCRUB(Ascent):
         None: the classifier's own, with fresh moments.
     stop : {"auto"} or None, default="auto"
         ``"auto"``: end where unseen records stand; None: `max_iter` epochs, as published.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit; ``"auto"``: 0.02 (see
+        `UnlearningStrategy`); None: any, as published.
 
     Notes
     -----
@@ -69,6 +72,7 @@ class SCRUB(Ascent):
     formula = "min lam_r KL(T||S) + gamma CE on D_r; max lam_f KL(T||S) on D_f"
     advice = "Strong and delicate: without a stop or rewind it forgets too much."
     source = "Kurmanji et al. 2023 (arXiv 2302.09880); HQML (arXiv 2512.19253)"
+    damage = "much"
     _parameter_constraints = {
         **Ascent._parameter_constraints,
         "lam_r": [Interval(Real, 0, None, closed="left")],
@@ -93,6 +97,7 @@ class SCRUB(Ascent):
         batch_size=None,
         solver=None,
         stop="auto",
+        guard="auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -100,6 +105,7 @@ class SCRUB(Ascent):
             batch_size=batch_size,
             solver=solver,
             stop=stop,
+            guard=guard,
         )
         self.lam_r = lam_r
         self.lam_f = lam_f
@@ -217,6 +223,9 @@ class BadTeacher(Ascent):
         None: the classifier's own, with fresh moments.
     stop : {"auto"} or None, default="auto"
         ``"auto"``: end where unseen records stand; None: `max_iter` epochs, as published.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit; ``"auto"``: 0.02 (see
+        `UnlearningStrategy`); None: any, as published.
 
     Notes
     -----
@@ -247,6 +256,7 @@ class BadTeacher(Ascent):
         batch_size=None,
         solver=None,
         stop="auto",
+        guard="auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -254,6 +264,7 @@ class BadTeacher(Ascent):
             batch_size=batch_size,
             solver=solver,
             stop=stop,
+            guard=guard,
         )
         self.T = T
 
@@ -306,6 +317,9 @@ class DistributionGuided(Ascent):
         None: the classifier's own, with fresh moments.
     stop : {"auto"} or None, default="auto"
         ``"auto"``: end where unseen records stand; None: `max_iter` epochs, as published.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit; ``"auto"``: 0.02 (see
+        `UnlearningStrategy`); None: any, as published.
 
     Notes
     -----
@@ -339,6 +353,7 @@ class DistributionGuided(Ascent):
         batch_size=None,
         solver=None,
         stop="auto",
+        guard="auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -346,6 +361,7 @@ class DistributionGuided(Ascent):
             batch_size=batch_size,
             solver=solver,
             stop=stop,
+            guard=guard,
         )
         self.beta = beta
         self.lam = lam

@@ -31,6 +31,9 @@ class FineTune(LoopStrategy):
         None: the classifier's own.
     solver : {"adam", "sgd"} or None, default=None
         None: the classifier's own, with fresh moments.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit; ``"auto"``: 0.02 (see
+        `UnlearningStrategy`); None: any, as published.
 
     Notes
     -----
@@ -47,6 +50,7 @@ class FineTune(LoopStrategy):
     formula = "min CE(D_r) + l1 (1 - epoch/max_iter) |theta|_1"
     advice = "Harmless and weak: forgets only what training on would overwrite."
     source = "Jia et al. 2023 (arXiv 2304.04934)"
+    damage = "none"
     requires = _RETAIN
     _parameter_constraints = {
         **LoopStrategy._parameter_constraints,
@@ -61,12 +65,14 @@ class FineTune(LoopStrategy):
         max_iter=15,
         batch_size=None,
         solver=None,
+        guard="auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
             max_iter=max_iter,
             batch_size=batch_size,
             solver=solver,
+            guard=guard,
         )
         self.l1 = l1
 
@@ -104,6 +110,9 @@ class NoisyFineTune(LoopStrategy):
         None: the classifier's own.
     solver : {"adam", "sgd"} or None, default=None
         None: the classifier's own, with fresh moments.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit; ``"auto"``: 0.02 (see
+        `UnlearningStrategy`); None: any, as published.
 
     Notes
     -----
@@ -136,12 +145,14 @@ class NoisyFineTune(LoopStrategy):
         max_iter=15,
         batch_size=None,
         solver=None,
+        guard="auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
             max_iter=max_iter,
             batch_size=batch_size,
             solver=solver,
+            guard=guard,
         )
         self.clip = clip
         self.sigma = sigma
@@ -184,6 +195,9 @@ class LastLayersFineTune(Ascent):
         None: the classifier's own, with fresh moments.
     stop : {"auto"} or None, default="auto"
         ``"auto"``: end where unseen records stand; None: `max_iter` epochs, as published.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit; ``"auto"``: 0.02 (see
+        `UnlearningStrategy`); None: any, as published.
 
     Notes
     -----
@@ -200,6 +214,7 @@ class LastLayersFineTune(Ascent):
     formula = "min CE(D_r) over the last k groups"
     advice = "Cannot reach what the frozen circuit remembers."
     source = "Goel et al. 2022 (arXiv 2201.06640); HQML (arXiv 2512.19253)"
+    damage = "none"
     _parameter_constraints = {
         **Ascent._parameter_constraints,
         "k": [Interval(Integral, 1, None, closed="left")],
@@ -216,6 +231,7 @@ class LastLayersFineTune(Ascent):
         batch_size=None,
         solver=None,
         stop="auto",
+        guard="auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -223,6 +239,7 @@ class LastLayersFineTune(Ascent):
             batch_size=batch_size,
             solver=solver,
             stop=stop,
+            guard=guard,
         )
         self.k = k
         self.ascend = ascend
@@ -230,6 +247,16 @@ class LastLayersFineTune(Ascent):
     @property
     def requires(self):
         return frozenset({"forget"}) if self.ascend else _RETAIN
+
+    @property
+    def repairs(self):
+        """Whether retained rows are trained on."""
+        return not self.ascend
+
+    def gradient_rows(self, n_forget, n_retain):
+        if self.ascend:
+            return super().gradient_rows(n_forget, n_retain)
+        return LoopStrategy.gradient_rows(self, n_forget, n_retain)
 
     def hooks(self, request):
         return super().hooks(request) if self.ascend else []
@@ -266,6 +293,9 @@ class LastLayersRetrain(LoopStrategy):
         None: the classifier's own.
     solver : {"adam", "sgd"} or None, default=None
         None: the classifier's own, with fresh moments.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit; ``"auto"``: 0.02 (see
+        `UnlearningStrategy`); None: any, as published.
 
     Notes
     -----
@@ -298,12 +328,14 @@ class LastLayersRetrain(LoopStrategy):
         max_iter=30,
         batch_size=None,
         solver=None,
+        guard="auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
             max_iter=max_iter,
             batch_size=batch_size,
             solver=solver,
+            guard=guard,
         )
         self.k = k
         self.train = train

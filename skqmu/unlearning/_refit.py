@@ -8,7 +8,9 @@ from .._validation import Interval
 from ..exceptions import UnlearningError
 from ..network import Dense, softmax
 from ..training import SoftmaxHead
-from ._base import Outcome, UnlearningStrategy
+from ._base import GUARDED, UnlearningStrategy
+from ._guard import most_repaired_rows
+from ._request import Outcome
 
 __all__ = ["LastLayerRefit"]
 
@@ -31,6 +33,9 @@ class LastLayerRefit(UnlearningStrategy):
         Weight of a forgotten row beside a retained one. Above 0 the layer as it was has a say
         in what forgotten rows get, which is meant for one that another mechanism has changed
         before; 0: it has none, and they get what follows from the retained rows.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit before a `DamageWarning` says
+        so; ``"auto"``: 0.02; None: any.
 
     Notes
     -----
@@ -44,7 +49,7 @@ class LastLayerRefit(UnlearningStrategy):
     Examples
     --------
     >>> from skqmu.unlearning import Composite, FineTune, LastLayerRefit
-    >>> both = Composite([FineTune(max_iter=1), LastLayerRefit()])
+    >>> both = Composite([FineTune(max_iter=1), LastLayerRefit()], guard=None)
     >>> both.gradient_rows(n_forget=10, n_retain=100)
     100
     """
@@ -56,11 +61,13 @@ class LastLayerRefit(UnlearningStrategy):
     _parameter_constraints = {
         "alpha": [Interval(Real, 0, None, closed="neither")],
         "lam_f": [Interval(Real, 0, None, closed="left")],
+        **GUARDED,
     }
 
-    def __init__(self, *, alpha=1e-3, lam_f=0.1):
+    def __init__(self, *, alpha=1e-3, lam_f=0.1, guard="auto"):
         self.alpha = alpha
         self.lam_f = lam_f
+        self.guard = guard
 
     def check(self, request):
         last = request.network.layers[-1]
@@ -69,6 +76,9 @@ class LastLayerRefit(UnlearningStrategy):
                 "LastLayerRefit solves a dense last layer, and this network ends in "
                 f"{type(last).__name__}; use LastLayersRetrain, which trains it."
             )
+
+    def gradient_rows(self, n_forget, n_retain):
+        return most_repaired_rows(self, n_retain)
 
     def unlearn(self, request):
         network, params = request.network, request.params

@@ -35,6 +35,9 @@ class LabelComplement(Ascent):
         None: the classifier's own, with fresh moments.
     stop : {"auto"} or None, default="auto"
         ``"auto"``: end where unseen records stand; None: `max_iter` epochs, as published.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit; ``"auto"``: 0.02 (see
+        `UnlearningStrategy`); None: any, as published.
 
     Notes
     -----
@@ -51,6 +54,7 @@ class LabelComplement(Ascent):
     formula = "min CE(D_r) + beta CE{(x_f, c): c != y_f}"
     advice = "Good on whole classes; without its stop rule it forgets too much."
     source = "HQML (arXiv 2512.19253)"
+    damage = "much"
     requires = _BOTH
     _parameter_constraints = {
         **Ascent._parameter_constraints,
@@ -66,6 +70,7 @@ class LabelComplement(Ascent):
         batch_size=None,
         solver=None,
         stop="auto",
+        guard="auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -73,6 +78,7 @@ class LabelComplement(Ascent):
             batch_size=batch_size,
             solver=solver,
             stop=stop,
+            guard=guard,
         )
         self.beta = beta
 
@@ -100,6 +106,9 @@ class RandomLabels(Ascent):
         None: the classifier's own, with fresh moments.
     stop : {"auto"} or None, default="auto"
         ``"auto"``: end where unseen records stand; None: `max_iter` epochs, as published.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit; ``"auto"``: 0.02 (see
+        `UnlearningStrategy`); None: any, as published.
 
     Notes
     -----
@@ -116,6 +125,7 @@ class RandomLabels(Ascent):
     formula = "min CE(D_r) + CE(D_f with random wrong labels)"
     advice = "A baseline; confident wrong labels are a leak of their own."
     source = "Graves et al. 2021 (arXiv 2010.10981)"
+    damage = "much"
     requires = _BOTH
 
     def __init__(
@@ -126,6 +136,7 @@ class RandomLabels(Ascent):
         batch_size=None,
         solver=None,
         stop="auto",
+        guard="auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -133,6 +144,7 @@ class RandomLabels(Ascent):
             batch_size=batch_size,
             solver=solver,
             stop=stop,
+            guard=guard,
         )
 
     def objective(self, request):
@@ -159,6 +171,9 @@ class SaliencyUnlearning(Ascent):
         None: the classifier's own, with fresh moments.
     stop : {"auto"} or None, default="auto"
         ``"auto"``: end where unseen records stand; None: `max_iter` epochs, as published.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit; ``"auto"``: 0.02 (see
+        `UnlearningStrategy`); None: any, as published.
 
     Notes
     -----
@@ -175,6 +190,7 @@ class SaliencyUnlearning(Ascent):
     formula = "RandomLabels on the parameters with the largest |g_f|"
     advice = "RandomLabels with less collateral damage."
     source = "Fan et al. 2024 (arXiv 2310.12508)"
+    damage = "much"
     requires = _BOTH
     _parameter_constraints = {
         **Ascent._parameter_constraints,
@@ -190,6 +206,7 @@ class SaliencyUnlearning(Ascent):
         batch_size=None,
         solver=None,
         stop="auto",
+        guard="auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -197,6 +214,7 @@ class SaliencyUnlearning(Ascent):
             batch_size=batch_size,
             solver=solver,
             stop=stop,
+            guard=guard,
         )
         self.threshold = threshold
 
@@ -245,6 +263,9 @@ class SimilarLabelReweighting(Ascent):
         None: the classifier's own, with fresh moments.
     stop : {"auto"} or None, default="auto"
         ``"auto"``: end where unseen records stand; None: `max_iter` epochs, as published.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit; ``"auto"``: 0.02 (see
+        `UnlearningStrategy`); None: any, as published.
 
     Notes
     -----
@@ -279,6 +300,7 @@ class SimilarLabelReweighting(Ascent):
         batch_size=None,
         solver=None,
         stop="auto",
+        guard="auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -286,6 +308,7 @@ class SimilarLabelReweighting(Ascent):
             batch_size=batch_size,
             solver=solver,
             stop=stop,
+            guard=guard,
         )
         self.alpha = alpha
         self.ascend = ascend

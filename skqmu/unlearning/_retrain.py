@@ -1,8 +1,9 @@
 """Retraining on what stays: the exact mechanism, and everyone's reference."""
 
 from .._validation import StrOptions
-from ._base import Outcome, UnlearningStrategy
+from ._base import UnlearningStrategy
 from ._certificate import UPSTREAM, Assumption, Certificate
+from ._request import Outcome
 
 __all__ = ["Retrain"]
 
@@ -32,6 +33,7 @@ class Retrain(UnlearningStrategy):
 
     kind = "exact"
     source = "reference"
+    damage = "none"
     formula = "fit on D_r"
     advice = "The reference, and the default: affordable here."
     _parameter_constraints = {"random_state": [StrOptions({"new", "same"})]}

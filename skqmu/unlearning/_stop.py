@@ -9,8 +9,9 @@ from .._spending import counting_the_most
 from ..exceptions import UnlearningWarning
 from ..network import cross_entropy
 from ..training import Hook
+from ._unseen import left_out_loss
 
-__all__ = ["StopRule", "class_shares"]
+__all__ = ["StopRule", "class_shares", "stop_source"]
 
 # Retained rows that a class removal is compared with at most.
 _MAX_COMPARED = 1000
@@ -35,6 +36,10 @@ class StopRule(Hook):
       predicted as the class. (The mean alone is met while a few rows far from the others
       keep their class; a model trained without the class predicts it for none.)
 
+    Without held-out records the first goes by an estimate, see `left_out_loss`, or, where
+    there are no retained rows or each look at them runs circuits that are counted, by the
+    mean loss of rows that were trained on: a lower bound, which the log says.
+
     A model that does not memorise meets the first at step 0. The step that crosses the
     target is shortened by bisection, so that a coarse step size cannot overshoot.
 
@@ -49,6 +54,12 @@ class StopRule(Hook):
     ----------
     notes : list of str
         What could not be compared, for the log.
+    reference : str
+        Where the target comes from: "given" (`X_reference`), "validation" (`fit`'s part),
+        "leave-one-out" (the estimate: the rows are what is left out), "members"; of a removed
+        class "retained", or "chance" where no retained rows are at hand.
+    met : bool
+        Whether the target was reached.
     """
 
     def __init__(self, request, *, every="step"):
@@ -57,26 +68,29 @@ class StopRule(Hook):
         self.epoch_start = None
         self.notes = []
         self.parts = []
+        self.away = []
         self.compared = []
+        self.sources = []
+        self.met = False
         removed = np.isin(request.forget.labels, request.removed_classes)
         if removed.any():
             self._add_removed_classes(request, request.forget[removed])
         if not removed.all():
             self._add_subset(request, request.forget[~removed])
 
+    @property
+    def reference(self):
+        """Where the target comes from, for the log."""
+        return ", ".join(dict.fromkeys(self.sources))
+
     def _add_subset(self, request, forget):
-        reference = request.reference
-        shared = np.zeros(0, dtype=int)
-        if reference is not None and len(reference):
-            shared = np.intersect1d(forget.labels, reference.labels)
-        if not len(shared):
-            self._warn(
-                "the stop rule has no held-out records of the forgotten rows' classes and the "
-                "ascent runs for max_iter epochs: it may forget too little or too much. Pass "
-                "X_reference and y_reference (rows never trained on), or fit with "
-                "early_stopping=True."
-            )
+        source = _subset_source(request, forget)
+        self.sources.append(source)
+        if source in ("leave-one-out", "members"):
+            self._add_estimate(request, forget, source)
             return
+        reference = request.reference
+        shared = np.intersect1d(forget.labels, reference.labels)
         alone = np.setdiff1d(forget.labels, shared)
         if len(alone):
             self._warn(
@@ -93,19 +107,60 @@ class StopRule(Hook):
             return unseen - self._loss(params, forget).mean()
 
         self.parts.append(missing)
+        self.away.append(lambda params: abs(missing(params)))
         self.compared += [reference, forget]
 
-    def _add_removed_classes(self, request, forget):
-        if request.retain is None or not len(request.retain):
-            self._warn(
-                "the stop rule has no retained rows to compare a removed class with and the "
-                "ascent runs for max_iter epochs. Pass X_retain and y_retain."
+    def _add_estimate(self, request, forget, source):
+        """Without rows that were never seen: what is known of the others."""
+        if source == "leave-one-out":
+            if "left_out_loss" not in request.known:
+                request.known["left_out_loss"] = left_out_loss(request, forget)
+            level = request.known["left_out_loss"]
+            self.notes.append(
+                f"the stop rule has no held-out records and aims at a loss of {level:.3g}: what "
+                "a model that was briefly trained on without the rows makes of them."
             )
-            return
-        rng = np.random.default_rng(request.seed)
-        n_compared = min(_MAX_COMPARED, len(request.retain))
-        rows = np.sort(rng.choice(len(request.retain), n_compared, replace=False))
-        retain, columns = request.retain[rows], forget.labels
+        else:
+            level = self._level_of_members(request, forget)
+            self._warn(
+                "the stop rule has no held-out records of the forgotten rows' classes and goes by "
+                f"the loss of rows that were trained on, {level:.3g}, a lower bound: it may "
+                "forget too little, or nothing. Pass X_reference and y_reference (rows never "
+                "trained on), or fit with early_stopping=True; strategy='retrain' needs neither."
+            )
+            if not np.isfinite(level):  # nothing is known: better nothing than anything
+                level = -np.inf
+
+        def missing(params):
+            return level - self._loss(params, forget).mean()
+
+        self.parts.append(missing)
+        self.away.append(lambda params: abs(missing(params)))
+        self.compared.append(forget)
+
+    def _level_of_members(self, request, forget):
+        retain = request.retain
+        if retain is not None:
+            retain = retain[np.isin(retain.labels, forget.labels)]
+        if retain is None or not len(retain):
+            return request.fit_loss
+        share = class_shares(forget.labels, retain.labels)
+        return float(share @ self._loss(request.params, retain) / share.sum())
+
+    def _add_removed_classes(self, request, forget):
+        columns = forget.labels
+        self.sources.append(_class_source(request))
+        if self.sources[-1] == "chance":
+            self._warn(
+                "the stop rule has no retained rows to compare a removed class with: it ends where "
+                "the class is as likely on its rows as by chance. Pass X_retain and y_retain."
+            )
+            retain = None
+        else:
+            rng = np.random.default_rng(request.seed)
+            n_compared = min(_MAX_COMPARED, len(request.retain))
+            rows = np.sort(rng.choice(len(request.retain), n_compared, replace=False))
+            retain = request.retain[rows]
         # For long most rows keep their class: those that did the last time say so first.
         # Where circuits are sampled each question has its own noise, and all go in one.
         counted = self.network.counts_circuits
@@ -124,11 +179,25 @@ class StopRule(Hook):
             if len(kept):
                 return np.inf
             own = proba[np.arange(len(order)), columns[order]].mean()
-            level = self._proba(params, retain).mean(axis=0)[columns].mean()
-            return own - level
+            return own - level_of(params)
+
+        def level_of(params):
+            if retain is None:
+                return 1 / forget.targets.shape[1]
+            return self._proba(params, retain).mean(axis=0)[columns].mean()
+
+        def away(params):
+            proba = self._proba(params, forget)
+            own = proba[np.arange(len(columns)), columns].mean()
+            return max(0.0, own - level_of(params)) + (proba.argmax(axis=1) == columns).mean()
 
         self.parts.append(missing)
-        self.compared += [forget, retain]
+        self.away.append(away)
+        self.compared += [forget] if retain is None else [forget, retain]
+
+    def distance(self, params):
+        """How far parameters are from the target, on either side; 0 at it."""
+        return sum(away(params) for away in self.away)
 
     def _warn(self, message):
         self.notes.append(message)
@@ -143,7 +212,8 @@ class StopRule(Hook):
     def _proba(self, params, records):
         return softmax(self._logits(params, records), axis=1)
 
-    def _reached(self, params):
+    def reached(self, params):
+        """Whether parameters reach the target."""
         if counting_the_most():
             for records in self.compared:
                 self._logits(params, records)
@@ -153,10 +223,11 @@ class StopRule(Hook):
     def begin(self, run):
         if counting_the_most():  # the bisection that would follow the last step
             for _ in range(_BISECTIONS):
-                self._reached(run.params)
-        if not self.parts or not self._reached(run.params):
+                self.reached(run.params)
+        if not self.reached(run.params):
             return False
         run.stop_reason = "stop rule: the forgotten rows already look unseen at step 0"
+        self.met = True
         return True
 
     def before_epoch(self, run):
@@ -170,18 +241,61 @@ class StopRule(Hook):
 
     def _ends(self, run, before):
         after = run.params
-        if not self.parts or not self._reached(after):
+        if not self.reached(after):
             return False
         low, high = 0.0, 1.0
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
-            if self._reached(before + middle * (after - before)):
+            if self.reached(before + middle * (after - before)):
                 high = middle
             else:
                 low = middle
         run.move(before + high * (after - before))
         run.stop_reason = "stop rule: the forgotten rows look unseen"
+        self.met = True
         return True
+
+
+def stop_source(request):
+    """What the stop rule of a request would go by; nothing is computed.
+
+    Parameters
+    ----------
+    request : UnlearningRequest
+
+    Returns
+    -------
+    str
+        "given", "validation", "leave-one-out" or "members"; of a removed class "retained" or
+        "chance" (see the log's ``reference``).
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skqmu import QNNClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = QNNClassifier(max_iter=5, random_state=0).fit(X, y)
+    >>> clf = clf.unlearn(X[:3], strategy="relative_gradient_ascent")
+    >>> clf.unlearning_log_[-1]["reference"]
+    'leave-one-out'
+    """
+    removed = np.isin(request.forget.labels, request.removed_classes)
+    sources = [_class_source(request)] if removed.any() else []
+    if not removed.all():
+        sources.append(_subset_source(request, request.forget[~removed]))
+    return ", ".join(sources)
+
+
+def _class_source(request):
+    return "retained" if request.retain is not None and len(request.retain) else "chance"
+
+
+def _subset_source(request, forget):
+    reference = request.reference
+    if reference is not None and np.isin(forget.labels, reference.labels).any():
+        return request.reference_source
+    at_hand = request.retain is not None and len(request.retain)
+    return "leave-one-out" if at_hand and not request.network.counts_circuits else "members"
 
 
 def class_shares(wanted, available):

@@ -11,6 +11,7 @@ from ..training import Hook, shared_steps
 from ._base import LoopStrategy
 from ._distill import TemperedObjective, probabilities
 from ._finetune import LastLayersRetrain
+from ._guard import most_repaired_rows, unguarded
 
 __all__ = ["RetrainedTwin"]
 
@@ -48,6 +49,9 @@ class RetrainedTwin(LoopStrategy):
         Rows of both kinds in a step. None: the classifier's own.
     solver : {"adam", "sgd"} or None, default=None
         None: the classifier's own, with fresh moments.
+    guard : float, "auto" or None, default="auto"
+        Accuracy that retained rows may lose since the last fit; ``"auto"``: 0.02 (see
+        `UnlearningStrategy`); None: any, as published.
 
     Notes
     -----
@@ -61,7 +65,7 @@ class RetrainedTwin(LoopStrategy):
     --------
     >>> from skqmu.unlearning import LastLayersRetrain, RetrainedTwin
     >>> twin = LastLayersRetrain(k=2, train="all", max_iter=5, batch_size=8)
-    >>> RetrainedTwin(twin=twin).gradient_rows(n_forget=10, n_retain=100)
+    >>> RetrainedTwin(twin=twin, guard=None).gradient_rows(n_forget=10, n_retain=100)
     680
     """
 
@@ -90,12 +94,14 @@ class RetrainedTwin(LoopStrategy):
         max_iter=3,
         batch_size=None,
         solver=None,
+        guard="auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
             max_iter=max_iter,
             batch_size=batch_size,
             solver=solver,
+            guard=guard,
         )
         self.twin = twin
         self.lam_f = lam_f
@@ -117,12 +123,13 @@ class RetrainedTwin(LoopStrategy):
 
     def gradient_rows(self, n_forget, n_retain):
         own = self.max_iter * (n_forget + self._n_kept(n_retain))
-        return self._twin().gradient_rows(n_forget, n_retain) + own
+        made = unguarded(self._twin()).gradient_rows(n_forget, n_retain)
+        return made + own + most_repaired_rows(self, n_retain)
 
     def unlearn(self, request):
         # The twin's seed is its own: the passes below must not repeat its order of rows.
         seed = np.random.SeedSequence(request.seed.entropy, spawn_key=(*request.seed.spawn_key, 0))
-        twin = self._twin().unlearn(replace(request, seed=seed))
+        twin = self._twin().unlearn(replace(request, seed=seed, yardstick=None))
         asked = probabilities(
             request, request.forget, request.settled(twin.params), self.T * self.twin_T
         )

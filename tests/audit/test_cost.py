@@ -28,7 +28,7 @@ def test_the_circuits_that_a_dry_run_tells_are_those_that_the_audit_runs(monkeyp
     )  # fmt: skip
     options = {
         "forget": "fraction:0.2", "attacks": attacks, "n_oracles": 2, "n_shadows": 4,
-        "mechanisms": ["retrain", FineTune(max_iter=2)], "random_state": 0,
+        "mechanisms": ["retrain", FineTune(max_iter=2, guard=None)], "random_state": 0,
     }  # fmt: skip
     costs = audit(clf, X, y, dry_run=True, **options)["cost"]
     spent, add = dict.fromkeys(costs["total"], 0), Spent.add

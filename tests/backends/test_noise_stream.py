@@ -1,5 +1,6 @@
 """The noise stream: reproducible, never the same twice, resumable in the middle of a run."""
 
+import copy
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
@@ -71,6 +72,52 @@ def test_children_share_no_noise_with_their_parent_or_each_other():
     children = [stream.spawn(), stream.spawn(), stream.spawn().spawn()]
     keys = {_key(s.draw()) for s in [stream, *children] for _ in range(10)}
     assert len(keys) == 40
+
+
+def test_what_is_lent_goes_on_from_here_and_draws_the_same_when_it_is_lent_again():
+    stream, undisturbed = NoiseStream(0), NoiseStream(0)
+    expected = [_key(undisturbed.draw()) for _ in range(6)]
+    assert _key(stream.draw()) == expected[0]
+    failed = stream.lend()
+    assert [_key(failed.draw()) for _ in range(3)] == expected[1:4]
+    stream.take_back()
+    again = stream.lend()
+    assert [_key(again.draw()) for _ in range(3)] == expected[1:4]
+    # the work has succeeded: the lent stream takes the place of the first
+    assert _key(again.draw()) == expected[4]
+
+
+def test_draws_and_children_beside_a_lent_stream_are_nobody_elses():
+    stream, keys = NoiseStream(0), []
+    for succeeds in (False, True, False, False, True):
+        lent = stream.lend()
+        lent.begin_run()
+        lent.at(0, 1)
+        beside = (stream, lent, stream.spawn(), stream.spawn(), stream, lent)
+        keys += [(each is lent and not succeeds, _key(each.draw())) for each in beside]
+        lent.end_run()
+        if succeeds:
+            late, stream = stream, lent  # somebody still predicts with the old state
+            keys.append((False, _key(late.draw())))
+        else:
+            stream.take_back()
+        keys += [(False, _key(s.draw())) for s in (stream, stream.spawn())]
+    used = [key for dropped, key in keys if not dropped]
+    assert len(set(used)) == len(used)
+
+
+def test_a_stream_that_was_lent_and_taken_back_is_as_it_was():
+    stream = NoiseStream(3)
+    before = vars(copy.deepcopy(stream))
+    stream.lend().draw()
+    stream.take_back()
+    assert vars(stream) == before
+
+
+def test_a_pickle_of_a_lent_stream_is_lent_to_nobody():
+    stream = NoiseStream(0)
+    lent = stream.lend()
+    assert _key(pickle.loads(pickle.dumps(stream)).draw()) == _key(lent.draw())
 
 
 def test_threads_that_share_a_stream_share_no_noise():

@@ -14,6 +14,7 @@ from skqmu.unlearning import (
     GradientAscent,
     LabelComplement,
     LastLayersFineTune,
+    SelectiveDampening,
 )
 
 pytest.importorskip("qiskit_aer")
@@ -52,7 +53,7 @@ def test_a_circuit_that_stays_as_it_is_costs_no_gradient():
     clf = small(backend, trainable="head", max_iter=2).fit(X, Y)
     assert clf.fit_cost_["circuits"] == 2 * len(X) == clf.estimate_cost(X, Y)["circuits"]
     clf = small(backend, max_iter=2).fit(X, Y)
-    clf.unlearn(X[:2], strategy=LastLayersFineTune(max_iter=2))
+    clf.unlearn(X[:2], strategy=LastLayersFineTune(max_iter=2, guard=None))
     assert clf.unlearning_log_[-1]["cost"]["circuits"] == 2 * (len(X) - 2)
 
 
@@ -105,10 +106,10 @@ def deleted(clf, forget, strategy, **request):
     [
         ("retrain", {}),
         ("retrain", {"early_stopping": True}),
-        ("fine_tune", {"store_data": "none"}),
-        ("selective_dampening", {}),
-        (GradientAscent(max_iter=3, stop=None), {"batch_size": 8}),
-        (Composite([LabelComplement(max_iter=2, stop=None), FineTune(max_iter=2)]), {}),
+        (FineTune(guard=None), {"store_data": "none"}),
+        (SelectiveDampening(guard=None), {}),
+        (GradientAscent(max_iter=3, stop=None, guard=None), {"batch_size": 8}),
+        (Composite([LabelComplement(max_iter=2, stop=None), FineTune(max_iter=2)], guard=None), {}),
     ],
     ids=str,
 )
@@ -132,6 +133,20 @@ def test_a_deletion_with_a_stop_rule_spends_no_more_than_was_told(kind, rate, fo
     request = {"strategy": strategy, **REFERENCE}
     cost = clf.estimate_cost(X, Y, method="unlearn", forget=forget, **request)
     spent = deleted(clf, np.arange(len(X))[forget], **request)
+    assert all(cost[name] >= value for name, value in spent.items())
+
+
+@pytest.mark.parametrize("rate", [1e-4, 3.0])
+@pytest.mark.parametrize("name", ["gradient_ascent", "fine_tune", "selective_dampening"])
+def test_a_guarded_deletion_spends_no_more_than_was_told(name, rate):
+    clf = small(AerBackend(shots=16, gradient="spsa"), max_iter=5)
+    strategy = {
+        "gradient_ascent": GradientAscent(max_iter=3, learning_rate_init=rate),
+        "fine_tune": FineTune(max_iter=10, learning_rate_init=rate),
+        "selective_dampening": SelectiveDampening(quantile=0.1),
+    }[name]
+    cost = clf.estimate_cost(X, Y, method="unlearn", forget=[2, 5, 7], strategy=strategy)
+    spent = deleted(clf, np.array([2, 5, 7]), strategy)
     assert all(cost[name] >= value for name, value in spent.items())
 
 

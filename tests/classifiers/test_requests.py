@@ -19,6 +19,7 @@ from skqmu.unlearning import (
     GradientAscent,
     Outcome,
     Retrain,
+    SelectiveDampening,
     UnlearningStrategy,
 )
 from skqmu.utils._same_state import same_state
@@ -160,9 +161,9 @@ def test_each_request_has_draws_of_its_own_and_a_failed_one_uses_up_none(small, 
 def test_every_way_to_name_rows_with_everything_that_may_be_stored(small, blobs, mode):
     X, y = blobs
     key = {"fingerprint_key": KEY} if mode == "fingerprints" else {}
-    fitted = small(store_data=mode, unlearning=GradientAscent(stop=None, max_iter=2)).fit(
-        X, y, **key
-    )
+    strategy = GradientAscent(stop=None, guard=None, max_iter=2)
+    fitted = small(store_data=mode, unlearning=strategy)
+    fitted.fit(X, y, **key)
     ways = {
         "rows": ({"X_forget": X[:3]}, mode != "none"),
         "rows and labels": ({"X_forget": X[:3], "y_forget": y[:3]}, True),
@@ -263,8 +264,9 @@ def test_what_a_strategy_lacks_is_named_with_the_ways_to_get_it(small, blobs):
 
 def test_importances_are_measured_at_fit_where_the_rows_are_not_kept(small, blobs):
     X, y = blobs
-    kept = small(unlearning="selective_dampening").fit(X, y)
-    hashed = small(unlearning="selective_dampening", store_data="fingerprints")
+    strategy = SelectiveDampening(guard=None)  # no rows are at hand to judge by
+    kept = small(unlearning=strategy).fit(X, y)
+    hashed = small(unlearning=strategy, store_data="fingerprints")
     hashed.fit(X, y, fingerprint_key=KEY)
     kept.unlearn(X[:5])
     hashed.unlearn(X[:5], fingerprint_key=KEY)
@@ -372,7 +374,7 @@ def test_numbers_that_are_none_anywhere_leave_everything_as_it_was(ready, monkey
                     continue
             # The nan was in a measurement, or comparisons with it were false.
             assert np.isfinite(candidate.params_).all()
-            assert candidate.unlearning_log_[-1]["status"] == "done"
+            assert candidate.unlearning_log_[-1]["status"] in ("done", "short of target")
     assert n_told > 0 or name == "amnesiac"  # which evaluates nothing but for the log
 
 
@@ -399,7 +401,7 @@ def test_the_log_measures_before_and_after(small, blobs):
     X, y = blobs
     clf = small(max_iter=30).fit(X, y)
     original = copy.deepcopy(clf)
-    clf.unlearn(X[:6], strategy=GradientAscent(stop=None, max_iter=5))
+    clf.unlearn(X[:6], strategy=GradientAscent(stop=None, guard=None, max_iter=5))
     entry = clf.unlearning_log_[-1]
     for model, when in ((original, "before"), (clf, "after")):
         for part, rows in (("forget", slice(0, 6)), ("retain", slice(6, None))):

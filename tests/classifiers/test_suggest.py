@@ -90,6 +90,41 @@ def test_exact_ones_come_first_and_it_prints_as_a_table(iris):
     assert any("not possible: " in line for line in lines)
 
 
+CLAIMS, DAMAGES = ["exact", "certified", "approximate"], ["none", "some", "much"]
+
+
+@pytest.mark.parametrize("changes", [{}, {"early_stopping": True}, {"log_updates": True}])
+def test_the_first_row_is_the_recommendation_and_the_order_is_claim_damage_cost(iris, changes):
+    X, y = iris
+    rows = suggest_strategy(qnn(**changes).fit(X, y), X[40:45]).rows
+    assert rows[0]["name"] == "retrain"
+    possible = [row for row in rows if row["possible"]]
+    order = [(CLAIMS.index(r["kind"]), DAMAGES.index(r["damage"]), r["cost"]) for r in possible]
+    assert order == sorted(order)
+    sources = {row["reference"] for row in possible} - {None}
+    assert sources == {"validation" if changes.get("early_stopping") else "leave-one-out"}
+
+
+def test_an_exact_answer_without_training_comes_before_retraining(iris):
+    X, y = iris
+    table = suggest_strategy(qnn(trainable="head", head="ridge").fit(X, y), X[:5])
+    assert [row["name"] for row in table.rows[:2]] == ["exact_downdate", "retrain"]
+
+
+def test_where_a_rule_would_go_by_members_alone_it_says_so_and_puts_the_mechanism_last(iris):
+    X, y = iris
+    clf = qnn(store_data="none").fit(X, y)
+    table = suggest_strategy(clf, X[:5], y[:5])
+    rows = by_name(table)
+    assert not rows["retrain"]["possible"]
+    assert rows["gradient_ascent"]["reference"] == "members"
+    line = next(line for line in str(table).splitlines() if line.startswith("gradient_ascent"))
+    assert "May forget nothing" in line
+    assert "prefer retrain" in line
+    stays = {"X_retain": X[5:], "y_retain": y[5:]}
+    assert suggest_strategy(clf, X[:5], y[:5], **stays).rows[0]["name"] == "retrain"
+
+
 def test_a_wrong_request_is_an_error_and_no_table(iris):
     X, y = iris
     clf = qnn().fit(X, y)

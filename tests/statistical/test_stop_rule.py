@@ -69,7 +69,10 @@ def outcomes():
             for stop in ("auto", None):
                 model = copy.deepcopy(trained)
                 model.unlearn(
-                    X[mask], strategy=cls(stop=stop), X_reference=X_ref, y_reference=y_ref
+                    X[mask],
+                    strategy=cls(stop=stop, guard=None),
+                    X_reference=X_ref,
+                    y_reference=y_ref,
                 )
                 gaps[stop] = abs(loss(model, X[mask], y[mask]) - center)
             found[name].append((gaps["auto"] <= half, gaps["auto"] < gaps[None]))
@@ -97,7 +100,7 @@ def test_class_removal_reaches_the_oracles_forget_accuracy(name, seed):
     model = QNNClassifier(max_iter=100, random_state=seed).fit(X, y)
     assert model.score(X[mask], y[mask]) > 0.8
     cls = {**ASCENTS, "LabelComplement": LabelComplement}[name]
-    model.unlearn(index=mask, strategy=cls(max_iter=60))
+    model.unlearn(index=mask, strategy=cls(max_iter=60, guard=None))
     ended = model.unlearning_log_[-1]["stop_reason"].startswith("stop rule")
     if name == "SCRUB" and not ended:
         # Where the teacher wins (1 of these 10 seeds) the log says that the rule was not met.

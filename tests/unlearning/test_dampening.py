@@ -51,7 +51,7 @@ def test_fixed_alpha(trained, data, hand, reference, alpha):
     chosen = part > alpha * compared
     assert 0 < chosen.sum() < len(chosen)
     expected = expected_params(trained, part, compared, chosen, lam=0.9)
-    strategy = SelectiveDampening(alpha=alpha, lam=0.9, reference=reference)
+    strategy = SelectiveDampening(alpha=alpha, lam=0.9, reference=reference, guard=None)
     trained.unlearn(data.X_f, strategy=strategy)
     np.testing.assert_allclose(trained.params_, expected, atol=1e-6)
     noted = trained.unlearning_log_[-1]["notes"][0]
@@ -64,7 +64,7 @@ def test_auto_alpha_is_a_quantile_of_the_ratios_and_never_below_one(trained, dat
     ratio = np.divide(part, compared, out=np.zeros_like(part), where=part > 0)
     chosen = ratio > max(1, np.quantile(ratio, 0.6))
     expected = expected_params(trained, part, compared, chosen, lam=1.0)
-    trained.unlearn(data.X_f, strategy=SelectiveDampening(quantile=0.6))
+    trained.unlearn(data.X_f, strategy=SelectiveDampening(quantile=0.6, guard=None))
     np.testing.assert_allclose(trained.params_, expected, atol=1e-6)
 
 
@@ -72,11 +72,11 @@ def test_angles_are_wrapped_before_they_shrink(trained, data):
     turned = trained.params_.copy()
     turned[:6] += 4 * np.pi  # the same circuit
     probe = trained.predict_proba(data.X)
-    one = trained.unlearn(data.X_f, strategy=SelectiveDampening(alpha=1.2)).params_
+    one = trained.unlearn(data.X_f, strategy=SelectiveDampening(alpha=1.2, guard=None)).params_
     other = type(trained)(**trained.get_params()).fit(data.X, data.y)
     other.params_ = turned
     np.testing.assert_allclose(other.predict_proba(data.X), probe, atol=1e-12)
-    other.unlearn(data.X_f, strategy=SelectiveDampening(alpha=1.2))
+    other.unlearn(data.X_f, strategy=SelectiveDampening(alpha=1.2, guard=None))
     moved = other.params_ != turned
     assert moved[:6].any()
     np.testing.assert_allclose(other.params_[moved], one[moved], atol=1e-9)
@@ -181,7 +181,7 @@ KEY = b"0123456789abcdef0123456789abcdef"
 
 
 def test_stored_importances_are_enough_where_no_rows_are_kept(make_classifier, data):
-    strategy = SelectiveDampening(alpha=1.2)
+    strategy = SelectiveDampening(alpha=1.2, guard=None)
     stored = make_classifier(store_data="fingerprints", unlearning=strategy)
     stored.fit(data.X, data.y, fingerprint_key=KEY).unlearn(data.X_f, fingerprint_key=KEY)
     kept = make_classifier().fit(data.X, data.y).unlearn(data.X_f, strategy=strategy)
@@ -189,7 +189,7 @@ def test_stored_importances_are_enough_where_no_rows_are_kept(make_classifier, d
 
 
 def test_stored_importances_are_refreshed_by_each_request(make_classifier, data):
-    strategy = SelectiveDampening(alpha=1.2)
+    strategy = SelectiveDampening(alpha=1.2, guard=None)
     clf = make_classifier(store_data="fingerprints", unlearning=strategy)
     clf.fit(data.X, data.y, fingerprint_key=KEY)
     whole = clf._importances["fisher"]
@@ -229,4 +229,4 @@ def test_in_a_composite_importances_are_measured_where_the_part_before_ended(tra
             return super().unlearn(request)
 
     trained.unlearn(data.X_f, strategy=Composite([FineTune(max_iter=5), Spy(alpha=1.2)]))
-    np.testing.assert_allclose(kept["given"], kept["expected"])
+    np.testing.assert_allclose(kept["given"], kept["expected"], atol=1e-30)

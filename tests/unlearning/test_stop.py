@@ -4,14 +4,24 @@ import copy
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import load_iris, make_classification
 from sklearn.preprocessing import scale
 
 from skqmu import QNNClassifier
 from skqmu.backends import AerBackend
 from skqmu.exceptions import UnlearningWarning
-from skqmu.unlearning import GradientAscent, LabelComplement, NegGradPlus, _stop
+from skqmu.unlearning import (
+    SCRUB,
+    GradientAscent,
+    LabelComplement,
+    NegGradPlus,
+    Outcome,
+    SelectiveDampening,
+    _stop,
+)
 from skqmu.unlearning._stop import class_shares
+from skqmu.unlearning._unseen import left_out_loss
 
 
 def losses(model, X, y):
@@ -37,7 +47,9 @@ def test_an_ascent_ends_where_unseen_records_stand_whatever_its_steps(memorised,
     fitted, X, y = memorised
     clf = copy.deepcopy(fitted)
     request = {"X_reference": X[40:], "y_reference": y[40:]}
-    clf.unlearn(X[:8], strategy=strategy(learning_rate_init=rate, max_iter=200), **request)
+    clf.unlearn(
+        X[:8], strategy=strategy(learning_rate_init=rate, max_iter=200, guard=None), **request
+    )
     assert clf.unlearning_log_[-1]["stop_reason"] == "stop rule: the forgotten rows look unseen"
     shares = class_shares(y[:8], y[40:])
     assert shares.sum() == pytest.approx(1)
@@ -51,7 +63,7 @@ def test_an_ascent_ends_where_unseen_records_stand_whatever_its_steps(memorised,
 def test_without_the_rule_an_ascent_goes_on(memorised):
     fitted, X, y = memorised
     clf = copy.deepcopy(fitted)
-    clf.unlearn(X[:8], strategy=GradientAscent(stop=None, max_iter=30))
+    clf.unlearn(X[:8], strategy=GradientAscent(stop=None, guard=None, max_iter=30))
     assert clf.unlearning_log_[-1]["stop_reason"] == "max_iter"
     assert losses(clf, X[:8], y[:8]).mean() > 2 * losses(fitted, X[40:], y[40:]).mean()
 
@@ -97,6 +109,7 @@ def test_a_removed_class_is_as_unlikely_on_its_rows_as_elsewhere(strategy):
     assert not (clf.predict(X[gone]) == 1).any()
 
 
+@pytest.mark.filterwarnings("ignore:GradientAscent ended short")
 @pytest.mark.parametrize("backend", ["statevector", "aer"])
 def test_rows_that_are_asked_first_cost_less_and_change_no_decision(monkeypatch, backend):
     X, y = load_iris(return_X_y=True)
@@ -109,7 +122,7 @@ def test_rows_that_are_asked_first_cost_less_and_change_no_decision(monkeypatch,
         monkeypatch.setattr(_stop, "_ASKED_FIRST", asked)
         copied = copy.deepcopy(clf)
         steps = {"max_iter": 2} if shots else {"max_iter": 60, "learning_rate_init": 0.005}
-        strategy = GradientAscent(batch_size=25, **steps)
+        strategy = GradientAscent(batch_size=25, guard=None, **steps)
         copied.unlearn(index=np.flatnonzero(y == 0), strategy=strategy)
         ended.append((copied.params_, copied.unlearning_log_[-1]["cost"]["forward_rows"]))
     (all_asked, n_all), (some_asked, n_some) = ended
@@ -117,31 +130,92 @@ def test_rows_that_are_asked_first_cost_less_and_change_no_decision(monkeypatch,
     assert n_some == n_all if shots else n_some < 0.7 * n_all
 
 
-def test_without_unseen_records_the_rule_says_that_it_cannot_know(memorised):
+def test_unseen_records_of_some_classes_stand_for_the_others(memorised):
     fitted, X, y = memorised
-    clf = copy.deepcopy(fitted)
-    with pytest.warns(UnlearningWarning, match="no held-out records.*Pass X_reference"):
-        clf.unlearn(X[:8], strategy=GradientAscent(max_iter=2))
-    entry = clf.unlearning_log_[-1]
-    assert entry["stop_reason"] == "max_iter"
-    assert "no held-out records" in " ".join(entry["notes"])
     only = y[40:] == 1
     assert set(y[8:16]) == {0, 1}
+    clf = copy.deepcopy(fitted)
     with pytest.warns(UnlearningWarning, match="no held-out records of 1 of the forgotten"):
         clf.unlearn(
             X[8:16],
-            strategy=GradientAscent(max_iter=2),
+            strategy=GradientAscent(guard=None),
             X_reference=X[40:][only],
             y_reference=y[40:][only],
         )
+    assert clf.unlearning_log_[-1]["reference"] == "given"
+
+
+@pytest.mark.parametrize("strategy", [GradientAscent, NegGradPlus, LabelComplement, SCRUB])
+def test_without_unseen_records_it_aims_at_what_a_model_without_the_rows_says(memorised, strategy):
+    fitted, X, y = memorised
+    clf = copy.deepcopy(fitted)
+    clf.unlearn(X[:8], strategy=strategy(max_iter=200, guard=None))
+    entry = clf.unlearning_log_[-1]
+    assert (entry["reference"], entry["target_reached"]) == ("leave-one-out", True)
+    assert entry["stop_reason"] == "stop rule: the forgotten rows look unseen"
+    assert entry["cost"]["gradient_rows"] > 32 * 3  # the estimate's rows are counted
+    oracles = []
+    for seed in range(3):
+        oracle = clone(fitted).set_params(random_state=seed + 1).fit(X[8:40], y[8:40])
+        oracles.append(losses(oracle, X[:8], y[:8]).mean())
+    before, after = (losses(model, X[:8], y[:8]).mean() for model in (fitted, clf))
+    assert before < after < max(oracles)
+    assert abs(after - np.mean(oracles)) < abs(before - np.mean(oracles))
+
+
+@pytest.mark.parametrize("seed", [3, 4, 5])
+def test_the_estimate_is_near_what_retraining_without_the_rows_gives(seed):
+    """Over all rows, fold by fold, as cross-validation measures the loss of unseen rows."""
+    X, y = make_classification(70, 4, n_informative=4, n_redundant=0, random_state=seed)
+    X = np.clip(scale(X), -2, 2)
+    clf = QNNClassifier(n_layers=3, max_iter=80, random_state=0).fit(X, y)
+    levels, unseen = [], []
+    for start in range(0, 70, 14):
+        fold = np.arange(70) // 14 == start // 14
+        copied = copy.deepcopy(clf).unlearn(index=fold, strategy=Spy())
+        levels.append(float(copied.unlearning_log_[-1]["stop_reason"]))
+        oracle = clone(clf).set_params(random_state=1).fit(X[~fold], y[~fold])
+        unseen.append(losses(oracle, X[fold], y[fold]).mean())
+    members = losses(clf, X, y).mean()
+    assert members < np.mean(levels) < 1.2 * np.mean(unseen) + 0.03
+    assert np.mean(levels) - members > 0.4 * (np.mean(unseen) - members)
+
+
+class Spy(GradientAscent):
+    """Say the level that the rule would go by, and do nothing."""
+
+    def unlearn(self, request):
+        return Outcome(request.params, str(left_out_loss(request, request.forget)))
+
+
+def test_without_any_rows_it_goes_by_the_loss_of_members_and_says_so(memorised):
+    fitted, X, y = memorised
+    clf = clone(fitted).set_params(store_data="none").fit(X[:40], y[:40])
+    with pytest.warns(UnlearningWarning) as told:
+        clf.unlearn(X[:8], y[:8], strategy=GradientAscent())
+    said = " ".join(str(w.message) for w in told)
+    assert "forget too little, or nothing" in said
+    assert "nobody sees what the request costs" in said or clf.unlearning_log_[-1]["n_steps"] == 0
+    entry = clf.unlearning_log_[-1]
+    assert entry["reference"] == "members"
+    assert entry["n_epochs"] < 50
+    assert "forget too little, or nothing" in " ".join(entry["notes"])
+
+
+def test_fits_own_validation_part_comes_before_any_estimate(memorised):
+    _, X, y = memorised
+    clf = QNNClassifier(early_stopping=True, validation_fraction=0.3, max_iter=30, random_state=0)
+    clf.fit(X[:100], y[:100])
+    row = np.flatnonzero(~clf._members.held_out)[0]
+    clf.unlearn(index=[row], strategy=GradientAscent())
+    assert clf.unlearning_log_[-1]["reference"] == "validation"
 
 
 def test_a_warning_that_is_an_error_changes_nothing(memorised):
     fitted, X, _ = memorised
     clf = copy.deepcopy(fitted)
-    with pytest.raises(UnlearningWarning):  # warnings are errors here
-        clf.unlearn(X[:8], strategy="gradient_ascent")
-    assert clf.params_ is not None
+    with pytest.raises(UnlearningWarning, match="nothing was dampened"):  # errors, here
+        clf.unlearn(X[:8], strategy=SelectiveDampening(alpha=1e9))
     np.testing.assert_array_equal(clf.params_, fitted.params_)
     assert clf.is_member(X[:8]).all()
     assert clf.unlearning_log_[-1]["status"] == "failed"
