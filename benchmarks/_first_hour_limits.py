@@ -114,7 +114,7 @@ def _checks(row, model):
     limit = f"{model}: passes check_estimator, poor_score is not set"
     if row is None or row["status"] != "checked":
         return _unmeasured(limit, ["check_estimator"])
-    fails = [*row["failed"], *row["capped"]]
+    fails = [*row["failed"], *row["capped"], *row["not_tried"]]
     told = f"{len(row['passed'])} passed, {len(fails)} failed, {len(row['skipped'])} skipped"
     if fails:
         told += f" ({', '.join(fails)})"

@@ -4,6 +4,8 @@ from _first_hour_data import SETS
 
 __all__ = ["print_limits", "print_tables"]
 
+_CHECKED = ("passed", "failed", "capped", "not_tried", "skipped")
+
 
 def print_tables(result):
     """Print accuracies, seconds, epochs, and what `check_estimator` says."""
@@ -28,9 +30,7 @@ def print_tables(result):
         if row["status"] != "checked":
             print(f"    {model:38s}{row['status']}: {row.get('told', '')}")
             continue
-        counts = ", ".join(
-            f"{len(row[kind])} {kind}" for kind in ("passed", "failed", "capped", "skipped")
-        )
+        counts = ", ".join(f"{len(row[kind])} {kind.replace('_', ' ')}" for kind in _CHECKED)
         more = " poor_score=True" * row["poor_score"]
         more += " no predict_proba" * (not row["predict_proba"])
         print(f"    {model:38s}{counts}{more}")
