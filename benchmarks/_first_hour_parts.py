@@ -8,8 +8,9 @@ import signal
 import time
 import warnings
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
+from io import StringIO
 
 import numpy as np
 from _first_hour_data import SETS
@@ -171,7 +172,8 @@ def checks_of(model):
     clf = PEERS[model].check() if model in PEERS else build(model, 2, 2, 0)
     found = {"passed": [], "failed": [], "skipped": [], "capped": [], "not_tried": []}
     started = time.process_time()
-    with warnings.catch_warnings():
+    # others' progress bars are no output of this command
+    with warnings.catch_warnings(), redirect_stderr(StringIO()):
         warnings.simplefilter("ignore")
         try:
             poor_score = bool(get_tags(clf).classifier_tags.poor_score)
