@@ -23,7 +23,7 @@ _FLAT_TANH = 2.0
 _PERIODS = {"angle": 2 * np.pi, "angle_xyz": 2 * np.pi, "iqp": np.pi}
 # Of the loss of guessing by class frequency: what a model that learned nothing stays within, and
 # what a fit far from its plateau gains over its last epochs.
-_CHANCE, _FAR = 0.02, 0.05
+_CHANCE, _FAR = 0.02, 0.1
 
 
 def warn_of_inputs(estimator, network, params, X):

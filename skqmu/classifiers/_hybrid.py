@@ -83,10 +83,9 @@ class HybridQNNClassifier(InputScaleMixin, NamedWeightsMixin, BaseUnlearningClas
         See :func:`skqmu.circuits.build_circuit`.
     input_scale : {"auto", "learned"}, float, array-like of shape (n_inputs,) or None, \
 default="auto"
-        How numbers become the circuit's angles, without one wrapping. ``"auto"``: half a
-        radian a unit near 0 behind a front-end, which has weights to scale them; with
-        ``front_end="none"``, and for the other values, as of `QNNClassifier`. None:
-        ``pi * tanh`` behind a front-end, as in the studies.
+        How numbers become the circuit's angles, without one wrapping; as of `QNNClassifier`,
+        with a scale for each input of the circuit. ``"auto"`` learns them behind any
+        front-end. None: ``pi * tanh`` behind a front-end, as in the studies.
     ansatz : {"strong", "rotations_cz", "real_amplitudes", "efficient_su2"} or \
 QuantumCircuit, default="rotations_cz"
     n_qubits : int or None, default=None

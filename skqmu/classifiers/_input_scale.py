@@ -14,9 +14,6 @@ __all__ = ["InputScaleMixin", "input_scale_layers", "resolved_input_scale"]
 # values of either sign stay apart however large they are: at pi both ends would be one state.
 _BOUNDS = {"angle": 0.75 * np.pi, "angle_xyz": 0.75 * np.pi, "iqp": 0.375 * np.pi}
 
-# Radians a unit behind a front-end: initial layers give numbers of about the features' size.
-_BEHIND_LAYERS = 0.5
-
 
 class InputScaleMixin:
     """Check and report the input scale."""
@@ -54,7 +51,7 @@ def resolved_input_scale(value, *, encoding, n_inputs, behind_layers=False, fore
     n_inputs : int
         Of the circuit.
     behind_layers : bool, default=False
-        Whether a front-end, which has scales of its own, stands before the circuit.
+        Whether a front-end stands before the circuit.
     foreign : bool, default=False
         Whether the circuit is one of qiskit-machine-learning, whose encoding is not known.
     """
@@ -69,9 +66,7 @@ def resolved_input_scale(value, *, encoding, n_inputs, behind_layers=False, fore
     if value is None:
         return None
     if isinstance(value, str) and value == "auto":
-        if behind_layers:
-            return np.full(n_inputs, _BEHIND_LAYERS)
-        return "learned" if named else None
+        return "learned" if named or behind_layers else None
     if isinstance(value, str):
         return value
     scale = np.asarray(value, dtype=float)

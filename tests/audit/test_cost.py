@@ -56,7 +56,9 @@ def test_the_circuits_that_a_dry_run_tells_are_those_that_the_audit_runs(monkeyp
 def test_a_pipeline_costs_what_its_classifier_costs_on_what_reaches_it():
     X = np.random.default_rng(0).normal(size=(40, 3))
     y = np.arange(40) % 2
-    clf = QNNClassifier(n_qubits=2, n_layers=1, max_iter=2, backend=AerBackend(shots=16))
+    # Learned scales would cost by the number of features, which is another after the PCA.
+    circuit = {"n_qubits": 2, "n_layers": 1, "input_scale": 1.0}
+    clf = QNNClassifier(**circuit, max_iter=2, backend=AerBackend(shots=16))
     options = {
         "forget": "fraction:0.2", "attacks": "lira", "n_oracles": 2, "n_shadows": 4,
         "mechanisms": ["retrain", FineTune(max_iter=2)], "random_state": 0, "dry_run": True,

@@ -62,6 +62,7 @@ OTHER = {
     "front_layers": (3, "relu"),
     "image_shape": (2, 2),
     "dtype": "float64",
+    "reset": "all",
     "head_layers": (5, "tanh"),
     "core": "dense",
     # of the meta-estimators

@@ -1,6 +1,8 @@
 """A request, or a fit, that is cut off at any point: nothing changes but the log."""
 
 import copy
+import gc
+import pickle
 import warnings
 
 import numpy as np
@@ -10,9 +12,10 @@ from sklearn.preprocessing import StandardScaler
 
 import skqmu
 from skqmu import HybridQNNClassifier, QNNClassifier, ShardedClassifier, UnlearningClassifier
+from skqmu._owned import OwnedFile
 from skqmu.backends import AerBackend, Budget
-from skqmu.classifiers import _deletion
-from skqmu.exceptions import BackendError, BudgetExceededError
+from skqmu.classifiers._shards import RemovedModels
+from skqmu.exceptions import BackendError, BudgetExceededError, UnlearningWarning
 from skqmu.unlearning import FineTune, SelectiveDampening
 from skqmu.utils._same_state import same_state
 
@@ -227,7 +230,7 @@ def test_ctrl_c_between_the_commit_and_the_files_leaves_no_file_behind(tmp_path,
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(_deletion.Path, "exists", interrupted)
+        patched.setattr(OwnedFile, "discard", interrupted)
         with pytest.raises(KeyboardInterrupt):
             ask(clf)
     # The request is done, and what it still owes is known.
@@ -238,6 +241,135 @@ def test_ctrl_c_between_the_commit_and_the_files_leaves_no_file_behind(tmp_path,
         ask(clf)
     assert not path.exists()
     assert "checkpoint fit was deleted" in " ".join(clf.unlearning_log_[-1]["notes"])
+
+
+def files_below(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def stored_shards(where, **params):
+    params = {"n_shards": 2, "n_slices": 2, "random_state": 0, **params}
+    return ShardedClassifier(small(max_iter=1), checkpoint_dir=where, **params)
+
+
+def test_a_request_to_stored_shards_that_is_cut_off_leaves_their_files_and_is_asked_again(
+    tmp_path, cut_off
+):
+    clf = stored_shards(tmp_path).fit(X, Y)
+    undisturbed = stored_shards(None).fit(X, Y)
+    before = files_below(tmp_path)
+    n_jobs = n_jobs_of(lambda c: c.unlearn(index=GONE), clf)
+    assert n_jobs > 3
+    for k in range(n_jobs):
+        cut_off(k)
+        with pytest.raises(KeyboardInterrupt):
+            clf.unlearn(index=GONE)
+        cut_off(None)
+        assert files_below(tmp_path) == before
+    clf.unlearn(index=GONE)
+    undisturbed.unlearn(index=GONE)
+    for own, other in zip(clf.models_, undisturbed.models_, strict=True):
+        assert [m.load().params_.tolist() for m in own] == [m.params_.tolist() for m in other]
+    n_gone = len(set(before) - set(files_below(tmp_path)))
+    assert f"{n_gone} slice files were deleted." in clf.unlearning_log_[-1]["notes"]
+    assert len(list(tmp_path.rglob("*.npz"))) == 4
+
+
+def test_a_fit_to_the_same_checkpoint_dir_that_is_cut_off_leaves_the_fit_before(tmp_path, cut_off):
+    clf = stored_shards(tmp_path).fit(X, Y)
+    before = files_below(tmp_path)
+    cut_off(7)
+    with pytest.raises(KeyboardInterrupt):
+        clf.fit(X[:8], Y[:8])
+    cut_off(None)
+    assert files_below(tmp_path) == before
+    assert clf.predict(X).shape == (12,)
+    clf.fit(X[:8], Y[:8])
+    assert not set(files_below(tmp_path)) & set(before)
+    assert len(list(tmp_path.iterdir())) == 1
+    clf.unlearn(index=[0])
+    assert clf.predict(X).shape == (12,)
+
+
+def test_ctrl_c_between_the_commit_of_shards_and_their_files_leaves_no_file_behind(
+    tmp_path, monkeypatch
+):
+    clf = stored_shards(tmp_path, n_slices=1).fit(X, Y)
+    before = set(tmp_path.rglob("*.npz"))
+
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RemovedModels, "discard", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            clf.unlearn(index=[0])
+    assert before < set(tmp_path.rglob("*.npz"))
+    assert not clf.is_member(X[:1]).any()
+    other = pickle.loads(pickle.dumps(clf))
+    other.unlearn(index=[1])
+    assert before < set(tmp_path.rglob("*.npz"))  # no copy's affair
+    with pytest.raises(ValueError, match="already forgotten"):
+        clf.unlearn(index=[0])
+    assert len(list(tmp_path.rglob("*.npz"))) == 2
+    assert "1 slice files were deleted." in clf.unlearning_log_[-1]["notes"]
+
+
+@pytest.mark.parametrize("masked", [False, True])
+def test_an_experiment_whose_request_fails_keeps_its_checkpoint_and_the_right_to_it(
+    masked, tmp_path, cut_off
+):
+    path = tmp_path / "fit"
+    clf = UnlearningClassifier(small(max_iter=1, checkpoint=path))
+    clf = clf.fit(X, Y, forget=np.arange(12) == 3 if masked else None)
+    content = path.read_bytes()
+    for _ in range(2):
+        cut_off(4)
+        with pytest.raises(KeyboardInterrupt):
+            clf.unlearn(index=GONE)
+        with pytest.raises(ValueError):
+            clf.unlearn(index=[99])
+        cut_off(None)
+        assert path.read_bytes() == content
+    original = clf.original_
+    clf.unlearn(index=GONE)
+    assert not path.exists()
+    assert "checkpoint fit was deleted" in " ".join(clf.unlearning_log_[-1]["notes"])
+    assert original.is_member(X).all()
+
+
+def test_shards_in_a_pipeline_that_is_refitted_leave_no_file_of_the_old_ones(tmp_path, cut_off):
+    model = make_pipeline(StandardScaler(), stored_shards(tmp_path)).fit(X, Y)
+    before = files_below(tmp_path)
+
+    def ask():
+        return skqmu.unlearn(model, X[GONE], **REST, upstream="refit")
+
+    cut_off(5)
+    with pytest.raises(KeyboardInterrupt):
+        ask()
+    cut_off(None)
+    assert files_below(tmp_path) == before
+    ask()
+    assert "4 slice files were deleted." in model[-1].unlearning_log_[-1]["notes"]
+    gc.collect()
+    assert not set(files_below(tmp_path)) & set(before)
+    assert model.predict(X).shape == (12,)
+
+
+def test_who_makes_warnings_errors_keeps_the_copies_and_has_nothing_in_the_log():
+    twice = np.concatenate([X, X[:1]]), np.concatenate([Y, Y[:1]])
+    shards = ShardedClassifier(small(max_iter=1), n_shards=2, random_state=0)
+    for clf in (small(max_iter=1).fit(*twice), shards.fit(*twice)):
+        with pytest.raises(UnlearningWarning, match="1 more stored"):  # pytest makes them errors
+            clf.unlearn(X[:1])
+        assert clf.is_member(X[:1]).all()
+        assert clf.unlearning_log_ == []
+        with pytest.warns(UnlearningWarning, match="1 more stored") as caught:
+            clf.unlearn(X[:1])
+        assert [w.filename for w in caught] == [__file__]
+        entry = clf.unlearning_log_[-1]
+        assert (entry["n_requested"], entry["n_forget"]) == (1, 2)
 
 
 def test_ctrl_c_in_a_pipeline_refit_changes_no_step(cut_off):

@@ -244,6 +244,18 @@ def test_journals_have_owners_as_checkpoints_do(tmp_path):
     assert set(tmp_path.iterdir()) == folders - own
 
 
+def test_the_journal_of_a_shard_goes_with_all_its_slices(tmp_path):
+    backend = RuntimeBackend("fake_manila", shots=8, gradient="spsa", checkpoint_dir=tmp_path)
+    clf = sharded(qnn(backend=backend).set_params(max_iter=1), n_slices=2).fit(X[:8], y[:8])
+    shard = clf.assignment_[0, 0]
+    own, other = (clf.models_[s][0]._noise.name for s in (shard, 1 - shard))
+    rows = np.flatnonzero((clf.assignment_ == [shard, 0]).all(axis=1))
+    clf.unlearn(index=rows[:1])  # both slices are refitted
+    assert {path.name for path in tmp_path.iterdir()} == {other}
+    assert "another estimator" not in notes(clf)
+    assert f"journal {own} was deleted" in notes(clf)
+
+
 # --- UnlearningClassifier -----------------------------------------------------------------------
 
 

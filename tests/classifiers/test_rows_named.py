@@ -95,7 +95,7 @@ def test_given_circuit_weights_are_refused_by_name_where_the_circuit_is_trained(
         with pytest.raises(ValueError, match=r"circuit_weights=<array of shape .*trainable='head'"):
             clf.fit(X, y)
         plain.set_params(circuit_weights=given)
-        for call in (lambda: plain.unlearn(index=[0]), lambda: plain.estimate_cost(X, y)):
+        for call in (plain.fit, plain.estimate_cost):
             with pytest.raises(ValueError, match="circuit_weights=<array of shape"):
-                call()
+                call(X, y)
         plain.set_params(circuit_weights=None)

@@ -229,4 +229,5 @@ def test_in_a_composite_importances_are_measured_where_the_part_before_ended(tra
             return super().unlearn(request)
 
     trained.unlearn(data.X_f, strategy=Composite([FineTune(max_iter=5), Spy(alpha=1.2)]))
-    np.testing.assert_allclose(kept["given"], kept["expected"], atol=1e-30)
+    atol = 1e-12 * kept["expected"].max()  # of a parameter that nothing depends on: rounding
+    np.testing.assert_allclose(kept["given"], kept["expected"], atol=atol)
