@@ -132,7 +132,7 @@ def failing_strategy(outcome):
         def unlearn(self, request):
             if isinstance(outcome, BaseException):
                 raise outcome
-            return Outcome(params=request.params * outcome, stop_reason="")
+            return Outcome(params=np.full_like(request.params, outcome), stop_reason="")
 
     return Failing()
 

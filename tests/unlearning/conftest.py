@@ -85,6 +85,8 @@ def data():
 def small_classifier(**changes):
     """Plain gradient steps over all rows at once, so that a step can be written down."""
     chosen = {
+        "input_scale": None,
+        "observables": "z",
         "ansatz": "rotations_cz",
         "n_qubits": 2,
         "n_layers": 1,

@@ -329,7 +329,8 @@ def taught_by(**parameters):
             twins.append(outcome.params)
             return outcome
 
-    strategy = RetrainedTwin(twin=Twin(k=1, max_iter=2), retained_share=1.0, max_iter=1)
+    twin = Twin(k=1, max_iter=2)
+    strategy = RetrainedTwin(twin=twin, retained_share=1.0, max_iter=1, guard=None)
     return strategy.set_params(**parameters), twins
 
 

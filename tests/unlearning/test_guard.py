@@ -93,8 +93,9 @@ def test_without_the_guard_the_same_mechanism_destroys_the_model(world):
 def test_many_small_requests_do_not_add_up(strategy):
     X, y = load_wine(return_X_y=True)
     X = 0.4 * scale(X)[:, 6:]
-    clf = QNNClassifier(n_layers=1, observables="zz", max_iter=60, random_state=0)
-    clf.fit(X[::2], y[::2])
+    clf = QNNClassifier(
+        n_layers=1, input_scale=None, observables="zz", max_iter=60, random_state=0
+    ).fit(X[::2], y[::2])
     original = copy.deepcopy(clf)
     others = {"X_reference": X[1::2], "y_reference": y[1::2]}
     for row in range(20):
