@@ -49,8 +49,9 @@ default="auto"
         radian a unit on (not with ``trainable="head"``). Numbers: fixed scales, in radians a
         unit near 0. None: features are the angles as they stand, in radians, repeating every
         2 pi. ``"auto"``: ``"learned"`` for the encodings by angles, 1.0 where `solver` is
-        neither ``"adam"`` nor ``"sgd"``; None for ``"amplitude"`` and a circuit of your own. On sampled backends learned scales cost two circuits
-        more a row and step for each rotation that holds a feature.
+        neither ``"adam"`` nor ``"sgd"``; None for ``"amplitude"`` and a circuit of your own.
+        On sampled backends learned scales cost two circuits more a row and step for each
+        rotation that holds a feature.
     ansatz : {"strong", "rotations_cz", "real_amplitudes", "efficient_su2"} or \
 QuantumCircuit, default="strong"
         Trainable layers.
