@@ -126,11 +126,15 @@ def strategies():
     return {name: strategy.set_params(guard=None) for name, strategy in found.items()}
 
 
+# Of the committed results: features as angles as they stand.
+ANGLES = {"input_scale": None}
+
+
 def iris_class(seed):
     """Model, training, reference and test parts, and the mask of the rows to forget."""
     X, y = load_iris(return_X_y=True)
     parts = _split(X, y, make_pipeline(StandardScaler()), seed)
-    return QNNClassifier(max_iter=100), parts, parts[0][1] == 1
+    return QNNClassifier(**ANGLES, observables="z", max_iter=100), parts, parts[0][1] == 1
 
 
 def digits_subset(seed):
@@ -140,7 +144,7 @@ def digits_subset(seed):
     n_rows = len(parts[0][1])
     mask = np.zeros(n_rows, dtype=bool)
     mask[np.random.default_rng(seed).choice(n_rows, n_rows // 10, replace=False)] = True
-    return QNNClassifier(n_layers=4, observables="zz", max_iter=100), parts, mask
+    return QNNClassifier(**ANGLES, n_layers=4, observables="zz", max_iter=100), parts, mask
 
 
 SCENARIOS = {"iris_class": iris_class, "digits_subset": digits_subset}

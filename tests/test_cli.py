@@ -2,6 +2,7 @@
 
 import functools
 import json
+import multiprocessing
 import os
 import re
 import signal
@@ -445,3 +446,14 @@ def test_starting_up_is_quick_and_loads_no_quantum_package():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout.split("LOADED")[1]
     assert not {"qiskit", "matplotlib", "jinja2"} & set(loaded.split())
+
+
+def test_workers_of_joblib_are_ended_too():
+    from joblib import Parallel, delayed
+
+    from skqmu._cli._ending import end_workers
+
+    Parallel(n_jobs=2)(delayed(abs)(number) for number in range(4))
+    assert multiprocessing.active_children()
+    end_workers()
+    assert not any(worker.is_alive() for worker in multiprocessing.active_children())

