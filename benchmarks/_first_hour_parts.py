@@ -22,8 +22,8 @@ __all__ = ["FULL", "SMALL", "Protocol", "checks_of", "fits_of", "pace_of"]
 _PACE_ROUNDS = 5
 # CPU seconds of one check, and of all checks after which no other begins.
 _CHECK_SECONDS, _CHECKS_SECONDS = 10, 240
-# A state of more has no place beside other work; as a whole is 16 bytes times two to this power.
-_MOST_QUBITS = 20
+# Of more qubits, what batches and gradients keep takes tens of GB.
+_MOST_QUBITS = 14
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def fits_of(model, name, seed, protocol):
 def _fit(model, data, rows, seed, cap):
     X, y, train, test = rows
     n_features, n_classes = data.n_components or X.shape[1], len(np.unique(y))
-    if model in PEERS and PEERS[model].qubit_a_feature and n_features > _MOST_QUBITS:
+    if model in PEERS and n_features > _MOST_QUBITS:
         return {
             "status": "not tried",
             "told": f"takes a qubit a feature: {n_features}, more than {_MOST_QUBITS}",

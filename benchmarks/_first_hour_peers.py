@@ -1,5 +1,7 @@
 """QNN classifiers that others ship, as their own documentation builds them, and a PennyLane model.
 
+All of them take a qubit a feature.
+
 Each builder takes (n_features, n_classes, seed) and returns an object with ``fit`` and ``predict``.
 Their packages are imported when a builder is called.
 """
@@ -25,8 +27,6 @@ class Peer:
     check : callable or None
         Without arguments: what `check_estimator` is asked about. None: an own wrapper, of which
         the checks would say nothing about others.
-    qubit_a_feature : bool, default=True
-        Whether it takes as many qubits as features.
     binary : bool, default=False
         Whether it knows two classes only.
     """
@@ -35,7 +35,6 @@ class Peer:
     needs: tuple
     what: str
     check: object = None
-    qubit_a_feature: bool = True
     binary: bool = False
 
 
@@ -212,13 +211,11 @@ PEERS = {
         _TNO,
         "VariationalClassifier().fit(X, y): its default is one step on five rows",
         lambda: _tno(2, 2, 0).model,
-        qubit_a_feature=False,
     ),
     "TNO VariationalClassifier, n_iter=100": Peer(
         lambda n_features, n_classes, seed: _tno(n_features, n_classes, seed, n_iter=100),
         _TNO,
         "VariationalClassifier().fit(X, y, n_iter=100): not its default, but training",
-        qubit_a_feature=False,
     ),
     "PennyLane": Peer(
         _pennylane,
