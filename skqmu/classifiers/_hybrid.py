@@ -14,6 +14,7 @@ from ..circuits import (
 )
 from ..network import Network, QiskitMLLayer, QuantumLayer, check_neural_network
 from ._base import BaseUnlearningClassifier
+from ._fitting import takes_steps
 from ._input_scale import InputScaleMixin, input_scale_layers, resolved_input_scale
 from ._layer_specs import (
     FRONT_ENDS,
@@ -307,6 +308,7 @@ default="adam"
                 self.input_scale,
                 encoding=self.encoding,
                 n_inputs=n_inputs,
+                searched=not takes_steps(self),
                 behind_layers=not (isinstance(self.front_end, str) and self.front_end == "none"),
                 foreign=not isinstance(self.core, str),
             ),

@@ -40,7 +40,9 @@ class InputScaleMixin:
         return None
 
 
-def resolved_input_scale(value, *, encoding, n_inputs, behind_layers=False, foreign=False):
+def resolved_input_scale(
+    value, *, encoding, n_inputs, searched=False, behind_layers=False, foreign=False
+):
     """The parameter for the network at hand: ``"learned"``, an array of scales, or None.
 
     Parameters
@@ -50,6 +52,8 @@ def resolved_input_scale(value, *, encoding, n_inputs, behind_layers=False, fore
     encoding : str or QuantumCircuit
     n_inputs : int
         Of the circuit.
+    searched : bool, default=False
+        Whether an optimizer searches the parameters: the fewer the better.
     behind_layers : bool, default=False
         Whether a front-end stands before the circuit.
     foreign : bool, default=False
@@ -66,7 +70,9 @@ def resolved_input_scale(value, *, encoding, n_inputs, behind_layers=False, fore
     if value is None:
         return None
     if isinstance(value, str) and value == "auto":
-        return "learned" if named or behind_layers else None
+        if not (named or behind_layers):
+            return None
+        return np.ones(n_inputs) if searched else "learned"
     if isinstance(value, str):
         return value
     scale = np.asarray(value, dtype=float)

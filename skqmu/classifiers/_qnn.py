@@ -15,6 +15,7 @@ from ..circuits import (
 )
 from ..network import Dense, Network, OneVsRest, QuantumLayer
 from ._base import BaseUnlearningClassifier
+from ._fitting import takes_steps
 from ._head import head_view
 from ._input_scale import InputScaleMixin, input_scale_layers, resolved_input_scale
 from ._state import reads
@@ -47,9 +48,10 @@ default="auto"
         qubit). ``"learned"``: each feature has a scale that is trained with the rest, from one
         radian a unit on (not with ``trainable="head"``). Numbers: fixed scales, in radians a
         unit near 0. None: features are the angles as they stand, in radians, repeating every
-        2 pi. ``"auto"``: ``"learned"`` for the encodings by angles; None for ``"amplitude"``
-        and for a circuit of your own. On sampled backends learned scales cost two circuits
-        more a row and step for each rotation that holds a feature.
+        2 pi. ``"auto"``: ``"learned"`` for the encodings by angles, 1.0 where `solver` is
+        neither ``"adam"`` nor ``"sgd"``; None for ``"amplitude"`` and a circuit of your own.
+        On sampled backends learned scales cost two circuits more a row and step for each
+        rotation that holds a feature.
     ansatz : {"strong", "rotations_cz", "real_amplitudes", "efficient_su2"} or \
 QuantumCircuit, default="strong"
         Trainable layers.
@@ -308,7 +310,10 @@ default="adam"
         return {
             "encoding": self.encoding,
             "input_scale": resolved_input_scale(
-                self.input_scale, encoding=self.encoding, n_inputs=n_features
+                self.input_scale,
+                encoding=self.encoding,
+                n_inputs=n_features,
+                searched=not takes_steps(self),
             ),
             "ansatz": self.ansatz,
             "n_qubits": self._n_qubits_for(n_features),

@@ -35,7 +35,7 @@ def trained(iris):
 
 
 def small(**params):
-    defaults = {"n_qubits": 2, "n_layers": 1, "max_iter": 3, "random_state": 0}
+    defaults = {"n_qubits": 2, "n_layers": 1, "max_iter": 3, "random_state": 0, "input_scale": 1.0}
     return QNNClassifier(**{**defaults, **params})
 
 

@@ -25,6 +25,7 @@ Y = np.arange(21) % 3
 
 def small(backend, **params):
     fixed = {"n_qubits": 2, "n_layers": 1, "max_iter": 4, "tol": 0.0, "n_iter_no_change": 9}
+    fixed["input_scale"] = 1.0
     return QNNClassifier(backend=backend, random_state=0, **{**fixed, **params})
 
 

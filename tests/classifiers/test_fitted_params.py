@@ -26,12 +26,13 @@ GONE = [4, 17]
 # Another valid value of every parameter: a new one must be given one here.
 OTHER = {
     "encoding": "angle_xyz",
+    "input_scale": 0.6,
     "ansatz": next(name for name in ansatze() if name not in ("strong", "rotations_cz")),
     "n_qubits": 3,
     "n_layers": 2,
     "entanglement": "linear",
     "reuploading": True,
-    "observables": "zz",
+    "observables": "z",
     "trainable": "all",
     "circuit_weights": np.full(24, 0.3),
     "head": "softmax",

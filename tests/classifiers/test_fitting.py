@@ -111,7 +111,8 @@ def test_balanced_classes_weigh_the_same_in_sum(small, blobs):
 
 def test_the_penalty_is_on_the_head_and_divided_by_the_rows(small, blobs):
     X, y = blobs
-    plain, penalised = (small(alpha=a, max_iter=1, solver="sgd").fit(X, y) for a in (0.0, 6.0))
+    simple = {"max_iter": 1, "solver": "sgd", "input_scale": 1.0, "observables": "z"}
+    plain, penalised = (small(alpha=a, **simple).fit(X, y) for a in (0.0, 6.0))
     start = penalised._initial_params(penalised._network(), np.random.SeedSequence(penalised._seed))
     kernel = slice(6, 12)
     expected = 0.5 * 6.0 / 60 * (start[kernel] @ start[kernel])
@@ -346,12 +347,12 @@ def test_a_parameter_set_after_fit_waits_for_the_next_fit(small, blobs):
     clf = small().fit(X, y)
     before = clf.predict_proba(X)
     clf.set_params(
-        n_layers=3, encoding="angle_xyz", n_qubits=3, entanglement="none", observables="zz"
+        n_layers=3, encoding="angle_xyz", n_qubits=3, entanglement="none", observables="z"
     )
     np.testing.assert_array_equal(clf.predict_proba(X), before)
     assert clf.n_qubits_ == 2
     clf.unlearn(X[:1])
-    assert clf.params_.shape == (6 + 6 + 3,)
+    assert clf.params_.shape == (3 + 6 + 3 * 3 + 3,)
     assert clf.fit(X, y).n_qubits_ == 3
 
 

@@ -125,7 +125,7 @@ def test_no_mechanism_moves_a_frozen_front_end(fitted, name):
     quietly(model.unlearn, X[members[:6]], strategy=strategy)
     assert not moved(model, fitted.front_end)
     entry = model.unlearning_log_[-1]
-    assert entry["status"] == "done"
+    assert entry["status"] in ("done", "short of target")
     assert not any("running statistics" in note for note in entry["notes"])
     assert any("front.0 (frozen)" in note and "may have seen" in note for note in entry["notes"])
     assert "front.0 (frozen)" in entry["beyond_reach"]
@@ -323,7 +323,7 @@ def test_a_large_frozen_front_end_takes_no_place_among_what_moves(name):
     wide = nn.Sequential(nn.Linear(64, 500), nn.Tanh(), nn.Linear(500, 2)).requires_grad_(False)
     clf = behind(wide, image_shape=None, max_iter=5).fit(X, Y)
     before = clf.params_
-    quietly(clf.unlearn, X[Y == 0], strategy=name)
+    quietly(clf.unlearn, X[Y == 0], strategy=STRATEGIES[name]().set_params(guard=None))
     n_moved = np.count_nonzero(clf.params_ != before)
     moving = clf.params_.size - sum(v.size for v in values(wide).values())
     assert 0 < n_moved <= (moving + 1) / 2

@@ -367,7 +367,7 @@ def test_who_makes_warnings_errors_keeps_the_copies_and_has_nothing_in_the_log()
         assert clf.unlearning_log_ == []
         with pytest.warns(UnlearningWarning, match="1 more stored") as caught:
             clf.unlearn(X[:1])
-        assert [w.filename for w in caught] == [__file__]
+        assert {w.filename for w in caught if w.category is UnlearningWarning} == {__file__}
         entry = clf.unlearning_log_[-1]
         assert (entry["n_requested"], entry["n_forget"]) == (1, 2)
 

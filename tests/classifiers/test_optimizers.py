@@ -131,7 +131,7 @@ def test_the_gradient_is_that_of_the_loss(small, blobs, params):
 
 def test_only_parameters_that_are_trained_are_searched(small, blobs):
     clf = small(solver="cobyla", trainable="head", max_iter=30).fit(*blobs)
-    fresh = small(trainable="head", max_iter=1).fit(*blobs)
+    fresh = small(trainable="head", input_scale=1.0, max_iter=1).fit(*blobs)
     np.testing.assert_array_equal(clf.circuit_weights_, fresh.circuit_weights_)
     assert np.abs(clf.params_ - fresh.params_).max() > 0.1
 

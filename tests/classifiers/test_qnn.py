@@ -120,7 +120,7 @@ def test_any_number_of_features(n_features, encoding):
     X, y = rng.normal(size=(12, n_features)), np.arange(12) % 2
     clf = QNNClassifier(encoding, n_layers=1, max_iter=2, random_state=0).fit(X, y)
     expected = {"amplitude": max(2, int(np.ceil(np.log2(n_features))))}
-    assert clf.n_qubits_ == expected.get(encoding, min(max(2, n_features), 8))
+    assert clf.n_qubits_ == expected.get(encoding, min(max(4, n_features), 8))
     assert np.isfinite(clf.predict_proba(X)).all()
 
 
@@ -136,10 +136,10 @@ def test_rows_are_predicted_alone_as_among_others(small, blobs):
 
 def test_the_prediction_is_the_softmax_of_a_linear_head_on_z(small, blobs):
     X, y = blobs
-    clf = small().fit(X, y)
-    n_circuit = len(clf.circuit_weights_)
+    clf = small(observables="z").fit(X, y)
+    n_circuit = X.shape[1] + len(clf.circuit_weights_)  # the scales, then the weights
     kernel, bias = clf.params_[n_circuit:-3].reshape(2, 3), clf.params_[-3:]
-    circuit = clf._network().outputs(clf.params_, X, n_layers=1)
+    circuit = clf._network().outputs(clf.params_, X, n_layers=2)
     np.testing.assert_allclose(
         clf.predict_proba(X), softmax(circuit @ kernel + bias, axis=1), rtol=1e-12
     )
@@ -164,9 +164,9 @@ def test_a_circuit_of_one_s_own(blobs):
 def test_observables_of_one_s_own(small, blobs):
     X, y = blobs
     observables = [SparsePauliOp("XX"), SparsePauliOp(["ZI", "IY"], [0.5, -0.5])]
-    clf = small(observables=observables).fit(X, y)
+    clf = small(observables=observables, input_scale=1.0).fit(X, y)
     assert clf.params_.shape == (6 + 2 * 3 + 3,)
-    assert small(observables="zz").fit(X, y).params_.shape == (6 + 3 * 3 + 3,)
+    assert small(observables="zz", input_scale=1.0).fit(X, y).params_.shape == (6 + 3 * 3 + 3,)
     with pytest.raises(ValueError, match="observables is empty"):
         small(observables=[]).fit(X, y)
 

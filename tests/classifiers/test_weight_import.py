@@ -11,7 +11,9 @@ from skqmu.exceptions import AlreadyForgottenError, TrainingDivergedError
 
 X, Y = load_iris(return_X_y=True)
 X = minmax_scale(X, (-np.pi, np.pi))
-IRIS = {"classes": [0, 1, 2], "n_features": 4}
+# As in the studies, whose networks are written down here.
+STUDY = {"input_scale": None, "observables": "z"}
+IRIS = {"classes": [0, 1, 2], "n_features": 4, "n_qubits": 4, **STUDY}
 # Study H's head of the deep Iris network, in our words and (below) in torch's.
 DEEP = (32, "batch_norm", "elu", 32, "batch_norm", "elu", 16, "elu", "dropout:0.2")
 
@@ -107,9 +109,8 @@ def test_a_module_s_own_state_dict_is_taken_with_its_buffers(torch, plain_circui
         front_end=module,
         dtype="float64",
         encoding="angle_xyz",
-        n_qubits=3,
         head_layers=(),
-        **IRIS,
+        **{**IRIS, "n_qubits": 3},
     )
     with torch.no_grad():
         rows = np.pi * np.tanh(module(torch.tensor(X)).numpy())
@@ -166,6 +167,7 @@ def test_imported_weights_reproduce_a_network_of_torch_and_plain_numpy(torch, pl
         encoding="angle_xyz",
         n_qubits=4,
         head_layers=(32, "batch_norm", "elu"),
+        **STUDY,
     )
     np.testing.assert_allclose(clf.predict_proba(X), wanted, atol=1e-6, rtol=0)
     assert set(clf.get_weights()) == set(weights)
@@ -173,7 +175,9 @@ def test_imported_weights_reproduce_a_network_of_torch_and_plain_numpy(torch, pl
 
 @pytest.fixture(scope="module")
 def weights():
-    return HybridQNNClassifier(max_iter=1, random_state=0).fit(X, Y).get_weights()
+    return (
+        HybridQNNClassifier(n_qubits=4, max_iter=1, random_state=0, **STUDY).fit(X, Y).get_weights()
+    )
 
 
 @pytest.mark.parametrize(
@@ -212,7 +216,7 @@ def test_classes_out_of_order_are_refused(weights, classes):
 
 def test_weights_of_another_number_of_classes_are_refused(weights):
     with pytest.raises(ValueError, match=r"head.2.kernel.*shape \(16, 2\); got shape \(16, 3\)"):
-        HybridQNNClassifier.from_weights(weights, classes=[0, 1], n_features=4)
+        HybridQNNClassifier.from_weights(weights, **{**IRIS, "classes": [0, 1]})
 
 
 def test_a_front_end_that_returns_no_numbers_is_named_with_the_rows(torch):

@@ -111,7 +111,8 @@ def test_a_fit_follows_the_same_path_as_with_the_own_circuit(fitted):
     ansatz.cz(0, 1)
     for qubit in range(2):
         ansatz.ry(WEIGHTS[2 + qubit], qubit)
-    own = classifier("quantum", encoding=encoding, ansatz=ansatz, n_layers=1).fit(X, Y)
+    circuit = {"encoding": encoding, "ansatz": ansatz, "n_layers": 1, "observables": "z"}
+    own = classifier("quantum", **circuit).fit(X, Y)
     np.testing.assert_allclose(fitted.params_, own.params_, atol=1e-8)
     assert fitted.score(X, Y) >= 0.9
 
