@@ -7,6 +7,7 @@ Their packages are imported when a builder is called.
 """
 
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import numpy as np
 
@@ -20,8 +21,8 @@ class Peer:
     Attributes
     ----------
     build : callable
-    needs : tuple of str
-        Packages, by the names under which they are imported.
+    needs : dict of str to str
+        Packages: the names under which they are imported, and installed.
     what : str
         What was built, in words.
     check : callable or None
@@ -32,10 +33,14 @@ class Peer:
     """
 
     build: object
-    needs: tuple
+    needs: dict
     what: str
     check: object = None
     binary: bool = False
+
+    def versions(self):
+        """Of the packages."""
+        return {package: version(package) for package in self.needs.values()}
 
 
 class _Adapted:
@@ -181,12 +186,14 @@ class _PennyLane:
             return self.classes[self._logits(torch.tensor(X)).argmax(1).numpy()]
 
 
-_QISKIT, _TNO = ("qiskit_machine_learning",), ("tno.quantum.ml.classifiers.vc",)
+_QISKIT = {"qiskit_machine_learning": "qiskit-machine-learning"}
+_TORCH = {"pennylane": "pennylane", "torch": "torch"}
+_TNO = {"tno.quantum.ml.classifiers.vc": "tno.quantum.ml.classifiers.vc", **_TORCH}
 
 PEERS = {
     "sQUlearn QNNClassifier": Peer(
         _squlearn,
-        ("squlearn",),
+        {"squlearn": "squlearn", "qulacs": "qulacs"},
         "QNNClassifier(ChebyshevRx(n_qubits, 2), SummedPaulis(n_qubits), Executor('qulacs'), "
         "SquaredLoss(), SLSQP()) of its docstring, but for the simulator (its default is exact as "
         "well, and takes ten times as long); at least 4 qubits, one SummedPaulis for each of more "
@@ -219,7 +226,7 @@ PEERS = {
     ),
     "PennyLane": Peer(
         _pennylane,
-        ("pennylane", "torch"),
+        _TORCH,
         "AngleEmbedding, 3 StronglyEntanglingLayers, linear head; Adam at 0.1, batches of 32, "
         "until the loss is flat over intervals of 200 steps, as qml-benchmarks trains",
     ),
