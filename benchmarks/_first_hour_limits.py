@@ -92,7 +92,7 @@ def _beside_peers(result, model):
             continue
         # Like for like: the same rows, folds and seeds, on the sets where all the peer's fits end.
         both = [name for name in SETS if name in ours and name in theirs]
-        tried = f"{len(both)} of {len(fits[peer])} sets end"
+        tried = f"{len(both)} of {len(fits[peer])} sets that ran ended"
         if not both:
             yield _limit(limit, None, f"nothing to compare: {tried}")
             continue

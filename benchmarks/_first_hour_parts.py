@@ -4,15 +4,15 @@ Every function returns a dict that goes into a file as it is. A fit that fails o
 a row like any other.
 """
 
-import signal
 import time
 import warnings
 from collections import Counter
-from contextlib import contextmanager, redirect_stderr
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from io import StringIO
 
 import numpy as np
+from _first_hour_caps import Capped, capped, within
 from _first_hour_data import SETS
 from _first_hour_models import PEERS, build, pace_pair
 from sklearn.model_selection import StratifiedKFold
@@ -22,8 +22,8 @@ __all__ = ["FULL", "SMALL", "Protocol", "checks_of", "fits_of", "pace_of"]
 _PACE_ROUNDS = 5
 # CPU seconds of one check, and of all checks after which no other begins.
 _CHECK_SECONDS, _CHECKS_SECONDS = 10, 240
-# A state of more has no place beside other work; as a whole is 16 bytes times two to this power.
-_MOST_QUBITS = 20
+# Of more qubits, what batches and gradients keep takes tens of GB.
+_MOST_QUBITS = 14
 
 
 @dataclass(frozen=True)
@@ -51,30 +51,6 @@ FULL = Protocol("full")
 SMALL = Protocol("small", folds=2, rows=100, cap=30.0)
 
 
-class _Capped(BaseException):
-    """A fit took more than its cap: no `except Exception` on the way may keep it."""
-
-
-@contextmanager
-def _capped(seconds):
-    """End what takes more CPU seconds than this (where the system has such a clock)."""
-    if seconds is None or not hasattr(signal, "setitimer"):
-        yield
-        return
-
-    def end(*_):
-        raise _Capped
-
-    before = signal.signal(signal.SIGPROF, end)
-    # Again each second, in case the first lands where nothing can be raised.
-    signal.setitimer(signal.ITIMER_PROF, seconds, 1.0)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
-
-
 def fits_of(model, name, seed, protocol):
     """Fit a model on the folds of a set.
 
@@ -83,48 +59,51 @@ def fits_of(model, name, seed, protocol):
     dict
         `folds`: a row a fold, with `status` ("ended", "failed", "capped", "not tried"), and where
         it ended `accuracy`, `seconds` (of CPU, preparation included), `wall_seconds`, `n_iter`.
+        `versions`: of the packages of a peer, which may have been measured elsewhere.
     """
+    arguments = (model, name, seed, protocol)
+    cap = protocol.cap
+    folds = list(_rows(*arguments) if cap is None else within(cap, _rows, arguments))
+    folds += [{"status": "not tried", "told": "a fold before did not end"}] * (
+        protocol.folds - len(folds)
+    )
+    part = {"n_rows": len(SETS[name].load(protocol.rows, seed)[0]), "folds": folds}
+    return part | {"versions": PEERS[model].versions()} if model in PEERS else part
+
+
+def _rows(model, name, seed, protocol, renew=lambda: None):
+    """Yield a row a fold, up to one that does not end; `renew` starts the clock of the cap."""
     data = SETS[name]
     X, y = data.load(protocol.rows, seed)
     y = np.asarray(y)
     split = StratifiedKFold(protocol.folds, shuffle=True, random_state=seed).split(X, y)
-    folds, over = [], None
     for train, test in split:
-        if over:
-            folds.append({"status": "not tried", "told": over})
-            continue
-        row = _fit(model, data, (X, y, train, test), seed, protocol.cap)
-        folds.append(row)
+        row = _fit(model, data, (X, y, train, test), seed, renew)
+        yield row
         if row["status"] != "ended":
-            over = f"a fold before: {row['told']}"
-    return {"n_rows": len(X), "folds": folds}
+            return
 
 
-def _fit(model, data, rows, seed, cap):
+def _fit(model, data, rows, seed, renew):
     X, y, train, test = rows
     n_features, n_classes = data.n_components or X.shape[1], len(np.unique(y))
-    if model in PEERS and PEERS[model].qubit_a_feature and n_features > _MOST_QUBITS:
-        return {
-            "status": "not tried",
-            "told": f"takes a qubit a feature: {n_features}, more than {_MOST_QUBITS}",
-        }
+    if model in PEERS and n_features > _MOST_QUBITS:
+        told = f"takes a qubit a feature: {n_features}, more than {_MOST_QUBITS}"
+        return {"status": "not tried", "told": told}
     if model in PEERS and n_classes > 2 and PEERS[model].binary:
         return {"status": "not tried", "told": f"two classes only, and these are {n_classes}"}
-    clocks = time.process_time(), time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            with _capped(cap):
-                steps = data.steps(seed)
-                Z = steps.fit_transform(X[train]) if steps else X[train]
-                clf = build(model, n_features, n_classes, seed)
-                clf.fit(Z, y[train])
-                seconds = time.process_time() - clocks[0]
-                wall = time.perf_counter() - clocks[1]
-            with _capped(cap):
-                predicted = clf.predict(steps.transform(X[test]) if steps else X[test])
-        except _Capped:
-            return {"status": "capped", "told": f"more than {cap:g} s of CPU"}
+            clf = build(model, n_features, n_classes, seed)
+            renew()
+            clocks = time.process_time(), time.perf_counter()
+            steps = data.steps(seed)
+            clf.fit(steps.fit_transform(X[train]) if steps else X[train], y[train])
+            seconds = time.process_time() - clocks[0]
+            wall = time.perf_counter() - clocks[1]
+            renew()
+            predicted = clf.predict(steps.transform(X[test]) if steps else X[test])
         except Exception as error:  # whatever another library makes of its defaults
             told = f"{type(error).__name__}: {error}"
             return {"status": "failed", "told": told[:300]}
@@ -203,11 +182,11 @@ def _run_check(estimator, check, found):
 
     name = _name(check)
     try:
-        with _capped(_CHECK_SECONDS):
+        with capped(_CHECK_SECONDS):
             check(estimator)
     except SkipTest:
         found["skipped"].append(name)
-    except _Capped:
+    except Capped:
         found["capped"].append(name)
     except Exception as error:  # any way of failing is failing
         found["failed"].append(f"{name}: {type(error).__name__}: {error}"[:250])

@@ -1,10 +1,13 @@
 """QNN classifiers that others ship, as their own documentation builds them, and a PennyLane model.
 
+All of them take a qubit a feature.
+
 Each builder takes (n_features, n_classes, seed) and returns an object with ``fit`` and ``predict``.
 Their packages are imported when a builder is called.
 """
 
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import numpy as np
 
@@ -18,25 +21,26 @@ class Peer:
     Attributes
     ----------
     build : callable
-    needs : tuple of str
-        Packages, by the names under which they are imported.
+    needs : dict of str to str
+        Packages: the names under which they are imported, and installed.
     what : str
         What was built, in words.
     check : callable or None
         Without arguments: what `check_estimator` is asked about. None: an own wrapper, of which
         the checks would say nothing about others.
-    qubit_a_feature : bool, default=True
-        Whether it takes as many qubits as features.
     binary : bool, default=False
         Whether it knows two classes only.
     """
 
     build: object
-    needs: tuple
+    needs: dict
     what: str
     check: object = None
-    qubit_a_feature: bool = True
     binary: bool = False
+
+    def versions(self):
+        """Of the packages."""
+        return {package: version(package) for package in self.needs.values()}
 
 
 class _Adapted:
@@ -182,12 +186,14 @@ class _PennyLane:
             return self.classes[self._logits(torch.tensor(X)).argmax(1).numpy()]
 
 
-_QISKIT, _TNO = ("qiskit_machine_learning",), ("tno.quantum.ml.classifiers.vc",)
+_QISKIT = {"qiskit_machine_learning": "qiskit-machine-learning"}
+_TORCH = {"pennylane": "pennylane", "torch": "torch"}
+_TNO = {"tno.quantum.ml.classifiers.vc": "tno.quantum.ml.classifiers.vc", **_TORCH}
 
 PEERS = {
     "sQUlearn QNNClassifier": Peer(
         _squlearn,
-        ("squlearn",),
+        {"squlearn": "squlearn", "qulacs": "qulacs"},
         "QNNClassifier(ChebyshevRx(n_qubits, 2), SummedPaulis(n_qubits), Executor('qulacs'), "
         "SquaredLoss(), SLSQP()) of its docstring, but for the simulator (its default is exact as "
         "well, and takes ten times as long); at least 4 qubits, one SummedPaulis for each of more "
@@ -212,17 +218,15 @@ PEERS = {
         _TNO,
         "VariationalClassifier().fit(X, y): its default is one step on five rows",
         lambda: _tno(2, 2, 0).model,
-        qubit_a_feature=False,
     ),
     "TNO VariationalClassifier, n_iter=100": Peer(
         lambda n_features, n_classes, seed: _tno(n_features, n_classes, seed, n_iter=100),
         _TNO,
         "VariationalClassifier().fit(X, y, n_iter=100): not its default, but training",
-        qubit_a_feature=False,
     ),
     "PennyLane": Peer(
         _pennylane,
-        ("pennylane", "torch"),
+        _TORCH,
         "AngleEmbedding, 3 StronglyEntanglingLayers, linear head; Adam at 0.1, batches of 32, "
         "until the loss is flat over intervals of 200 steps, as qml-benchmarks trains",
     ),

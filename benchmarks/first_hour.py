@@ -28,7 +28,7 @@ import json
 import os
 import platform
 import statistics
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 
 # Set before workers start: results must not depend on BLAS threads.
@@ -44,10 +44,7 @@ from _study_pool import Processes
 
 HERE = Path(__file__).parent
 PROTOCOLS = {protocol.name: protocol for protocol in (FULL, SMALL)}
-PACKAGES = (
-    "numpy", "scipy", "scikit-learn", "qiskit", "qiskit-machine-learning", "squlearn", "pennylane",
-    "pennylane-lightning", "tno.quantum.ml.classifiers.vc", "torch",
-)  # fmt: skip
+PACKAGES = ("numpy", "scipy", "scikit-learn", "qiskit")
 
 
 def path_of(kind, model, work, name="", seed=0):
@@ -89,6 +86,8 @@ def summary(parts):
         "told": sorted({f["told"] for f in folds if "told" in f}),
         "warnings": {},
     }
+    if "versions" in parts[0]:
+        row["versions"] = parts[0]["versions"]
     for fold in ended:
         for kind, n in fold["warnings"].items():
             row["warnings"][kind] = row["warnings"].get(kind, 0) + n
@@ -139,12 +138,6 @@ def gathered(work, seeds, peer_seeds):
 
 def facts(arguments):
     """What the result was measured with."""
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except PackageNotFoundError:
-            versions[package] = None
     return {
         "command": f"python benchmarks/first_hour.py --seeds {arguments.seeds} "
         f"--peer-seeds {arguments.peer_seeds}",
@@ -153,7 +146,7 @@ def facts(arguments):
             "cpus": os.cpu_count(),
             "python": platform.python_version(),
         },
-        "versions": versions,
+        "versions": {package: version(package) for package in PACKAGES},
         "protocols": {
             "full": {**vars(FULL), "seeds": arguments.seeds},
             "small": {**vars(SMALL), "seeds": arguments.peer_seeds},
@@ -161,7 +154,6 @@ def facts(arguments):
         "sets": {name: data.told() for name, data in SETS.items()},
         "before": PACE,
         "peers": {name: peer.what for name, peer in PEERS.items()},
-        "not_installed": [name for name in PEERS if not available(name)],
     }
 
 
@@ -208,6 +200,11 @@ def main(arguments=None):
         for count, stem in enumerate(processes.finished(todo), 1):
             print(f"{count} of {len(todo)}: {stem}", flush=True)
     result = facts(arguments) | gathered(arguments.work, arguments.seeds, arguments.peer_seeds)
+    result["not_installed"] = [
+        name
+        for name in PEERS
+        if not available(name) and name not in result["fits"].get("small", {})
+    ]
     result["limits"] = limits(result)
     print_tables(result)
     print_limits(result["limits"])

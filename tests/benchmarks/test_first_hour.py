@@ -16,7 +16,17 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-FILES = ("first_hour", *(f"_first_hour_{part}" for part in ("data", "limits", "models", "parts")))
+PARTS = ("caps", "data", "limits", "models", "parts")
+BUSY = """
+import threading
+
+def busy(renew):
+    yield {"status": "ended"}
+    renew()
+    thread = threading.Thread(target=lambda: [None for _ in iter(int, 1)], daemon=True)
+    thread.start()
+    thread.join()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +36,8 @@ def study():
         pytest.skip("the benchmarks are not beside the tests")
     sys.path.insert(0, str(BENCHMARKS))
     try:
-        return {file.removeprefix("_first_hour_"): __import__(file) for file in FILES}
+        modules = {part: __import__(f"_first_hour_{part}") for part in PARTS}
+        yield modules | {"first_hour": __import__("first_hour")}  # its processes find them too
     finally:
         sys.path.remove(str(BENCHMARKS))
 
@@ -59,12 +70,20 @@ def test_small_protocol_takes_a_stratified_subsample_drawn_with_the_seed(study):
 
 def test_a_fit_beyond_its_cap_is_reported_and_the_next_folds_are_not_tried(study):
     parts = study["parts"]
-    tight = parts.Protocol("tight", folds=3, cap=0.02)
-    found = parts.fits_of("MLPClassifier", "digits_pca8", 0, tight)
+    tight = parts.Protocol("tight", folds=3, cap=1)
+    found = parts.fits_of("QNNClassifier", "digits_pca8", 0, tight)
     assert [row["status"] for row in found["folds"]] == ["capped", "not tried", "not tried"]
+    assert found["folds"][0]["told"] == "more than 1 s of CPU"
     row = study["first_hour"].summary([found])
     assert "accuracy" not in row
     assert row["status"] == {"ended": 0, "failed": 0, "capped": 1, "not tried": 2}
+
+
+def test_what_waits_for_a_thread_meets_its_cap_too(study, tmp_path, monkeypatch):
+    (tmp_path / "busy_thread.py").write_text(BUSY, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    rows = list(study["caps"].within(1, __import__("busy_thread").busy, ()))
+    assert [row["status"] for row in rows] == ["ended", "capped"]
 
 
 def test_a_fit_that_fails_is_reported_with_its_error(study, monkeypatch):
@@ -173,7 +192,7 @@ def test_peers_are_compared_on_the_sets_where_they_end(study, result):
             del row["accuracy"]
     rows = broken(study, result)
     assert [row["holds"] for row in rows] == [False, False]
-    assert all("1 of 10 sets end" in row["told"] for row in rows)
+    assert all("1 of 10 sets that ran ended" in row["told"] for row in rows)
 
 
 @pytest.mark.parametrize("part", ["fits", "pace", "checks"])
