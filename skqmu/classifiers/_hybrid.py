@@ -172,8 +172,8 @@ default="adam"
     >>> X, y = load_iris(return_X_y=True)
     >>> clf = HybridQNNClassifier(max_iter=20, random_state=0).fit(scale(X), y)
     >>> list(clf.get_weights())
-    ['front.0.kernel', 'front.0.bias', 'quantum.angles', 'head.0.kernel', 'head.0.bias', \
-'head.2.kernel', 'head.2.bias']
+    ['front.0.kernel', 'front.0.bias', 'input_scale.log_scale', 'quantum.angles', \
+'head.0.kernel', 'head.0.bias', 'head.2.kernel', 'head.2.bias']
     """
 
     _parameter_constraints = {
