@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 from ..exceptions import EncodingWarning
 from ..network import InputScale, Network
 from ._fitting import takes_steps
+from ._input_scale import PERIODS
 
 __all__ = ["warn_of_ending", "warn_of_inputs"]
 
@@ -19,8 +20,6 @@ _N_ROWS = 1000
 _NARROW, _FLAT = 0.02, 5.0
 # Where tanh is as flat.
 _FLAT_TANH = 2.0
-# In what the features of an encoding are taken for.
-_PERIODS = {"angle": 2 * np.pi, "angle_xyz": 2 * np.pi, "iqp": np.pi}
 # Of the loss of guessing by class frequency: what a model that learned nothing stays within, and
 # what a fit far from its plateau gains over its last epochs.
 _CHANCE, _FAR = 0.02, 0.1
@@ -92,7 +91,7 @@ def _saturated(network, place, params, X):
 
 
 def _wrapping(estimator, X):
-    period = _PERIODS.get(estimator.encoding) if isinstance(estimator.encoding, str) else None
+    period = PERIODS.get(estimator.encoding) if isinstance(estimator.encoding, str) else None
     if period is None:
         return None
     low, high = np.quantile(X, [0.1, 0.9], axis=0)

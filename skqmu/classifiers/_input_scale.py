@@ -8,11 +8,13 @@ from .._validation import Interval, StrOptions, check_is_fitted
 from ..network import InputScale
 from ._state import reads
 
-__all__ = ["InputScaleMixin", "input_scale_layers", "resolved_input_scale"]
+__all__ = ["PERIODS", "InputScaleMixin", "input_scale_layers", "resolved_input_scale"]
 
-# Largest angle, in what the features of an encoding are taken for. Less than half a period, so that
-# values of either sign stay apart however large they are: at pi both ends would be one state.
-_BOUNDS = {"angle": 0.75 * np.pi, "angle_xyz": 0.75 * np.pi, "iqp": 0.375 * np.pi}
+# After what an encoding repeats itself, in what its features are taken for.
+PERIODS = {"angle": 2 * np.pi, "angle_xyz": 2 * np.pi, "iqp": np.pi}
+# Largest angle. Less than half a period, so that values of either sign stay apart however large
+# they are: at half a period both ends would be one state.
+_BOUNDS = {encoding: 0.375 * period for encoding, period in PERIODS.items()}
 
 
 class InputScaleMixin:
