@@ -62,9 +62,11 @@ def _scaled(estimator, layer, X):
     return (
         f"{_features(estimator, alike, X)} too large, too small or too far from 0 for "
         f"encoding={estimator.encoding!r}, where training starts with about one radian a unit: "
-        "most of their values are hardly told apart. Centre and scale the features, e.g. "
-        f"make_pipeline(StandardScaler(), {type(estimator).__name__}(...)), or name their scales "
-        "by input_scale=[...], in radians a unit."
+        "most of their values are hardly told apart. Centre and scale the features in the last "
+        f"step before the classifier, e.g. make_pipeline(..., StandardScaler(), "
+        f"{type(estimator).__name__}(...)): principal components are as spread as what they are "
+        "made of (PCA(whiten=True) scales them). Or name the scales by input_scale=[...], in "
+        "radians a unit."
     )
 
 
