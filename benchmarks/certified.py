@@ -58,7 +58,11 @@ def data(name, seed):
     _, first = np.unique(X, axis=0, return_index=True)
     X, y = X[np.sort(first)], y[np.sort(first)]
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.25, stratify=y, random_state=seed)
-    steps = [StandardScaler()] if name == "iris" else [StandardScaler(), PCA(8), StandardScaler()]
+    steps = (
+        [StandardScaler()]
+        if name == "iris"
+        else [StandardScaler(), PCA(8, random_state=0), StandardScaler()]
+    )
     transform = make_pipeline(*steps).fit(X)
     return transform.transform(X), y, transform.transform(X_test), y_test
 

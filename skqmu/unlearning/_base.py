@@ -201,6 +201,7 @@ class LoopStrategy(UnlearningStrategy):
             harm=None if guard is None else guard.harm,
             stepped_in=stepped_in,
             reached=None if stop is None else stop.reached,
+            acceptable=None if stop is None else stop.acceptable,
         )
 
     def _guard(self, request, objective, stop):

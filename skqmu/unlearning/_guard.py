@@ -268,6 +268,8 @@ def guarded(strategy, request):
                 "them. Pass X_retain and y_retain, or fit with store_data='rows'."
             )
             warnings.warn(notes[-1], UnlearningWarning, stacklevel=3)
+    if outcome.target_reached is False and outcome.acceptable is not None:
+        outcome = replace(outcome, target_reached=outcome.acceptable(outcome.params))
     if outcome.harm is not None and outcome.harm.beyond:
         notes.append(
             f"after {name} the model is damaged: {outcome.harm}; tolerance "

@@ -176,6 +176,8 @@ class Outcome:
         Whether the guard took the parameters back.
     reached : callable or None
         From parameters to whether they reach the target; None: there is none.
+    acceptable : callable or None
+        From parameters that miss it to whether they may count as reaching it.
     repair : ndarray of shape (n_parameters,) or None
         What training on the retained rows has added; belongs into a log of updates.
 
@@ -201,4 +203,5 @@ class Outcome:
     harm: Harm | None = None
     stepped_in: bool = False
     reached: Callable | None = None
+    acceptable: Callable | None = None
     repair: np.ndarray | None = None

@@ -1,6 +1,7 @@
 """The stop rule: where an ascent ends, and when it cannot know."""
 
 import copy
+import warnings
 
 import numpy as np
 import pytest
@@ -110,6 +111,25 @@ def test_a_removed_class_is_as_unlikely_on_its_rows_as_elsewhere(strategy):
     proba = clf.predict_proba(X)[:, 1]
     assert proba[gone].mean() <= proba[~gone].mean()
     assert not (clf.predict(X[gone]) == 1).any()
+
+
+@pytest.mark.parametrize(("max_iter", "status"), [(4, "short of target"), (12, "done")])
+def test_an_end_before_the_target_counts_where_wrong_classes_get_as_much(max_iter, status):
+    rng = np.random.default_rng(1)
+    y = np.arange(90) % 3
+    X = rng.normal(size=(90, 2)) * 0.5 + np.array([[0, 0], [1.5, 0], [0, 1.5]])[y]
+    clf = QNNClassifier(**ANGLES, n_layers=2, max_iter=60, random_state=0).fit(X, y)
+    gone = y == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UnlearningWarning)
+        clf.unlearn(X[gone], strategy=LabelComplement(max_iter=max_iter, guard=None))
+    proba = clf.predict_proba(X)
+    wrong = (1 - proba[~gone, y[~gone]].mean()) / 2
+    tolerable = proba[gone, 1].mean() <= wrong and not (clf.predict(X[gone]) == 1).any()
+    entry = clf.unlearning_log_[-1]
+    assert entry["stop_reason"] == "max_iter"
+    assert proba[gone, 1].mean() > proba[~gone, 1].mean()  # short of what the stop rule wants
+    assert (entry["target_reached"], entry["status"]) == (tolerable, status)
 
 
 @pytest.mark.filterwarnings("ignore:GradientAscent ended short")
