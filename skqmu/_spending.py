@@ -3,13 +3,13 @@
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["at_their_dearest", "counting_the_most"]
+__all__ = ["counting_upper_bound", "upper_bound_cost"]
 
 _SPENDING = ContextVar("spending", default=False)
 
 
 @contextmanager
-def at_their_dearest():
+def upper_bound_cost():
     """Context in which no stop rule ends an ascent and each looks at all that it may look at.
 
     For counting what a request costs at most, with values that mean nothing.
@@ -21,6 +21,6 @@ def at_their_dearest():
         _SPENDING.reset(token)
 
 
-def counting_the_most():
-    """Whether this runs inside :func:`at_their_dearest`."""
+def counting_upper_bound():
+    """Whether this runs inside :func:`upper_bound_cost`."""
     return _SPENDING.get()

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .._spending import at_their_dearest
+from .._spending import upper_bound_cost
 from .._validation import check_choice, check_is_fitted
 from ..backends import BaseBackend, resolve_backend
 from ..exceptions import EncodingWarning, UnlearningWarning
@@ -158,7 +158,7 @@ class EstimatingMixin:
                 rows = {"X_forget": X[gone], "y_forget": y[gone], **_key(copy)}
                 rows.update(X_retain=X[~gone], y_retain=y[~gone])
             work = {**rows, **request, "strategy": chosen}
-            with warnings.catch_warnings(), at_their_dearest():
+            with warnings.catch_warnings(), upper_bound_cost():
                 warnings.simplefilter("ignore", UnlearningWarning)  # the request will tell
                 costs.append(_counted(copy, lambda model=copy, work=work: model.unlearn(**work)))
             if not retrains:

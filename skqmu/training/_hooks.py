@@ -4,7 +4,7 @@ import numpy as np
 
 from ..exceptions import TrainingDivergedError
 from ..network import cross_entropy
-from ._run import Hook
+from ._training_run import Hook
 
 __all__ = [
     "EarlyStopping",
@@ -40,8 +40,7 @@ class Tolerance(Hook):
         self.best = min(self.best, loss)
         if self.waited < self.n_iter_no_change:
             return False
-        run.stop_reason = f"loss did not improve by tol={self.tol:g} for {self.waited} epochs"
-        return True
+        return run.stop(f"loss did not improve by tol={self.tol:g} for {self.waited} epochs")
 
 
 class EarlyStopping(Hook):
@@ -87,14 +86,12 @@ class EarlyStopping(Hook):
             self.best, self.best_params, self.best_epoch = loss, run.params, run.epoch
         if self.waited < self.n_iter_no_change:
             return False
-        run.stop_reason = f"validation loss did not improve for {self.waited} epochs"
-        return True
+        return run.stop(f"validation loss did not improve for {self.waited} epochs")
 
     def end(self, run):
         # An interrupted run keeps its last step: it may be resumed.
         if run.finished and self.best_params is not None:
-            run.move(self.best_params)
-            run.kept_epoch = self.best_epoch
+            run.move(self.best_params, kept_epoch=self.best_epoch)
 
 
 class UpdateLog(Hook):
@@ -215,6 +212,4 @@ class SklearnCallbacks(Hook):
 
     def after_epoch(self, run):
         stop = self.epoch.call_on_fit_task_end(**self._arguments(run))
-        if stop:
-            run.stop_reason = "a callback asked to stop"
-        return stop
+        return run.stop("a callback asked to stop") if stop else stop

@@ -1,5 +1,6 @@
 """What one step of the loop optimises: streams of records, and how they combine."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,7 +56,7 @@ class Objective:
     Parameters
     ----------
     streams : dict of str to Records
-        Gradients are kept apart by stream until `combine`.
+        Gradients are kept apart by stream where a subclass has `combine`.
     decay : float, default=0.0
         Coefficient of ``decay / 2 |kernels|^2`` over the network's decayed parameters.
     trainable : ndarray of bool or None, default=None
@@ -63,17 +64,26 @@ class Objective:
 
     Attributes
     ----------
+    combine : callable or None
+        A method ``combine(gradients, run)`` of a subclass: one gradient from those of the
+        streams (a dict), each 0 for parameters that do not move. None: they are summed, and a
+        step may go over all streams in one pass.
     pooled : bool
         Whether a step's batch is shared by the streams in proportion to their rows, so that
         an epoch takes every row once; if not, each stream fills a batch of its own.
     """
 
+    combine: Callable | None = None
     pooled = False
 
     def __init__(self, streams, *, decay=0.0, trainable=None):
         self.streams = streams
         self.decay = decay
         self.trainable = trainable
+
+    def restrict(self, trainable):
+        """Let no parameter move but those of a mask, of those that moved before."""
+        self.trainable = trainable if self.trainable is None else trainable & self.trainable
 
     def phases(self, epoch):
         """Tuples of stream names whose batches share a step, one pass after another."""
@@ -87,10 +97,6 @@ class Objective:
         """Loss of each record, shape (B,), and its derivative by the logits, (B, C)."""
         values = batch.weights * cross_entropy(logits, batch.targets)
         return values, cross_entropy_gradient(logits, batch.targets, batch.weights)
-
-    def combine(self, gradients, run):
-        """One gradient from those of the streams, each 0 for parameters that do not move."""
-        return sum(gradients.values())
 
     def penalty(self, run):
         """Value and gradient of what depends on the parameters alone."""

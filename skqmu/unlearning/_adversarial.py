@@ -7,7 +7,7 @@ import numpy as np
 from .._validation import Interval
 from ..network import entropy, log_softmax
 from ..training import Objective
-from ._base import Ascent
+from ._strategy import Ascent
 
 __all__ = ["AdversarialUniform"]
 

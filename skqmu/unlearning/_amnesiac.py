@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ._base import GUARDED, UnlearningStrategy
 from ._guard import most_repaired_rows
-from ._request import Outcome
+from ._outcome import Outcome
+from ._strategy import GUARDED, UnlearningStrategy
 
 __all__ = ["Amnesiac"]
 

@@ -6,10 +6,10 @@ import numpy as np
 
 from .._validation import Interval, StrOptions
 from ..training import Objective
-from ._base import Ascent
 from ._guard import most_repaired_rows
 from ._importance import squared_gradients
-from ._request import Outcome
+from ._outcome import Outcome
+from ._strategy import Ascent
 
 __all__ = ["FisherForgetting", "GradientAscent", "NegGradPlus", "RelativeGradientAscent"]
 

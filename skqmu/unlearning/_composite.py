@@ -1,12 +1,11 @@
 """Strategies one after another."""
 
-from dataclasses import replace
-
 import numpy as np
 
-from ._base import GUARDED, UnlearningStrategy
 from ._guard import most_repaired_rows, unguarded
-from ._request import Outcome
+from ._names import resolve_strategy
+from ._outcome import Outcome
+from ._strategy import GUARDED, UnlearningStrategy
 
 __all__ = ["Composite"]
 
@@ -47,8 +46,6 @@ class Composite(UnlearningStrategy):
         self.guard = guard
 
     def _resolved(self):
-        from ._registry import resolve_strategy  # the registry knows this class too
-
         return [resolve_strategy(s, "strategies") for s in self.strategies]
 
     @property
@@ -86,7 +83,7 @@ class Composite(UnlearningStrategy):
             seed = np.random.SeedSequence(
                 request.seed.entropy, spawn_key=(*request.seed.spawn_key, number)
             )
-            seen = replace(request, params=params, seed=seed, yardstick=None)
+            seen = request.replace(params=params, seed=seed, yardstick=None)
             outcomes.append(part.unlearn(seen))
             params = request.settled(outcomes[-1].params)
         return Outcome(

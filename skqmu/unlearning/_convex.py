@@ -7,9 +7,9 @@ import numpy as np
 from .._validation import Interval, StrOptions
 from ..exceptions import UnlearningError
 from ..training import LogisticHead, RidgeHead
-from ._base import UnlearningStrategy
 from ._certificate import UPSTREAM, Assumption, Certificate
-from ._request import Outcome
+from ._outcome import Outcome
+from ._strategy import UnlearningStrategy
 
 __all__ = ["CertifiedRemoval", "ExactDowndate"]
 

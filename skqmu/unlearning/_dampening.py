@@ -7,10 +7,10 @@ import numpy as np
 
 from .._validation import Interval, StrOptions
 from ..exceptions import UnlearningWarning
-from ._base import GUARDED, UnlearningStrategy
 from ._guard import most_repaired_rows
 from ._importance import importance_of
-from ._request import Outcome
+from ._outcome import Outcome
+from ._strategy import GUARDED, UnlearningStrategy
 
 __all__ = ["SelectiveDampening"]
 

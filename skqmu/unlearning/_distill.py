@@ -9,8 +9,8 @@ from .._validation import Interval
 from ..exceptions import UnlearningWarning
 from ..network import log_softmax, softmax
 from ..training import Hook, Objective
-from ._base import Ascent
 from ._stop import StopRule, class_shares
+from ._strategy import Ascent
 
 __all__ = ["SCRUB", "BadTeacher", "DistributionGuided"]
 
@@ -197,9 +197,8 @@ class _Rewind(Hook):
         target = float(self.share @ self._wrong(run.params, self.reference))
         distances = [abs(error - target) for error, _ in self.epochs]
         best = int(np.argmin(distances))
-        run.move(self.epochs[best][1])
-        run.kept_epoch = best + 1
-        run.stop_reason = f"rewound to epoch {best + 1} of {run.epoch}"
+        run.move(self.epochs[best][1], kept_epoch=best + 1)
+        run.stop(f"rewound to epoch {best + 1} of {run.epoch}")
 
 
 class BadTeacher(Ascent):

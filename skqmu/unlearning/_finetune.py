@@ -7,7 +7,7 @@ import numpy as np
 from .._validation import Interval, StrOptions
 from ..training import Objective
 from ._ascent import _climbing
-from ._base import Ascent, LoopStrategy
+from ._strategy import Ascent, LoopStrategy
 
 __all__ = ["FineTune", "LastLayersFineTune", "LastLayersRetrain", "NoisyFineTune"]
 

@@ -8,9 +8,9 @@ from .._validation import Interval
 from ..exceptions import UnlearningError
 from ..network import Dense, softmax
 from ..training import SoftmaxHead
-from ._base import GUARDED, UnlearningStrategy
 from ._guard import most_repaired_rows
-from ._request import Outcome
+from ._outcome import Outcome
+from ._strategy import GUARDED, UnlearningStrategy
 
 __all__ = ["LastLayerRefit"]
 

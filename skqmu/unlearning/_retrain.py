@@ -1,9 +1,9 @@
 """Retraining on what stays: the exact mechanism, and everyone's reference."""
 
 from .._validation import StrOptions
-from ._base import UnlearningStrategy
 from ._certificate import UPSTREAM, Assumption, Certificate
-from ._request import Outcome
+from ._outcome import Outcome
+from ._strategy import UnlearningStrategy
 
 __all__ = ["Retrain"]
 

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from scipy.special import softmax
 
-from .._spending import counting_the_most
+from .._spending import counting_upper_bound
 from ..exceptions import UnlearningWarning
 from ..network import cross_entropy
 from ..training import Hook
@@ -214,21 +214,20 @@ class StopRule(Hook):
 
     def reached(self, params):
         """Whether parameters reach the target."""
-        if counting_the_most():
+        if counting_upper_bound():
             for records in self.compared:
                 self._logits(params, records)
             return False
         return all(missing(params) <= 0 for missing in self.parts)
 
     def begin(self, run):
-        if counting_the_most():  # the bisection that would follow the last step
+        if counting_upper_bound():  # the bisection that would follow the last step
             for _ in range(_BISECTIONS):
                 self.reached(run.params)
         if not self.reached(run.params):
             return False
-        run.stop_reason = "stop rule: the forgotten rows already look unseen at step 0"
         self.met = True
-        return True
+        return run.stop("stop rule: the forgotten rows already look unseen at step 0")
 
     def before_epoch(self, run):
         self.epoch_start = run.params
@@ -251,9 +250,8 @@ class StopRule(Hook):
             else:
                 low = middle
         run.move(before + high * (after - before))
-        run.stop_reason = "stop rule: the forgotten rows look unseen"
         self.met = True
-        return True
+        return run.stop("stop rule: the forgotten rows look unseen")
 
 
 def stop_source(request):

@@ -7,11 +7,11 @@ import numpy as np
 from scipy.special import logsumexp
 
 from .._validation import Interval
-from ..training import Hook, shared_steps
-from ._base import LoopStrategy
+from ..training import shared_steps
 from ._distill import TemperedObjective, probabilities
 from ._finetune import LastLayersRetrain
 from ._guard import most_repaired_rows, unguarded
+from ._strategy import LoopStrategy
 
 __all__ = ["RetrainedTwin"]
 
@@ -129,13 +129,12 @@ class RetrainedTwin(LoopStrategy):
     def unlearn(self, request):
         # The twin's seed is its own: the passes below must not repeat its order of rows.
         seed = np.random.SeedSequence(request.seed.entropy, spawn_key=(*request.seed.spawn_key, 0))
-        twin = self._twin().unlearn(replace(request, seed=seed, yardstick=None))
+        twin = self._twin().unlearn(request.replace(seed=seed, yardstick=None))
         asked = probabilities(
             request, request.forget, request.settled(twin.params), self.T * self.twin_T
         )
         outcome = super().unlearn(
-            replace(
-                request,
+            request.replace(
                 params=request.settled(_evened(request)),
                 forget=request.forget.replace(targets=asked),
             )
@@ -147,8 +146,9 @@ class RetrainedTwin(LoopStrategy):
             notes=[*twin.notes, *outcome.notes],
         )
 
-    def hooks(self, request):
-        return [_FallingRate()]
+    def schedule(self, run):
+        """Falls linearly, epoch by epoch, towards 0."""
+        return 1.0 - run.epoch / run.max_iter
 
     def objective(self, request):
         """Retained rows as the trained model answers, forgotten ones as their targets say."""
@@ -185,14 +185,3 @@ def _evened(request):
 
 class _PooledObjective(TemperedObjective):
     pooled = True
-
-
-class _FallingRate(Hook):
-    """Lower the learning rate linearly, epoch by epoch, towards 0."""
-
-    def begin(self, run):
-        self.first = run.solver.learning_rate
-        return False
-
-    def before_epoch(self, run):
-        run.solver.learning_rate = self.first * (1.0 - run.epoch / run.max_iter)

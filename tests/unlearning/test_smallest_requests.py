@@ -8,7 +8,7 @@ import pytest
 from sklearn.datasets import load_wine
 
 from skqmu import QNNClassifier
-from skqmu.unlearning._registry import STRATEGIES
+from skqmu.unlearning import STRATEGIES
 
 
 def models():

@@ -8,8 +8,8 @@ from sklearn.base import BaseEstimator
 from .._validation import Interval, StrOptions, validate_params
 from ..training import SGD, Adam, Hook, Point, TrainingRun, train
 from ._guard import Guard, most_repaired_rows, tolerance_of
+from ._outcome import Outcome
 from ._repair import most_rows
-from ._request import Outcome
 from ._stop import StopRule
 
 __all__ = ["GUARDED", "Ascent", "LoopStrategy", "UnlearningStrategy"]
@@ -161,6 +161,10 @@ class LoopStrategy(UnlearningStrategy):
         """Parameters that the loop starts from, shape (n_parameters,)."""
         return request.params
 
+    def schedule(self, run):
+        """Factor of the learning rate in an epoch of the run; 1 throughout where not overridden."""
+        return 1.0
+
     def _solver(self, request):
         rate = self.learning_rate_init or request.learning_rate_init
         if self.solver is None:
@@ -172,8 +176,7 @@ class LoopStrategy(UnlearningStrategy):
         counter = _Steps()
         objective = self.objective(request)
         if request.trainable is not None:
-            mine = True if objective.trainable is None else objective.trainable
-            objective.trainable = request.trainable & mine
+            objective.restrict(request.trainable)
         stop = next((hook for hook in hooks if isinstance(hook, StopRule)), None)
         guard = self._guard(request, objective, stop)
         run = train(
@@ -185,6 +188,7 @@ class LoopStrategy(UnlearningStrategy):
                 seed=request.seed,
                 max_iter=self.max_iter,
                 batch_size=self.batch_size or request.batch_size,
+                schedule=self.schedule,
             ),
             [counter, *hooks, *([] if guard is None else [guard])],
         )

@@ -1,13 +1,15 @@
 """A run of training: where it stands, what it optimises, and who watches it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..exceptions import TrainingDivergedError
+from ..network import Network
 from ._objective import Objective
 
-__all__ = ["Hook", "Point", "TrainingRun", "any_ends", "check_finite", "tell_noise"]
+__all__ = ["Hook", "Point", "TrainingRun", "any_ends", "check_finite"]
 
 
 class Hook:
@@ -17,6 +19,14 @@ class Hook:
     """
 
     state = ()
+
+    def saved(self):
+        """What a resumed run must find again, as a dict."""
+        return {name: getattr(self, name) for name in self.state}
+
+    def restore(self, state):
+        """Go on from what `saved` gave."""
+        vars(self).update(state)
 
     def accepts(self, state, run):
         """Whether a `state` that comes from a file could be this hook's in this run."""
@@ -58,7 +68,7 @@ class Point:
 
 @dataclass
 class TrainingRun:
-    """All that the loop knows; hooks read it, and may `move` it.
+    """All that the loop knows; hooks read it, and may `move` or `stop` it.
 
     Attributes
     ----------
@@ -72,6 +82,8 @@ class TrainingRun:
         Batch orders and noise are functions of (seed, epoch, step), which is what makes
         a run resumable without a generator's state.
     max_iter, batch_size : int
+    schedule : callable or None
+        From the run to the factor that the solver's learning rate has in this epoch; None: 1.
     history : list of dict
         One row an epoch: ``epoch``, ``loss``, ``gradient_norm``, ``seconds``, and what
         hooks add.
@@ -88,20 +100,20 @@ class TrainingRun:
         included; filled in when the loop ends.
     """
 
-    network: object
-    objective: object
+    network: Network
+    objective: Objective
     solver: object
     point: Point
     seed: np.random.SeedSequence
     max_iter: int
     batch_size: int
+    schedule: Callable | None = None
     history: list = field(default_factory=list)
     batches: list = field(default_factory=list)
     kept_epoch: int | None = None
     stop_reason: str = "max_iter"
     finished: bool = False
     cost: dict = field(default_factory=dict)
-    _meter: object = None
 
     def __post_init__(self):
         self._meter = self.network.meter.copy()
@@ -110,6 +122,33 @@ class TrainingRun:
         """Cost up to now."""
         now = self.network.meter.since(self._meter)
         return {name: self.cost.get(name, 0) + value for name, value in now.items()}
+
+    def settle(self):
+        """Fill in `cost` with what was spent up to now."""
+        self.cost, self._meter = self.spent(), self.network.meter.copy()
+
+    def begin(self):
+        """Say that the run is on its way."""
+        self.finished = False
+
+    def finish(self, reason=None):
+        """Say that the run came to its end, and why if that is not known yet."""
+        self.finished = True
+        if reason is not None:
+            self.stop_reason = reason
+
+    def stop(self, reason):
+        """Say why the run ends; returns True, which is how a hook ends it."""
+        self.stop_reason = reason
+        return True
+
+    def restore(self, point, *, history, stop_reason, finished, cost):
+        """Go on from where an earlier run was."""
+        self.point = point
+        self.history = history
+        self.stop_reason = stop_reason
+        self.finished = finished
+        self.cost = cost
 
     @property
     def params(self):
@@ -121,9 +160,35 @@ class TrainingRun:
         """Epochs finished."""
         return self.point.epoch
 
-    def move(self, params):
-        """Put other parameters in place (the best epoch's, a stop rule's)."""
+    def move(self, params, *, kept_epoch=None):
+        """Put other parameters in place (a stop rule's, or those of an epoch that is kept)."""
         self.point = replace(self.point, params=params)
+        if kept_epoch is not None:
+            self.kept_epoch = kept_epoch
+
+    def advance(self, point, batches):
+        """Take a step to `point` over `batches`."""
+        self.batches = batches
+        self.point = point
+
+    def close_epoch(self, point, row):
+        """End the current epoch at `point`, with its row of the history."""
+        self.history[self.epoch :] = [row]
+        self.point = point
+        self.place_noise(0)
+
+    def drop_moments(self):
+        """Let the solver's moments go: nobody will go on from here."""
+        self.point = replace(self.point, moments=None)
+
+    def place_noise(self, step):
+        """Make sampling noise, too, a function of (epoch, step): a resumed run repeats it."""
+        if self.network.noise is not None:
+            self.network.noise.at(self.epoch, step)
+
+    def solver_now(self):
+        """The solver with the learning rate of this epoch."""
+        return self.solver if self.schedule is None else self.solver.scaled(self.schedule(self))
 
     def generator(self, *key):
         """Generator of its own for (`epoch`, `key`), the same after a resume."""
@@ -136,8 +201,8 @@ class TrainingRun:
 
     def evaluated(self, batches):
         """`evaluate`, and `params` with the buffers as the batches leave them."""
-        summed = type(self.objective).combine is Objective.combine
-        if len(batches) > 1 and summed and self.network.treats_rows_alone:
+        combine = self.objective.combine
+        if len(batches) > 1 and combine is None and self.network.treats_rows_alone:
             loss, gradient = self._in_one_pass(batches)
             after = self.params
         else:
@@ -148,7 +213,7 @@ class TrainingRun:
                 values, d_logits = self.objective.loss(name, logits, batch)
                 loss += float(values.sum()) / len(batch)
                 gradients[name] = self._backward(tape, d_logits / len(batch))
-            gradient = self.objective.combine(gradients, self)
+            gradient = sum(gradients.values()) if combine is None else combine(gradients, self)
         penalty, d_penalty = self.objective.penalty(self)
         gradient = gradient + d_penalty
         if self.objective.trainable is not None:
@@ -199,12 +264,6 @@ class TrainingRun:
 def any_ends(answers):
     """Whether a hook ends the run; a list, so that every hook has been asked."""
     return any(answers)
-
-
-def tell_noise(run, step):
-    """Sampling noise too is a function of (epoch, step): a resumed run repeats it."""
-    if run.network.noise is not None:
-        run.network.noise.at(run.epoch, step)
 
 
 def check_finite(run, number, **values):
