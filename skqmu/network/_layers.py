@@ -9,6 +9,8 @@ from abc import ABC, abstractmethod
 import numpy as np
 from scipy.special import expit, log_expit
 
+from .._spending import counting_upper_bound
+
 __all__ = ["Dense", "Layer", "OneVsRest", "QuantumLayer"]
 
 
@@ -201,7 +203,8 @@ class QuantumLayer(Layer):
 
     On a backend that counts circuits, a training step runs the circuit of each distinct row
     once: a row that comes twice counts twice and costs once, so that repeating a row is the
-    same as doubling its weight, shot noise included. Predictions run every row.
+    same as doubling its weight, shot noise included. Predictions run every row, and an
+    estimate of costs counts every row: which ones will share their angles is not known then.
 
     Examples
     --------
@@ -237,8 +240,11 @@ class QuantumLayer(Layer):
     def forward(self, params, inputs):
         if self.executable.spent is None:
             return self.executable.forward(inputs, params)
-        distinct, place = np.unique(inputs, axis=0, return_inverse=True)
-        place = place.reshape(-1)  # NumPy 2.0 gives a column
+        if counting_upper_bound():
+            distinct, place = inputs, np.arange(len(inputs))
+        else:
+            distinct, place = np.unique(inputs, axis=0, return_inverse=True)
+            place = place.reshape(-1)  # NumPy 2.0 gives a column
         values, tape = self.executable.forward(distinct, params)
         return values[place], (tape, place, len(distinct))
 
