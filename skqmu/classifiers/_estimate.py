@@ -79,9 +79,9 @@ class EstimatingMixin:
         A fit is counted for all `max_iter` epochs: it may stop earlier (`tol`), not later.
         Two epochs are gone through and the second one is multiplied. Rows of a batch that
         come to the same angles share their circuits when they run, and are counted as if they
-        did not: with copies in `X` less is spent. A deletion is counted with what its log measures before and after, for all
-        epochs, with a stop rule that ends nothing and a guard, and both look at all that they
-        may look at.
+        did not: with copies in `X` less is spent. A deletion is counted with what its log
+        measures before and after, for all epochs, with a stop rule that ends nothing and a
+        guard, and both look at all that they may look at.
         Where the values themselves decide what is run (`CertifiedRemoval` beyond its
         budget), the count is that of one way. Devices are asked for their gates, and nothing
         is submitted.

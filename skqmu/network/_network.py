@@ -24,6 +24,11 @@ class Meter:
         """Difference to an earlier `copy()` of this meter, as a dict."""
         return {name: getattr(self, name) - getattr(earlier, name) for name in vars(self)}
 
+    def add(self, **amounts):
+        """Count more, by name."""
+        for name, amount in amounts.items():
+            setattr(self, name, getattr(self, name) + amount)
+
     def copy(self):
         """Snapshot to compare with later."""
         return Meter(**vars(self))
@@ -367,11 +372,10 @@ class Network:
 
     def _spend(self, n_rows, *, gradient):
         if gradient:
-            self._meter.gradient_rows += n_rows
+            self._meter.add(gradient_rows=n_rows)
             return
-        self._meter.forward_rows += n_rows
         uncounted = sum(e.spent is None for e in self.executables)
-        self._meter.circuits += n_rows * uncounted
+        self._meter.add(forward_rows=n_rows, circuits=n_rows * uncounted)
 
     def _settle(self):
         """Bring the meter up to what the circuits say that they have run."""
@@ -381,5 +385,5 @@ class Network:
         for name, settled in self._settled.items():
             total = sum(getattr(spent, name) for spent in counted)
             total += foreign if name == "circuits" else 0
-            setattr(self._meter, name, getattr(self._meter, name) + total - settled)
+            self._meter.add(**{name: total - settled})
             self._settled[name] = total
