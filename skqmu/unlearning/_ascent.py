@@ -161,7 +161,7 @@ class RelativeGradientAscent(Ascent):
     Notes
     -----
     Source: the third mechanism (RGA) of Su et al. 2025 (arXiv 2509.06086). The paper's
-    formula was not available; both readings of "relative" are ours [n]. Deviation: the stop
+    formula was not available; both readings of "relative" are ours. Deviation: the stop
     rule.
 
     Examples
@@ -173,7 +173,7 @@ class RelativeGradientAscent(Ascent):
 
     formula = "theta -= eta (g_r - lam g_f |g_r|/|g_f|)"
     advice = "Like NegGradPlus, without one side drowning the other."
-    source = "Su et al. 2025 (arXiv 2509.06086) [n]"
+    source = "Su et al. 2025 (arXiv 2509.06086); the formula is ours"
     requires = frozenset({"forget", "retain"})
     _parameter_constraints = {
         **Ascent._parameter_constraints,
@@ -267,8 +267,8 @@ class FisherForgetting(Ascent):
     -----
     Source: HQML (arXiv 2512.19253) for the penalised ascent with ``fisher_on="forget"``;
     Golatkar et al. 2020 (arXiv 1911.04933) for the noise. Deviations: the stop rule; the
-    variance alpha / F, where their derivation has one in proportion to F^(-1/2) [n]; the
-    cap.
+    variance alpha / F, where their derivation has one in proportion to F^(-1/2) (as far as
+    that could be confirmed); the cap.
 
     Examples
     --------

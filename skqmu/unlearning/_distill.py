@@ -303,9 +303,10 @@ class DistributionGuided(Ascent):
     Parameters
     ----------
     beta : float, default=1.0
-        0: uniform over the other classes; large: only the most similar one [n].
+        0: uniform over the other classes; large: only the most similar one. The default is
+        ours: the paper's could not be confirmed.
     lam : float, default=1.0
-        Weight of the anchor [n].
+        Weight of the anchor. The default is ours, as that of `beta`.
     learning_rate_init : float or None, default=None
         None: the classifier's own.
     max_iter : int, default=15

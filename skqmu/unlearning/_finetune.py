@@ -21,8 +21,8 @@ class FineTune(LoopStrategy):
     ----------
     l1 : float, default=0.0
         Coefficient of an L1 penalty that decays linearly to 0 (l1-sparse unlearning;
-        its paper uses 5e-4 [n]). Angles are wrapped by their period first: the penalty
-        pulls towards the identity gate.
+        its paper uses 5e-4, as far as that could be confirmed). Angles are wrapped by their
+        period first: the penalty pulls towards the identity gate.
     learning_rate_init : float or None, default=None
         None: the classifier's own.
     max_iter : int, default=15

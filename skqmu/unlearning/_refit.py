@@ -39,12 +39,13 @@ class LastLayerRefit(UnlearningStrategy):
 
     Notes
     -----
-    [n] The features stay as they are, and with them what they hold of the forgotten rows:
-    what follows a mechanism that changes these, as the last part of a `Composite`. Such a
-    mechanism may then be brief or rough: accuracy on the retained rows comes back here.
-    Refitting the last layer on chosen rows is Kirichenko et al. 2023 (arXiv 2204.02937),
-    there against spurious features; drawing it anew and training it is EU-1 of Goel et al.
-    2022 (arXiv 2201.06640), `LastLayersRetrain`. On a sampled backend features carry shot noise.
+    Ours, no published mechanism. The features stay as they are, and with them what they hold
+    of the forgotten rows: what follows a mechanism that changes these, as the last part of a
+    `Composite`. Such a mechanism may then be brief or rough: accuracy on the retained rows
+    comes back here. Refitting the last layer on chosen rows is Kirichenko et al. 2023 (arXiv
+    2204.02937), there against spurious features; drawing it anew and training it is EU-1 of
+    Goel et al. 2022 (arXiv 2201.06640), `LastLayersRetrain`. On a sampled backend features
+    carry shot noise.
 
     Examples
     --------
@@ -56,7 +57,7 @@ class LastLayerRefit(UnlearningStrategy):
 
     formula = "argmin_W (sum_r CE + lam_f sum_f CE(p_theta, p)) / n_r + alpha/2 |W|^2"
     advice = "As the last part of a composite: gives back what a brief mechanism has cost."
-    source = "[n]; from Kirichenko et al. 2023 (arXiv 2204.02937), Goel et al. 2022 (2201.06640)"
+    source = "ours; from Kirichenko et al. 2023 (arXiv 2204.02937), Goel et al. 2022 (2201.06640)"
     requires = frozenset({"forget", "retain"})
     _parameter_constraints = {
         "alpha": [Interval(Real, 0, None, closed="neither")],

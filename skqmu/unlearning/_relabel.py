@@ -252,7 +252,7 @@ class SimilarLabelReweighting(Ascent):
         Weight of the relabelled rows.
     ascend : bool, default=False
         The HQML study's sign: climb the similar labels' loss, which contradicts the
-        source [n].
+        source, as far as that could be confirmed.
     learning_rate_init : float or None, default=None
         None: the classifier's own.
     max_iter : int, default=15

@@ -55,7 +55,7 @@ class RetrainedTwin(LoopStrategy):
 
     Notes
     -----
-    [n] From two ideas: the two teachers of Chundawat et al. 2023 (arXiv 2205.08096), whose
+    Ours, from two ideas: the two teachers of Chundawat et al. 2023 (arXiv 2205.08096), whose
     random teacher says what no model that was trained would say, and EU-k of Goel et al.
     2022 (arXiv 2201.06640), which alone leaves the retained rows. The rows of both kinds
     share the batches, so an epoch costs ``n_forget + retained_share * n_retain`` rows. A
@@ -71,7 +71,7 @@ class RetrainedTwin(LoopStrategy):
 
     formula = "min KL(T_twin||S) on D_f + KL(T||S) on part of D_r; twin: EU-k"
     advice = "Near retraining at a tenth of its cost; small data: more epochs for the twin."
-    source = "[n]; from Chundawat et al. 2023 (arXiv 2205.08096), Goel et al. 2022 (2201.06640)"
+    source = "ours; from Chundawat et al. 2023 (arXiv 2205.08096), Goel et al. 2022 (2201.06640)"
     requires = frozenset({"forget", "retain"})
     _parameter_constraints = {
         **LoopStrategy._parameter_constraints,
