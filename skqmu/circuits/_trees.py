@@ -1,6 +1,7 @@
 """Parameter expressions as small trees, rebuilt from qiskit's record of the operations."""
 
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 from qiskit.circuit import ParameterExpression
@@ -42,7 +43,7 @@ VALUE = {
 }
 
 
-def parse_expression(expression, position):
+def parse_expression(expression: Any, position: dict) -> tuple:
     """Return the expression as a tree of nodes.
 
     Parameters
@@ -107,7 +108,7 @@ def _replay(expression, position):
     return stack.pop()
 
 
-def affine_form(node):
+def affine_form(node: tuple) -> tuple[float, dict] | None:
     """Return ``(constant, {leaf: coefficient})``, or None where the node is not affine."""
     kind = node[0]
     if kind == "c":

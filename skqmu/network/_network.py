@@ -1,6 +1,7 @@
 """A network: layers in a row, as a function of ONE flat parameter vector."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -20,16 +21,16 @@ class Meter:
     circuits: int = 0
     shots: int = 0
 
-    def since(self, earlier):
+    def since(self, earlier: "Meter") -> dict[str, int]:
         """Difference to an earlier `copy()` of this meter, as a dict."""
         return {name: getattr(self, name) - getattr(earlier, name) for name in vars(self)}
 
-    def add(self, **amounts):
+    def add(self, **amounts: int) -> None:
         """Count more, by name."""
         for name, amount in amounts.items():
             setattr(self, name, getattr(self, name) + amount)
 
-    def copy(self):
+    def copy(self) -> "Meter":
         """Snapshot to compare with later."""
         return Meter(**vars(self))
 
@@ -68,32 +69,32 @@ class Network:
         self._settled = {"circuits": 0, "shots": 0}
 
     @property
-    def meter(self):
+    def meter(self) -> Meter:
         """What was spent until now, the jobs of a pass that failed included."""
         self._settle()
         return self._meter
 
     @property
-    def executables(self):
+    def executables(self) -> list:
         """Executables of the quantum layers, from input to output."""
         return [layer.executable for layer in self.layers if isinstance(layer, QuantumLayer)]
 
     @property
-    def counts_circuits(self):
+    def counts_circuits(self) -> bool:
         """Whether some circuits are sampled or paid for, so that a pass is not asked in parts."""
         return any(executable.spent is not None for executable in self.executables) or any(
             isinstance(layer, QiskitMLLayer) for layer in self.layers
         )
 
     @property
-    def treats_rows_alone(self):
+    def treats_rows_alone(self) -> bool:
         """Whether one pass over two batches says what a pass over each of them says.
 
         Not in a training mode (batch norm, dropout), and not where circuits are sampled.
         """
         return not self.has_training_mode and not self.counts_circuits
 
-    def use_noise(self, stream):
+    def use_noise(self, stream: Any) -> None:
         """Let every circuit draw its sampling noise from one stream.
 
         Parameters
@@ -105,21 +106,21 @@ class Network:
             if stream is not None and executable.noise is not None:
                 executable.noise = stream
 
-    def initial(self, rng):
+    def initial(self, rng: np.random.Generator) -> np.ndarray:
         """Draw a flat vector of initial parameters and buffers, shape (layout.size,)."""
         parameters = [layer.initial(rng) for layer in self.layers]
         buffers = [layer.initial_buffers() for layer in self.layers]
         return np.concatenate([np.zeros(0), *parameters, *buffers])
 
     @property
-    def trainable(self):
+    def trainable(self) -> np.ndarray | None:
         """Mask of what training may move, shape (layout.size,); None: everything."""
         masks = [(layer.trainable(), layer.n_parameters) for layer in self.layers]
         mask = np.concatenate([*(m[:n] for m, n in masks), *(m[n:] for m, n in masks)])
         return None if mask.all() else mask
 
     @property
-    def given(self):
+    def given(self) -> dict[str, str]:
         """Layers whose values the user gave, and what became of these (a dict of str)."""
         return {layer.name: layer.given for layer in self.layers if layer.given}
 
@@ -135,7 +136,7 @@ class Network:
         n_buffers = self.layout.size - self.layout.n_parameters
         return np.concatenate([*parts, np.full(n_buffers, of_buffers)])
 
-    def with_buffers(self, params, source):
+    def with_buffers(self, params: np.ndarray, source: np.ndarray) -> np.ndarray:
         """`params` with the buffers of another flat vector.
 
         Parameters
@@ -149,7 +150,7 @@ class Network:
         n = self.layout.n_parameters
         return params if n == self.layout.size else np.concatenate([params[:n], source[n:]])
 
-    def shifted(self, params, offsets):
+    def shifted(self, params: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         """`params` with offsets added to every row's logits.
 
         Where the last layer is none that can do so (only `Dense` can), `params` come back as
@@ -173,11 +174,11 @@ class Network:
         return moved
 
     @property
-    def periods(self):
+    def periods(self) -> np.ndarray:
         """Period of each parameter (inf: none), shape (layout.size,)."""
         return self._per_layer("period", np.inf)
 
-    def wrapped(self, params):
+    def wrapped(self, params: np.ndarray) -> np.ndarray:
         """`params` with every angle brought into +-half its period.
 
         Zero is then the nearest identity gate, which is what scaling or penalising an
@@ -198,16 +199,16 @@ class Network:
         return params - np.where(finite, period, 0.0) * np.round(turns)
 
     @property
-    def decayed(self):
+    def decayed(self) -> np.ndarray:
         """Mask of the parameters under weight decay, shape (layout.size,)."""
         return self._per_layer("decayed", False)
 
     @property
-    def shrinkable(self):
+    def shrinkable(self) -> np.ndarray:
         """Mask of the parameters that dampening and penalties reach, shape (layout.size,)."""
         return self._per_layer("shrinkable", False)
 
-    def forward(self, params, X):
+    def forward(self, params: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, Any]:
         """Logits and tape.
 
         Parameters
@@ -229,7 +230,14 @@ class Network:
         self._spend(len(X), gradient=False)
         return values, (params, tape)
 
-    def forward_training(self, params, X, rng, *, to_forget=False):
+    def forward_training(
+        self,
+        params: np.ndarray,
+        X: np.ndarray,
+        rng: np.random.Generator,
+        *,
+        to_forget: bool = False,
+    ) -> tuple[np.ndarray, Any, np.ndarray]:
         """Logits and tape in training mode, and the buffers after it.
 
         Parameters
@@ -262,7 +270,7 @@ class Network:
         self._spend(len(X), gradient=False)
         return values, (params, tape), after
 
-    def logits(self, params, X):
+    def logits(self, params: np.ndarray, X: np.ndarray) -> np.ndarray:
         """Logits alone, as predictions need them; holds one layer's outputs at a time.
 
         Parameters
@@ -276,7 +284,7 @@ class Network:
         """
         return self.outputs(params, X, len(self.layers))
 
-    def outputs(self, params, X, n_layers):
+    def outputs(self, params: np.ndarray, X: np.ndarray, n_layers: int) -> np.ndarray:
         """Outputs of the first `n_layers` layers, for predictions.
 
         Parameters
@@ -295,7 +303,15 @@ class Network:
         self._spend(len(X), gradient=False)
         return values
 
-    def backward(self, tape, d_logits, *, per_sample=False, need_inputs=False, wanted=None):
+    def backward(
+        self,
+        tape: Any,
+        d_logits: np.ndarray,
+        *,
+        per_sample: bool = False,
+        need_inputs: bool = False,
+        wanted: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """Vector-Jacobian product.
 
         Parameters
@@ -345,7 +361,9 @@ class Network:
                 return i
         return len(self.layers)
 
-    def quantum_information(self, params, X, weights):
+    def quantum_information(
+        self, params: np.ndarray, X: np.ndarray, weights: np.ndarray
+    ) -> np.ndarray:
         """Diagonal quantum Fisher information of the circuits' weights.
 
         Parameters

@@ -1,7 +1,9 @@
 """Checkpoints: a run on disk after each epoch, and how it goes on from there."""
 
 import copy
+from collections.abc import Sequence
 from dataclasses import fields
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from .._files import remove_leftovers
 from .._packed import read_packed, write_packed
 from ._minimize import Minimizer
-from ._training_run import Hook, Point
+from ._training_run import Hook, Point, TrainingRun
 
 __all__ = ["Checkpoint"]
 
@@ -31,14 +33,14 @@ class Checkpoint(Hook):
 
     _SAVED = ("history", "stop_reason", "finished")
 
-    def __init__(self, path, signature, hooks):
+    def __init__(self, path: str | PathLike, signature: str, hooks: Sequence[Hook]):
         self.path = Path(path)
         self.signature = signature
         self.hooks = hooks
         self.states = None
         self.epoch = 0
 
-    def begin(self, run):
+    def begin(self, run: TrainingRun) -> bool:
         remove_leftovers(self.path.parent, self.path.name)
         if self.path.exists() or self.path.is_symlink():
             saved = self._read(run)
@@ -70,12 +72,12 @@ class Checkpoint(Hook):
                 f"{error}); delete the file or name another one."
             ) from error
 
-    def after_epoch(self, run):
+    def after_epoch(self, run: TrainingRun) -> bool:
         self.states, self.epoch = self._hook_states(), run.epoch
         self._write(run)
         return False
 
-    def end(self, run):
+    def end(self, run: TrainingRun) -> None:
         # Interrupted between an epoch's end and its hooks: the file has the epoch before.
         if self.states is not None and run.epoch == self.epoch:
             self._write(run)

@@ -1,10 +1,13 @@
 """Hooks of the loop: early stopping, tolerance, progress, scikit-learn's."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..exceptions import TrainingDivergedError
 from ..network import cross_entropy
-from ._training_run import Hook
+from ._objective import Records
+from ._training_run import Hook, TrainingRun
 
 __all__ = [
     "EarlyStopping",
@@ -25,16 +28,16 @@ class Tolerance(Hook):
 
     state = ("best", "waited")
 
-    def __init__(self, *, tol, n_iter_no_change):
+    def __init__(self, *, tol: float, n_iter_no_change: int):
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.best = np.inf
         self.waited = 0
 
-    def accepts(self, state, run):
+    def accepts(self, state: dict, run: TrainingRun) -> bool:
         return _counts(state)
 
-    def after_epoch(self, run):
+    def after_epoch(self, run: TrainingRun) -> bool:
         loss = run.history[-1]["loss"]
         self.waited = 0 if loss < self.best - self.tol else self.waited + 1
         self.best = min(self.best, loss)
@@ -52,7 +55,7 @@ class EarlyStopping(Hook):
 
     state = ("best", "best_params", "best_epoch", "waited")
 
-    def __init__(self, records, *, tol, n_iter_no_change):
+    def __init__(self, records: Records, *, tol: float, n_iter_no_change: int):
         self.records = records
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
@@ -61,7 +64,7 @@ class EarlyStopping(Hook):
         self.best_epoch = 0
         self.waited = 0
 
-    def accepts(self, state, run):
+    def accepts(self, state: dict, run: TrainingRun) -> bool:
         best = state["best_params"]
         return (
             _counts(state)
@@ -69,7 +72,7 @@ class EarlyStopping(Hook):
             and (best is None or (isinstance(best, np.ndarray) and best.shape == run.params.shape))
         )
 
-    def after_epoch(self, run):
+    def after_epoch(self, run: TrainingRun) -> bool:
         with np.errstate(over="ignore", invalid="ignore"):
             logits = run.network.logits(run.params, self.records.X)
             weights = self.records.weights / self.records.weights.sum()
@@ -88,7 +91,7 @@ class EarlyStopping(Hook):
             return False
         return run.stop(f"validation loss did not improve for {self.waited} epochs")
 
-    def end(self, run):
+    def end(self, run: TrainingRun) -> None:
         # An interrupted run keeps its last step: it may be resumed.
         if run.finished and self.best_params is not None:
             run.move(self.best_params, kept_epoch=self.best_epoch)
@@ -109,7 +112,7 @@ class UpdateLog(Hook):
     def __init__(self):
         self.updates = []
 
-    def accepts(self, state, run):
+    def accepts(self, state: dict, run: TrainingRun) -> bool:
         n_rows = len(run.objective.streams["train"])
         return all(
             isinstance(epoch, int)
@@ -119,12 +122,12 @@ class UpdateLog(Hook):
             for epoch, rows, step in state["updates"]
         )
 
-    def after_step(self, run):
+    def after_step(self, run: TrainingRun) -> bool:
         rows = dict(run.batches)["train"]
         self.updates.append((run.epoch, rows, run.params - run.point.previous))
         return False
 
-    def end(self, run):
+    def end(self, run: TrainingRun) -> None:
         if run.kept_epoch is not None:
             self.updates = [entry for entry in self.updates if entry[0] < run.kept_epoch]
 
@@ -132,10 +135,10 @@ class UpdateLog(Hook):
 class Progress(Hook):
     """A progress bar over the epochs, drawn by rich on standard error."""
 
-    def __init__(self, title):
+    def __init__(self, title: str):
         self.title = title
 
-    def begin(self, run):
+    def begin(self, run: TrainingRun) -> bool:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
@@ -152,7 +155,7 @@ class Progress(Hook):
         self.bar.start()
         return False
 
-    def after_epoch(self, run):
+    def after_epoch(self, run: TrainingRun) -> bool:
         status = ", ".join(
             f"{name} {run.history[-1][name]:.4f}"
             for name in ("loss", "valid_loss")
@@ -161,17 +164,17 @@ class Progress(Hook):
         self.bar.update(self.task, completed=run.epoch, status=status)
         return False
 
-    def end(self, run):
+    def end(self, run: TrainingRun) -> None:
         self.bar.stop()
 
 
 class EpochPrinter(Hook):
     """One line an epoch on standard output."""
 
-    def __init__(self, title):
+    def __init__(self, title: str):
         self.title = title
 
-    def after_epoch(self, run):
+    def after_epoch(self, run: TrainingRun) -> bool:
         row = run.history[-1]
         columns = [f"{name} {row[name]:.5f}" for name in row if name not in ("epoch", "seconds")]
         print(f"[{self.title}] epoch {row['epoch']}: {', '.join(columns)}, {row['seconds']:.2f} s")
@@ -193,7 +196,7 @@ class SklearnCallbacks(Hook):
         From the current parameters to the attributes of a fitted estimator.
     """
 
-    def __init__(self, estimator, context, data, attributes):
+    def __init__(self, estimator: object, context: object, data: dict, attributes: Callable):
         self.estimator = estimator
         self.context = context
         self.data = data
@@ -206,10 +209,10 @@ class SklearnCallbacks(Hook):
             **self.data,
         }
 
-    def before_epoch(self, run):
+    def before_epoch(self, run: TrainingRun) -> None:
         self.epoch = self.context.subcontext(task_name="epoch")
         self.epoch.call_on_fit_task_begin(**self._arguments(run))
 
-    def after_epoch(self, run):
+    def after_epoch(self, run: TrainingRun) -> bool:
         stop = self.epoch.call_on_fit_task_end(**self._arguments(run))
         return run.stop("a callback asked to stop") if stop else stop

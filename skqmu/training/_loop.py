@@ -1,17 +1,18 @@
 """The ONE training loop: fits, strategies, fine-tuning, relearning, shadow models."""
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
 from ._minimize import Minimizer, minimize
 from ._objective import epoch_batches
-from ._training_run import Point, any_ends, check_finite
+from ._training_run import Hook, Point, TrainingRun, any_ends, check_finite
 
 __all__ = ["train"]
 
 
-def train(run, hooks=()):
+def train(run: TrainingRun, hooks: Sequence[Hook] = ()) -> TrainingRun:
     """Run the loop until `max_iter` epochs or until a hook ends it.
 
     Parameters

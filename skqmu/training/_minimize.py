@@ -4,6 +4,7 @@ import copy
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -46,19 +47,19 @@ class Minimizer:
     warns: bool = False
 
     @property
-    def name(self):
+    def name(self) -> str:
         """Class of the optimizer."""
         return type(self.optimizer).__name__
 
     @property
-    def takes_gradients(self):
+    def takes_gradients(self) -> bool:
         """Whether the optimizer asks for gradients."""
         from qiskit_machine_learning.optimizers import OptimizerSupportLevel
 
         level = self.optimizer.get_support_level()["gradient"]
         return level in (OptimizerSupportLevel.supported, OptimizerSupportLevel.required)
 
-    def search(self, value, gradient, start):
+    def search(self, value: Callable, gradient: Callable | None, start: np.ndarray) -> np.ndarray:
         """The point at which the optimizer ends, shape (n,).
 
         Parameters

@@ -1,11 +1,15 @@
 """What one step of the loop optimises: streams of records, and how they combine."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..network import cross_entropy, cross_entropy_gradient
+
+if TYPE_CHECKING:
+    from ._training_run import TrainingRun
 
 __all__ = ["Objective", "Records", "shared_steps"]
 
@@ -34,11 +38,13 @@ class Records:
         return Records(self.X[rows], self.targets[rows], self.weights[rows])
 
     @property
-    def labels(self):
+    def labels(self) -> np.ndarray:
         """Index of each record's class, shape (n,)."""
         return self.targets.argmax(axis=1)
 
-    def replace(self, *, targets=None, weights=None):
+    def replace(
+        self, *, targets: np.ndarray | None = None, weights: np.ndarray | None = None
+    ) -> "Records":
         """Copy with other targets or weights."""
         return Records(
             self.X,
@@ -76,29 +82,37 @@ class Objective:
     combine: Callable | None = None
     pooled = False
 
-    def __init__(self, streams, *, decay=0.0, trainable=None):
+    def __init__(
+        self,
+        streams: dict[str, Records],
+        *,
+        decay: float = 0.0,
+        trainable: np.ndarray | None = None,
+    ):
         self.streams = streams
         self.decay = decay
         self.trainable = trainable
 
-    def restrict(self, trainable):
+    def restrict(self, trainable: np.ndarray) -> None:
         """Let no parameter move but those of a mask, of those that moved before."""
         self.trainable = trainable if self.trainable is None else trainable & self.trainable
 
-    def phases(self, epoch):
+    def phases(self, epoch: int) -> list[tuple[str, ...]]:
         """Tuples of stream names whose batches share a step, one pass after another."""
         return [tuple(self.streams)]
 
-    def inputs(self, stream, batch, run):
+    def inputs(self, stream: str, batch: Records, run: "TrainingRun") -> np.ndarray:
         """Inputs that the network sees for a batch (adversarial streams change them)."""
         return batch.X
 
-    def loss(self, stream, logits, batch):
+    def loss(
+        self, stream: str, logits: np.ndarray, batch: Records
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Loss of each record, shape (B,), and its derivative by the logits, (B, C)."""
         values = batch.weights * cross_entropy(logits, batch.targets)
         return values, cross_entropy_gradient(logits, batch.targets, batch.weights)
 
-    def penalty(self, run):
+    def penalty(self, run: "TrainingRun") -> tuple[float, np.ndarray | float]:
         """Value and gradient of what depends on the parameters alone."""
         if not self.decay:
             return 0.0, 0.0
@@ -126,7 +140,7 @@ def epoch_batches(objective, epoch, batch_size, rng):
             yield [(name, next(order)) for name, order in orders.items()]
 
 
-def shared_steps(sizes, batch_size):
+def shared_steps(sizes: Iterable[int], batch_size: int) -> int:
     """Steps of an epoch whose streams share the batches: no step is left without rows.
 
     Parameters

@@ -3,6 +3,7 @@
 import hashlib
 from functools import partial
 from types import CodeType
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ def _library(value):
     return optimizers
 
 
-def check_optimizer(value):
+def check_optimizer(value: Any) -> None:
     """Check that `value` names an optimizer of qiskit-machine-learning or is one that serves.
 
     Parameters
@@ -80,7 +81,7 @@ qiskit_machine_learning.optimizers, such as SPSA(maxiter=100)"
         )
 
 
-def resolve_optimizer(value, *, max_iter, learning_rate, n_parameters):
+def resolve_optimizer(value: Any, *, max_iter: int, learning_rate: float, n_parameters: int) -> Any:
     """Turn a name into an optimizer that takes `max_iter` evaluations; pass an object through.
 
     Parameters
@@ -120,7 +121,7 @@ def resolve_optimizer(value, *, max_iter, learning_rate, n_parameters):
     return kind(maxiter=max(max_iter, n_parameters + 2), **bound)
 
 
-def optimizer_identity(optimizer):
+def optimizer_identity(optimizer: Any) -> str:
     """A string that is the same for equal optimizers, in every process.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -17,10 +17,12 @@ class Solver(ABC):
     """
 
     @abstractmethod
-    def step(self, params, gradient, moments=None):
+    def step(
+        self, params: np.ndarray, gradient: np.ndarray, moments: Any = None
+    ) -> tuple[np.ndarray, Any]:
         """Return ``(params, moments)`` after one step; nothing is changed in place."""
 
-    def scaled(self, factor) -> Self:
+    def scaled(self, factor: float) -> Self:
         """The solver with `factor` times its learning rate (a dataclass, with `learning_rate`)."""
         if factor == 1.0:
             return self
@@ -52,7 +54,9 @@ class Adam(Solver):
     beta_2: float = 0.999
     epsilon: float = 1e-8
 
-    def step(self, params, gradient, moments=None):
+    def step(
+        self, params: np.ndarray, gradient: np.ndarray, moments: Any = None
+    ) -> tuple[np.ndarray, Any]:
         n_steps, first, second = moments or (0, 0.0, 0.0)
         n_steps += 1
         first = self.beta_1 * first + (1 - self.beta_1) * gradient
@@ -89,7 +93,9 @@ class SGD(Solver):
     momentum: float = 0.9
     nesterov: bool = True
 
-    def step(self, params, gradient, moments=None):
+    def step(
+        self, params: np.ndarray, gradient: np.ndarray, moments: Any = None
+    ) -> tuple[np.ndarray, Any]:
         velocity = 0.0 if moments is None else moments
         velocity = self.momentum * velocity - self.learning_rate * gradient
         move = velocity

@@ -8,6 +8,7 @@ import numpy as np
 from ..exceptions import TrainingDivergedError
 from ..network import Network
 from ._objective import Objective
+from ._solvers import Solver
 
 __all__ = ["Hook", "Point", "TrainingRun", "any_ends", "check_finite"]
 
@@ -20,34 +21,34 @@ class Hook:
 
     state = ()
 
-    def saved(self):
+    def saved(self) -> dict:
         """What a resumed run must find again, as a dict."""
         return {name: getattr(self, name) for name in self.state}
 
-    def restore(self, state):
+    def restore(self, state: dict) -> None:
         """Go on from what `saved` gave."""
         vars(self).update(state)
 
-    def accepts(self, state, run):
+    def accepts(self, state: dict, run: "TrainingRun") -> bool:
         """Whether a `state` that comes from a file could be this hook's in this run."""
         return True
 
-    def begin(self, run):
+    def begin(self, run: "TrainingRun") -> bool:
         """Before the first step; True ends the run at once."""
         return False
 
-    def before_epoch(self, run):
+    def before_epoch(self, run: "TrainingRun") -> None:
         """Before the first step of each epoch (after a resume: before the next one)."""
 
-    def after_step(self, run):
+    def after_step(self, run: "TrainingRun") -> bool:
         """After each step."""
         return False
 
-    def after_epoch(self, run):
+    def after_epoch(self, run: "TrainingRun") -> bool:
         """After each epoch; `run.history` has its row."""
         return False
 
-    def end(self, run):
+    def end(self, run: "TrainingRun") -> None:
         """After the last step, also when the run was interrupted."""
 
 
@@ -118,31 +119,33 @@ class TrainingRun:
     def __post_init__(self):
         self._meter = self.network.meter.copy()
 
-    def spent(self):
+    def spent(self) -> dict:
         """Cost up to now."""
         now = self.network.meter.since(self._meter)
         return {name: self.cost.get(name, 0) + value for name, value in now.items()}
 
-    def settle(self):
+    def settle(self) -> None:
         """Fill in `cost` with what was spent up to now."""
         self.cost, self._meter = self.spent(), self.network.meter.copy()
 
-    def begin(self):
+    def begin(self) -> None:
         """Say that the run is on its way."""
         self.finished = False
 
-    def finish(self, reason=None):
+    def finish(self, reason: str | None = None) -> None:
         """Say that the run came to its end, and why if that is not known yet."""
         self.finished = True
         if reason is not None:
             self.stop_reason = reason
 
-    def stop(self, reason):
+    def stop(self, reason: str) -> bool:
         """Say why the run ends; returns True, which is how a hook ends it."""
         self.stop_reason = reason
         return True
 
-    def restore(self, point, *, history, stop_reason, finished, cost):
+    def restore(
+        self, point: Point, *, history: list, stop_reason: str, finished: bool, cost: dict
+    ) -> None:
         """Go on from where an earlier run was."""
         self.point = point
         self.history = history
@@ -151,55 +154,55 @@ class TrainingRun:
         self.cost = cost
 
     @property
-    def params(self):
+    def params(self) -> np.ndarray:
         """Current parameters, shape (n_parameters,)."""
         return self.point.params
 
     @property
-    def epoch(self):
+    def epoch(self) -> int:
         """Epochs finished."""
         return self.point.epoch
 
-    def move(self, params, *, kept_epoch=None):
+    def move(self, params: np.ndarray, *, kept_epoch: int | None = None) -> None:
         """Put other parameters in place (a stop rule's, or those of an epoch that is kept)."""
         self.point = replace(self.point, params=params)
         if kept_epoch is not None:
             self.kept_epoch = kept_epoch
 
-    def advance(self, point, batches):
+    def advance(self, point: Point, batches: list) -> None:
         """Take a step to `point` over `batches`."""
         self.batches = batches
         self.point = point
 
-    def close_epoch(self, point, row):
+    def close_epoch(self, point: Point, row: dict) -> None:
         """End the current epoch at `point`, with its row of the history."""
         self.history[self.epoch :] = [row]
         self.point = point
         self.place_noise(0)
 
-    def drop_moments(self):
+    def drop_moments(self) -> None:
         """Let the solver's moments go: nobody will go on from here."""
         self.point = replace(self.point, moments=None)
 
-    def place_noise(self, step):
+    def place_noise(self, step: int) -> None:
         """Make sampling noise, too, a function of (epoch, step): a resumed run repeats it."""
         if self.network.noise is not None:
             self.network.noise.at(self.epoch, step)
 
-    def solver_now(self):
+    def solver_now(self) -> Solver:
         """The solver with the learning rate of this epoch."""
         return self.solver if self.schedule is None else self.solver.scaled(self.schedule(self))
 
-    def generator(self, *key):
+    def generator(self, *key: int) -> np.random.Generator:
         """Generator of its own for (`epoch`, `key`), the same after a resume."""
         spawn_key = (*self.seed.spawn_key, self.epoch, *key)
         return np.random.default_rng(np.random.SeedSequence(self.seed.entropy, spawn_key=spawn_key))
 
-    def evaluate(self, batches):
+    def evaluate(self, batches: list) -> tuple[float, np.ndarray]:
         """Loss and gradient of one step's batches at `params`, without moving."""
         return self.evaluated(batches)[:2]
 
-    def evaluated(self, batches):
+    def evaluated(self, batches: list) -> tuple[float, np.ndarray, np.ndarray]:
         """`evaluate`, and `params` with the buffers as the batches leave them."""
         combine = self.objective.combine
         if len(batches) > 1 and combine is None and self.network.treats_rows_alone:
@@ -242,7 +245,7 @@ class TrainingRun:
         gradient, _ = self.network.backward(tape, d_logits, wanted=trainable)
         return gradient if trainable is None else np.where(trainable, gradient, 0.0)
 
-    def value(self, batches):
+    def value(self, batches: list) -> tuple[float, np.ndarray]:
         """Loss of one step's batches at `params`, no gradient; and `params` as `evaluated`."""
         loss, after = 0.0, self.params
         for number, (name, rows) in enumerate(batches, start=1):

@@ -1,11 +1,14 @@
 """Strategies one after another."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ._guard import most_repaired_rows, unguarded
 from ._names import resolve_strategy
 from ._outcome import Outcome
 from ._strategy import GUARDED, UnlearningStrategy
+from ._unlearning_request import UnlearningRequest
 
 __all__ = ["Composite"]
 
@@ -41,7 +44,12 @@ class Composite(UnlearningStrategy):
     source = "Su et al. 2025 (arXiv 2509.06086)"
     _parameter_constraints = {"strategies": [list, tuple], **GUARDED}
 
-    def __init__(self, strategies=("selective_dampening", "fine_tune"), *, guard="auto"):
+    def __init__(
+        self,
+        strategies: Sequence[str | UnlearningStrategy] = ("selective_dampening", "fine_tune"),
+        *,
+        guard: float | str | None = "auto",
+    ):
         self.strategies = strategies
         self.guard = guard
 
@@ -49,18 +57,18 @@ class Composite(UnlearningStrategy):
         return [resolve_strategy(s, "strategies") for s in self.strategies]
 
     @property
-    def requires(self):
+    def requires(self) -> frozenset[str]:
         return frozenset().union(*(s.requires for s in self._resolved()))
 
     @property
-    def importance_kinds(self):
+    def importance_kinds(self) -> frozenset[str]:
         return frozenset().union(*(s.importance_kinds for s in self._resolved()))
 
-    def gradient_rows(self, n_forget, n_retain):
+    def gradient_rows(self, n_forget: int, n_retain: int) -> int:
         parts = sum(unguarded(s).gradient_rows(n_forget, n_retain) for s in self._resolved())
         return parts + most_repaired_rows(self, n_retain)
 
-    def validate(self):
+    def validate(self) -> None:
         super().validate()
         parts = self._resolved()
         if not parts:
@@ -72,11 +80,11 @@ class Composite(UnlearningStrategy):
                     "would lose that in a composite; use it alone."
                 )
 
-    def check(self, request):
+    def check(self, request: UnlearningRequest) -> None:
         for part in self._resolved():
             part.check(request)
 
-    def unlearn(self, request):
+    def unlearn(self, request: UnlearningRequest) -> Outcome:
         params = request.params
         outcomes = []
         for number, part in enumerate(self._resolved()):

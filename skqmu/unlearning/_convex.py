@@ -10,6 +10,7 @@ from ..training import LogisticHead, RidgeHead
 from ._certificate import UPSTREAM, Assumption, Certificate
 from ._outcome import Outcome
 from ._strategy import UnlearningStrategy
+from ._unlearning_request import UnlearningRequest
 
 __all__ = ["CertifiedRemoval", "ExactDowndate"]
 
@@ -51,10 +52,10 @@ class ExactDowndate(UnlearningStrategy):
     requires = frozenset({"forget"})
     classifier_params = {"trainable": "head", "head": "ridge"}
 
-    def check(self, request):
+    def check(self, request: UnlearningRequest) -> None:
         _check_head(self, request, "ridge")
 
-    def unlearn(self, request):
+    def unlearn(self, request: UnlearningRequest) -> Outcome:
         head = request.head
         gram, moment = RidgeHead.moments(
             head.features(request.forget.X), request.forget.targets, head.forget_weights
@@ -153,12 +154,12 @@ class CertifiedRemoval(UnlearningStrategy):
         "residual": [StrOptions({"computed", "bounded"})],
     }
 
-    def __init__(self, *, epsilon=1.0, delta=1e-4, residual="computed"):
+    def __init__(self, *, epsilon: float = 1.0, delta: float = 1e-4, residual: str = "computed"):
         self.epsilon = epsilon
         self.delta = delta
         self.residual = residual
 
-    def check(self, request):
+    def check(self, request: UnlearningRequest) -> None:
         _check_head(self, request, "logistic")
         if request.head.complete is False:
             raise ValueError(
@@ -167,7 +168,7 @@ class CertifiedRemoval(UnlearningStrategy):
                 "and has not forgotten."
             )
 
-    def unlearn(self, request):
+    def unlearn(self, request: UnlearningRequest) -> Outcome:
         head = request.head
         budget = head.noise * self.epsilon / np.sqrt(2 * np.log(1.5 / self.delta))
         weights, residuals = self._newton(request)

@@ -2,6 +2,7 @@
 
 import warnings
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import clone
@@ -10,7 +11,12 @@ from .._spending import counting_upper_bound
 from ..exceptions import DamageWarning, UnlearningWarning
 from ..training import Hook
 from ._harm import TOLERANCE
+from ._outcome import Outcome
 from ._repair import brief_training, child, most_rows
+from ._unlearning_request import UnlearningRequest
+
+if TYPE_CHECKING:
+    from ._strategy import UnlearningStrategy
 
 __all__ = ["Guard", "guarded", "most_repaired_rows", "tolerance_of", "unguarded"]
 
@@ -166,7 +172,7 @@ def last_that_holds(good, bad, held):
     return good + low * (bad - good), found
 
 
-def tolerance_of(strategy):
+def tolerance_of(strategy: "UnlearningStrategy") -> float | None:
     """Accuracy that a strategy may cost retained rows.
 
     Parameters
@@ -190,7 +196,7 @@ def tolerance_of(strategy):
     return TOLERANCE if guard == "auto" else guard
 
 
-def unguarded(strategy):
+def unguarded(strategy: "UnlearningStrategy") -> "UnlearningStrategy":
     """A copy of a strategy without its guard; one that has none is returned as it is.
 
     Parameters
@@ -223,7 +229,7 @@ def most_repaired_rows(strategy, n_retain):
 _GOING_ON = 100
 
 
-def guarded(strategy, request):
+def guarded(strategy: "UnlearningStrategy", request: UnlearningRequest) -> Outcome:
     """Let a strategy unlearn, judge what it cost, repair that, and say what is left.
 
     Parameters

@@ -9,7 +9,7 @@ __all__ = ["STRATEGIES", "resolve_strategy"]
 STRATEGIES = NamedClasses("skqmu.unlearning", UnlearningStrategy)
 
 
-def resolve_strategy(value, name="strategy"):
+def resolve_strategy(value: str | UnlearningStrategy, name: str = "strategy") -> UnlearningStrategy:
     """Turn a name into a strategy with its defaults; pass a strategy through.
 
     Parameters

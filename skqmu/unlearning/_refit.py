@@ -11,6 +11,7 @@ from ..training import SoftmaxHead
 from ._guard import most_repaired_rows
 from ._outcome import Outcome
 from ._strategy import GUARDED, UnlearningStrategy
+from ._unlearning_request import UnlearningRequest
 
 __all__ = ["LastLayerRefit"]
 
@@ -65,12 +66,14 @@ class LastLayerRefit(UnlearningStrategy):
         **GUARDED,
     }
 
-    def __init__(self, *, alpha=1e-3, lam_f=0.1, guard="auto"):
+    def __init__(
+        self, *, alpha: float = 1e-3, lam_f: float = 0.1, guard: float | str | None = "auto"
+    ):
         self.alpha = alpha
         self.lam_f = lam_f
         self.guard = guard
 
-    def check(self, request):
+    def check(self, request: UnlearningRequest) -> None:
         last = request.network.layers[-1]
         if not isinstance(last, Dense):
             raise ValueError(
@@ -78,10 +81,10 @@ class LastLayerRefit(UnlearningStrategy):
                 f"{type(last).__name__}; use LastLayersRetrain, which trains it."
             )
 
-    def gradient_rows(self, n_forget, n_retain):
+    def gradient_rows(self, n_forget: int, n_retain: int) -> int:
         return most_repaired_rows(self, n_retain)
 
-    def unlearn(self, request):
+    def unlearn(self, request: UnlearningRequest) -> Outcome:
         network, params = request.network, request.params
         retain, forget = request.retain, request.forget
         if not len(retain):

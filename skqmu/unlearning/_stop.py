@@ -9,6 +9,7 @@ from .._spending import counting_upper_bound
 from ..exceptions import UnlearningWarning
 from ..network import cross_entropy
 from ..training import Hook
+from ._unlearning_request import UnlearningRequest
 from ._unseen import left_out_loss
 
 __all__ = ["StopRule", "class_shares", "stop_source"]
@@ -254,7 +255,7 @@ class StopRule(Hook):
         return run.stop("stop rule: the forgotten rows look unseen")
 
 
-def stop_source(request):
+def stop_source(request: UnlearningRequest) -> str:
     """What the stop rule of a request would go by; nothing is computed.
 
     Parameters

@@ -7,11 +7,13 @@ import numpy as np
 from scipy.special import logsumexp
 
 from .._validation import Interval
-from ..training import shared_steps
+from ..training import Objective, TrainingRun, shared_steps
 from ._distill import TemperedObjective, probabilities
 from ._finetune import LastLayersRetrain
 from ._guard import most_repaired_rows, unguarded
+from ._outcome import Outcome
 from ._strategy import LoopStrategy
+from ._unlearning_request import UnlearningRequest
 
 __all__ = ["RetrainedTwin"]
 
@@ -85,16 +87,16 @@ class RetrainedTwin(LoopStrategy):
     def __init__(
         self,
         *,
-        twin=None,
-        lam_f=0.7,
-        T=2.0,
-        twin_T=0.8,
-        retained_share=0.5,
-        learning_rate_init=None,
-        max_iter=3,
-        batch_size=None,
-        solver=None,
-        guard="auto",
+        twin: LastLayersRetrain | None = None,
+        lam_f: float = 0.7,
+        T: float = 2.0,
+        twin_T: float = 0.8,
+        retained_share: float = 0.5,
+        learning_rate_init: float | None = None,
+        max_iter: int = 3,
+        batch_size: int | None = None,
+        solver: str | None = None,
+        guard: float | str | None = "auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -117,16 +119,16 @@ class RetrainedTwin(LoopStrategy):
     def _n_kept(self, n_retain):
         return max(1, round(self.retained_share * n_retain)) if n_retain else 0
 
-    def validate(self):
+    def validate(self) -> None:
         super().validate()
         self._twin().validate()
 
-    def gradient_rows(self, n_forget, n_retain):
+    def gradient_rows(self, n_forget: int, n_retain: int) -> int:
         own = self.max_iter * (n_forget + self._n_kept(n_retain))
         made = unguarded(self._twin()).gradient_rows(n_forget, n_retain)
         return made + own + most_repaired_rows(self, n_retain)
 
-    def unlearn(self, request):
+    def unlearn(self, request: UnlearningRequest) -> Outcome:
         # The twin's seed is its own: the passes below must not repeat its order of rows.
         seed = np.random.SeedSequence(request.seed.entropy, spawn_key=(*request.seed.spawn_key, 0))
         twin = self._twin().unlearn(request.replace(seed=seed, yardstick=None))
@@ -146,11 +148,11 @@ class RetrainedTwin(LoopStrategy):
             notes=[*twin.notes, *outcome.notes],
         )
 
-    def schedule(self, run):
+    def schedule(self, run: TrainingRun) -> float:
         """Falls linearly, epoch by epoch, towards 0."""
         return 1.0 - run.epoch / run.max_iter
 
-    def objective(self, request):
+    def objective(self, request: UnlearningRequest) -> Objective:
         """Retained rows as the trained model answers, forgotten ones as their targets say."""
         rng = np.random.default_rng(request.seed)
         n_kept = self._n_kept(len(request.retain))
