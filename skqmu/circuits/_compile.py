@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit
-from qiskit.circuit import Parameter, ParameterExpression
+from qiskit.circuit import Parameter, ParameterExpression, ParameterVector
 
 from ..exceptions import CircuitError
 from ._blocks import BlockTable, RunTable, one_qubit_run, run_group
@@ -66,8 +66,8 @@ def compile_program(
     circuit: QuantumCircuit,
     observables: Any,
     *,
-    inputs: Sequence[Parameter],
-    weights: Sequence[Parameter],
+    inputs: Sequence[Parameter] | ParameterVector,
+    weights: Sequence[Parameter] | ParameterVector,
     fusion: str | int = "auto",
 ) -> Program:
     """Compile a circuit with observables.

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from qiskit.circuit import Parameter
+from numpy.typing import ArrayLike
+from qiskit.circuit import Parameter, ParameterVector
 
 from ..exceptions import InputRowsError
 from ._trees import (
@@ -28,7 +29,7 @@ __all__ = ["AngleMap", "contiguous"]
 _ALWAYS_FINITE = {"x", "w", "c", *(("ADD", ("MUL", "c", kind), "c") for kind in "xw")}
 
 
-def contiguous(index: np.ndarray) -> np.ndarray | slice:
+def contiguous(index: ArrayLike) -> np.ndarray | slice:
     """Return an index array as a slice where it counts up by one: slices are cheaper."""
     index = np.asarray(index, dtype=int)
     if len(index) and np.array_equal(index, np.arange(index[0], index[0] + len(index))):
@@ -150,7 +151,10 @@ class AngleMap:
     """
 
     def __init__(
-        self, expressions: Iterable, inputs: Sequence[Parameter], weights: Sequence[Parameter]
+        self,
+        expressions: Iterable,
+        inputs: Sequence[Parameter] | ParameterVector,
+        weights: Sequence[Parameter] | ParameterVector,
     ):
         position = {p: ("x", i) for i, p in enumerate(inputs)}
         position.update({p: ("w", i) for i, p in enumerate(weights)})
@@ -284,12 +288,12 @@ class AngleMap:
         with np.errstate(all="ignore"):
             group.pull(steps, slopes[..., group.columns], checked)
 
-    def weight_slopes(self, tape: Any) -> list:
+    def weight_slopes(self, tape: Any) -> dict:
         """Return ``{(column, weight): slope}`` of the columns' derivatives by weights.
 
         A slope is an array that broadcasts against (B,). Only for one model.
         """
-        slopes = {}
+        slopes: dict = {}
         for number, (group, steps) in enumerate(tape[2]):
             sampled = number >= len(self._shared)
             columns = np.flatnonzero(self.is_sampled if sampled else ~self.is_sampled)

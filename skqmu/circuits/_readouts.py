@@ -1,6 +1,7 @@
 """What is read from the final state: Pauli observables and outcome probabilities."""
 
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -89,7 +90,7 @@ class Probabilities:
         """Return the outcome of each basis state, numbered by the bits of :attr:`qubits`."""
         states = np.asarray(states)
         if self.mode == "parity":
-            ones = sum((states >> q) & 1 for q in range(self.n_qubits))
+            ones: Any = sum((states >> q) & 1 for q in range(self.n_qubits))
             return ones % self.n_outcomes
         return states % self.n_outcomes
 

@@ -21,7 +21,7 @@ __all__ = [
 # A node is ("x", i), ("w", i), ("c", value) or (operation, child, ...).
 _BINARY = {"ADD", "SUB", "MUL", "DIV", "POW"}
 _SWAPPED = {"RSUB": "SUB", "RDIV": "DIV", "RPOW": "POW"}
-UNARY = {
+UNARY: dict[str, Any] = {
     "SIN": (np.sin, lambda u, v: np.cos(u)),
     "COS": (np.cos, lambda u, v: -np.sin(u)),
     "TAN": (np.tan, lambda u, v: 1 + v * v),
@@ -34,7 +34,7 @@ UNARY = {
     "SIGN": (np.sign, lambda u, v: np.zeros_like(u)),
     "CONJ": (lambda u: u, lambda u, v: np.ones_like(u)),
 }
-VALUE = {
+VALUE: dict[str, Any] = {
     "ADD": np.add,
     "SUB": np.subtract,
     "MUL": np.multiply,

@@ -57,7 +57,7 @@ class Network:
 
     layers: list
     layout: ParameterLayout = field(init=False)
-    noise: object = field(init=False, default=None)
+    noise: Any = field(init=False, default=None)
 
     def __post_init__(self):
         self.layout = ParameterLayout(

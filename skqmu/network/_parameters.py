@@ -43,7 +43,7 @@ class ParameterLayout:
     """
 
     def __init__(self, groups: Sequence[tuple[str, int]], buffers: Sequence[tuple[str, int]] = ()):
-        self.slices = {}
+        self.slices: dict[str, slice] = {}
         start = 0
         for name, size in groups:
             if name in self.slices:
@@ -51,7 +51,7 @@ class ParameterLayout:
             self.slices[name] = slice(start, start + size)
             start += size
         self.n_parameters = start
-        self.buffers = {}
+        self.buffers: dict[str, slice] = {}
         for name, size in buffers:
             self.buffers[name] = slice(start, start + size)
             start += size
@@ -63,7 +63,7 @@ class ParameterLayout:
         return np.arange(self.size) < self.n_parameters
 
     @property
-    def names(self) -> list[str]:
+    def names(self) -> tuple[str, ...]:
         """Group names, from input to output."""
         return tuple(self.slices)
 
@@ -87,7 +87,7 @@ class ParameterLayout:
             mask[self.slices[name]] = True
         return mask
 
-    def last(self, k: int) -> list[str]:
+    def last(self, k: int) -> tuple[str, ...]:
         """Names of the last `k` groups that hold parameters (at most all of them)."""
         named = [name for name, part in self.slices.items() if part.stop > part.start]
         return tuple(named[-k:]) if k else ()

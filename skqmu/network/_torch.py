@@ -157,7 +157,7 @@ class TorchLayer(Layer):
         return self._mask
 
     @property
-    def given(self) -> str:
+    def given(self) -> str:  # type: ignore[override]
         """What became of the module's own values; empty where all are drawn anew."""
         told = [] if self._mask.all() else ["frozen"]
         if self.reset is None and self._mask.any():
@@ -345,7 +345,7 @@ class TorchLayer(Layer):
             raise ValueError("per-sample gradients of a torch module need prediction mode.")
         wanted = [] if per_sample else list(leaves.values())
         wanted += [rows] if need_inputs else []
-        gradients = [None] * len(wanted)
+        gradients: Any = [None] * len(wanted)
         if wanted and outputs.requires_grad:
             with one_thread(torch):
                 # Of a scalar: gradients that are given for outputs make torch import its

@@ -1,6 +1,7 @@
 """Hooks of the loop: early stopping, tolerance, progress, scikit-learn's."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -60,7 +61,7 @@ class EarlyStopping(Hook):
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.best = np.inf
-        self.best_params = None
+        self.best_params: np.ndarray | None = None
         self.best_epoch = 0
         self.waited = 0
 
@@ -196,7 +197,7 @@ class SklearnCallbacks(Hook):
         From the current parameters to the attributes of a fitted estimator.
     """
 
-    def __init__(self, estimator: object, context: object, data: dict, attributes: Callable):
+    def __init__(self, estimator: Any, context: Any, data: dict, attributes: Callable):
         self.estimator = estimator
         self.context = context
         self.data = data

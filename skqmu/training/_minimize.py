@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -42,7 +43,7 @@ class Minimizer:
     array([0., 0.])
     """
 
-    optimizer: object
+    optimizer: Any
     seed: np.random.SeedSequence
     warns: bool = False
 

@@ -26,7 +26,8 @@ class Solver(ABC):
         """The solver with `factor` times its learning rate (a dataclass, with `learning_rate`)."""
         if factor == 1.0:
             return self
-        return replace(self, learning_rate=factor * self.learning_rate)
+        own: Any = self
+        return replace(own, learning_rate=factor * own.learning_rate)
 
 
 @dataclass(frozen=True)

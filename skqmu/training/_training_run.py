@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +20,7 @@ class Hook:
     `state` names the attributes that a resumed run must find again.
     """
 
-    state = ()
+    state: tuple[str, ...] = ()
 
     def saved(self) -> dict:
         """What a resumed run must find again, as a dict."""
@@ -58,7 +59,7 @@ class Point:
 
     params: np.ndarray
     previous: np.ndarray | None = None
-    moments: object = None
+    moments: Any = None
     epoch: int = 0
     step: int = 0
     loss: float = 0.0
@@ -103,7 +104,7 @@ class TrainingRun:
 
     network: Network
     objective: Objective
-    solver: object
+    solver: Any
     point: Point
     seed: np.random.SeedSequence
     max_iter: int

@@ -250,7 +250,7 @@ class LastLayersFineTune(Ascent):
         return frozenset({"forget"}) if self.ascend else _RETAIN
 
     @property
-    def repairs(self) -> bool:
+    def repairs(self) -> bool:  # type: ignore[override]
         """Whether retained rows are trained on."""
         return not self.ascend
 

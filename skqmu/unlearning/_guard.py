@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import clone
@@ -192,7 +192,7 @@ def tolerance_of(strategy: "UnlearningStrategy") -> float | None:
     """
     if strategy.kind != "approximate":
         return None
-    guard = getattr(strategy, "guard", "auto")
+    guard: Any = getattr(strategy, "guard", "auto")
     return TOLERANCE if guard == "auto" else guard
 
 

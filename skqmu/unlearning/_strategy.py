@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -66,10 +67,10 @@ class UnlearningStrategy(BaseEstimator, ABC):
     source = ""
     formula = ""
     advice = ""
-    classifier_params = {}
+    classifier_params: dict[str, Any] = {}
     damage = "some"
     repairs = True
-    _parameter_constraints = {}
+    _parameter_constraints: dict[str, list] = {}
 
     @property
     def requires(self) -> frozenset[str]:

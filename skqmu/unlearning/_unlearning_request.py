@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -140,7 +140,7 @@ class UnlearningRequest:
         """`params` with those that `fit` did not train as they were."""
         return params if self.trainable is None else np.where(self.trainable, params, self.params)
 
-    def replace(self, **changes: object) -> Self:
+    def replace(self, **changes: Any) -> Self:
         """Copy with other values, whichever part they stand in.
 
         Parameters
@@ -159,7 +159,7 @@ class UnlearningRequest:
             A name is none of these.
         """
         for part in ("rows", "trainer"):
-            whole = changes.pop(part, getattr(self, part))
+            whole: Any = changes.pop(part, getattr(self, part))
             names = [f.name for f in dataclasses.fields(whole) if f.name in changes]
             inner = {name: changes.pop(name) for name in names}
             changes[part] = dataclasses.replace(whole, **inner)
