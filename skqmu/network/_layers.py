@@ -28,6 +28,9 @@ class Layer(ABC):
         The layer finds them behind its parameters in `params`.
     has_training_mode : bool
         Whether training computes something else than prediction.
+    batch_free : bool
+        Whether a row's outputs in prediction are the same whatever rows come with it, up to
+        rounding in double precision.
     given : str
         What became of values that the user gave the layer instead of having them drawn
         (``"frozen"``, ``"the start of every fit"``); empty where all are drawn.
@@ -54,6 +57,7 @@ class Layer(ABC):
     n_parameters = 0
     n_buffers = 0
     has_training_mode = False
+    batch_free = True
     given = ""
 
     def initial(self, rng: np.random.Generator) -> np.ndarray:

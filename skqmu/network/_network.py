@@ -6,33 +6,11 @@ from typing import Any
 import numpy as np
 
 from ._layers import QuantumLayer
+from ._meter import Meter
 from ._parameters import ParameterLayout
 from ._qiskit_ml import QiskitMLLayer
 
-__all__ = ["Meter", "Network"]
-
-
-@dataclass
-class Meter:
-    """What was spent: rows forward, rows backward, circuits run and shots drawn."""
-
-    forward_rows: int = 0
-    gradient_rows: int = 0
-    circuits: int = 0
-    shots: int = 0
-
-    def since(self, earlier: "Meter") -> dict[str, int]:
-        """Difference to an earlier `copy()` of this meter, as a dict."""
-        return {name: getattr(self, name) - getattr(earlier, name) for name in vars(self)}
-
-    def add(self, **amounts: int) -> None:
-        """Count more, by name."""
-        for name, amount in amounts.items():
-            setattr(self, name, getattr(self, name) + amount)
-
-    def copy(self) -> "Meter":
-        """Snapshot to compare with later."""
-        return Meter(**vars(self))
+__all__ = ["Network"]
 
 
 @dataclass
@@ -208,26 +186,32 @@ class Network:
         """Mask of the parameters that dampening and penalties reach, shape (layout.size,)."""
         return self._per_layer("shrinkable", False)
 
-    def forward(self, params: np.ndarray, X: np.ndarray) -> tuple[np.ndarray, Any]:
-        """Logits and tape.
+    def forward(
+        self, params: np.ndarray, X: np.ndarray, *, start: int = 0, stop: int | None = None
+    ) -> tuple[np.ndarray, Any]:
+        """Logits and tape, or the outputs of some layers.
 
         Parameters
         ----------
         params : ndarray of shape (layout.size,)
         X : ndarray of shape (B, n_features)
+        start : int, default=0
+            First layer that is gone through; `X` are its inputs.
+        stop : int or None, default=None
+            First layer that is not gone through any more; None: there is none.
 
         Returns
         -------
         logits : ndarray of shape (B, n_outputs)
         tape : object
-            For `backward`.
+            For `backward` down to `start`, where the last layer was gone through.
         """
-        tape = []
+        tape = [None] * start
         values = X
-        for layer in self.layers:
+        for layer in self.layers[start:stop]:
             values, entry = layer.forward(self._of(layer, params), values)
             tape.append(entry)
-        self._spend(len(X), gradient=False)
+        self._spend(len(X) if stop is None else 0, self.layers[start:stop], len(X))
         return values, (params, tape)
 
     def forward_training(
@@ -267,7 +251,7 @@ class Network:
             if buffers is not None:
                 after = after.copy() if after is params else after
                 after[self.layout.buffers[layer.name]] = buffers
-        self._spend(len(X), gradient=False)
+        self._spend(len(X), self.layers, len(X))
         return values, (params, tape), after
 
     def logits(self, params: np.ndarray, X: np.ndarray) -> np.ndarray:
@@ -300,7 +284,7 @@ class Network:
         values = X
         for layer in self.layers[:n_layers]:
             values = layer.outputs(self._of(layer, params), values)
-        self._spend(len(X), gradient=False)
+        self._spend(len(X), self.layers, len(X))
         return values
 
     def backward(
@@ -334,7 +318,7 @@ class Network:
         d_inputs : ndarray of shape (B, n_features) or None
         """
         params, entries = tape
-        first = 0 if need_inputs else self._first_of(wanted)
+        first = 0 if need_inputs else self.first_of(wanted)
         d_params = np.zeros((len(d_logits), self.layout.size) if per_sample else self.layout.size)
         d_values = d_logits
         for i in reversed(range(first, len(self.layers))):
@@ -350,11 +334,17 @@ class Network:
             )
             if layer.n_parameters:
                 d_params[..., self.layout.slices[layer.name]] = d_layer
-        self._spend(len(d_logits), gradient=True)
+        self._meter.add(gradient_rows=len(d_logits))
         return d_params, d_values if need_inputs else None
 
-    def _first_of(self, wanted):
-        """The first layer with a parameter whose gradient is wanted."""
+    def first_of(self, wanted: np.ndarray | None) -> int:
+        """Number of the first layer with a parameter of a mask; of layers where there is none.
+
+        Parameters
+        ----------
+        wanted : ndarray of bool of shape (layout.size,) or None
+            None: all parameters.
+        """
         slices = self.layout.slices
         for i, layer in enumerate(self.layers):
             if layer.n_parameters and (wanted is None or wanted[slices[layer.name]].any()):
@@ -388,12 +378,11 @@ class Network:
             values, _ = layer.forward(mine, values)
         return information
 
-    def _spend(self, n_rows, *, gradient):
-        if gradient:
-            self._meter.add(gradient_rows=n_rows)
-            return
-        uncounted = sum(e.spent is None for e in self.executables)
-        self._meter.add(forward_rows=n_rows, circuits=n_rows * uncounted)
+    def _spend(self, n_forward, layers, n_rows):
+        """Count a pass over rows: of those that got logits, and circuits nobody else counts."""
+        circuits = [layer.executable for layer in layers if isinstance(layer, QuantumLayer)]
+        uncounted = sum(executable.spent is None for executable in circuits)
+        self._meter.add(forward_rows=n_forward, circuits=n_rows * uncounted)
 
     def _settle(self):
         """Bring the meter up to what the circuits say that they have run."""

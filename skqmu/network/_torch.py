@@ -123,6 +123,7 @@ class TorchLayer(Layer):
         self.input_shape = tuple(input_shape or (n_inputs,))
         self.reset = reset
         self._dtype = getattr(torch, dtype)
+        self.batch_free = dtype == "float64"
         complex_ones = [n for n, p in module.named_parameters() if p.is_complex()]
         if complex_ones:
             raise ValueError(

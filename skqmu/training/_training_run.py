@@ -8,6 +8,7 @@ import numpy as np
 
 from ..exceptions import TrainingDivergedError
 from ..network import Network
+from ._fixed_layers import FixedLayers
 from ._objective import Objective
 from ._solvers import Solver
 
@@ -100,6 +101,8 @@ class TrainingRun:
     cost : dict
         What the run spent, as the network's meter counts it, the time before a resume
         included; filled in when the loop ends.
+    fixed : FixedLayers or None
+        Layers that do not move, and what they make of the rows; None: found out.
     """
 
     network: Network
@@ -116,9 +119,12 @@ class TrainingRun:
     stop_reason: str = "max_iter"
     finished: bool = False
     cost: dict = field(default_factory=dict)
+    fixed: FixedLayers | None = field(default=None, repr=False)
 
     def __post_init__(self):
         self._meter = self.network.meter.copy()
+        if self.fixed is None:
+            self.fixed = FixedLayers(self.network, self.objective.trainable)
 
     def spent(self) -> dict:
         """Cost up to now."""
@@ -213,7 +219,7 @@ class TrainingRun:
             loss, gradients, after = 0.0, {}, self.params
             for number, (name, rows) in enumerate(batches, start=1):
                 batch = self.objective.streams[name][rows]
-                logits, tape, after = self._forward(name, batch, after, number)
+                logits, tape, after = self._forward(name, rows, batch, after, number)
                 values, d_logits = self.objective.loss(name, logits, batch)
                 loss += float(values.sum()) / len(batch)
                 gradients[name] = self._backward(tape, d_logits / len(batch))
@@ -228,11 +234,11 @@ class TrainingRun:
 
     def _in_one_pass(self, batches):
         """Loss and gradient of streams that are summed: twice the rows, half the overhead."""
-        own = [(name, self.objective.streams[name][rows]) for name, rows in batches]
-        inputs = [self.objective.inputs(name, batch, self) for name, batch in own]
-        logits, tape = self.network.forward(self.params, np.concatenate(inputs))
+        own = [(name, rows, self.objective.streams[name][rows]) for name, rows in batches]
+        inputs, first = self._inputs(own)
+        logits, tape = self.network.forward(self.params, np.concatenate(inputs), start=first)
         loss, d_logits, start = 0.0, [], 0
-        for name, batch in own:
+        for name, _, batch in own:
             stop = start + len(batch)
             values, d_values = self.objective.loss(name, logits[start:stop], batch)
             loss += float(values.sum()) / len(batch)
@@ -252,15 +258,28 @@ class TrainingRun:
         for number, (name, rows) in enumerate(batches, start=1):
             batch = self.objective.streams[name][rows]
             # Not as predictions: copies of a row are one record of a greater weight.
-            logits, _, after = self._forward(name, batch, after, number)
+            logits, _, after = self._forward(name, rows, batch, after, number)
             loss += float(self.objective.loss(name, logits, batch)[0].sum()) / len(batch)
         return loss + self.objective.penalty(self)[0], after
 
-    def _forward(self, name, batch, after, number):
+    def _inputs(self, batches):
+        """Inputs of each batch of (stream, rows, records), and the layer that they are for."""
+        inputs = [self.objective.inputs(name, batch, self) for name, _, batch in batches]
+        start = self.fixed.n_layers
+        changed = any(own is not batch.X for own, (*_, batch) in zip(inputs, batches, strict=True))
+        if not start or changed:  # whose rows are no rows of the stream
+            return inputs, 0
+        streams = self.objective.streams
+        kept = [
+            self.fixed.outputs(self.params, name, streams[name], rows) for name, rows, _ in batches
+        ]
+        return kept, start
+
+    def _forward(self, name, rows, batch, after, number):
         """Logits, tape, and `after` with the buffers as the batch leaves them."""
-        inputs = self.objective.inputs(name, batch, self)
+        (inputs,), start = self._inputs([(name, rows, batch)])
         if not self.network.has_training_mode:
-            return *self.network.forward(self.params, inputs), after
+            return *self.network.forward(self.params, inputs, start=start), after
         draws = self.generator(self.point.step, number)
         return self.network.forward_training(after, inputs, draws, to_forget=name == "forget")
 
