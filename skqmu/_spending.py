@@ -1,26 +1,28 @@
-"""Counting what work costs at most: a context in which nothing ends early."""
+"""Counting what work costs at most: a context in which nothing ends early or is saved."""
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-__all__ = ["at_their_dearest", "counting_the_most"]
+__all__ = ["counting_upper_bound", "upper_bound_cost"]
 
-_SPENDING = ContextVar("spending", default=False)
+_COUNTING = ContextVar("counting_upper_bound", default=False)
 
 
 @contextmanager
-def at_their_dearest():
-    """Context in which no stop rule ends an ascent and each looks at all that it may look at.
+def upper_bound_cost() -> Iterator[None]:
+    """Context for counting what work costs at most, with values that mean nothing.
 
-    For counting what a request costs at most, with values that mean nothing.
+    No stop rule ends an ascent, each looks at all that it may look at, and no two rows are
+    taken to share a circuit: whether they do is decided by values.
     """
-    token = _SPENDING.set(True)
+    token = _COUNTING.set(True)
     try:
         yield
     finally:
-        _SPENDING.reset(token)
+        _COUNTING.reset(token)
 
 
-def counting_the_most():
-    """Whether this runs inside :func:`at_their_dearest`."""
-    return _SPENDING.get()
+def counting_upper_bound() -> bool:
+    """Whether this runs inside :func:`upper_bound_cost`."""
+    return _COUNTING.get()

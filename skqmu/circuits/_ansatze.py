@@ -7,7 +7,7 @@ __all__ = ["Ansatz", "ansatze", "entangled_pairs", "entanglements"]
 _ENTANGLEMENTS = ("none", "linear", "ring", "full")
 
 
-def entanglements():
+def entanglements() -> list[str]:
     """Return the names of the entanglement patterns.
 
     Examples
@@ -19,7 +19,7 @@ def entanglements():
     return sorted(_ENTANGLEMENTS)
 
 
-def entangled_pairs(entanglement, n_qubits):
+def entangled_pairs(entanglement: str, n_qubits: int) -> list[tuple[int, int]]:
     """Return the (control, target) pairs of one entangling layer, in order.
 
     Parameters
@@ -109,7 +109,7 @@ _ANSATZE = {
 }
 
 
-def ansatze():
+def ansatze() -> list[str]:
     """Return the names of the ansaetze that :func:`build_circuit` knows.
 
     Examples

@@ -1,5 +1,6 @@
 """Put an encoding and an ansatz together into one circuit with named parameters."""
 
+from collections.abc import Iterable
 from numbers import Integral
 from typing import NamedTuple
 
@@ -41,15 +42,15 @@ class QNNCircuit(NamedTuple):
 
 
 def build_circuit(
-    encoding,
-    ansatz,
+    encoding: str | QuantumCircuit,
+    ansatz: str | QuantumCircuit,
     *,
-    n_features,
-    n_qubits,
-    n_layers=1,
-    entanglement="ring",
-    reuploading=False,
-):
+    n_features: int,
+    n_qubits: int,
+    n_layers: int = 1,
+    entanglement: str = "ring",
+    reuploading: bool = False,
+) -> QNNCircuit:
     """Build the circuit of a quantum neural network.
 
     Parameters
@@ -191,7 +192,7 @@ def _check_width(role, circuit, n_qubits):
         )
 
 
-def parameter_list(name, parameters):
+def parameter_list(name: str, parameters: Iterable[Parameter] | None) -> list[Parameter]:
     """Return a list of distinct parameters from a vector, a list or None.
 
     Raises
@@ -211,7 +212,9 @@ def parameter_list(name, parameters):
     return parameters
 
 
-def parameter_lists(inputs, weights):
+def parameter_lists(
+    inputs: Iterable[Parameter] | None, weights: Iterable[Parameter] | None
+) -> dict[str, list[Parameter]]:
     """Return ``{"inputs": list, "weights": list}`` of distinct parameters.
 
     Raises

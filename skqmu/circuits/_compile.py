@@ -1,10 +1,13 @@
 """Compile a circuit with observables into a program."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
-from qiskit.circuit import ParameterExpression
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter, ParameterExpression, ParameterVector
 
 from ..exceptions import CircuitError
 from ._blocks import BlockTable, RunTable, one_qubit_run, run_group
@@ -59,7 +62,14 @@ def bound_elements(circuit, inputs, weights):
     ], angles
 
 
-def compile_program(circuit, observables, *, inputs, weights, fusion="auto"):
+def compile_program(
+    circuit: QuantumCircuit,
+    observables: Any,
+    *,
+    inputs: Sequence[Parameter] | ParameterVector,
+    weights: Sequence[Parameter] | ParameterVector,
+    fusion: str | int = "auto",
+) -> Program:
     """Compile a circuit with observables.
 
     Parameters
@@ -265,7 +275,7 @@ class _Assembler:
         )
 
 
-def check_width(circuit, itemsize, max_memory):
+def check_width(circuit: QuantumCircuit, itemsize: int, max_memory: int) -> None:
     """Refuse a register of which not even three records' states fit into memory.
 
     Raises

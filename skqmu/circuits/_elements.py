@@ -1,7 +1,9 @@
 """The two elements that circuits consist of, and what can be done to them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from scipy.linalg import schur
@@ -19,19 +21,19 @@ class Fixed:
     column = None
 
     @classmethod
-    def from_matrix(cls, matrix):
+    def from_matrix(cls, matrix: np.ndarray) -> Self:
         """Return the element of a matrix on qubits 0, 1, ...; a diagonal one as a vector."""
         diagonal = np.diagonal(matrix)
         if not np.any(matrix - np.diag(diagonal)):
             matrix = diagonal.copy()
         return cls(tuple(range(len(matrix).bit_length() - 1)), matrix)
 
-    def moved(self, onto):
+    def moved(self, onto: Sequence[int]) -> Self:
         """Return the element with local qubit ``q`` renamed to ``onto[q]``."""
         return replace(self, qubits=tuple(onto[q] for q in self.qubits))
 
     @cached_property
-    def monomial(self):
+    def monomial(self) -> tuple[np.ndarray, np.ndarray] | None:
         """``(source, phases)`` with out[z] = phases[z] in[source[z]], or None if dense."""
         if self.matrix.ndim == 1:
             return np.arange(len(self.matrix)), self.matrix
@@ -41,7 +43,7 @@ class Fixed:
         source = np.argmax(filled, axis=1)
         return source, self.matrix[np.arange(len(source)), source]
 
-    def dense(self):
+    def dense(self) -> np.ndarray:
         """Return the matrix in full, shape (2**k, 2**k)."""
         return np.diag(self.matrix) if self.matrix.ndim == 1 else self.matrix
 
@@ -60,11 +62,11 @@ class Rotation:
     column: int | None = None
     sampled: bool = False
 
-    def moved(self, onto):
+    def moved(self, onto: Sequence[int]) -> Self:
         """Return the element with local qubit ``q`` renamed to ``onto[q]``."""
         return replace(self, qubits=tuple(onto[q] for q in self.qubits))
 
-    def at(self, angle):
+    def at(self, angle: float) -> Fixed:
         """Return the fixed element at a number."""
         phases = np.exp(1j * angle * self.spectrum)
         if self.basis is None:
@@ -80,7 +82,7 @@ class Prepare:
     values: tuple
     columns: tuple = ()
 
-    def moved(self, onto):
+    def moved(self, onto: Sequence[int]) -> Self:
         """Return the element with local qubit ``q`` renamed to ``onto[q]``."""
         return replace(self, qubits=tuple(onto[q] for q in self.qubits))
 

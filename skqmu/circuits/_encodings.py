@@ -1,5 +1,8 @@
 """Encodings: the circuits that carry the features of a record into the register."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from qiskit.circuit import Gate, ParameterExpression, ParameterVector, QuantumCircuit
 
@@ -93,7 +96,7 @@ class AmplitudeGate(Gate):
     array([0.6, 0.8])
     """
 
-    def __init__(self, num_qubits, params):
+    def __init__(self, num_qubits: int, params: Sequence):
         if not 1 <= len(params) <= 2**num_qubits:
             raise CircuitError(
                 f"amplitude encoding on {num_qubits} qubits holds 1 to {2**num_qubits} values; "
@@ -101,11 +104,11 @@ class AmplitudeGate(Gate):
             )
         super().__init__("amplitude", num_qubits, list(params))
 
-    def validate_parameter(self, parameter):
+    def validate_parameter(self, parameter: Any) -> ParameterExpression | float:
         """Accept real numbers and parameter expressions."""
         return parameter if isinstance(parameter, ParameterExpression) else float(parameter)
 
-    def amplitudes(self):
+    def amplitudes(self) -> np.ndarray:
         """Return the normalised amplitudes of bound parameters, shape (2**num_qubits,).
 
         Raises
@@ -145,7 +148,7 @@ _ENCODINGS = {
 }
 
 
-def encodings():
+def encodings() -> list[str]:
     """Return the names of the encodings that :func:`build_circuit` knows.
 
     Examples

@@ -5,8 +5,12 @@ evaluated and differentiated together, for a whole batch at once.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+from qiskit.circuit import Parameter, ParameterVector
 
 from ..exceptions import InputRowsError
 from ._trees import (
@@ -25,7 +29,7 @@ __all__ = ["AngleMap", "contiguous"]
 _ALWAYS_FINITE = {"x", "w", "c", *(("ADD", ("MUL", "c", kind), "c") for kind in "xw")}
 
 
-def contiguous(index):
+def contiguous(index: ArrayLike) -> np.ndarray | slice:
     """Return an index array as a slice where it counts up by one: slices are cheaper."""
     index = np.asarray(index, dtype=int)
     if len(index) and np.array_equal(index, np.arange(index[0], index[0] + len(index))):
@@ -146,7 +150,12 @@ class AngleMap:
         Whether some column depends on an input and a weight.
     """
 
-    def __init__(self, expressions, inputs, weights):
+    def __init__(
+        self,
+        expressions: Iterable,
+        inputs: Sequence[Parameter] | ParameterVector,
+        weights: Sequence[Parameter] | ParameterVector,
+    ):
         position = {p: ("x", i) for i, p in enumerate(inputs)}
         position.update({p: ("w", i) for i, p in enumerate(weights)})
         self.n_inputs, self.n_weights = len(inputs), len(weights)
@@ -185,7 +194,9 @@ class AngleMap:
             forms[form][1].append(place)
         return [_Group(form, *members) for form, members in forms.items()]
 
-    def evaluate(self, inputs, weights):
+    def evaluate(
+        self, inputs: np.ndarray, weights: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, Any]:
         """Return ``(shared, sampled, tape)``.
 
         Parameters
@@ -232,7 +243,9 @@ class AngleMap:
             raise ValueError(problem)
         raise InputRowsError(problem, np.unique(bad[bad[:, -1] == bad[0][-1], -2]))
 
-    def pullback(self, tape, d_shared, d_sampled, *, per_sample=False):
+    def pullback(
+        self, tape: Any, d_shared: np.ndarray, d_sampled: np.ndarray, *, per_sample: bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Return ``(d_inputs, d_weights)`` of shapes (..., B, n_inputs) and (..., n_weights).
 
         `d_shared` has shape (..., n_shared), or (..., B, n_shared) with `per_sample`; then
@@ -275,12 +288,12 @@ class AngleMap:
         with np.errstate(all="ignore"):
             group.pull(steps, slopes[..., group.columns], checked)
 
-    def weight_slopes(self, tape):
+    def weight_slopes(self, tape: Any) -> dict:
         """Return ``{(column, weight): slope}`` of the columns' derivatives by weights.
 
         A slope is an array that broadcasts against (B,). Only for one model.
         """
-        slopes = {}
+        slopes: dict = {}
         for number, (group, steps) in enumerate(tape[2]):
             sampled = number >= len(self._shared)
             columns = np.flatnonzero(self.is_sampled if sampled else ~self.is_sampled)

@@ -5,7 +5,7 @@ an amplitude); the best width depends on the circuit. Each cut is planned in ful
 what fuses is known only then, and priced with rates measured on one core.
 """
 
-from ._plan import plan_steps
+from ._scheduling import plan_steps
 
 __all__ = ["choose_plan", "cut_register"]
 

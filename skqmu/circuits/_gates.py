@@ -116,7 +116,7 @@ _PARAMETRISED = {
 }
 
 
-def lower_circuit(circuit):
+def lower_circuit(circuit: QuantumCircuit) -> list[Fixed | Rotation | Prepare]:
     """Return the elements of a circuit, in time order, without its global phase.
 
     Parameters

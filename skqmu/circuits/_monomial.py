@@ -5,6 +5,8 @@ The phase terms are kept as polynomials in the basis state's bits,
 multiplication, where one exponential an amplitude would cost more than the circuit.
 """
 
+from collections.abc import Collection
+
 import numpy as np
 
 from ._elements import Rotation
@@ -30,7 +32,9 @@ def with_local(states, positions, local):
     return result
 
 
-def compressed_shapes(width, positions):
+def compressed_shapes(
+    width: int, positions: Collection[int]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return ``(register, part)`` shapes of a register of `width` bits, highest first.
 
     Neighbouring bits that are all in `positions`, or all not, form one axis; `part` has

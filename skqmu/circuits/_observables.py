@@ -7,7 +7,7 @@ from qiskit.quantum_info import SparsePauliOp
 __all__ = ["z_observables", "zz_observables"]
 
 
-def z_observables(n_qubits):
+def z_observables(n_qubits: int) -> list[SparsePauliOp]:
     """Z on each qubit: what a linear head reads.
 
     Parameters
@@ -31,7 +31,7 @@ def z_observables(n_qubits):
     ]
 
 
-def zz_observables(n_qubits):
+def zz_observables(n_qubits: int) -> list[SparsePauliOp]:
     """ZZ on each pair of qubits.
 
     Parameters

@@ -1,8 +1,10 @@
 """What is read from the final state: Pauli observables and outcome probabilities."""
 
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from qiskit.quantum_info import SparsePauliOp
 from scipy.sparse import csr_array
 
@@ -48,7 +50,7 @@ class Probabilities:
     array([0, 1, 1, 0, 1, 0, 0, 1])
     """
 
-    def __init__(self, n_qubits, mode="all", n_outcomes=None):
+    def __init__(self, n_qubits: int, mode: str = "all", n_outcomes: int | None = None):
         check_choice("mode", mode, _MODES)
         if n_outcomes is None:
             n_outcomes = 2**n_qubits if mode == "all" else 2
@@ -78,22 +80,22 @@ class Probabilities:
         return f"Probabilities({self.n_qubits}, {self.mode!r}, {self.n_outcomes})"
 
     @property
-    def qubits(self):
+    def qubits(self) -> tuple[int, ...]:
         """Qubits that the outcome depends on, lowest first."""
         if self.mode == "first":
             return tuple(range(max(1, (self.n_outcomes - 1).bit_length())))
         return tuple(range(self.n_qubits))
 
-    def outcomes(self, states):
+    def outcomes(self, states: ArrayLike) -> np.ndarray:
         """Return the outcome of each basis state, numbered by the bits of :attr:`qubits`."""
         states = np.asarray(states)
         if self.mode == "parity":
-            ones = sum((states >> q) & 1 for q in range(self.n_qubits))
+            ones: Any = sum((states >> q) & 1 for q in range(self.n_qubits))
             return ones % self.n_outcomes
         return states % self.n_outcomes
 
     @property
-    def labels(self):
+    def labels(self) -> np.ndarray:
         """Outcome of every basis state of the register, shape (2**n_qubits,)."""
         width = len(self.qubits)
         return self.outcomes(np.arange(2**self.n_qubits) & (2**width - 1))

@@ -1,6 +1,7 @@
 """Parameter expressions as small trees, rebuilt from qiskit's record of the operations."""
 
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 from qiskit.circuit import ParameterExpression
@@ -20,7 +21,7 @@ __all__ = [
 # A node is ("x", i), ("w", i), ("c", value) or (operation, child, ...).
 _BINARY = {"ADD", "SUB", "MUL", "DIV", "POW"}
 _SWAPPED = {"RSUB": "SUB", "RDIV": "DIV", "RPOW": "POW"}
-UNARY = {
+UNARY: dict[str, Any] = {
     "SIN": (np.sin, lambda u, v: np.cos(u)),
     "COS": (np.cos, lambda u, v: -np.sin(u)),
     "TAN": (np.tan, lambda u, v: 1 + v * v),
@@ -33,7 +34,7 @@ UNARY = {
     "SIGN": (np.sign, lambda u, v: np.zeros_like(u)),
     "CONJ": (lambda u: u, lambda u, v: np.ones_like(u)),
 }
-VALUE = {
+VALUE: dict[str, Any] = {
     "ADD": np.add,
     "SUB": np.subtract,
     "MUL": np.multiply,
@@ -42,7 +43,7 @@ VALUE = {
 }
 
 
-def parse_expression(expression, position):
+def parse_expression(expression: Any, position: dict) -> tuple:
     """Return the expression as a tree of nodes.
 
     Parameters
@@ -107,7 +108,7 @@ def _replay(expression, position):
     return stack.pop()
 
 
-def affine_form(node):
+def affine_form(node: tuple) -> tuple[float, dict] | None:
     """Return ``(constant, {leaf: coefficient})``, or None where the node is not affine."""
     kind = node[0]
     if kind == "c":

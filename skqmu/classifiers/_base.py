@@ -302,7 +302,7 @@ class BaseUnlearningClassifier(
             if given is None or (run.epoch == 0 and run.point.step == 0):
                 raise
             stopped, importances = error, {}
-        run.cost = run.spent()  # importances included
+        run.settle()  # importances included
         if checkpoint is not None:
             self._own(checkpoint, "checkpoint")
         if context is not None:

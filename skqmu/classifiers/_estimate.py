@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .._spending import at_their_dearest
+from .._spending import upper_bound_cost
 from .._validation import check_choice, check_is_fitted
 from ..backends import BaseBackend, resolve_backend
 from ..exceptions import EncodingWarning, UnlearningWarning
@@ -77,11 +77,11 @@ class EstimatingMixin:
         Notes
         -----
         A fit is counted for all `max_iter` epochs: it may stop earlier (`tol`), not later.
-        Two epochs are gone through and the second one is multiplied; rows that come twice in
-        a batch cost once, so that with copies in `X` the count depends on the batches a
-        little. A deletion is counted with what its log measures before and after, for all
-        epochs, with a stop rule that ends nothing and a guard, and both look at all that they
-        may look at.
+        Two epochs are gone through and the second one is multiplied. Rows of a batch that
+        come to the same angles share their circuits when they run, and are counted as if they
+        did not: with copies in `X` less is spent. A deletion is counted with what its log
+        measures before and after, for all epochs, with a stop rule that ends nothing and a
+        guard, and both look at all that they may look at.
         Where the values themselves decide what is run (`CertifiedRemoval` beyond its
         budget), the count is that of one way. Devices are asked for their gates, and nothing
         is submitted.
@@ -158,7 +158,7 @@ class EstimatingMixin:
                 rows = {"X_forget": X[gone], "y_forget": y[gone], **_key(copy)}
                 rows.update(X_retain=X[~gone], y_retain=y[~gone])
             work = {**rows, **request, "strategy": chosen}
-            with warnings.catch_warnings(), at_their_dearest():
+            with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UnlearningWarning)  # the request will tell
                 costs.append(_counted(copy, lambda model=copy, work=work: model.unlearn(**work)))
             if not retrains:
@@ -222,7 +222,7 @@ def _spent(estimator):
 def _counted(estimator, work):
     """Do the work of a copy; return what its network counted of it."""
     before = _spent(estimator) if hasattr(estimator, "params_") else {}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), upper_bound_cost():
         warnings.simplefilter("ignore", ConvergenceWarning)  # it was given two epochs
         warnings.simplefilter("ignore", EncodingWarning)  # fit will tell
         work()

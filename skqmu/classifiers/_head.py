@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..training import LogisticHead, Objective, Point, RidgeHead, TrainingRun
-from ..unlearning import Assumption, HeadView
+from ..unlearning import Assumption, HeadEvidence, HeadMaps, HeadProblem, HeadView
 from ._fitting import Trained, child_seed, class_factors, make_records
 
 __all__ = ["head_view", "solve_head"]
@@ -92,22 +92,26 @@ def head_view(estimator, network, forget, retain):
         at_hand = forget_weights.sum() + retain_weights.sum()
         complete = bool(np.isclose(at_hand, state["weight"], rtol=1e-9))
     return HeadView(
-        kind=design["head"],
-        exact=exact,
-        same_features=same,
-        complete=complete,
-        weights_known=recorded or state is None or state["unit_weights"],
-        members_checked=recorded,
-        penalty=design["head_penalty"],
-        noise=design["objective_noise"],
+        problem=HeadProblem(
+            kind=design["head"], penalty=design["head_penalty"], noise=design["objective_noise"]
+        ),
+        evidence=HeadEvidence(
+            exact=exact,
+            same_features=same,
+            complete=complete,
+            weights_known=recorded or state is None or state["unit_weights"],
+            members_checked=recorded,
+            origin=origin,
+        ),
+        maps=HeadMaps(
+            features=lambda X: layout.features(params, X),
+            signs=lambda labels: layout.signs(labels, len(estimator.classes_)),
+            params_of=lambda weights: layout.params_of(params, weights),
+        ),
         weights=layout.weights_of(params),
         state=state,
         forget_weights=forget_weights,
         retain_weights=retain_weights,
-        features=lambda X: layout.features(params, X),
-        signs=lambda labels: layout.signs(labels, len(estimator.classes_)),
-        params_of=lambda weights: layout.params_of(params, weights),
-        origin=origin,
     )
 
 

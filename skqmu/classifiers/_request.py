@@ -7,7 +7,13 @@ import numpy as np
 from .._matching import RowLaw, match_rows
 from .._validation import validate_data
 from ..exceptions import MemberRecordError
-from ..unlearning import UnlearningRequest, importance_of, stop_source
+from ..unlearning import (
+    RequestRows,
+    Trainer,
+    UnlearningRequest,
+    importance_of,
+    stop_source,
+)
 from ._fitting import (
     REQUESTS,
     FitData,
@@ -323,21 +329,27 @@ def _request(estimator, forget, retain, reference):
     request = UnlearningRequest(
         network=network,
         params=estimator.params_,
-        forget=forget_records,
-        retain=retain_records,
-        reference=None if reference is None else _plain_records(reference, n_classes),
-        removed_classes=_removed_classes(estimator, forget, retain),
         seed=np.random.SeedSequence(estimator._seed, spawn_key=(REQUESTS + number,)),
-        learning_rate_init=estimator.learning_rate_init,
-        batch_size=resolved_batch_size(estimator, len(everything)),
-        solver=lambda rate: make_solver(estimator, rate),
-        refit=refit,
-        importance=importance,
+        rows=RequestRows(
+            forget=forget_records,
+            retain=retain_records,
+            reference=None if reference is None else _plain_records(reference, n_classes),
+            removed_classes=_removed_classes(estimator, forget, retain),
+            reference_source="validation" if validation else "given",
+        ),
+        trainer=Trainer(
+            learning_rate_init=estimator.learning_rate_init,
+            batch_size=resolved_batch_size(estimator, len(everything)),
+            solver=lambda rate: make_solver(estimator, rate),
+            refit=refit,
+            importance=importance,
+            updates=[
+                step for places, step in estimator._updates or () if shares_rows(places, forget)
+            ],
+            fit_loss=float(getattr(estimator, "loss_", np.nan)),
+        ),
         trainable=trainable,
         head=estimator._head_view(network, forget, retain),
-        reference_source="validation" if validation else "given",
-        fit_loss=float(getattr(estimator, "loss_", np.nan)),
-        updates=[step for places, step in estimator._updates or () if shares_rows(places, forget)],
     )
     return request, refitted
 

@@ -129,7 +129,8 @@ def _adopt_rows(estimator, data: FitData, seed):
         seed,
         start=Point(estimator.params_),
     )
-    run.finished, run.stop_reason, run.cost = True, "weights were imported", run.spent()
+    run.finish("weights were imported")
+    run.settle()
     trained = Trained(run, np.zeros(len(data), dtype=bool))
     estimator._adopt(trained)
     estimator._remember(data, trained, None, extend=False)

@@ -3,12 +3,13 @@
 from ._activations import Activation, activations
 from ._batchnorm import BatchNorm
 from ._dropout import Dropout
-from ._input_scale import InputScale
 from ._layers import Dense, Layer, OneVsRest, QuantumLayer
 from ._losses import cross_entropy, cross_entropy_gradient, entropy, log_softmax, softmax
-from ._network import Meter, Network
+from ._meter import Meter
+from ._network import Network
 from ._parameters import ParameterLayout
 from ._qiskit_ml import QiskitMLLayer, check_neural_network
+from ._scale_layer import InputScale
 from ._torch import TorchLayer, import_torch
 
 __all__ = [

@@ -1,5 +1,7 @@
 """Elementwise functions between layers; no parameters."""
 
+from typing import Any
+
 import numpy as np
 from scipy.special import expit
 
@@ -34,7 +36,7 @@ _FUNCTIONS = {
 }
 
 
-def activations():
+def activations() -> list[str]:
     """Return the names of the activations."""
     return sorted(_FUNCTIONS)
 
@@ -61,15 +63,23 @@ class Activation(Layer):
     array([[0., 2.]])
     """
 
-    def __init__(self, function):
+    def __init__(self, function: str):
         self.function = check_choice("activation", function, activations())
         self.name = function
 
-    def forward(self, params, inputs):
+    def forward(self, params: np.ndarray, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
         outputs = _FUNCTIONS[self.function][0](inputs)
         return outputs, (inputs, outputs)
 
-    def backward(self, params, tape, d_outputs, *, per_sample, need_inputs):
+    def backward(
+        self,
+        params: np.ndarray,
+        tape: Any,
+        d_outputs: np.ndarray,
+        *,
+        per_sample: bool,
+        need_inputs: bool,
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         d_params = np.zeros((len(d_outputs), 0) if per_sample else 0)
         slope = _FUNCTIONS[self.function][1]
         return d_params, d_outputs * slope(*tape) if need_inputs else None

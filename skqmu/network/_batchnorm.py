@@ -1,5 +1,7 @@
 """Batch normalisation, its running statistics kept beside the parameters."""
 
+from typing import Any
+
 import numpy as np
 
 from ._layers import Layer
@@ -43,20 +45,20 @@ class BatchNorm(Layer):
 
     has_training_mode = True
 
-    def __init__(self, name, n_features, *, momentum=0.1, epsilon=1e-5):
+    def __init__(self, name: str, n_features: int, *, momentum: float = 0.1, epsilon: float = 1e-5):
         self.name = name
         self.n_features = n_features
         self.momentum = momentum
         self.epsilon = epsilon
         self.n_parameters = self.n_buffers = 2 * n_features
 
-    def initial(self, rng):
+    def initial(self, rng: np.random.Generator) -> np.ndarray:
         return np.repeat([1.0, 0.0], self.n_features)
 
-    def initial_buffers(self):
+    def initial_buffers(self) -> np.ndarray:
         return np.repeat([0.0, 1.0], self.n_features)
 
-    def array_shapes(self):
+    def array_shapes(self) -> dict[str, tuple[int, ...]]:
         return dict.fromkeys(("scale", "shift", "mean", "variance"), (self.n_features,))
 
     def _normalised(self, params, inputs, mean, variance, from_batch):
@@ -65,11 +67,18 @@ class BatchNorm(Layer):
         normal = (inputs - mean) * inverse
         return normal * scale + shift, (normal, inverse, from_batch)
 
-    def forward(self, params, inputs):
+    def forward(self, params: np.ndarray, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
         _, _, mean, variance = params.reshape(4, self.n_features)
         return self._normalised(params, inputs, mean, variance, False)
 
-    def forward_training(self, params, inputs, rng, *, to_forget=False):
+    def forward_training(
+        self,
+        params: np.ndarray,
+        inputs: np.ndarray,
+        rng: np.random.Generator,
+        *,
+        to_forget: bool = False,
+    ) -> tuple[np.ndarray, Any, np.ndarray | None]:
         n = len(inputs)
         if to_forget or n < 2:
             return *self.forward(params, inputs), None
@@ -79,7 +88,15 @@ class BatchNorm(Layer):
         buffers = (1.0 - self.momentum) * running + self.momentum * batch
         return *self._normalised(params, inputs, mean, variance, True), buffers
 
-    def backward(self, params, tape, d_outputs, *, per_sample, need_inputs):
+    def backward(
+        self,
+        params: np.ndarray,
+        tape: Any,
+        d_outputs: np.ndarray,
+        *,
+        per_sample: bool,
+        need_inputs: bool,
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         normal, inverse, from_batch = tape
         if per_sample and from_batch:
             raise ValueError(

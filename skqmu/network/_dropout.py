@@ -1,5 +1,7 @@
 """Dropout: in training, each value is left out at random; in prediction, none is."""
 
+from typing import Any
+
 import numpy as np
 
 from ._layers import Layer
@@ -34,18 +36,33 @@ class Dropout(Layer):
     name = "dropout"
     has_training_mode = True
 
-    def __init__(self, rate):
+    def __init__(self, rate: float):
         if not 0 <= rate < 1:
             raise ValueError(f"the rate of dropout must lie in [0, 1); got {rate!r}.")
         self.rate = rate
 
-    def forward(self, params, inputs):
+    def forward(self, params: np.ndarray, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
         return inputs, None
 
-    def forward_training(self, params, inputs, rng, *, to_forget=False):
+    def forward_training(
+        self,
+        params: np.ndarray,
+        inputs: np.ndarray,
+        rng: np.random.Generator,
+        *,
+        to_forget: bool = False,
+    ) -> tuple[np.ndarray, Any, np.ndarray | None]:
         factor = (rng.random(inputs.shape) >= self.rate) / (1.0 - self.rate)
         return inputs * factor, factor, None
 
-    def backward(self, params, tape, d_outputs, *, per_sample, need_inputs):
+    def backward(
+        self,
+        params: np.ndarray,
+        tape: Any,
+        d_outputs: np.ndarray,
+        *,
+        per_sample: bool,
+        need_inputs: bool,
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         d_params = np.zeros((len(d_outputs), 0) if per_sample else 0)
         return d_params, d_outputs if tape is None else d_outputs * tape

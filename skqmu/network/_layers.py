@@ -5,9 +5,12 @@ A layer keeps no parameters and no gradients of its own. `forward` returns what
 """
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 from scipy.special import expit, log_expit
+
+from .._spending import counting_upper_bound
 
 __all__ = ["Dense", "Layer", "OneVsRest", "QuantumLayer"]
 
@@ -25,6 +28,9 @@ class Layer(ABC):
         The layer finds them behind its parameters in `params`.
     has_training_mode : bool
         Whether training computes something else than prediction.
+    batch_free : bool
+        Whether a row's outputs in prediction are the same whatever rows come with it, up to
+        rounding in double precision.
     given : str
         What became of values that the user gave the layer instead of having them drawn
         (``"frozen"``, ``"the start of every fit"``); empty where all are drawn.
@@ -51,26 +57,34 @@ class Layer(ABC):
     n_parameters = 0
     n_buffers = 0
     has_training_mode = False
+    batch_free = True
     given = ""
 
-    def initial(self, rng):
+    def initial(self, rng: np.random.Generator) -> np.ndarray:
         """Draw initial parameters, shape (n_parameters,)."""
         return np.zeros(self.n_parameters)
 
-    def initial_buffers(self):
+    def initial_buffers(self) -> np.ndarray:
         """Buffers of a layer that has seen no data, shape (n_buffers,)."""
         return np.zeros(self.n_buffers)
 
-    def array_shapes(self):
+    def array_shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of the arrays that parameters, then buffers, consist of (a dict)."""
         shapes = {"weights": (self.n_parameters,), "buffers": (self.n_buffers,)}
         return {name: shape for name, shape in shapes.items() if shape[0]}
 
     @abstractmethod
-    def forward(self, params, inputs):
+    def forward(self, params: np.ndarray, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
         """Return ``(outputs, tape)`` for `inputs` of shape (B, n_inputs)."""
 
-    def forward_training(self, params, inputs, rng, *, to_forget=False):
+    def forward_training(
+        self,
+        params: np.ndarray,
+        inputs: np.ndarray,
+        rng: np.random.Generator,
+        *,
+        to_forget: bool = False,
+    ) -> tuple[np.ndarray, Any, np.ndarray | None]:
         """Return ``(outputs, tape, buffers)`` in training mode.
 
         `buffers` are those after the batch, or None where they stay; a batch `to_forget`
@@ -79,37 +93,45 @@ class Layer(ABC):
         return *self.forward(params, inputs), None
 
     @abstractmethod
-    def backward(self, params, tape, d_outputs, *, per_sample, need_inputs):
+    def backward(
+        self,
+        params: np.ndarray,
+        tape: Any,
+        d_outputs: np.ndarray,
+        *,
+        per_sample: bool,
+        need_inputs: bool,
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """Return ``(d_params, d_inputs)``.
 
         `d_params` has shape (n_parameters,), or (B, n_parameters) with `per_sample`;
         `d_inputs` is None unless `need_inputs`.
         """
 
-    def outputs(self, params, inputs):
+    def outputs(self, params: np.ndarray, inputs: np.ndarray) -> np.ndarray:
         """Outputs alone, for predictions: nothing is kept for `backward`."""
         return self.forward(params, inputs)[0]
 
-    def period(self):
+    def period(self) -> np.ndarray:
         """Period of each parameter, shape (n_parameters,); inf where it has none."""
         return np.full(self.n_parameters, np.inf)
 
-    def decayed(self):
+    def decayed(self) -> np.ndarray:
         """Mask of the parameters that weight decay applies to, shape (n_parameters,)."""
         return np.zeros(self.n_parameters, dtype=bool)
 
-    def shrinkable(self):
+    def shrinkable(self) -> np.ndarray:
         """Mask of the parameters whose nearness to 0 means less influence, shape (n_parameters,).
 
         What dampens or penalises parameters leaves the others alone.
         """
         return np.ones(self.n_parameters, dtype=bool)
 
-    def trainable(self):
+    def trainable(self) -> np.ndarray:
         """Mask of the parameters, then of the buffers, that training may move."""
         return np.ones(self.n_parameters + self.n_buffers, dtype=bool)
 
-    def shifted(self, params, offsets):
+    def shifted(self, params: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         """`params` with offsets added to every row's outputs, if the layer can do that."""
         return params
 
@@ -142,29 +164,37 @@ class Dense(Layer):
     (array([3., 4., 1.]), array([[ 1., 10.]]))
     """
 
-    def __init__(self, name, n_inputs, n_outputs):
+    def __init__(self, name: str, n_inputs: int, n_outputs: int):
         self.name = name
         self.n_inputs = n_inputs
         self.n_outputs = n_outputs
         self.n_parameters = n_inputs * n_outputs + n_outputs
 
-    def array_shapes(self):
+    def array_shapes(self) -> dict[str, tuple[int, ...]]:
         return {"kernel": (self.n_inputs, self.n_outputs), "bias": (self.n_outputs,)}
 
     def _split(self, params):
         n_kernel = self.n_inputs * self.n_outputs
         return params[:n_kernel].reshape(self.n_inputs, self.n_outputs), params[n_kernel:]
 
-    def initial(self, rng):
+    def initial(self, rng: np.random.Generator) -> np.ndarray:
         bound = np.sqrt(6.0 / (self.n_inputs + self.n_outputs))
         kernel = rng.uniform(-bound, bound, self.n_inputs * self.n_outputs)
         return np.concatenate([kernel, np.zeros(self.n_outputs)])
 
-    def forward(self, params, inputs):
+    def forward(self, params: np.ndarray, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
         kernel, bias = self._split(params)
         return inputs @ kernel + bias, inputs
 
-    def backward(self, params, tape, d_outputs, *, per_sample, need_inputs):
+    def backward(
+        self,
+        params: np.ndarray,
+        tape: Any,
+        d_outputs: np.ndarray,
+        *,
+        per_sample: bool,
+        need_inputs: bool,
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         inputs = tape
         if per_sample:
             d_kernel = inputs[:, :, None] * d_outputs[:, None, :]
@@ -174,12 +204,12 @@ class Dense(Layer):
         d_inputs = d_outputs @ self._split(params)[0].T if need_inputs else None
         return d_params, d_inputs
 
-    def decayed(self):
+    def decayed(self) -> np.ndarray:
         mask = np.ones(self.n_parameters, dtype=bool)
         mask[self.n_inputs * self.n_outputs :] = False
         return mask
 
-    def shifted(self, params, offsets):
+    def shifted(self, params: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         kernel, bias = self._split(params)
         return np.concatenate([kernel.ravel(), bias + offsets])
 
@@ -201,7 +231,8 @@ class QuantumLayer(Layer):
 
     On a backend that counts circuits, a training step runs the circuit of each distinct row
     once: a row that comes twice counts twice and costs once, so that repeating a row is the
-    same as doubling its weight, shot noise included. Predictions run every row.
+    same as doubling its weight, shot noise included. Predictions run every row, and an
+    estimate of costs counts every row: which ones will share their angles is not known then.
 
     Examples
     --------
@@ -222,30 +253,41 @@ class QuantumLayer(Layer):
     array([[ 1., -1.]])
     """
 
-    def __init__(self, executable, name="quantum"):
+    def __init__(self, executable: Any, name: str = "quantum"):
         self.executable = executable
         self.name = name
         self.n_parameters = executable.n_weights
 
-    def array_shapes(self):
+    def array_shapes(self) -> dict[str, tuple[int, ...]]:
         return {"angles": (self.n_parameters,)}
 
-    def initial(self, rng):
+    def initial(self, rng: np.random.Generator) -> np.ndarray:
         per_qubit = max(1.0, self.n_parameters / self.executable.n_qubits)
         return rng.normal(0.0, 1.0 / np.sqrt(per_qubit), self.n_parameters)
 
-    def forward(self, params, inputs):
+    def forward(self, params: np.ndarray, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
         if self.executable.spent is None:
             return self.executable.forward(inputs, params)
-        distinct, place = np.unique(inputs, axis=0, return_inverse=True)
-        place = place.reshape(-1)  # NumPy 2.0 gives a column
+        if counting_upper_bound():
+            distinct, place = inputs, np.arange(len(inputs))
+        else:
+            distinct, place = np.unique(inputs, axis=0, return_inverse=True)
+            place = place.reshape(-1)  # NumPy 2.0 gives a column
         values, tape = self.executable.forward(distinct, params)
         return values[place], (tape, place, len(distinct))
 
-    def outputs(self, params, inputs):
+    def outputs(self, params: np.ndarray, inputs: np.ndarray) -> np.ndarray:
         return self.executable.expectations(inputs, params)
 
-    def backward(self, params, tape, d_outputs, *, per_sample, need_inputs):
+    def backward(
+        self,
+        params: np.ndarray,
+        tape: Any,
+        d_outputs: np.ndarray,
+        *,
+        per_sample: bool,
+        need_inputs: bool,
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         if self.executable.spent is not None:
             tape, place, n_distinct = tape
             if per_sample or need_inputs:  # copies may have cotangents of their own
@@ -258,7 +300,7 @@ class QuantumLayer(Layer):
         )
         return d_params, d_inputs
 
-    def period(self):
+    def period(self) -> np.ndarray:
         return np.asarray(self.executable.weight_periods, dtype=float)
 
 
@@ -278,12 +320,20 @@ class OneVsRest(Layer):
 
     name = "one_vs_rest"
 
-    def forward(self, params, inputs):
+    def forward(self, params: np.ndarray, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
         single = inputs.shape[1] == 1
         both = np.concatenate([-inputs, inputs], axis=1) if single else inputs
         return log_expit(both), (both, single)
 
-    def backward(self, params, tape, d_outputs, *, per_sample, need_inputs):
+    def backward(
+        self,
+        params: np.ndarray,
+        tape: Any,
+        d_outputs: np.ndarray,
+        *,
+        per_sample: bool,
+        need_inputs: bool,
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         both, single = tape
         d_params = np.zeros((len(both), 0) if per_sample else 0)
         d_both = d_outputs * expit(-both)

@@ -14,7 +14,7 @@ def _log_p(logits):
         return below - np.log(np.exp(below).sum(axis=1, keepdims=True))
 
 
-def cross_entropy(logits, targets):
+def cross_entropy(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Cross-entropy of each record.
 
     Parameters
@@ -38,7 +38,9 @@ def cross_entropy(logits, targets):
     return -(targets * _log_p(logits)).sum(axis=1)
 
 
-def cross_entropy_gradient(logits, targets, weights):
+def cross_entropy_gradient(
+    logits: np.ndarray, targets: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
     """Derivative of ``sum_i weights_i CE(targets_i, p_i)`` by the logits.
 
     Parameters
@@ -62,7 +64,7 @@ def cross_entropy_gradient(logits, targets, weights):
     return weights[:, None] * (np.exp(_log_p(logits)) - targets)
 
 
-def entropy(logits):
+def entropy(logits: np.ndarray) -> np.ndarray:
     """Entropy of each record's prediction.
 
     Parameters

@@ -1,32 +1,16 @@
 """A network: layers in a row, as a function of ONE flat parameter vector."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from ._layers import QuantumLayer
+from ._meter import Meter
 from ._parameters import ParameterLayout
 from ._qiskit_ml import QiskitMLLayer
 
-__all__ = ["Meter", "Network"]
-
-
-@dataclass
-class Meter:
-    """What was spent: rows forward, rows backward, circuits run and shots drawn."""
-
-    forward_rows: int = 0
-    gradient_rows: int = 0
-    circuits: int = 0
-    shots: int = 0
-
-    def since(self, earlier):
-        """Difference to an earlier `copy()` of this meter, as a dict."""
-        return {name: getattr(self, name) - getattr(earlier, name) for name in vars(self)}
-
-    def copy(self):
-        """Snapshot to compare with later."""
-        return Meter(**vars(self))
+__all__ = ["Network"]
 
 
 @dataclass
@@ -51,7 +35,7 @@ class Network:
 
     layers: list
     layout: ParameterLayout = field(init=False)
-    noise: object = field(init=False, default=None)
+    noise: Any = field(init=False, default=None)
 
     def __post_init__(self):
         self.layout = ParameterLayout(
@@ -63,32 +47,32 @@ class Network:
         self._settled = {"circuits": 0, "shots": 0}
 
     @property
-    def meter(self):
+    def meter(self) -> Meter:
         """What was spent until now, the jobs of a pass that failed included."""
         self._settle()
         return self._meter
 
     @property
-    def executables(self):
+    def executables(self) -> list:
         """Executables of the quantum layers, from input to output."""
         return [layer.executable for layer in self.layers if isinstance(layer, QuantumLayer)]
 
     @property
-    def counts_circuits(self):
+    def counts_circuits(self) -> bool:
         """Whether some circuits are sampled or paid for, so that a pass is not asked in parts."""
         return any(executable.spent is not None for executable in self.executables) or any(
             isinstance(layer, QiskitMLLayer) for layer in self.layers
         )
 
     @property
-    def treats_rows_alone(self):
+    def treats_rows_alone(self) -> bool:
         """Whether one pass over two batches says what a pass over each of them says.
 
         Not in a training mode (batch norm, dropout), and not where circuits are sampled.
         """
         return not self.has_training_mode and not self.counts_circuits
 
-    def use_noise(self, stream):
+    def use_noise(self, stream: Any) -> None:
         """Let every circuit draw its sampling noise from one stream.
 
         Parameters
@@ -100,21 +84,21 @@ class Network:
             if stream is not None and executable.noise is not None:
                 executable.noise = stream
 
-    def initial(self, rng):
+    def initial(self, rng: np.random.Generator) -> np.ndarray:
         """Draw a flat vector of initial parameters and buffers, shape (layout.size,)."""
         parameters = [layer.initial(rng) for layer in self.layers]
         buffers = [layer.initial_buffers() for layer in self.layers]
         return np.concatenate([np.zeros(0), *parameters, *buffers])
 
     @property
-    def trainable(self):
+    def trainable(self) -> np.ndarray | None:
         """Mask of what training may move, shape (layout.size,); None: everything."""
         masks = [(layer.trainable(), layer.n_parameters) for layer in self.layers]
         mask = np.concatenate([*(m[:n] for m, n in masks), *(m[n:] for m, n in masks)])
         return None if mask.all() else mask
 
     @property
-    def given(self):
+    def given(self) -> dict[str, str]:
         """Layers whose values the user gave, and what became of these (a dict of str)."""
         return {layer.name: layer.given for layer in self.layers if layer.given}
 
@@ -130,7 +114,7 @@ class Network:
         n_buffers = self.layout.size - self.layout.n_parameters
         return np.concatenate([*parts, np.full(n_buffers, of_buffers)])
 
-    def with_buffers(self, params, source):
+    def with_buffers(self, params: np.ndarray, source: np.ndarray) -> np.ndarray:
         """`params` with the buffers of another flat vector.
 
         Parameters
@@ -144,7 +128,7 @@ class Network:
         n = self.layout.n_parameters
         return params if n == self.layout.size else np.concatenate([params[:n], source[n:]])
 
-    def shifted(self, params, offsets):
+    def shifted(self, params: np.ndarray, offsets: np.ndarray) -> np.ndarray:
         """`params` with offsets added to every row's logits.
 
         Where the last layer is none that can do so (only `Dense` can), `params` come back as
@@ -168,11 +152,11 @@ class Network:
         return moved
 
     @property
-    def periods(self):
+    def periods(self) -> np.ndarray:
         """Period of each parameter (inf: none), shape (layout.size,)."""
         return self._per_layer("period", np.inf)
 
-    def wrapped(self, params):
+    def wrapped(self, params: np.ndarray) -> np.ndarray:
         """`params` with every angle brought into +-half its period.
 
         Zero is then the nearest identity gate, which is what scaling or penalising an
@@ -193,38 +177,51 @@ class Network:
         return params - np.where(finite, period, 0.0) * np.round(turns)
 
     @property
-    def decayed(self):
+    def decayed(self) -> np.ndarray:
         """Mask of the parameters under weight decay, shape (layout.size,)."""
         return self._per_layer("decayed", False)
 
     @property
-    def shrinkable(self):
+    def shrinkable(self) -> np.ndarray:
         """Mask of the parameters that dampening and penalties reach, shape (layout.size,)."""
         return self._per_layer("shrinkable", False)
 
-    def forward(self, params, X):
-        """Logits and tape.
+    def forward(
+        self, params: np.ndarray, X: np.ndarray, *, start: int = 0, stop: int | None = None
+    ) -> tuple[np.ndarray, Any]:
+        """Logits and tape, or the outputs of some layers.
 
         Parameters
         ----------
         params : ndarray of shape (layout.size,)
         X : ndarray of shape (B, n_features)
+        start : int, default=0
+            First layer that is gone through; `X` are its inputs.
+        stop : int or None, default=None
+            First layer that is not gone through any more; None: there is none.
 
         Returns
         -------
         logits : ndarray of shape (B, n_outputs)
         tape : object
-            For `backward`.
+            For `backward` down to `start`, where the last layer was gone through.
         """
-        tape = []
+        tape = [None] * start
         values = X
-        for layer in self.layers:
+        for layer in self.layers[start:stop]:
             values, entry = layer.forward(self._of(layer, params), values)
             tape.append(entry)
-        self._spend(len(X), gradient=False)
+        self._spend(len(X) if stop is None else 0, self.layers[start:stop], len(X))
         return values, (params, tape)
 
-    def forward_training(self, params, X, rng, *, to_forget=False):
+    def forward_training(
+        self,
+        params: np.ndarray,
+        X: np.ndarray,
+        rng: np.random.Generator,
+        *,
+        to_forget: bool = False,
+    ) -> tuple[np.ndarray, Any, np.ndarray]:
         """Logits and tape in training mode, and the buffers after it.
 
         Parameters
@@ -254,10 +251,10 @@ class Network:
             if buffers is not None:
                 after = after.copy() if after is params else after
                 after[self.layout.buffers[layer.name]] = buffers
-        self._spend(len(X), gradient=False)
+        self._spend(len(X), self.layers, len(X))
         return values, (params, tape), after
 
-    def logits(self, params, X):
+    def logits(self, params: np.ndarray, X: np.ndarray) -> np.ndarray:
         """Logits alone, as predictions need them; holds one layer's outputs at a time.
 
         Parameters
@@ -271,7 +268,7 @@ class Network:
         """
         return self.outputs(params, X, len(self.layers))
 
-    def outputs(self, params, X, n_layers):
+    def outputs(self, params: np.ndarray, X: np.ndarray, n_layers: int) -> np.ndarray:
         """Outputs of the first `n_layers` layers, for predictions.
 
         Parameters
@@ -287,10 +284,18 @@ class Network:
         values = X
         for layer in self.layers[:n_layers]:
             values = layer.outputs(self._of(layer, params), values)
-        self._spend(len(X), gradient=False)
+        self._spend(len(X), self.layers, len(X))
         return values
 
-    def backward(self, tape, d_logits, *, per_sample=False, need_inputs=False, wanted=None):
+    def backward(
+        self,
+        tape: Any,
+        d_logits: np.ndarray,
+        *,
+        per_sample: bool = False,
+        need_inputs: bool = False,
+        wanted: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """Vector-Jacobian product.
 
         Parameters
@@ -313,7 +318,7 @@ class Network:
         d_inputs : ndarray of shape (B, n_features) or None
         """
         params, entries = tape
-        first = 0 if need_inputs else self._first_of(wanted)
+        first = 0 if need_inputs else self.first_of(wanted)
         d_params = np.zeros((len(d_logits), self.layout.size) if per_sample else self.layout.size)
         d_values = d_logits
         for i in reversed(range(first, len(self.layers))):
@@ -329,18 +334,26 @@ class Network:
             )
             if layer.n_parameters:
                 d_params[..., self.layout.slices[layer.name]] = d_layer
-        self._spend(len(d_logits), gradient=True)
+        self._meter.add(gradient_rows=len(d_logits))
         return d_params, d_values if need_inputs else None
 
-    def _first_of(self, wanted):
-        """The first layer with a parameter whose gradient is wanted."""
+    def first_of(self, wanted: np.ndarray | None) -> int:
+        """Number of the first layer with a parameter of a mask; of layers where there is none.
+
+        Parameters
+        ----------
+        wanted : ndarray of bool of shape (layout.size,) or None
+            None: all parameters.
+        """
         slices = self.layout.slices
         for i, layer in enumerate(self.layers):
             if layer.n_parameters and (wanted is None or wanted[slices[layer.name]].any()):
                 return i
         return len(self.layers)
 
-    def quantum_information(self, params, X, weights):
+    def quantum_information(
+        self, params: np.ndarray, X: np.ndarray, weights: np.ndarray
+    ) -> np.ndarray:
         """Diagonal quantum Fisher information of the circuits' weights.
 
         Parameters
@@ -365,13 +378,11 @@ class Network:
             values, _ = layer.forward(mine, values)
         return information
 
-    def _spend(self, n_rows, *, gradient):
-        if gradient:
-            self._meter.gradient_rows += n_rows
-            return
-        self._meter.forward_rows += n_rows
-        uncounted = sum(e.spent is None for e in self.executables)
-        self._meter.circuits += n_rows * uncounted
+    def _spend(self, n_forward, layers, n_rows):
+        """Count a pass over rows: of those that got logits, and circuits nobody else counts."""
+        circuits = [layer.executable for layer in layers if isinstance(layer, QuantumLayer)]
+        uncounted = sum(executable.spent is None for executable in circuits)
+        self._meter.add(forward_rows=n_forward, circuits=n_rows * uncounted)
 
     def _settle(self):
         """Bring the meter up to what the circuits say that they have run."""
@@ -381,5 +392,5 @@ class Network:
         for name, settled in self._settled.items():
             total = sum(getattr(spent, name) for spent in counted)
             total += foreign if name == "circuits" else 0
-            setattr(self._meter, name, getattr(self._meter, name) + total - settled)
+            self._meter.add(**{name: total - settled})
             self._settled[name] = total

@@ -1,5 +1,7 @@
 """One flat parameter vector, read and masked through named groups."""
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
 __all__ = ["ParameterLayout"]
@@ -40,8 +42,8 @@ class ParameterLayout:
     np.int64(4)
     """
 
-    def __init__(self, groups, buffers=()):
-        self.slices = {}
+    def __init__(self, groups: Sequence[tuple[str, int]], buffers: Sequence[tuple[str, int]] = ()):
+        self.slices: dict[str, slice] = {}
         start = 0
         for name, size in groups:
             if name in self.slices:
@@ -49,23 +51,23 @@ class ParameterLayout:
             self.slices[name] = slice(start, start + size)
             start += size
         self.n_parameters = start
-        self.buffers = {}
+        self.buffers: dict[str, slice] = {}
         for name, size in buffers:
             self.buffers[name] = slice(start, start + size)
             start += size
         self.size = start
 
     @property
-    def is_parameter(self):
+    def is_parameter(self) -> np.ndarray:
         """Boolean vector, False on the buffers, shape (size,)."""
         return np.arange(self.size) < self.n_parameters
 
     @property
-    def names(self):
+    def names(self) -> tuple[str, ...]:
         """Group names, from input to output."""
         return tuple(self.slices)
 
-    def mask(self, names):
+    def mask(self, names: Iterable[str]) -> np.ndarray:
         """Boolean vector, True on the parameters of the named groups.
 
         Parameters
@@ -85,7 +87,7 @@ class ParameterLayout:
             mask[self.slices[name]] = True
         return mask
 
-    def last(self, k):
+    def last(self, k: int) -> tuple[str, ...]:
         """Names of the last `k` groups that hold parameters (at most all of them)."""
         named = [name for name, part in self.slices.items() if part.stop > part.start]
         return tuple(named[-k:]) if k else ()

@@ -1,6 +1,7 @@
 """A qiskit-machine-learning network as a layer: its own primitive and gradient compute."""
 
 import copy
+from typing import Any
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from ._layers import Layer
 __all__ = ["QiskitMLLayer", "check_neural_network"]
 
 
-def check_neural_network(qnn, name="qnn"):
+def check_neural_network(qnn: Any, name: str = "qnn") -> None:
     """Check that `qnn` is a qiskit-machine-learning network that can be a layer.
 
     Raises
@@ -92,7 +93,7 @@ class QiskitMLLayer(Layer):
            [-1.]])
     """
 
-    def __init__(self, qnn, name="quantum"):
+    def __init__(self, qnn: Any, name: str = "quantum"):
         check_neural_network(qnn)
         self.name = name
         self.n_inputs = qnn.num_inputs
@@ -130,20 +131,28 @@ class QiskitMLLayer(Layer):
         counting.run = counted
         return counting
 
-    def array_shapes(self):
+    def array_shapes(self) -> dict[str, tuple[int, ...]]:
         return {"angles": (self.n_parameters,)} if self.n_parameters else {}
 
-    def initial(self, rng):
+    def initial(self, rng: np.random.Generator) -> np.ndarray:
         per_qubit = max(1.0, self.n_parameters / self._n_qubits)
         return rng.normal(0.0, 1.0 / np.sqrt(per_qubit), self.n_parameters)
 
-    def forward(self, params, inputs):
+    def forward(self, params: np.ndarray, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
         if not len(inputs):
             return np.zeros((0, self.n_outputs)), inputs
         values = _dense(self._qnn.forward(inputs, params))
         return values.reshape(len(inputs), self.n_outputs), inputs
 
-    def backward(self, params, tape, d_outputs, *, per_sample, need_inputs):
+    def backward(
+        self,
+        params: np.ndarray,
+        tape: Any,
+        d_outputs: np.ndarray,
+        *,
+        per_sample: bool,
+        need_inputs: bool,
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         inputs = tape
         d_rows = np.zeros((len(inputs), self.n_parameters))
         d_inputs = np.zeros((len(inputs), self.n_inputs)) if need_inputs else None

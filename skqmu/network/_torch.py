@@ -1,6 +1,7 @@
 """A torch module as a layer: its parameters and buffers live in the flat vector."""
 
 import copy
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ _PER_SAMPLE_CHUNK = 64
 _CHUNK = 64
 
 
-def import_torch(what):
+def import_torch(what: str) -> Any:
     """Import torch, or say which extra brings it.
 
     Raises
@@ -102,7 +103,16 @@ class TorchLayer(Layer):
     >>> TorchLayer("front.0", torch.nn.Linear(4, 2), n_inputs=4)         # doctest: +SKIP
     """
 
-    def __init__(self, name, module, n_inputs, *, input_shape=None, dtype="float32", reset=None):
+    def __init__(
+        self,
+        name: str,
+        module: Any,
+        n_inputs: int,
+        *,
+        input_shape: tuple[int, ...] | None = None,
+        dtype: str = "float32",
+        reset: Any = None,
+    ):
         torch = import_torch(f"{type(module).__name__} as a layer")
         if not isinstance(module, torch.nn.Module):
             raise ValueError(
@@ -113,6 +123,7 @@ class TorchLayer(Layer):
         self.input_shape = tuple(input_shape or (n_inputs,))
         self.reset = reset
         self._dtype = getattr(torch, dtype)
+        self.batch_free = dtype == "float64"
         complex_ones = [n for n, p in module.named_parameters() if p.is_complex()]
         if complex_ones:
             raise ValueError(
@@ -143,11 +154,11 @@ class TorchLayer(Layer):
         sizes = [int(np.prod(shape)) for shape in self.array_shapes().values()]
         return np.repeat(np.fromiter(moves.values(), bool, len(moves)), sizes)
 
-    def trainable(self):
+    def trainable(self) -> np.ndarray:
         return self._mask
 
     @property
-    def given(self):
+    def given(self) -> str:  # type: ignore[override]
         """What became of the module's own values; empty where all are drawn anew."""
         told = [] if self._mask.all() else ["frozen"]
         if self.reset is None and self._mask.any():
@@ -175,7 +186,7 @@ class TorchLayer(Layer):
             )
         return outputs.shape[1]
 
-    def array_shapes(self):
+    def array_shapes(self) -> dict[str, tuple[int, ...]]:
         return {**self._shapes, **self._buffer_shapes}
 
     def _module(self, mode):
@@ -194,7 +205,7 @@ class TorchLayer(Layer):
         parts = [named[n].detach().double().numpy().ravel() for n in self.array_shapes()]
         return np.concatenate([np.zeros(0), *parts])
 
-    def initial(self, rng):
+    def initial(self, rng: np.random.Generator) -> np.ndarray:
         torch = import_torch("this network")
         module = copy.deepcopy(self._modules["predict"])
         with seeded(torch, rng):  # one draw in any case: the layers behind start alike
@@ -203,7 +214,7 @@ class TorchLayer(Layer):
                     part.reset_parameters()
         return self._started(module)[: self.n_parameters]
 
-    def initial_buffers(self):
+    def initial_buffers(self) -> np.ndarray:
         module = copy.deepcopy(self._modules["predict"])
         for part in module.modules():
             if hasattr(part, "reset_running_stats"):
@@ -246,7 +257,7 @@ class TorchLayer(Layer):
         # would leave images of one channel as they are.
         return rows.to(memory_format=torch.channels_last)
 
-    def outputs(self, params, inputs):
+    def outputs(self, params: np.ndarray, inputs: np.ndarray) -> np.ndarray:
         return self._checked(self._predicted(params, inputs))
 
     def _checked(self, outputs):
@@ -273,13 +284,20 @@ class TorchLayer(Layer):
                 parts.append(outputs.double().numpy())
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def forward(self, params, inputs):
+    def forward(self, params: np.ndarray, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
         if self._frozen:
             # Nothing is kept for a gradient that is hardly ever asked for.
             return self.outputs(params, inputs), inputs
         return self._run(params, inputs, "predict")[:2]
 
-    def forward_training(self, params, inputs, rng, *, to_forget=False):
+    def forward_training(
+        self,
+        params: np.ndarray,
+        inputs: np.ndarray,
+        rng: np.random.Generator,
+        *,
+        to_forget: bool = False,
+    ) -> tuple[np.ndarray, Any, np.ndarray | None]:
         import torch
 
         if self._frozen:
@@ -306,7 +324,15 @@ class TorchLayer(Layer):
         values = self._checked(outputs.detach().double().numpy())
         return values, tape, np.where(self._mask[n:], after, params[n:])
 
-    def backward(self, params, tape, d_outputs, *, per_sample, need_inputs):
+    def backward(
+        self,
+        params: np.ndarray,
+        tape: Any,
+        d_outputs: np.ndarray,
+        *,
+        per_sample: bool,
+        need_inputs: bool,
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         import torch
 
         if self._frozen:
@@ -320,7 +346,7 @@ class TorchLayer(Layer):
             raise ValueError("per-sample gradients of a torch module need prediction mode.")
         wanted = [] if per_sample else list(leaves.values())
         wanted += [rows] if need_inputs else []
-        gradients = [None] * len(wanted)
+        gradients: Any = [None] * len(wanted)
         if wanted and outputs.requires_grad:
             with one_thread(torch):
                 # Of a scalar: gradients that are given for outputs make torch import its

@@ -14,8 +14,8 @@ from ._loop import train
 from ._minimize import Minimizer
 from ._objective import Objective, Records, shared_steps
 from ._optimizers import OPTIMIZERS, check_optimizer, optimizer_identity, resolve_optimizer
-from ._run import Hook, Point, TrainingRun
 from ._solvers import SGD, Adam, Solver
+from ._training_run import Hook, Point, TrainingRun
 
 __all__ = [
     "OPTIMIZERS",

@@ -1,7 +1,9 @@
 """Checkpoints: a run on disk after each epoch, and how it goes on from there."""
 
 import copy
+from collections.abc import Sequence
 from dataclasses import fields
+from os import PathLike
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from .._files import remove_leftovers
 from .._packed import read_packed, write_packed
 from ._minimize import Minimizer
-from ._run import Hook, Point
+from ._training_run import Hook, Point, TrainingRun
 
 __all__ = ["Checkpoint"]
 
@@ -31,20 +33,20 @@ class Checkpoint(Hook):
 
     _SAVED = ("history", "stop_reason", "finished")
 
-    def __init__(self, path, signature, hooks):
+    def __init__(self, path: str | PathLike, signature: str, hooks: Sequence[Hook]):
         self.path = Path(path)
         self.signature = signature
         self.hooks = hooks
         self.states = None
         self.epoch = 0
 
-    def begin(self, run):
+    def begin(self, run: TrainingRun) -> bool:
         remove_leftovers(self.path.parent, self.path.name)
         if self.path.exists() or self.path.is_symlink():
             saved = self._read(run)
-            vars(run).update(saved["run"])
+            run.restore(**saved["run"])
             for hook, state in zip(self.hooks, saved["hooks"], strict=True):
-                vars(hook).update(state)
+                hook.restore(state)
         # Not before the file was accepted: what is refused must not be written over.
         self.states, self.epoch = self._hook_states(), run.epoch
         return run.finished
@@ -70,18 +72,18 @@ class Checkpoint(Hook):
                 f"{error}); delete the file or name another one."
             ) from error
 
-    def after_epoch(self, run):
+    def after_epoch(self, run: TrainingRun) -> bool:
         self.states, self.epoch = self._hook_states(), run.epoch
         self._write(run)
         return False
 
-    def end(self, run):
+    def end(self, run: TrainingRun) -> None:
         # Interrupted between an epoch's end and its hooks: the file has the epoch before.
         if self.states is not None and run.epoch == self.epoch:
             self._write(run)
 
     def _hook_states(self):
-        return [{name: getattr(hook, name) for name in hook.state} for hook in self.hooks]
+        return [hook.saved() for hook in self.hooks]
 
     def _write(self, run):
         state = {
@@ -107,19 +109,19 @@ def _checked(saved, run, hooks):
         _require(name, isinstance(value, int | np.integer) and value >= 0)
     for name in ("loss", "gradient_norm", "seconds"):
         _require(name, isinstance(getattr(point, name), float | int))
-    told = saved["run"]
-    _require("run", set(told) == {*Checkpoint._SAVED, "cost"})
-    _require("stop_reason", isinstance(told["stop_reason"], str))
-    _require("finished", isinstance(told["finished"], bool))
-    _require("cost", _are_numbers(told["cost"]))
-    _require("history", len(told["history"]) == point.epoch <= run.max_iter)
-    _require("history", all(_are_numbers(row) and "loss" in row for row in told["history"]))
+    rest = saved["run"]
+    _require("run", set(rest) == {*Checkpoint._SAVED, "cost"})
+    _require("stop_reason", isinstance(rest["stop_reason"], str))
+    _require("finished", isinstance(rest["finished"], bool))
+    _require("cost", _are_numbers(rest["cost"]))
+    _require("history", len(rest["history"]) == point.epoch <= run.max_iter)
+    _require("history", all(_are_numbers(row) and "loss" in row for row in rest["history"]))
     states = saved["hooks"]
     _require("hooks", len(states) == len(hooks))
     for hook, state in zip(hooks, states, strict=True):
         _require(type(hook).__name__, set(state) == set(hook.state))
         _require(type(hook).__name__, hook.accepts(state, run))
-    return {"run": {"point": point, **told}, "hooks": states}
+    return {"run": {"point": point, **rest}, "hooks": states}
 
 
 def _require(name, holds):

@@ -36,23 +36,29 @@ class LogisticHead:
 
     penalty: float
 
-    def loss(self, w, phi, signs, weights):
+    def loss(
+        self, w: np.ndarray, phi: np.ndarray, signs: np.ndarray, weights: np.ndarray
+    ) -> np.ndarray:
         """Value of the unperturbed objective for each column, shape (K,)."""
         data = -(weights @ log_expit(signs * (phi @ w)))
         return data + 0.5 * self.penalty * weights.sum() * (w**2).sum(axis=0)
 
-    def gradient(self, w, phi, signs, weights):
+    def gradient(
+        self, w: np.ndarray, phi: np.ndarray, signs: np.ndarray, weights: np.ndarray
+    ) -> np.ndarray:
         """Gradient of the unperturbed objective, shape (D, K)."""
         slope = -signs * expit(-signs * (phi @ w)) * weights[:, None]
         return phi.T @ slope + self.penalty * weights.sum() * w
 
-    def hessian(self, w, phi, weights):
+    def hessian(self, w: np.ndarray, phi: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Hessian of one column, shape (D, D); `w` of shape (D,)."""
         p = expit(phi @ w)
         curvature = weights * p * (1 - p)
         return (phi.T * curvature) @ phi + self.penalty * weights.sum() * np.eye(len(w))
 
-    def solve(self, phi, signs, weights, noise):
+    def solve(
+        self, phi: np.ndarray, signs: np.ndarray, weights: np.ndarray, noise: np.ndarray
+    ) -> np.ndarray:
         """Minimise the perturbed objective; returns weights of shape (D, K).
 
         Parameters
@@ -115,12 +121,14 @@ class RidgeHead:
     penalty: float
 
     @staticmethod
-    def moments(phi, targets, weights):
+    def moments(
+        phi: np.ndarray, targets: np.ndarray, weights: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Gram matrix (D, D) and moment (D, K): all that the solution depends on."""
         weighted = phi * weights[:, None]
         return weighted.T @ phi, weighted.T @ targets
 
-    def solve(self, gram, moment):
+    def solve(self, gram: np.ndarray, moment: np.ndarray) -> np.ndarray:
         """Weights of shape (D, K)."""
         penalties = np.full(len(gram), float(self.penalty))
         penalties[-1] = 0.0
@@ -151,7 +159,9 @@ class SoftmaxHead:
 
     penalty: float
 
-    def solve(self, phi, targets, weights, n):
+    def solve(
+        self, phi: np.ndarray, targets: np.ndarray, weights: np.ndarray, n: float
+    ) -> np.ndarray:
         """Weights of shape (D, C).
 
         Parameters

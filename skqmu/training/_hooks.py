@@ -1,10 +1,14 @@
 """Hooks of the loop: early stopping, tolerance, progress, scikit-learn's."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from ..exceptions import TrainingDivergedError
 from ..network import cross_entropy
-from ._run import Hook
+from ._objective import Records
+from ._training_run import Hook, TrainingRun
 
 __all__ = [
     "EarlyStopping",
@@ -25,23 +29,22 @@ class Tolerance(Hook):
 
     state = ("best", "waited")
 
-    def __init__(self, *, tol, n_iter_no_change):
+    def __init__(self, *, tol: float, n_iter_no_change: int):
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.best = np.inf
         self.waited = 0
 
-    def accepts(self, state, run):
+    def accepts(self, state: dict, run: TrainingRun) -> bool:
         return _counts(state)
 
-    def after_epoch(self, run):
+    def after_epoch(self, run: TrainingRun) -> bool:
         loss = run.history[-1]["loss"]
         self.waited = 0 if loss < self.best - self.tol else self.waited + 1
         self.best = min(self.best, loss)
         if self.waited < self.n_iter_no_change:
             return False
-        run.stop_reason = f"loss did not improve by tol={self.tol:g} for {self.waited} epochs"
-        return True
+        return run.stop(f"loss did not improve by tol={self.tol:g} for {self.waited} epochs")
 
 
 class EarlyStopping(Hook):
@@ -53,16 +56,16 @@ class EarlyStopping(Hook):
 
     state = ("best", "best_params", "best_epoch", "waited")
 
-    def __init__(self, records, *, tol, n_iter_no_change):
+    def __init__(self, records: Records, *, tol: float, n_iter_no_change: int):
         self.records = records
         self.tol = tol
         self.n_iter_no_change = n_iter_no_change
         self.best = np.inf
-        self.best_params = None
+        self.best_params: np.ndarray | None = None
         self.best_epoch = 0
         self.waited = 0
 
-    def accepts(self, state, run):
+    def accepts(self, state: dict, run: TrainingRun) -> bool:
         best = state["best_params"]
         return (
             _counts(state)
@@ -70,7 +73,7 @@ class EarlyStopping(Hook):
             and (best is None or (isinstance(best, np.ndarray) and best.shape == run.params.shape))
         )
 
-    def after_epoch(self, run):
+    def after_epoch(self, run: TrainingRun) -> bool:
         with np.errstate(over="ignore", invalid="ignore"):
             logits = run.network.logits(run.params, self.records.X)
             weights = self.records.weights / self.records.weights.sum()
@@ -87,14 +90,12 @@ class EarlyStopping(Hook):
             self.best, self.best_params, self.best_epoch = loss, run.params, run.epoch
         if self.waited < self.n_iter_no_change:
             return False
-        run.stop_reason = f"validation loss did not improve for {self.waited} epochs"
-        return True
+        return run.stop(f"validation loss did not improve for {self.waited} epochs")
 
-    def end(self, run):
+    def end(self, run: TrainingRun) -> None:
         # An interrupted run keeps its last step: it may be resumed.
         if run.finished and self.best_params is not None:
-            run.move(self.best_params)
-            run.kept_epoch = self.best_epoch
+            run.move(self.best_params, kept_epoch=self.best_epoch)
 
 
 class UpdateLog(Hook):
@@ -112,7 +113,7 @@ class UpdateLog(Hook):
     def __init__(self):
         self.updates = []
 
-    def accepts(self, state, run):
+    def accepts(self, state: dict, run: TrainingRun) -> bool:
         n_rows = len(run.objective.streams["train"])
         return all(
             isinstance(epoch, int)
@@ -122,12 +123,12 @@ class UpdateLog(Hook):
             for epoch, rows, step in state["updates"]
         )
 
-    def after_step(self, run):
+    def after_step(self, run: TrainingRun) -> bool:
         rows = dict(run.batches)["train"]
         self.updates.append((run.epoch, rows, run.params - run.point.previous))
         return False
 
-    def end(self, run):
+    def end(self, run: TrainingRun) -> None:
         if run.kept_epoch is not None:
             self.updates = [entry for entry in self.updates if entry[0] < run.kept_epoch]
 
@@ -135,10 +136,10 @@ class UpdateLog(Hook):
 class Progress(Hook):
     """A progress bar over the epochs, drawn by rich on standard error."""
 
-    def __init__(self, title):
+    def __init__(self, title: str):
         self.title = title
 
-    def begin(self, run):
+    def begin(self, run: TrainingRun) -> bool:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
@@ -155,7 +156,7 @@ class Progress(Hook):
         self.bar.start()
         return False
 
-    def after_epoch(self, run):
+    def after_epoch(self, run: TrainingRun) -> bool:
         status = ", ".join(
             f"{name} {run.history[-1][name]:.4f}"
             for name in ("loss", "valid_loss")
@@ -164,17 +165,17 @@ class Progress(Hook):
         self.bar.update(self.task, completed=run.epoch, status=status)
         return False
 
-    def end(self, run):
+    def end(self, run: TrainingRun) -> None:
         self.bar.stop()
 
 
 class EpochPrinter(Hook):
     """One line an epoch on standard output."""
 
-    def __init__(self, title):
+    def __init__(self, title: str):
         self.title = title
 
-    def after_epoch(self, run):
+    def after_epoch(self, run: TrainingRun) -> bool:
         row = run.history[-1]
         columns = [f"{name} {row[name]:.5f}" for name in row if name not in ("epoch", "seconds")]
         print(f"[{self.title}] epoch {row['epoch']}: {', '.join(columns)}, {row['seconds']:.2f} s")
@@ -196,7 +197,7 @@ class SklearnCallbacks(Hook):
         From the current parameters to the attributes of a fitted estimator.
     """
 
-    def __init__(self, estimator, context, data, attributes):
+    def __init__(self, estimator: Any, context: Any, data: dict, attributes: Callable):
         self.estimator = estimator
         self.context = context
         self.data = data
@@ -209,12 +210,10 @@ class SklearnCallbacks(Hook):
             **self.data,
         }
 
-    def before_epoch(self, run):
+    def before_epoch(self, run: TrainingRun) -> None:
         self.epoch = self.context.subcontext(task_name="epoch")
         self.epoch.call_on_fit_task_begin(**self._arguments(run))
 
-    def after_epoch(self, run):
+    def after_epoch(self, run: TrainingRun) -> bool:
         stop = self.epoch.call_on_fit_task_end(**self._arguments(run))
-        if stop:
-            run.stop_reason = "a callback asked to stop"
-        return stop
+        return run.stop("a callback asked to stop") if stop else stop

@@ -1,17 +1,18 @@
 """The ONE training loop: fits, strategies, fine-tuning, relearning, shadow models."""
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
 from ._minimize import Minimizer, minimize
 from ._objective import epoch_batches
-from ._run import Point, any_ends, check_finite, tell_noise
+from ._training_run import Hook, Point, TrainingRun, any_ends, check_finite
 
 __all__ = ["train"]
 
 
-def train(run, hooks=()):
+def train(run: TrainingRun, hooks: Sequence[Hook] = ()) -> TrainingRun:
     """Run the loop until `max_iter` epochs or until a hook ends it.
 
     Parameters
@@ -30,7 +31,7 @@ def train(run, hooks=()):
     TrainingDivergedError
         The loss or the gradient is not finite; `run.point` is that before the step.
     """
-    run.finished = False
+    run.begin()
     noise = run.network.noise
     if noise is not None:
         noise.begin_run()
@@ -41,9 +42,9 @@ def train(run, hooks=()):
             else:
                 while run.epoch < run.max_iter and not _epoch(run, hooks):
                     pass
-        run.finished = True
+        run.finish()
     finally:
-        run.cost, run._meter = run.spent(), run.network.meter.copy()
+        run.settle()
         for hook in hooks:
             hook.end(run)
         if noise is not None:
@@ -69,20 +70,19 @@ def _epoch(run, hooks):
 def _step(run, batches, number):
     started = time.perf_counter()
     here = run.point
-    tell_noise(run, number + 1)
+    run.place_noise(number + 1)
     # Overflow is found below, and told as what it is.
     with np.errstate(over="ignore", invalid="ignore"):
         loss, gradient, after = run.evaluated(batches)
         norm = float(np.linalg.norm(gradient))
         check_finite(run, number, loss=loss, gradient=norm, buffers=after)
-        params, moments = run.solver.step(here.params, gradient, here.moments)
+        params, moments = run.solver_now().step(here.params, gradient, here.moments)
         check_finite(run, number, parameters=params)
     if run.objective.trainable is not None:
         params = np.where(run.objective.trainable, params, here.params)
     params = run.network.with_buffers(params, after)
     n_rows = len(batches[0][1])
-    run.batches = batches
-    run.point = Point(
+    point = Point(
         params=params,
         previous=here.params,
         moments=moments,
@@ -93,6 +93,7 @@ def _step(run, batches, number):
         rows=here.rows + n_rows,
         seconds=here.seconds + time.perf_counter() - started,
     )
+    run.advance(point, batches)
 
 
 def _close_epoch(run):
@@ -103,6 +104,4 @@ def _close_epoch(run):
         "gradient_norm": here.gradient_norm / max(here.rows, 1),
         "seconds": here.seconds,
     }
-    run.history[here.epoch :] = [row]
-    run.point = Point(here.params, here.previous, here.moments, epoch=here.epoch + 1)
-    tell_noise(run, 0)
+    run.close_epoch(Point(here.params, here.previous, here.moments, epoch=here.epoch + 1), row)

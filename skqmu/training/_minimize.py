@@ -4,13 +4,15 @@ import copy
 import threading
 import time
 import warnings
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from ._run import Point, any_ends, check_finite, tell_noise
+from ._training_run import Point, any_ends, check_finite
 
 __all__ = ["Minimizer", "minimize"]
 
@@ -41,24 +43,24 @@ class Minimizer:
     array([0., 0.])
     """
 
-    optimizer: object
+    optimizer: Any
     seed: np.random.SeedSequence
     warns: bool = False
 
     @property
-    def name(self):
+    def name(self) -> str:
         """Class of the optimizer."""
         return type(self.optimizer).__name__
 
     @property
-    def takes_gradients(self):
+    def takes_gradients(self) -> bool:
         """Whether the optimizer asks for gradients."""
         from qiskit_machine_learning.optimizers import OptimizerSupportLevel
 
         level = self.optimizer.get_support_level()["gradient"]
         return level in (OptimizerSupportLevel.supported, OptimizerSupportLevel.required)
 
-    def search(self, value, gradient, start):
+    def search(self, value: Callable, gradient: Callable | None, start: np.ndarray) -> np.ndarray:
         """The point at which the optimizer ends, shape (n,).
 
         Parameters
@@ -127,7 +129,7 @@ def minimize(run, hooks):
     if search.stopped is None:
         run.move(search.params(end))
         check_finite(run, 0, parameters=run.params)
-        run.stop_reason = f"{run.solver.name} ended by itself"
+        run.stop(f"{run.solver.name} ended by itself")
     elif not isinstance(search.stopped, _Ended):
         raise search.stopped
     elif run.solver.warns and run.stop_reason == "max_iter":
@@ -138,7 +140,7 @@ def minimize(run, hooks):
             ConvergenceWarning,
             stacklevel=2,
         )
-    run.point = replace(run.point, moments=None)
+    run.drop_moments()
 
 
 class _Ended(Exception):
@@ -209,7 +211,7 @@ class _Search:
     def _evaluated_anew(self, x):
         run = self.run
         if run.epoch >= run.max_iter:
-            run.stop_reason = "max_iter"
+            run.stop("max_iter")
             raise _Ended
         for hook in self.hooks:
             hook.before_epoch(run)
@@ -230,7 +232,7 @@ class _Search:
             rows = np.arange(first, min(first + run.batch_size, len(records)))
             share = len(rows) / len(records)
             probe = replace(run, point=Point(params, epoch=run.epoch, step=number))
-            tell_noise(run, number + 1)
+            run.place_noise(number + 1)
             # Overflow is found below, and told as what it is.
             with np.errstate(over="ignore", invalid="ignore"):
                 if run.solver.takes_gradients:
@@ -250,11 +252,10 @@ class _Search:
             row["gradient_norm"] = float(np.linalg.norm(gradient))
         better = loss < self.best
         self.best = min(loss, self.best)
-        run.history[run.epoch :] = [row]
-        run.point = Point(
+        point = Point(
             params=run.network.with_buffers(after if better else run.params, after),
             previous=run.params,
             moments=(self.start, self.answers),
             epoch=run.epoch + 1,
         )
-        tell_noise(run, 0)
+        run.close_epoch(point, row)

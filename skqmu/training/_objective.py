@@ -1,10 +1,15 @@
 """What one step of the loop optimises: streams of records, and how they combine."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..network import cross_entropy, cross_entropy_gradient
+
+if TYPE_CHECKING:
+    from ._training_run import TrainingRun
 
 __all__ = ["Objective", "Records", "shared_steps"]
 
@@ -33,11 +38,13 @@ class Records:
         return Records(self.X[rows], self.targets[rows], self.weights[rows])
 
     @property
-    def labels(self):
+    def labels(self) -> np.ndarray:
         """Index of each record's class, shape (n,)."""
         return self.targets.argmax(axis=1)
 
-    def replace(self, *, targets=None, weights=None):
+    def replace(
+        self, *, targets: np.ndarray | None = None, weights: np.ndarray | None = None
+    ) -> "Records":
         """Copy with other targets or weights."""
         return Records(
             self.X,
@@ -55,7 +62,7 @@ class Objective:
     Parameters
     ----------
     streams : dict of str to Records
-        Gradients are kept apart by stream until `combine`.
+        Gradients are kept apart by stream where a subclass has `combine`.
     decay : float, default=0.0
         Coefficient of ``decay / 2 |kernels|^2`` over the network's decayed parameters.
     trainable : ndarray of bool or None, default=None
@@ -63,36 +70,49 @@ class Objective:
 
     Attributes
     ----------
+    combine : callable or None
+        A method ``combine(gradients, run)`` of a subclass: one gradient from those of the
+        streams (a dict), each 0 for parameters that do not move. None: they are summed, and a
+        step may go over all streams in one pass.
     pooled : bool
         Whether a step's batch is shared by the streams in proportion to their rows, so that
         an epoch takes every row once; if not, each stream fills a batch of its own.
     """
 
+    combine: Callable | None = None
     pooled = False
 
-    def __init__(self, streams, *, decay=0.0, trainable=None):
+    def __init__(
+        self,
+        streams: dict[str, Records],
+        *,
+        decay: float = 0.0,
+        trainable: np.ndarray | None = None,
+    ):
         self.streams = streams
         self.decay = decay
         self.trainable = trainable
 
-    def phases(self, epoch):
+    def restrict(self, trainable: np.ndarray) -> None:
+        """Let no parameter move but those of a mask, of those that moved before."""
+        self.trainable = trainable if self.trainable is None else trainable & self.trainable
+
+    def phases(self, epoch: int) -> list[tuple[str, ...]]:
         """Tuples of stream names whose batches share a step, one pass after another."""
         return [tuple(self.streams)]
 
-    def inputs(self, stream, batch, run):
+    def inputs(self, stream: str, batch: Records, run: "TrainingRun") -> np.ndarray:
         """Inputs that the network sees for a batch (adversarial streams change them)."""
         return batch.X
 
-    def loss(self, stream, logits, batch):
+    def loss(
+        self, stream: str, logits: np.ndarray, batch: Records
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Loss of each record, shape (B,), and its derivative by the logits, (B, C)."""
         values = batch.weights * cross_entropy(logits, batch.targets)
         return values, cross_entropy_gradient(logits, batch.targets, batch.weights)
 
-    def combine(self, gradients, run):
-        """One gradient from those of the streams, each 0 for parameters that do not move."""
-        return sum(gradients.values())
-
-    def penalty(self, run):
+    def penalty(self, run: "TrainingRun") -> tuple[float, np.ndarray | float]:
         """Value and gradient of what depends on the parameters alone."""
         if not self.decay:
             return 0.0, 0.0
@@ -120,7 +140,7 @@ def epoch_batches(objective, epoch, batch_size, rng):
             yield [(name, next(order)) for name, order in orders.items()]
 
 
-def shared_steps(sizes, batch_size):
+def shared_steps(sizes: Iterable[int], batch_size: int) -> int:
     """Steps of an epoch whose streams share the batches: no step is left without rows.
 
     Parameters

@@ -3,6 +3,7 @@
 import hashlib
 from functools import partial
 from types import CodeType
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ def _library(value):
     return optimizers
 
 
-def check_optimizer(value):
+def check_optimizer(value: Any) -> None:
     """Check that `value` names an optimizer of qiskit-machine-learning or is one that serves.
 
     Parameters
@@ -80,7 +81,7 @@ qiskit_machine_learning.optimizers, such as SPSA(maxiter=100)"
         )
 
 
-def resolve_optimizer(value, *, max_iter, learning_rate, n_parameters):
+def resolve_optimizer(value: Any, *, max_iter: int, learning_rate: float, n_parameters: int) -> Any:
     """Turn a name into an optimizer that takes `max_iter` evaluations; pass an object through.
 
     Parameters
@@ -120,7 +121,7 @@ def resolve_optimizer(value, *, max_iter, learning_rate, n_parameters):
     return kind(maxiter=max(max_iter, n_parameters + 2), **bound)
 
 
-def optimizer_identity(optimizer):
+def optimizer_identity(optimizer: Any) -> str:
     """A string that is the same for equal optimizers, in every process.
 
     Parameters
@@ -134,37 +135,37 @@ def optimizer_identity(optimizer):
     >>> optimizer_identity(COBYLA(maxiter=9)) == optimizer_identity(COBYLA(maxiter=9))
     True
     """
-    return f"{type(optimizer).__name__}({_told(vars(optimizer))})"
+    return f"{type(optimizer).__name__}({_described(vars(optimizer))})"
 
 
-def _told(value, above=()):
+def _described(value, above=()):
     """What a setting holds; `above` are the objects around it, which it may hold again."""
     if id(value) in above:
         return "itself"
     above = (*above, id(value))
     if isinstance(value, dict):
-        return repr(sorted((str(key), _told(item, above)) for key, item in value.items()))
+        return repr(sorted((str(key), _described(item, above)) for key, item in value.items()))
     if isinstance(value, list | tuple):
-        return repr([_told(item, above) for item in value])
+        return repr([_described(item, above) for item in value])
     if isinstance(value, np.ndarray):
         return hashlib.blake2b(value.tobytes()).hexdigest()
     if isinstance(value, partial):
-        return f"partial({_told([value.func, value.args, value.keywords], above)})"
+        return f"partial({_described([value.func, value.args, value.keywords], above)})"
     if isinstance(value, CodeType):
-        return _told([value.co_code.hex(), value.co_consts, value.co_names], above)
+        return _described([value.co_code.hex(), value.co_consts, value.co_names], above)
     code = getattr(value, "__code__", None)
     if code is not None:
-        return _told_function(value, code, above)
+        return _function_described(value, code, above)
     if callable(value):
         return f"{type(value).__module__}.{getattr(value, '__qualname__', type(value))}"
     return repr(value)
 
 
-def _told_function(function, code, above):
+def _function_described(function, code, above):
     """What a function does, as far as it is its own: lambdas all have one name."""
     defaults = (function.__defaults__, function.__kwdefaults__)
     own = (code, defaults, [_content(cell) for cell in function.__closure__ or ()])
-    return f"{function.__module__}.{function.__qualname__} {_told(own, above)}"
+    return f"{function.__module__}.{function.__qualname__} {_described(own, above)}"
 
 
 def _content(cell):

@@ -1,6 +1,8 @@
 """First-order solvers on one flat vector."""
 
 from abc import ABC, abstractmethod
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 
@@ -15,10 +17,20 @@ class Solver(ABC):
     """
 
     @abstractmethod
-    def step(self, params, gradient, moments=None):
+    def step(
+        self, params: np.ndarray, gradient: np.ndarray, moments: Any = None
+    ) -> tuple[np.ndarray, Any]:
         """Return ``(params, moments)`` after one step; nothing is changed in place."""
 
+    def scaled(self, factor: float) -> Self:
+        """The solver with `factor` times its learning rate (a dataclass, with `learning_rate`)."""
+        if factor == 1.0:
+            return self
+        own: Any = self
+        return replace(own, learning_rate=factor * own.learning_rate)
 
+
+@dataclass(frozen=True)
 class Adam(Solver):
     """Adam (Kingma & Ba 2015, Algorithm 1).
 
@@ -37,13 +49,15 @@ class Adam(Solver):
     array([-0.1,  0.1])
     """
 
-    def __init__(self, learning_rate=1e-3, *, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
-        self.learning_rate = learning_rate
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
+    learning_rate: float = 1e-3
+    _: KW_ONLY
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
 
-    def step(self, params, gradient, moments=None):
+    def step(
+        self, params: np.ndarray, gradient: np.ndarray, moments: Any = None
+    ) -> tuple[np.ndarray, Any]:
         n_steps, first, second = moments or (0, 0.0, 0.0)
         n_steps += 1
         first = self.beta_1 * first + (1 - self.beta_1) * gradient
@@ -53,6 +67,7 @@ class Adam(Solver):
         return params - self.learning_rate * move, (n_steps, first, second)
 
 
+@dataclass(frozen=True)
 class SGD(Solver):
     """Stochastic gradient descent with (Nesterov) momentum.
 
@@ -74,12 +89,14 @@ class SGD(Solver):
     array([-0.3,  0.1])
     """
 
-    def __init__(self, learning_rate=1e-3, *, momentum=0.9, nesterov=True):
-        self.learning_rate = learning_rate
-        self.momentum = momentum
-        self.nesterov = nesterov
+    learning_rate: float = 1e-3
+    _: KW_ONLY
+    momentum: float = 0.9
+    nesterov: bool = True
 
-    def step(self, params, gradient, moments=None):
+    def step(
+        self, params: np.ndarray, gradient: np.ndarray, moments: Any = None
+    ) -> tuple[np.ndarray, Any]:
         velocity = 0.0 if moments is None else moments
         velocity = self.momentum * velocity - self.learning_rate * gradient
         move = velocity

@@ -3,7 +3,6 @@
 from ._adversarial import AdversarialUniform
 from ._amnesiac import Amnesiac
 from ._ascent import FisherForgetting, GradientAscent, NegGradPlus, RelativeGradientAscent
-from ._base import LoopStrategy, UnlearningStrategy
 from ._certificate import UPSTREAM, Assumption, Certificate
 from ._composite import Composite
 from ._convex import CertifiedRemoval, ExactDowndate
@@ -12,19 +11,22 @@ from ._distill import SCRUB, BadTeacher, DistributionGuided
 from ._finetune import FineTune, LastLayersFineTune, LastLayersRetrain, NoisyFineTune
 from ._guard import guarded, tolerance_of, unguarded
 from ._harm import Harm, Yardstick
+from ._head_view import HeadEvidence, HeadMaps, HeadProblem, HeadView
 from ._importance import Importance, importance_of
+from ._names import STRATEGIES, resolve_strategy
+from ._outcome import Outcome
 from ._refit import LastLayerRefit
-from ._registry import STRATEGIES, resolve_strategy
 from ._relabel import (
     LabelComplement,
     RandomLabels,
     SaliencyUnlearning,
     SimilarLabelReweighting,
 )
-from ._request import HeadView, Outcome, UnlearningRequest
 from ._retrain import Retrain
 from ._stop import stop_source
+from ._strategy import LoopStrategy, UnlearningStrategy
 from ._twin import RetrainedTwin
+from ._unlearning_request import RequestRows, Trainer, UnlearningRequest
 
 __all__ = [
     "SCRUB",
@@ -43,6 +45,9 @@ __all__ = [
     "FisherForgetting",
     "GradientAscent",
     "Harm",
+    "HeadEvidence",
+    "HeadMaps",
+    "HeadProblem",
     "HeadView",
     "Importance",
     "LabelComplement",
@@ -55,11 +60,13 @@ __all__ = [
     "Outcome",
     "RandomLabels",
     "RelativeGradientAscent",
+    "RequestRows",
     "Retrain",
     "RetrainedTwin",
     "SaliencyUnlearning",
     "SelectiveDampening",
     "SimilarLabelReweighting",
+    "Trainer",
     "UnlearningRequest",
     "UnlearningStrategy",
     "Yardstick",

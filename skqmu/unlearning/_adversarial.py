@@ -7,7 +7,8 @@ import numpy as np
 from .._validation import Interval
 from ..network import entropy, log_softmax
 from ..training import Objective
-from ._base import Ascent
+from ._strategy import Ascent
+from ._unlearning_request import UnlearningRequest
 
 __all__ = ["AdversarialUniform"]
 
@@ -67,15 +68,15 @@ class AdversarialUniform(Ascent):
     def __init__(
         self,
         *,
-        eps=0.1,
-        lam=1.0,
-        clip=None,
-        learning_rate_init=None,
-        max_iter=15,
-        batch_size=None,
-        solver=None,
-        stop="auto",
-        guard="auto",
+        eps: float = 0.1,
+        lam: float = 1.0,
+        clip: tuple[float, float] | None = None,
+        learning_rate_init: float | None = None,
+        max_iter: int = 15,
+        batch_size: int | None = None,
+        solver: str | None = None,
+        stop: str | None = "auto",
+        guard: float | str | None = "auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -93,12 +94,12 @@ class AdversarialUniform(Ascent):
         rows = super()._stream_rows(n_forget, n_retain)
         return {**rows, "search": rows["forget"]}  # of x_adv, by the inputs
 
-    def validate(self):
+    def validate(self) -> None:
         super().validate()
         if self.clip is not None and not (len(self.clip) == 2 and self.clip[0] < self.clip[1]):
             raise ValueError(f"clip={self.clip!r} must be (lowest, highest) with lowest < highest.")
 
-    def objective(self, request):
+    def objective(self, request: UnlearningRequest) -> Objective:
         low, high = self.clip or (None, None)
         if self.clip is None:
             rows = np.concatenate([request.retain.X, request.forget.X])

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from ._base import GUARDED, UnlearningStrategy
 from ._guard import most_repaired_rows
-from ._request import Outcome
+from ._outcome import Outcome
+from ._strategy import GUARDED, UnlearningStrategy
+from ._unlearning_request import UnlearningRequest
 
 __all__ = ["Amnesiac"]
 
@@ -41,13 +42,13 @@ class Amnesiac(UnlearningStrategy):
     repairs = False
     _parameter_constraints = GUARDED
 
-    def __init__(self, *, guard="auto"):
+    def __init__(self, *, guard: float | str | None = "auto"):
         self.guard = guard
 
-    def gradient_rows(self, n_forget, n_retain):
+    def gradient_rows(self, n_forget: int, n_retain: int) -> int:
         return most_repaired_rows(self, n_retain)
 
-    def unlearn(self, request):
+    def unlearn(self, request: UnlearningRequest) -> Outcome:
         updates = request.updates
         taken_back = np.sum(updates, axis=0) if len(updates) else np.zeros_like(request.params)
         left = request.params - taken_back

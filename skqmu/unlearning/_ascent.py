@@ -6,10 +6,11 @@ import numpy as np
 
 from .._validation import Interval, StrOptions
 from ..training import Objective
-from ._base import Ascent
 from ._guard import most_repaired_rows
 from ._importance import squared_gradients
-from ._request import Outcome
+from ._outcome import Outcome
+from ._strategy import Ascent
+from ._unlearning_request import UnlearningRequest
 
 __all__ = ["FisherForgetting", "GradientAscent", "NegGradPlus", "RelativeGradientAscent"]
 
@@ -56,7 +57,7 @@ class GradientAscent(Ascent):
     damage = "much"
     repairs = False
 
-    def objective(self, request):
+    def objective(self, request: UnlearningRequest) -> Objective:
         return Objective({"forget": _climbing(request.forget)})
 
 
@@ -107,13 +108,13 @@ class NegGradPlus(Ascent):
     def __init__(
         self,
         *,
-        alpha=1.0,
-        learning_rate_init=None,
-        max_iter=15,
-        batch_size=None,
-        solver=None,
-        stop="auto",
-        guard="auto",
+        alpha: float = 1.0,
+        learning_rate_init: float | None = None,
+        max_iter: int = 15,
+        batch_size: int | None = None,
+        solver: str | None = None,
+        stop: str | None = "auto",
+        guard: float | str | None = "auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -125,7 +126,7 @@ class NegGradPlus(Ascent):
         )
         self.alpha = alpha
 
-    def objective(self, request):
+    def objective(self, request: UnlearningRequest) -> Objective:
         return Objective(
             {"retain": request.retain, "forget": _climbing(request.forget, self.alpha)}
         )
@@ -161,7 +162,7 @@ class RelativeGradientAscent(Ascent):
     Notes
     -----
     Source: the third mechanism (RGA) of Su et al. 2025 (arXiv 2509.06086). The paper's
-    formula was not available; both readings of "relative" are ours [n]. Deviation: the stop
+    formula was not available; both readings of "relative" are ours. Deviation: the stop
     rule.
 
     Examples
@@ -173,7 +174,7 @@ class RelativeGradientAscent(Ascent):
 
     formula = "theta -= eta (g_r - lam g_f |g_r|/|g_f|)"
     advice = "Like NegGradPlus, without one side drowning the other."
-    source = "Su et al. 2025 (arXiv 2509.06086) [n]"
+    source = "Su et al. 2025 (arXiv 2509.06086); the formula is ours"
     requires = frozenset({"forget", "retain"})
     _parameter_constraints = {
         **Ascent._parameter_constraints,
@@ -184,14 +185,14 @@ class RelativeGradientAscent(Ascent):
     def __init__(
         self,
         *,
-        lam=1.0,
-        relative="norm",
-        learning_rate_init=None,
-        max_iter=15,
-        batch_size=None,
-        solver=None,
-        stop="auto",
-        guard="auto",
+        lam: float = 1.0,
+        relative: str = "norm",
+        learning_rate_init: float | None = None,
+        max_iter: int = 15,
+        batch_size: int | None = None,
+        solver: str | None = None,
+        stop: str | None = "auto",
+        guard: float | str | None = "auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -204,7 +205,7 @@ class RelativeGradientAscent(Ascent):
         self.lam = lam
         self.relative = relative
 
-    def objective(self, request):
+    def objective(self, request: UnlearningRequest) -> Objective:
         return _RelativeObjective(
             {"retain": request.retain, "forget": request.forget}, self.lam, self.relative
         )
@@ -267,8 +268,8 @@ class FisherForgetting(Ascent):
     -----
     Source: HQML (arXiv 2512.19253) for the penalised ascent with ``fisher_on="forget"``;
     Golatkar et al. 2020 (arXiv 1911.04933) for the noise. Deviations: the stop rule; the
-    variance alpha / F, where their derivation has one in proportion to F^(-1/2) [n]; the
-    cap.
+    variance alpha / F, where their derivation has one in proportion to F^(-1/2) (as far as
+    that could be confirmed); the cap.
 
     Examples
     --------
@@ -294,16 +295,16 @@ class FisherForgetting(Ascent):
     def __init__(
         self,
         *,
-        lam=10.0,
-        fisher_on="forget",
-        noise=False,
-        alpha=1e-4,
-        learning_rate_init=None,
-        max_iter=15,
-        batch_size=None,
-        solver=None,
-        stop="auto",
-        guard="auto",
+        lam: float = 10.0,
+        fisher_on: str = "forget",
+        noise: bool = False,
+        alpha: float = 1e-4,
+        learning_rate_init: float | None = None,
+        max_iter: int = 15,
+        batch_size: int | None = None,
+        solver: str | None = None,
+        stop: str | None = "auto",
+        guard: float | str | None = "auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -319,11 +320,11 @@ class FisherForgetting(Ascent):
         self.alpha = alpha
 
     @property
-    def requires(self):
+    def requires(self) -> frozenset[str]:
         retained = self.noise or self.fisher_on == "retain"
         return frozenset({"forget", "retain"} if retained else {"forget"})
 
-    def gradient_rows(self, n_forget, n_retain):
+    def gradient_rows(self, n_forget: int, n_retain: int) -> int:
         fisher = n_retain if self.noise or self.fisher_on == "retain" else n_forget
         if self.noise:
             return fisher + most_repaired_rows(self, n_retain)
@@ -332,7 +333,7 @@ class FisherForgetting(Ascent):
     def _stream_rows(self, n_forget, n_retain):
         return {"forget": n_forget}
 
-    def unlearn(self, request):
+    def unlearn(self, request: UnlearningRequest) -> Outcome:
         if not self.noise:
             return super().unlearn(request)
         fisher = squared_gradients(
@@ -348,7 +349,7 @@ class FisherForgetting(Ascent):
             stop_reason="noise added once",
         )
 
-    def objective(self, request):
+    def objective(self, request: UnlearningRequest) -> Objective:
         fisher = squared_gradients(
             *(request.network, request.params, getattr(request, self.fisher_on)),
             wanted=request.trainable,

@@ -64,14 +64,14 @@ class Certificate:
     assumptions: list = field(default_factory=list)
 
     @property
-    def budget_left(self):
+    def budget_left(self) -> float | None:
         """What later removals may still add to the bound; None for an exact deletion."""
         return None if self.budget is None else self.budget - self.residual_bound
 
-    def to_dict(self):
+    def to_dict(self) -> dict:
         """Plain numbers, strings and lists."""
         return {**asdict(self), "budget_left": self.budget_left}
 
-    def to_json(self):
+    def to_json(self) -> str:
         """The same as a JSON string."""
         return json.dumps(self.to_dict())

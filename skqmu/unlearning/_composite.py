@@ -1,12 +1,14 @@
 """Strategies one after another."""
 
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
 
-from ._base import GUARDED, UnlearningStrategy
 from ._guard import most_repaired_rows, unguarded
-from ._request import Outcome
+from ._names import resolve_strategy
+from ._outcome import Outcome
+from ._strategy import GUARDED, UnlearningStrategy
+from ._unlearning_request import UnlearningRequest
 
 __all__ = ["Composite"]
 
@@ -42,28 +44,31 @@ class Composite(UnlearningStrategy):
     source = "Su et al. 2025 (arXiv 2509.06086)"
     _parameter_constraints = {"strategies": [list, tuple], **GUARDED}
 
-    def __init__(self, strategies=("selective_dampening", "fine_tune"), *, guard="auto"):
+    def __init__(
+        self,
+        strategies: Sequence[str | UnlearningStrategy] = ("selective_dampening", "fine_tune"),
+        *,
+        guard: float | str | None = "auto",
+    ):
         self.strategies = strategies
         self.guard = guard
 
     def _resolved(self):
-        from ._registry import resolve_strategy  # the registry knows this class too
-
         return [resolve_strategy(s, "strategies") for s in self.strategies]
 
     @property
-    def requires(self):
+    def requires(self) -> frozenset[str]:
         return frozenset().union(*(s.requires for s in self._resolved()))
 
     @property
-    def importance_kinds(self):
+    def importance_kinds(self) -> frozenset[str]:
         return frozenset().union(*(s.importance_kinds for s in self._resolved()))
 
-    def gradient_rows(self, n_forget, n_retain):
+    def gradient_rows(self, n_forget: int, n_retain: int) -> int:
         parts = sum(unguarded(s).gradient_rows(n_forget, n_retain) for s in self._resolved())
         return parts + most_repaired_rows(self, n_retain)
 
-    def validate(self):
+    def validate(self) -> None:
         super().validate()
         parts = self._resolved()
         if not parts:
@@ -75,18 +80,18 @@ class Composite(UnlearningStrategy):
                     "would lose that in a composite; use it alone."
                 )
 
-    def check(self, request):
+    def check(self, request: UnlearningRequest) -> None:
         for part in self._resolved():
             part.check(request)
 
-    def unlearn(self, request):
+    def unlearn(self, request: UnlearningRequest) -> Outcome:
         params = request.params
         outcomes = []
         for number, part in enumerate(self._resolved()):
             seed = np.random.SeedSequence(
                 request.seed.entropy, spawn_key=(*request.seed.spawn_key, number)
             )
-            seen = replace(request, params=params, seed=seed, yardstick=None)
+            seen = request.replace(params=params, seed=seed, yardstick=None)
             outcomes.append(part.unlearn(seen))
             params = request.settled(outcomes[-1].params)
         return Outcome(

@@ -7,9 +7,10 @@ import numpy as np
 from .._validation import Interval, StrOptions
 from ..exceptions import UnlearningError
 from ..training import LogisticHead, RidgeHead
-from ._base import UnlearningStrategy
 from ._certificate import UPSTREAM, Assumption, Certificate
-from ._request import Outcome
+from ._outcome import Outcome
+from ._strategy import UnlearningStrategy
+from ._unlearning_request import UnlearningRequest
 
 __all__ = ["CertifiedRemoval", "ExactDowndate"]
 
@@ -51,10 +52,10 @@ class ExactDowndate(UnlearningStrategy):
     requires = frozenset({"forget"})
     classifier_params = {"trainable": "head", "head": "ridge"}
 
-    def check(self, request):
+    def check(self, request: UnlearningRequest) -> None:
         _check_head(self, request, "ridge")
 
-    def unlearn(self, request):
+    def unlearn(self, request: UnlearningRequest) -> Outcome:
         head = request.head
         gram, moment = RidgeHead.moments(
             head.features(request.forget.X), request.forget.targets, head.forget_weights
@@ -153,12 +154,12 @@ class CertifiedRemoval(UnlearningStrategy):
         "residual": [StrOptions({"computed", "bounded"})],
     }
 
-    def __init__(self, *, epsilon=1.0, delta=1e-4, residual="computed"):
+    def __init__(self, *, epsilon: float = 1.0, delta: float = 1e-4, residual: str = "computed"):
         self.epsilon = epsilon
         self.delta = delta
         self.residual = residual
 
-    def check(self, request):
+    def check(self, request: UnlearningRequest) -> None:
         _check_head(self, request, "logistic")
         if request.head.complete is False:
             raise ValueError(
@@ -167,22 +168,9 @@ class CertifiedRemoval(UnlearningStrategy):
                 "and has not forgotten."
             )
 
-    def unlearn(self, request):
+    def unlearn(self, request: UnlearningRequest) -> Outcome:
         head = request.head
         budget = head.noise * self.epsilon / np.sqrt(2 * np.log(1.5 / self.delta))
-        assumptions = [
-            Assumption("every row of features has norm at most 1", checked=True),
-            Assumption("the loss was perturbed by N(0, sigma^2) noise at fit", checked=True),
-            Assumption("features are exact, and those that fit used", checked=True),
-            Assumption("the rows were trained on", checked=head.members_checked),
-            Assumption(
-                "the noise, and any random_state that it was drawn from, is secret, and requests "
-                "do not depend on it",
-                checked=False,
-            ),
-            head.origin,
-            Assumption(UPSTREAM, checked=False),
-        ]
         weights, residuals = self._newton(request)
         reason, notes = "Newton step within the budget", []
         wanted = _root_of_squares(residuals)
@@ -200,27 +188,31 @@ class CertifiedRemoval(UnlearningStrategy):
                 "under the same noise. For a full budget, refit with strategy='retrain'."
             ]
         bound = _root_of_squares(residuals)
-        if bound <= budget:
-            return Outcome(
-                params=head.params_of(weights),
-                stop_reason=reason,
-                head_state={
-                    **head.state,
-                    "residuals": residuals,
-                    "weight": head.state["weight"] - head.forget_weights.sum(),
-                },
-                certificate=Certificate(
-                    "certified", self.epsilon, self.delta, bound, float(budget), assumptions
-                ),
-                notes=notes,
-            )
-        # Earlier requests were granted a larger budget than this one allows.
+        if bound > budget:  # earlier requests were granted a larger one than this one allows
+            return self._with_new_noise(request, bound, budget)
+        return Outcome(
+            params=head.params_of(weights),
+            stop_reason=reason,
+            head_state={
+                **head.state,
+                "residuals": residuals,
+                "weight": head.state["weight"] - head.forget_weights.sum(),
+            },
+            certificate=Certificate(
+                "certified", self.epsilon, self.delta, bound, float(budget), _assumptions(head)
+            ),
+            notes=notes,
+        )
+
+    def _with_new_noise(self, request, bound, budget):
         run = request.refit(request.seed)
         return Outcome(
             params=run.params,
             stop_reason="budget passed before: the head was retrained with new noise",
             n_epochs=run.epoch,
-            certificate=Certificate("exact", assumptions=[head.origin, assumptions[-1]]),
+            certificate=Certificate(
+                "exact", assumptions=[request.head.origin, Assumption(UPSTREAM, checked=False)]
+            ),
             notes=[
                 f"the residual bound of earlier removals, {bound:.3g}, is beyond the budget "
                 f"{budget:.3g} of ({self.epsilon:g}, {self.delta:g}); the head was retrained with "
@@ -266,6 +258,23 @@ class CertifiedRemoval(UnlearningStrategy):
         solution = problem.solve(*data[1], implied)
         left = np.linalg.norm(problem.gradient(solution, *data[1]) + implied, axis=0)
         return solution, head.state["residuals"] + left
+
+
+def _assumptions(head):
+    """What the certificate of a removal rests on."""
+    return [
+        Assumption("every row of features has norm at most 1", checked=True),
+        Assumption("the loss was perturbed by N(0, sigma^2) noise at fit", checked=True),
+        Assumption("features are exact, and those that fit used", checked=True),
+        Assumption("the rows were trained on", checked=head.members_checked),
+        Assumption(
+            "the noise, and any random_state that it was drawn from, is secret, and requests "
+            "do not depend on it",
+            checked=False,
+        ),
+        head.origin,
+        Assumption(UPSTREAM, checked=False),
+    ]
 
 
 def _root_of_squares(values):

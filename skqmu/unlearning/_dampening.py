@@ -7,10 +7,11 @@ import numpy as np
 
 from .._validation import Interval, StrOptions
 from ..exceptions import UnlearningWarning
-from ._base import GUARDED, UnlearningStrategy
 from ._guard import most_repaired_rows
 from ._importance import importance_of
-from ._request import Outcome
+from ._outcome import Outcome
+from ._strategy import GUARDED, UnlearningStrategy
+from ._unlearning_request import UnlearningRequest
 
 __all__ = ["SelectiveDampening"]
 
@@ -77,12 +78,12 @@ class SelectiveDampening(UnlearningStrategy):
     def __init__(
         self,
         *,
-        alpha="auto",
-        lam=1.0,
-        reference="retain",
-        importance="fisher",
-        quantile=0.9,
-        guard="auto",
+        alpha: float | str = "auto",
+        lam: float = 1.0,
+        reference: str = "retain",
+        importance: str = "fisher",
+        quantile: float = 0.9,
+        guard: float | str | None = "auto",
     ):
         self.alpha = alpha
         self.lam = lam
@@ -92,13 +93,13 @@ class SelectiveDampening(UnlearningStrategy):
         self.guard = guard
 
     @property
-    def importance_kinds(self):
+    def importance_kinds(self) -> frozenset[str]:
         return frozenset({self.importance})
 
-    def gradient_rows(self, n_forget, n_retain):
+    def gradient_rows(self, n_forget: int, n_retain: int) -> int:
         return 2 * n_forget + n_retain + most_repaired_rows(self, n_retain)
 
-    def unlearn(self, request):
+    def unlearn(self, request: UnlearningRequest) -> Outcome:
         everyone = request.importance(self.importance, request.params)
         part = importance_of(
             *(request.network, request.params, request.forget, self.importance),

@@ -9,8 +9,9 @@ from .._validation import Interval
 from ..exceptions import UnlearningWarning
 from ..network import log_softmax, softmax
 from ..training import Hook, Objective
-from ._base import Ascent
 from ._stop import StopRule, class_shares
+from ._strategy import Ascent
+from ._unlearning_request import UnlearningRequest
 
 __all__ = ["SCRUB", "BadTeacher", "DistributionGuided"]
 
@@ -86,18 +87,18 @@ class SCRUB(Ascent):
     def __init__(
         self,
         *,
-        lam_r=1.0,
-        lam_f=1.5,
-        gamma=0.0,
-        msteps=None,
-        rewind=False,
-        jitter=0.01,
-        learning_rate_init=None,
-        max_iter=25,
-        batch_size=None,
-        solver=None,
-        stop="auto",
-        guard="auto",
+        lam_r: float = 1.0,
+        lam_f: float = 1.5,
+        gamma: float = 0.0,
+        msteps: int | None = None,
+        rewind: bool = False,
+        jitter: float = 0.01,
+        learning_rate_init: float | None = None,
+        max_iter: int = 25,
+        batch_size: int | None = None,
+        solver: str | None = None,
+        stop: str | None = "auto",
+        guard: float | str | None = "auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -115,25 +116,25 @@ class SCRUB(Ascent):
         self.jitter = jitter
 
     @property
-    def requires(self):
+    def requires(self) -> frozenset[str]:
         return _BOTH | {"reference"} if self.rewind else _BOTH
 
-    def validate(self):
+    def validate(self) -> None:
         super().validate()
         if self.lam_r + self.gamma == 0:
             raise ValueError("lam_r=0 and gamma=0 leave nothing to learn on the retained rows.")
 
-    def start(self, request):
+    def start(self, request: UnlearningRequest) -> np.ndarray:
         rng = np.random.default_rng(request.seed)
         moved = request.params + rng.normal(0.0, self.jitter, len(request.params))
         return request.network.with_buffers(moved, request.params)
 
-    def hooks(self, request):
+    def hooks(self, request: UnlearningRequest) -> list[Hook]:
         if self.rewind:
             return [_Rewind(request)]
         return [StopRule(request, every="epoch")] if self.stop == "auto" else []
 
-    def objective(self, request):
+    def objective(self, request: UnlearningRequest) -> Objective:
         # lam_r KL(T||S) + gamma CE(y, S) = (lam_r + gamma) CE(mixture of T and y, S) + const
         retain, forget = request.retain, request.forget
         weight = self.lam_r + self.gamma
@@ -197,9 +198,8 @@ class _Rewind(Hook):
         target = float(self.share @ self._wrong(run.params, self.reference))
         distances = [abs(error - target) for error, _ in self.epochs]
         best = int(np.argmin(distances))
-        run.move(self.epochs[best][1])
-        run.kept_epoch = best + 1
-        run.stop_reason = f"rewound to epoch {best + 1} of {run.epoch}"
+        run.move(self.epochs[best][1], kept_epoch=best + 1)
+        run.stop(f"rewound to epoch {best + 1} of {run.epoch}")
 
 
 class BadTeacher(Ascent):
@@ -250,13 +250,13 @@ class BadTeacher(Ascent):
     def __init__(
         self,
         *,
-        T=1.0,
-        learning_rate_init=None,
-        max_iter=15,
-        batch_size=None,
-        solver=None,
-        stop="auto",
-        guard="auto",
+        T: float = 1.0,
+        learning_rate_init: float | None = None,
+        max_iter: int = 15,
+        batch_size: int | None = None,
+        solver: str | None = None,
+        stop: str | None = "auto",
+        guard: float | str | None = "auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -268,7 +268,7 @@ class BadTeacher(Ascent):
         )
         self.T = T
 
-    def objective(self, request):
+    def objective(self, request: UnlearningRequest) -> Objective:
         twin = request.network.initial(np.random.default_rng(request.seed))
         streams = {
             "retain": request.retain.replace(
@@ -304,9 +304,10 @@ class DistributionGuided(Ascent):
     Parameters
     ----------
     beta : float, default=1.0
-        0: uniform over the other classes; large: only the most similar one [n].
+        0: uniform over the other classes; large: only the most similar one. The default is
+        ours: the paper's could not be confirmed.
     lam : float, default=1.0
-        Weight of the anchor [n].
+        Weight of the anchor. The default is ours, as that of `beta`.
     learning_rate_init : float or None, default=None
         None: the classifier's own.
     max_iter : int, default=15
@@ -346,14 +347,14 @@ class DistributionGuided(Ascent):
     def __init__(
         self,
         *,
-        beta=1.0,
-        lam=1.0,
-        learning_rate_init=None,
-        max_iter=15,
-        batch_size=None,
-        solver=None,
-        stop="auto",
-        guard="auto",
+        beta: float = 1.0,
+        lam: float = 1.0,
+        learning_rate_init: float | None = None,
+        max_iter: int = 15,
+        batch_size: int | None = None,
+        solver: str | None = None,
+        stop: str | None = "auto",
+        guard: float | str | None = "auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -366,7 +367,7 @@ class DistributionGuided(Ascent):
         self.beta = beta
         self.lam = lam
 
-    def objective(self, request):
+    def objective(self, request: UnlearningRequest) -> Objective:
         anchor = request.retain.replace(
             targets=probabilities(request, request.retain),
             weights=self.lam * request.retain.weights,

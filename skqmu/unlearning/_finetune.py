@@ -5,9 +5,10 @@ from numbers import Integral, Real
 import numpy as np
 
 from .._validation import Interval, StrOptions
-from ..training import Objective
+from ..training import Hook, Objective
 from ._ascent import _climbing
-from ._base import Ascent, LoopStrategy
+from ._strategy import Ascent, LoopStrategy
+from ._unlearning_request import UnlearningRequest
 
 __all__ = ["FineTune", "LastLayersFineTune", "LastLayersRetrain", "NoisyFineTune"]
 
@@ -21,8 +22,8 @@ class FineTune(LoopStrategy):
     ----------
     l1 : float, default=0.0
         Coefficient of an L1 penalty that decays linearly to 0 (l1-sparse unlearning;
-        its paper uses 5e-4 [n]). Angles are wrapped by their period first: the penalty
-        pulls towards the identity gate.
+        its paper uses 5e-4, as far as that could be confirmed). Angles are wrapped by their
+        period first: the penalty pulls towards the identity gate.
     learning_rate_init : float or None, default=None
         None: the classifier's own.
     max_iter : int, default=15
@@ -60,12 +61,12 @@ class FineTune(LoopStrategy):
     def __init__(
         self,
         *,
-        l1=0.0,
-        learning_rate_init=None,
-        max_iter=15,
-        batch_size=None,
-        solver=None,
-        guard="auto",
+        l1: float = 0.0,
+        learning_rate_init: float | None = None,
+        max_iter: int = 15,
+        batch_size: int | None = None,
+        solver: str | None = None,
+        guard: float | str | None = "auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -76,7 +77,7 @@ class FineTune(LoopStrategy):
         )
         self.l1 = l1
 
-    def objective(self, request):
+    def objective(self, request: UnlearningRequest) -> Objective:
         return _SparseObjective({"retain": request.retain}, self.l1)
 
 
@@ -139,13 +140,13 @@ class NoisyFineTune(LoopStrategy):
     def __init__(
         self,
         *,
-        clip=1.0,
-        sigma=0.05,
-        learning_rate_init=None,
-        max_iter=15,
-        batch_size=None,
-        solver=None,
-        guard="auto",
+        clip: float = 1.0,
+        sigma: float = 0.05,
+        learning_rate_init: float | None = None,
+        max_iter: int = 15,
+        batch_size: int | None = None,
+        solver: str | None = None,
+        guard: float | str | None = "auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -157,7 +158,7 @@ class NoisyFineTune(LoopStrategy):
         self.clip = clip
         self.sigma = sigma
 
-    def objective(self, request):
+    def objective(self, request: UnlearningRequest) -> Objective:
         return _NoisyObjective({"retain": request.retain}, self.clip, self.sigma)
 
 
@@ -224,14 +225,14 @@ class LastLayersFineTune(Ascent):
     def __init__(
         self,
         *,
-        k=1,
-        ascend=False,
-        learning_rate_init=None,
-        max_iter=15,
-        batch_size=None,
-        solver=None,
-        stop="auto",
-        guard="auto",
+        k: int = 1,
+        ascend: bool = False,
+        learning_rate_init: float | None = None,
+        max_iter: int = 15,
+        batch_size: int | None = None,
+        solver: str | None = None,
+        stop: str | None = "auto",
+        guard: float | str | None = "auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -245,23 +246,23 @@ class LastLayersFineTune(Ascent):
         self.ascend = ascend
 
     @property
-    def requires(self):
+    def requires(self) -> frozenset[str]:
         return frozenset({"forget"}) if self.ascend else _RETAIN
 
     @property
-    def repairs(self):
+    def repairs(self) -> bool:  # type: ignore[override]
         """Whether retained rows are trained on."""
         return not self.ascend
 
-    def gradient_rows(self, n_forget, n_retain):
+    def gradient_rows(self, n_forget: int, n_retain: int) -> int:
         if self.ascend:
             return super().gradient_rows(n_forget, n_retain)
         return LoopStrategy.gradient_rows(self, n_forget, n_retain)
 
-    def hooks(self, request):
+    def hooks(self, request: UnlearningRequest) -> list[Hook]:
         return super().hooks(request) if self.ascend else []
 
-    def objective(self, request):
+    def objective(self, request: UnlearningRequest) -> Objective:
         layout = request.network.layout
         if not self.ascend:
             trainable = layout.mask(layout.last(self.k))
@@ -322,13 +323,13 @@ class LastLayersRetrain(LoopStrategy):
     def __init__(
         self,
         *,
-        k=1,
-        train="last",
-        learning_rate_init=None,
-        max_iter=30,
-        batch_size=None,
-        solver=None,
-        guard="auto",
+        k: int = 1,
+        train: str = "last",
+        learning_rate_init: float | None = None,
+        max_iter: int = 30,
+        batch_size: int | None = None,
+        solver: str | None = None,
+        guard: float | str | None = "auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -340,12 +341,12 @@ class LastLayersRetrain(LoopStrategy):
         self.k = k
         self.train = train
 
-    def start(self, request):
+    def start(self, request: UnlearningRequest) -> np.ndarray:
         layout = request.network.layout
         fresh = request.network.initial(np.random.default_rng(request.seed))
         return np.where(layout.mask(layout.last(self.k)), fresh, request.params)
 
-    def objective(self, request):
+    def objective(self, request: UnlearningRequest) -> Objective:
         layout = request.network.layout
         trainable = layout.mask(layout.last(self.k)) if self.train == "last" else None
         return Objective({"retain": request.retain}, trainable=trainable)

@@ -2,15 +2,21 @@
 
 import warnings
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.base import clone
 
-from .._spending import counting_the_most
+from .._spending import counting_upper_bound
 from ..exceptions import DamageWarning, UnlearningWarning
 from ..training import Hook
 from ._harm import TOLERANCE
+from ._outcome import Outcome
 from ._repair import brief_training, child, most_rows
+from ._unlearning_request import UnlearningRequest
+
+if TYPE_CHECKING:
+    from ._strategy import UnlearningStrategy
 
 __all__ = ["Guard", "guarded", "most_repaired_rows", "tolerance_of", "unguarded"]
 
@@ -68,7 +74,7 @@ class Guard(Hook):
 
     def _judged(self, params):
         self.harm = self.yardstick.harm(self.network, params, self.tolerance)
-        return replace(self.harm, tolerance=self.reach).beyond and not counting_the_most()
+        return replace(self.harm, tolerance=self.reach).beyond and not counting_upper_bound()
 
     def begin(self, run):
         self.start = self.good = run.params
@@ -76,9 +82,8 @@ class Guard(Hook):
             return False
         if self.stop is not None and self.stop.met:
             return True
-        run.stop_reason = "guard: retained rows are beyond the tolerance before it begins"
         self.stepped_in = True
-        return True
+        return run.stop("guard: retained rows are beyond the tolerance before it begins")
 
     def after_step(self, run):
         if self.repairs:
@@ -108,7 +113,7 @@ class Guard(Hook):
     def _take_back(self, run):
         params, self.harm = last_that_holds(self.good, run.params, self._held)
         run.move(params)
-        run.stop_reason = "guard: going on would cost retained rows more than the tolerance"
+        run.stop("guard: going on would cost retained rows more than the tolerance")
         self.stepped_in = True
 
     def _held(self, params):
@@ -118,7 +123,7 @@ class Guard(Hook):
     def end(self, run):
         if not run.finished:
             return
-        if counting_the_most():  # what follows where the end is damaged
+        if counting_upper_bound():  # what follows where the end is damaged
             counted = 0 if _can_repair(self.network) else _LOOKED_AT
             for _ in range(counted if self.repairs else _BISECTIONS):
                 self._judged(run.params)
@@ -138,9 +143,8 @@ class Guard(Hook):
         self.harm = damaged
         if found:
             _, best, self.harm = min(found, key=lambda row: row[:2])
-            run.move(self.epochs[best])
-            run.kept_epoch = best + 1
-            run.stop_reason = f"guard: back to epoch {best + 1}, the later ones damage"
+            run.move(self.epochs[best], kept_epoch=best + 1)
+            run.stop(f"guard: back to epoch {best + 1}, the later ones damage")
             self.stepped_in = True
 
     def _some_epochs(self):
@@ -168,7 +172,7 @@ def last_that_holds(good, bad, held):
     return good + low * (bad - good), found
 
 
-def tolerance_of(strategy):
+def tolerance_of(strategy: "UnlearningStrategy") -> float | None:
     """Accuracy that a strategy may cost retained rows.
 
     Parameters
@@ -188,11 +192,11 @@ def tolerance_of(strategy):
     """
     if strategy.kind != "approximate":
         return None
-    guard = getattr(strategy, "guard", "auto")
+    guard: Any = getattr(strategy, "guard", "auto")
     return TOLERANCE if guard == "auto" else guard
 
 
-def unguarded(strategy):
+def unguarded(strategy: "UnlearningStrategy") -> "UnlearningStrategy":
     """A copy of a strategy without its guard; one that has none is returned as it is.
 
     Parameters
@@ -225,7 +229,7 @@ def most_repaired_rows(strategy, n_retain):
 _GOING_ON = 100
 
 
-def guarded(strategy, request):
+def guarded(strategy: "UnlearningStrategy", request: UnlearningRequest) -> Outcome:
     """Let a strategy unlearn, judge what it cost, repair that, and say what is left.
 
     Parameters
@@ -312,7 +316,7 @@ class _Judge:
             if outcome.target_reached is False and self.n_repairs < n_rounds:
                 outcome = self._going_on(outcome)
         whole = self.strategy.repairs  # what climbs or leaps can do so less far
-        if not whole and (outcome.harm.beyond or counting_the_most()):
+        if not whole and (outcome.harm.beyond or counting_upper_bound()):
             outcome = self._shortened(outcome)
         if self.n_repairs:
             note = f"repaired by training on the retained rows ({self.n_repairs} times)."
@@ -320,7 +324,7 @@ class _Judge:
         return outcome
 
     def _to_repair(self, outcome):
-        return outcome.harm.beyond or outcome.stepped_in or counting_the_most()
+        return outcome.harm.beyond or outcome.stepped_in or counting_upper_bound()
 
     def _repaired(self, outcome):
         """The outcome with parameters that are comfortably within the tolerance, if it can be."""
@@ -348,7 +352,7 @@ class _Judge:
     def _going_on(self, before):
         """The mechanism once more, from where the repair ended."""
         seed = child(self.request.seed, _GOING_ON + self.n_repairs)
-        outcome = self.strategy.unlearn(replace(self.request, params=before.params, seed=seed))
+        outcome = self.strategy.unlearn(self.request.replace(params=before.params, seed=seed))
         return replace(
             outcome,
             harm=self.harm(outcome.params) if outcome.harm is None else outcome.harm,

@@ -1,11 +1,12 @@
 """How harm to retained rows is measured, and how much of it is too much."""
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
 from ..exceptions import TrainingDivergedError
-from ..network import cross_entropy, log_softmax
+from ..network import Network, cross_entropy, log_softmax
 from ..training import Records
 
 __all__ = ["TOLERANCE", "Harm", "Yardstick"]
@@ -48,7 +49,7 @@ class Harm:
     tolerance: float
 
     @property
-    def beyond(self):
+    def beyond(self) -> bool:
         """Whether it is more than the tolerance (one row may turn wrong in any case)."""
         lost = self.accuracy_at_fit - self.accuracy
         rise = self.loss - self.loss_at_fit
@@ -88,7 +89,7 @@ class Yardstick:
     def __len__(self):
         return len(self.records)
 
-    def without_classes(self, network, params, classes):
+    def without_classes(self, network: Network, params: np.ndarray, classes: np.ndarray) -> Self:
         """What the rows would be, did the model not know some classes: without harm to any.
 
         A model that was trained without the classes takes no other row for one of them.
@@ -99,7 +100,7 @@ class Yardstick:
         hits = logits.argmax(axis=1) == self.records.labels
         return replace(self, loss=np.minimum(loss, self.loss), hits=np.maximum(hits, self.hits))
 
-    def harm(self, network, params, tolerance):
+    def harm(self, network: Network, params: np.ndarray, tolerance: float) -> Harm:
         """`Harm` of parameters; costs a forward pass over the rows.
 
         Raises

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..exceptions import TrainingDivergedError
-from ..network import cross_entropy_gradient
+from ..network import Network, cross_entropy_gradient
+from ..training import Records
 
 __all__ = ["Importance", "importance_of", "squared_gradients"]
 
@@ -37,7 +38,7 @@ class Importance:
     values: np.ndarray
     weight: float
 
-    def without(self, part):
+    def without(self, part: "Importance") -> "Importance":
         """Importance to the rows that are left when `part` is taken away.
 
         ``F_r = (n F_D - n_f F_f) / (n - n_f)``.
@@ -48,7 +49,14 @@ class Importance:
         return Importance(np.where(values > 1e-12 * self.values, values, 0.0), left)
 
 
-def importance_of(network, params, records, kind="fisher", *, wanted=None):
+def importance_of(
+    network: Network,
+    params: np.ndarray,
+    records: Records,
+    kind: str = "fisher",
+    *,
+    wanted: np.ndarray | None = None,
+) -> Importance:
     """Importance of each parameter to the given rows.
 
     Parameters

@@ -8,9 +8,10 @@ from .._validation import Interval
 from ..exceptions import UnlearningError
 from ..network import Dense, softmax
 from ..training import SoftmaxHead
-from ._base import GUARDED, UnlearningStrategy
 from ._guard import most_repaired_rows
-from ._request import Outcome
+from ._outcome import Outcome
+from ._strategy import GUARDED, UnlearningStrategy
+from ._unlearning_request import UnlearningRequest
 
 __all__ = ["LastLayerRefit"]
 
@@ -39,12 +40,13 @@ class LastLayerRefit(UnlearningStrategy):
 
     Notes
     -----
-    [n] The features stay as they are, and with them what they hold of the forgotten rows:
-    what follows a mechanism that changes these, as the last part of a `Composite`. Such a
-    mechanism may then be brief or rough: accuracy on the retained rows comes back here.
-    Refitting the last layer on chosen rows is Kirichenko et al. 2023 (arXiv 2204.02937),
-    there against spurious features; drawing it anew and training it is EU-1 of Goel et al.
-    2022 (arXiv 2201.06640), `LastLayersRetrain`. On a sampled backend features carry shot noise.
+    Ours, no published mechanism. The features stay as they are, and with them what they hold
+    of the forgotten rows: what follows a mechanism that changes these, as the last part of a
+    `Composite`. Such a mechanism may then be brief or rough: accuracy on the retained rows
+    comes back here. Refitting the last layer on chosen rows is Kirichenko et al. 2023 (arXiv
+    2204.02937), there against spurious features; drawing it anew and training it is EU-1 of
+    Goel et al. 2022 (arXiv 2201.06640), `LastLayersRetrain`. On a sampled backend features
+    carry shot noise.
 
     Examples
     --------
@@ -56,7 +58,7 @@ class LastLayerRefit(UnlearningStrategy):
 
     formula = "argmin_W (sum_r CE + lam_f sum_f CE(p_theta, p)) / n_r + alpha/2 |W|^2"
     advice = "As the last part of a composite: gives back what a brief mechanism has cost."
-    source = "[n]; from Kirichenko et al. 2023 (arXiv 2204.02937), Goel et al. 2022 (2201.06640)"
+    source = "ours; from Kirichenko et al. 2023 (arXiv 2204.02937), Goel et al. 2022 (2201.06640)"
     requires = frozenset({"forget", "retain"})
     _parameter_constraints = {
         "alpha": [Interval(Real, 0, None, closed="neither")],
@@ -64,12 +66,14 @@ class LastLayerRefit(UnlearningStrategy):
         **GUARDED,
     }
 
-    def __init__(self, *, alpha=1e-3, lam_f=0.1, guard="auto"):
+    def __init__(
+        self, *, alpha: float = 1e-3, lam_f: float = 0.1, guard: float | str | None = "auto"
+    ):
         self.alpha = alpha
         self.lam_f = lam_f
         self.guard = guard
 
-    def check(self, request):
+    def check(self, request: UnlearningRequest) -> None:
         last = request.network.layers[-1]
         if not isinstance(last, Dense):
             raise ValueError(
@@ -77,10 +81,10 @@ class LastLayerRefit(UnlearningStrategy):
                 f"{type(last).__name__}; use LastLayersRetrain, which trains it."
             )
 
-    def gradient_rows(self, n_forget, n_retain):
+    def gradient_rows(self, n_forget: int, n_retain: int) -> int:
         return most_repaired_rows(self, n_retain)
 
-    def unlearn(self, request):
+    def unlearn(self, request: UnlearningRequest) -> Outcome:
         network, params = request.network, request.params
         retain, forget = request.retain, request.forget
         if not len(retain):

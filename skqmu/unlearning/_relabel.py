@@ -7,7 +7,8 @@ import numpy as np
 from .._validation import Interval
 from ..network import cross_entropy_gradient
 from ..training import Objective
-from ._base import Ascent
+from ._strategy import Ascent
+from ._unlearning_request import UnlearningRequest
 
 __all__ = ["LabelComplement", "RandomLabels", "SaliencyUnlearning", "SimilarLabelReweighting"]
 
@@ -64,13 +65,13 @@ class LabelComplement(Ascent):
     def __init__(
         self,
         *,
-        beta=1.0,
-        learning_rate_init=None,
-        max_iter=25,
-        batch_size=None,
-        solver=None,
-        stop="auto",
-        guard="auto",
+        beta: float = 1.0,
+        learning_rate_init: float | None = None,
+        max_iter: int = 25,
+        batch_size: int | None = None,
+        solver: str | None = None,
+        stop: str | None = "auto",
+        guard: float | str | None = "auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -82,7 +83,7 @@ class LabelComplement(Ascent):
         )
         self.beta = beta
 
-    def objective(self, request):
+    def objective(self, request: UnlearningRequest) -> Objective:
         forget = request.forget
         complement = (1.0 - forget.targets) / max(forget.targets.shape[1] - 1, 1)
         wrong = forget.replace(targets=complement, weights=self.beta * forget.weights)
@@ -131,12 +132,12 @@ class RandomLabels(Ascent):
     def __init__(
         self,
         *,
-        learning_rate_init=None,
-        max_iter=15,
-        batch_size=None,
-        solver=None,
-        stop="auto",
-        guard="auto",
+        learning_rate_init: float | None = None,
+        max_iter: int = 15,
+        batch_size: int | None = None,
+        solver: str | None = None,
+        stop: str | None = "auto",
+        guard: float | str | None = "auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -147,7 +148,7 @@ class RandomLabels(Ascent):
             guard=guard,
         )
 
-    def objective(self, request):
+    def objective(self, request: UnlearningRequest) -> Objective:
         return Objective({"retain": request.retain, "forget": _randomly_labelled(request)})
 
 
@@ -200,13 +201,13 @@ class SaliencyUnlearning(Ascent):
     def __init__(
         self,
         *,
-        threshold=0.5,
-        learning_rate_init=None,
-        max_iter=15,
-        batch_size=None,
-        solver=None,
-        stop="auto",
-        guard="auto",
+        threshold: float = 0.5,
+        learning_rate_init: float | None = None,
+        max_iter: int = 15,
+        batch_size: int | None = None,
+        solver: str | None = None,
+        stop: str | None = "auto",
+        guard: float | str | None = "auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -218,10 +219,10 @@ class SaliencyUnlearning(Ascent):
         )
         self.threshold = threshold
 
-    def gradient_rows(self, n_forget, n_retain):
+    def gradient_rows(self, n_forget: int, n_retain: int) -> int:
         return n_forget + super().gradient_rows(n_forget, n_retain)
 
-    def objective(self, request):
+    def objective(self, request: UnlearningRequest) -> Objective:
         forget = request.forget
         logits, tape = request.network.forward(request.params, forget.X)
         d_logits = cross_entropy_gradient(logits, forget.targets, forget.weights / len(forget))
@@ -252,7 +253,7 @@ class SimilarLabelReweighting(Ascent):
         Weight of the relabelled rows.
     ascend : bool, default=False
         The HQML study's sign: climb the similar labels' loss, which contradicts the
-        source [n].
+        source, as far as that could be confirmed.
     learning_rate_init : float or None, default=None
         None: the classifier's own.
     max_iter : int, default=15
@@ -293,14 +294,14 @@ class SimilarLabelReweighting(Ascent):
     def __init__(
         self,
         *,
-        alpha=1.0,
-        ascend=False,
-        learning_rate_init=None,
-        max_iter=15,
-        batch_size=None,
-        solver=None,
-        stop="auto",
-        guard="auto",
+        alpha: float = 1.0,
+        ascend: bool = False,
+        learning_rate_init: float | None = None,
+        max_iter: int = 15,
+        batch_size: int | None = None,
+        solver: str | None = None,
+        stop: str | None = "auto",
+        guard: float | str | None = "auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -313,7 +314,7 @@ class SimilarLabelReweighting(Ascent):
         self.alpha = alpha
         self.ascend = ascend
 
-    def objective(self, request):
+    def objective(self, request: UnlearningRequest) -> Objective:
         similar = _most_similar(request)[request.forget.labels]
         targets = np.eye(request.forget.targets.shape[1])[similar]
         streams = {"retain": request.retain, "forget": request.forget.replace(targets=targets)}

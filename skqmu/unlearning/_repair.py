@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._spending import counting_the_most
+from .._spending import counting_upper_bound
 from ..training import Hook, Objective, Point, TrainingRun, train
 
 __all__ = ["brief_training", "most_rows"]
@@ -61,4 +61,4 @@ class _Until(Hook):
         self.enough = enough
 
     def after_epoch(self, run):
-        return self.enough(run) and not counting_the_most()
+        return self.enough(run) and not counting_upper_bound()

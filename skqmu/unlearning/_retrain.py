@@ -1,9 +1,10 @@
 """Retraining on what stays: the exact mechanism, and everyone's reference."""
 
 from .._validation import StrOptions
-from ._base import UnlearningStrategy
 from ._certificate import UPSTREAM, Assumption, Certificate
-from ._request import Outcome
+from ._outcome import Outcome
+from ._strategy import UnlearningStrategy
+from ._unlearning_request import UnlearningRequest
 
 __all__ = ["Retrain"]
 
@@ -38,14 +39,14 @@ class Retrain(UnlearningStrategy):
     advice = "The reference, and the default: affordable here."
     _parameter_constraints = {"random_state": [StrOptions({"new", "same"})]}
 
-    def __init__(self, random_state="new"):
+    def __init__(self, random_state: str = "new"):
         self.random_state = random_state
 
     @property
-    def requires(self):
+    def requires(self) -> frozenset[str]:
         return frozenset({"retain"})
 
-    def unlearn(self, request):
+    def unlearn(self, request: UnlearningRequest) -> Outcome:
         seed = None if self.random_state == "same" else request.seed
         run = request.refit(seed)
         return Outcome(

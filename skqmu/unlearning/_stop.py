@@ -5,10 +5,11 @@ import warnings
 import numpy as np
 from scipy.special import softmax
 
-from .._spending import counting_the_most
+from .._spending import counting_upper_bound
 from ..exceptions import UnlearningWarning
 from ..network import cross_entropy
 from ..training import Hook
+from ._unlearning_request import UnlearningRequest
 from ._unseen import left_out_loss
 
 __all__ = ["StopRule", "class_shares", "stop_source"]
@@ -217,7 +218,7 @@ class StopRule(Hook):
 
     def acceptable(self, params):
         """Whether a run that ended at parameters may count as having reached its target."""
-        if counting_the_most():
+        if counting_upper_bound():
             return self.reached(params)  # asks all that could be asked
         return all(tolerable(params) for tolerable in self.tolerable)
 
@@ -240,21 +241,20 @@ class StopRule(Hook):
 
     def reached(self, params):
         """Whether parameters reach the target."""
-        if counting_the_most():
+        if counting_upper_bound():
             for records in self.compared:
                 self._logits(params, records)
             return False
         return all(missing(params) <= 0 for missing in self.parts)
 
     def begin(self, run):
-        if counting_the_most():  # the bisection that would follow the last step
+        if counting_upper_bound():  # the bisection that would follow the last step
             for _ in range(_BISECTIONS):
                 self.reached(run.params)
         if not self.reached(run.params):
             return False
-        run.stop_reason = "stop rule: the forgotten rows already look unseen at step 0"
         self.met = True
-        return True
+        return run.stop("stop rule: the forgotten rows already look unseen at step 0")
 
     def before_epoch(self, run):
         self.epoch_start = run.params
@@ -277,12 +277,11 @@ class StopRule(Hook):
             else:
                 low = middle
         run.move(before + high * (after - before))
-        run.stop_reason = "stop rule: the forgotten rows look unseen"
         self.met = True
-        return True
+        return run.stop("stop rule: the forgotten rows look unseen")
 
 
-def stop_source(request):
+def stop_source(request: UnlearningRequest) -> str:
     """What the stop rule of a request would go by; nothing is computed.
 
     Parameters

@@ -7,11 +7,13 @@ import numpy as np
 from scipy.special import logsumexp
 
 from .._validation import Interval
-from ..training import Hook, shared_steps
-from ._base import LoopStrategy
+from ..training import Objective, TrainingRun, shared_steps
 from ._distill import TemperedObjective, probabilities
 from ._finetune import LastLayersRetrain
 from ._guard import most_repaired_rows, unguarded
+from ._outcome import Outcome
+from ._strategy import LoopStrategy
+from ._unlearning_request import UnlearningRequest
 
 __all__ = ["RetrainedTwin"]
 
@@ -55,7 +57,7 @@ class RetrainedTwin(LoopStrategy):
 
     Notes
     -----
-    [n] From two ideas: the two teachers of Chundawat et al. 2023 (arXiv 2205.08096), whose
+    Ours, from two ideas: the two teachers of Chundawat et al. 2023 (arXiv 2205.08096), whose
     random teacher says what no model that was trained would say, and EU-k of Goel et al.
     2022 (arXiv 2201.06640), which alone leaves the retained rows. The rows of both kinds
     share the batches, so an epoch costs ``n_forget + retained_share * n_retain`` rows. A
@@ -71,7 +73,7 @@ class RetrainedTwin(LoopStrategy):
 
     formula = "min KL(T_twin||S) on D_f + KL(T||S) on part of D_r; twin: EU-k"
     advice = "Near retraining at a tenth of its cost; small data: more epochs for the twin."
-    source = "[n]; from Chundawat et al. 2023 (arXiv 2205.08096), Goel et al. 2022 (2201.06640)"
+    source = "ours; from Chundawat et al. 2023 (arXiv 2205.08096), Goel et al. 2022 (2201.06640)"
     requires = frozenset({"forget", "retain"})
     _parameter_constraints = {
         **LoopStrategy._parameter_constraints,
@@ -85,16 +87,16 @@ class RetrainedTwin(LoopStrategy):
     def __init__(
         self,
         *,
-        twin=None,
-        lam_f=0.7,
-        T=2.0,
-        twin_T=0.8,
-        retained_share=0.5,
-        learning_rate_init=None,
-        max_iter=3,
-        batch_size=None,
-        solver=None,
-        guard="auto",
+        twin: LastLayersRetrain | None = None,
+        lam_f: float = 0.7,
+        T: float = 2.0,
+        twin_T: float = 0.8,
+        retained_share: float = 0.5,
+        learning_rate_init: float | None = None,
+        max_iter: int = 3,
+        batch_size: int | None = None,
+        solver: str | None = None,
+        guard: float | str | None = "auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -117,25 +119,24 @@ class RetrainedTwin(LoopStrategy):
     def _n_kept(self, n_retain):
         return max(1, round(self.retained_share * n_retain)) if n_retain else 0
 
-    def validate(self):
+    def validate(self) -> None:
         super().validate()
         self._twin().validate()
 
-    def gradient_rows(self, n_forget, n_retain):
+    def gradient_rows(self, n_forget: int, n_retain: int) -> int:
         own = self.max_iter * (n_forget + self._n_kept(n_retain))
         made = unguarded(self._twin()).gradient_rows(n_forget, n_retain)
         return made + own + most_repaired_rows(self, n_retain)
 
-    def unlearn(self, request):
+    def unlearn(self, request: UnlearningRequest) -> Outcome:
         # The twin's seed is its own: the passes below must not repeat its order of rows.
         seed = np.random.SeedSequence(request.seed.entropy, spawn_key=(*request.seed.spawn_key, 0))
-        twin = self._twin().unlearn(replace(request, seed=seed, yardstick=None))
+        twin = self._twin().unlearn(request.replace(seed=seed, yardstick=None))
         asked = probabilities(
             request, request.forget, request.settled(twin.params), self.T * self.twin_T
         )
         outcome = super().unlearn(
-            replace(
-                request,
+            request.replace(
                 params=request.settled(_evened(request)),
                 forget=request.forget.replace(targets=asked),
             )
@@ -147,10 +148,11 @@ class RetrainedTwin(LoopStrategy):
             notes=[*twin.notes, *outcome.notes],
         )
 
-    def hooks(self, request):
-        return [_FallingRate()]
+    def schedule(self, run: TrainingRun) -> float:
+        """Falls linearly, epoch by epoch, towards 0."""
+        return 1.0 - run.epoch / run.max_iter
 
-    def objective(self, request):
+    def objective(self, request: UnlearningRequest) -> Objective:
         """Retained rows as the trained model answers, forgotten ones as their targets say."""
         rng = np.random.default_rng(request.seed)
         n_kept = self._n_kept(len(request.retain))
@@ -185,14 +187,3 @@ def _evened(request):
 
 class _PooledObjective(TemperedObjective):
     pooled = True
-
-
-class _FallingRate(Hook):
-    """Lower the learning rate linearly, epoch by epoch, towards 0."""
-
-    def begin(self, run):
-        self.first = run.solver.learning_rate
-        return False
-
-    def before_epoch(self, run):
-        run.solver.learning_rate = self.first * (1.0 - run.epoch / run.max_iter)

@@ -25,7 +25,6 @@ Y = np.arange(21) % 3
 
 def small(backend, **params):
     fixed = {"n_qubits": 2, "n_layers": 1, "max_iter": 4, "tol": 0.0, "n_iter_no_change": 9}
-    fixed["input_scale"] = 1.0
     return QNNClassifier(backend=backend, random_state=0, **{**fixed, **params})
 
 
@@ -135,6 +134,24 @@ def test_a_deletion_with_a_stop_rule_spends_no_more_than_was_told(kind, rate, fo
     cost = clf.estimate_cost(X, Y, method="unlearn", forget=forget, **request)
     spent = deleted(clf, np.arange(len(X))[forget], **request)
     assert all(cost[name] >= value for name, value in spent.items())
+
+
+@pytest.mark.parametrize("rate", [0.01, 3.0, 30.0])
+def test_a_fit_whose_angles_saturate_is_counted_for_every_row(rate):
+    clf = small(AerBackend(shots=16, gradient="spsa"), learning_rate_init=rate, max_iter=6)
+    cost = clf.estimate_cost(X, Y)
+    # A pass forward and, by SPSA, two more for the gradient, of each row in each epoch.
+    assert cost["circuits"] == 6 * 3 * len(X)
+    spent = clf.fit(X, Y).fit_cost_
+    assert all(cost[name] >= value for name, value in spent.items())
+
+
+def test_copies_of_rows_are_counted_though_they_share_circuits():
+    clf = small(AerBackend(shots=16, gradient="spsa"))
+    rows, labels = np.concatenate([X, X[:7]]), np.concatenate([Y, Y[:7]])
+    cost = clf.estimate_cost(rows, labels)
+    spent = clf.fit(rows, labels).fit_cost_
+    assert spent["shots"] < cost["shots"] == 4 * 3 * 16 * len(rows)
 
 
 @pytest.mark.parametrize("rate", [1e-4, 3.0])

@@ -1,13 +1,18 @@
 """A run of training: where it stands, what it optimises, and who watches it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from ..exceptions import TrainingDivergedError
+from ..network import Network
+from ._fixed_layers import FixedLayers
 from ._objective import Objective
+from ._solvers import Solver
 
-__all__ = ["Hook", "Point", "TrainingRun", "any_ends", "check_finite", "tell_noise"]
+__all__ = ["Hook", "Point", "TrainingRun", "any_ends", "check_finite"]
 
 
 class Hook:
@@ -16,28 +21,36 @@ class Hook:
     `state` names the attributes that a resumed run must find again.
     """
 
-    state = ()
+    state: tuple[str, ...] = ()
 
-    def accepts(self, state, run):
+    def saved(self) -> dict:
+        """What a resumed run must find again, as a dict."""
+        return {name: getattr(self, name) for name in self.state}
+
+    def restore(self, state: dict) -> None:
+        """Go on from what `saved` gave."""
+        vars(self).update(state)
+
+    def accepts(self, state: dict, run: "TrainingRun") -> bool:
         """Whether a `state` that comes from a file could be this hook's in this run."""
         return True
 
-    def begin(self, run):
+    def begin(self, run: "TrainingRun") -> bool:
         """Before the first step; True ends the run at once."""
         return False
 
-    def before_epoch(self, run):
+    def before_epoch(self, run: "TrainingRun") -> None:
         """Before the first step of each epoch (after a resume: before the next one)."""
 
-    def after_step(self, run):
+    def after_step(self, run: "TrainingRun") -> bool:
         """After each step."""
         return False
 
-    def after_epoch(self, run):
+    def after_epoch(self, run: "TrainingRun") -> bool:
         """After each epoch; `run.history` has its row."""
         return False
 
-    def end(self, run):
+    def end(self, run: "TrainingRun") -> None:
         """After the last step, also when the run was interrupted."""
 
 
@@ -47,7 +60,7 @@ class Point:
 
     params: np.ndarray
     previous: np.ndarray | None = None
-    moments: object = None
+    moments: Any = None
     epoch: int = 0
     step: int = 0
     loss: float = 0.0
@@ -58,7 +71,7 @@ class Point:
 
 @dataclass
 class TrainingRun:
-    """All that the loop knows; hooks read it, and may `move` it.
+    """All that the loop knows; hooks read it, and may `move` or `stop` it.
 
     Attributes
     ----------
@@ -72,6 +85,8 @@ class TrainingRun:
         Batch orders and noise are functions of (seed, epoch, step), which is what makes
         a run resumable without a generator's state.
     max_iter, batch_size : int
+    schedule : callable or None
+        From the run to the factor that the solver's learning rate has in this epoch; None: 1.
     history : list of dict
         One row an epoch: ``epoch``, ``loss``, ``gradient_norm``, ``seconds``, and what
         hooks add.
@@ -86,69 +101,129 @@ class TrainingRun:
     cost : dict
         What the run spent, as the network's meter counts it, the time before a resume
         included; filled in when the loop ends.
+    fixed : FixedLayers or None
+        Layers that do not move, and what they make of the rows; None: found out.
     """
 
-    network: object
-    objective: object
-    solver: object
+    network: Network
+    objective: Objective
+    solver: Any
     point: Point
     seed: np.random.SeedSequence
     max_iter: int
     batch_size: int
+    schedule: Callable | None = None
     history: list = field(default_factory=list)
     batches: list = field(default_factory=list)
     kept_epoch: int | None = None
     stop_reason: str = "max_iter"
     finished: bool = False
     cost: dict = field(default_factory=dict)
-    _meter: object = None
+    fixed: FixedLayers | None = field(default=None, repr=False)
 
     def __post_init__(self):
         self._meter = self.network.meter.copy()
+        if self.fixed is None:
+            self.fixed = FixedLayers(self.network, self.objective.trainable)
 
-    def spent(self):
+    def spent(self) -> dict:
         """Cost up to now."""
         now = self.network.meter.since(self._meter)
         return {name: self.cost.get(name, 0) + value for name, value in now.items()}
 
+    def settle(self) -> None:
+        """Fill in `cost` with what was spent up to now."""
+        self.cost, self._meter = self.spent(), self.network.meter.copy()
+
+    def begin(self) -> None:
+        """Say that the run is on its way."""
+        self.finished = False
+
+    def finish(self, reason: str | None = None) -> None:
+        """Say that the run came to its end, and why if that is not known yet."""
+        self.finished = True
+        if reason is not None:
+            self.stop_reason = reason
+
+    def stop(self, reason: str) -> bool:
+        """Say why the run ends; returns True, which is how a hook ends it."""
+        self.stop_reason = reason
+        return True
+
+    def restore(
+        self, point: Point, *, history: list, stop_reason: str, finished: bool, cost: dict
+    ) -> None:
+        """Go on from where an earlier run was."""
+        self.point = point
+        self.history = history
+        self.stop_reason = stop_reason
+        self.finished = finished
+        self.cost = cost
+
     @property
-    def params(self):
+    def params(self) -> np.ndarray:
         """Current parameters, shape (n_parameters,)."""
         return self.point.params
 
     @property
-    def epoch(self):
+    def epoch(self) -> int:
         """Epochs finished."""
         return self.point.epoch
 
-    def move(self, params):
-        """Put other parameters in place (the best epoch's, a stop rule's)."""
+    def move(self, params: np.ndarray, *, kept_epoch: int | None = None) -> None:
+        """Put other parameters in place (a stop rule's, or those of an epoch that is kept)."""
         self.point = replace(self.point, params=params)
+        if kept_epoch is not None:
+            self.kept_epoch = kept_epoch
 
-    def generator(self, *key):
+    def advance(self, point: Point, batches: list) -> None:
+        """Take a step to `point` over `batches`."""
+        self.batches = batches
+        self.point = point
+
+    def close_epoch(self, point: Point, row: dict) -> None:
+        """End the current epoch at `point`, with its row of the history."""
+        self.history[self.epoch :] = [row]
+        self.point = point
+        self.place_noise(0)
+
+    def drop_moments(self) -> None:
+        """Let the solver's moments go: nobody will go on from here."""
+        self.point = replace(self.point, moments=None)
+
+    def place_noise(self, step: int) -> None:
+        """Make sampling noise, too, a function of (epoch, step): a resumed run repeats it."""
+        if self.network.noise is not None:
+            self.network.noise.at(self.epoch, step)
+
+    def solver_now(self) -> Solver:
+        """The solver with the learning rate of this epoch."""
+        return self.solver if self.schedule is None else self.solver.scaled(self.schedule(self))
+
+    def generator(self, *key: int) -> np.random.Generator:
         """Generator of its own for (`epoch`, `key`), the same after a resume."""
         spawn_key = (*self.seed.spawn_key, self.epoch, *key)
         return np.random.default_rng(np.random.SeedSequence(self.seed.entropy, spawn_key=spawn_key))
 
-    def evaluate(self, batches):
+    def evaluate(self, batches: list) -> tuple[float, np.ndarray]:
         """Loss and gradient of one step's batches at `params`, without moving."""
         return self.evaluated(batches)[:2]
 
-    def evaluated(self, batches):
+    def evaluated(self, batches: list) -> tuple[float, np.ndarray, np.ndarray]:
         """`evaluate`, and `params` with the buffers as the batches leave them."""
-        summed = type(self.objective).combine is Objective.combine
-        if len(batches) > 1 and summed and self.network.treats_rows_alone:
+        combine = self.objective.combine
+        if len(batches) > 1 and combine is None and self.network.treats_rows_alone:
             loss, gradient = self._in_one_pass(batches)
             after = self.params
         else:
             loss, gradients, after = 0.0, {}, self.params
             for number, (name, rows) in enumerate(batches, start=1):
                 batch = self.objective.streams[name][rows]
-                logits, tape, after = self._forward(name, batch, after, number)
+                logits, tape, after = self._forward(name, rows, batch, after, number)
                 values, d_logits = self.objective.loss(name, logits, batch)
                 loss += float(values.sum()) / len(batch)
                 gradients[name] = self._backward(tape, d_logits / len(batch))
-            gradient = self.objective.combine(gradients, self)
+            gradient = sum(gradients.values()) if combine is None else combine(gradients, self)
         penalty, d_penalty = self.objective.penalty(self)
         gradient = gradient + d_penalty
         if self.objective.trainable is not None:
@@ -159,11 +234,11 @@ class TrainingRun:
 
     def _in_one_pass(self, batches):
         """Loss and gradient of streams that are summed: twice the rows, half the overhead."""
-        own = [(name, self.objective.streams[name][rows]) for name, rows in batches]
-        inputs = [self.objective.inputs(name, batch, self) for name, batch in own]
-        logits, tape = self.network.forward(self.params, np.concatenate(inputs))
+        own = [(name, rows, self.objective.streams[name][rows]) for name, rows in batches]
+        inputs, first = self._inputs(own)
+        logits, tape = self.network.forward(self.params, np.concatenate(inputs), start=first)
         loss, d_logits, start = 0.0, [], 0
-        for name, batch in own:
+        for name, _, batch in own:
             stop = start + len(batch)
             values, d_values = self.objective.loss(name, logits[start:stop], batch)
             loss += float(values.sum()) / len(batch)
@@ -177,21 +252,34 @@ class TrainingRun:
         gradient, _ = self.network.backward(tape, d_logits, wanted=trainable)
         return gradient if trainable is None else np.where(trainable, gradient, 0.0)
 
-    def value(self, batches):
+    def value(self, batches: list) -> tuple[float, np.ndarray]:
         """Loss of one step's batches at `params`, no gradient; and `params` as `evaluated`."""
         loss, after = 0.0, self.params
         for number, (name, rows) in enumerate(batches, start=1):
             batch = self.objective.streams[name][rows]
             # Not as predictions: copies of a row are one record of a greater weight.
-            logits, _, after = self._forward(name, batch, after, number)
+            logits, _, after = self._forward(name, rows, batch, after, number)
             loss += float(self.objective.loss(name, logits, batch)[0].sum()) / len(batch)
         return loss + self.objective.penalty(self)[0], after
 
-    def _forward(self, name, batch, after, number):
+    def _inputs(self, batches):
+        """Inputs of each batch of (stream, rows, records), and the layer that they are for."""
+        inputs = [self.objective.inputs(name, batch, self) for name, _, batch in batches]
+        start = self.fixed.n_layers
+        changed = any(own is not batch.X for own, (*_, batch) in zip(inputs, batches, strict=True))
+        if not start or changed:  # whose rows are no rows of the stream
+            return inputs, 0
+        streams = self.objective.streams
+        kept = [
+            self.fixed.outputs(self.params, name, streams[name], rows) for name, rows, _ in batches
+        ]
+        return kept, start
+
+    def _forward(self, name, rows, batch, after, number):
         """Logits, tape, and `after` with the buffers as the batch leaves them."""
-        inputs = self.objective.inputs(name, batch, self)
+        (inputs,), start = self._inputs([(name, rows, batch)])
         if not self.network.has_training_mode:
-            return *self.network.forward(self.params, inputs), after
+            return *self.network.forward(self.params, inputs, start=start), after
         draws = self.generator(self.point.step, number)
         return self.network.forward_training(after, inputs, draws, to_forget=name == "forget")
 
@@ -199,12 +287,6 @@ class TrainingRun:
 def any_ends(answers):
     """Whether a hook ends the run; a list, so that every hook has been asked."""
     return any(answers)
-
-
-def tell_noise(run, step):
-    """Sampling noise too is a function of (epoch, step): a resumed run repeats it."""
-    if run.network.noise is not None:
-        run.network.noise.at(run.epoch, step)
 
 
 def check_finite(run, number, **values):

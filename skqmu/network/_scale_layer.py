@@ -1,6 +1,9 @@
 """The first layer of a circuit's network: features of any size become angles that do not wrap."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ._layers import Layer
 
@@ -45,32 +48,47 @@ class InputScale(Layer):
     array([[0.431, 3.142]])
     """
 
-    def __init__(self, bounds, *, scale=1.0, learned=True, name="input_scale"):
+    def __init__(
+        self,
+        bounds: ArrayLike,
+        *,
+        scale: ArrayLike = 1.0,
+        learned: bool = True,
+        name: str = "input_scale",
+    ):
         self.bounds = np.asarray(bounds, dtype=float)
         self.scale = np.asarray(scale, dtype=float)
         self.name = name
         self.n_parameters = len(self.bounds) if learned else 0
 
-    def array_shapes(self):
+    def array_shapes(self) -> dict[str, tuple[int, ...]]:
         return {"log_scale": (self.n_parameters,)} if self.n_parameters else {}
 
-    def scales(self, params):
+    def scales(self, params: np.ndarray) -> np.ndarray:
         """Radians a unit of each feature near 0, shape (n_inputs,)."""
         factor = np.exp(np.minimum(_PACE * params, _LARGEST_LOG)) if self.n_parameters else 1.0
         return np.broadcast_to(self.scale * factor, self.bounds.shape)
 
-    def pressed(self, params, inputs):
+    def pressed(self, params: np.ndarray, inputs: np.ndarray) -> np.ndarray:
         """The ``u`` of each value: at 1 an angle is half of its bound."""
         with np.errstate(over="ignore"):
             u = inputs * (self.scales(params) / self.bounds)
         return np.clip(u, -_LARGEST, _LARGEST)
 
-    def forward(self, params, inputs):
+    def forward(self, params: np.ndarray, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
         u = self.pressed(params, inputs)
         shrunk = 1.0 + np.abs(u)
         return self.bounds * (u / shrunk), (u, shrunk)
 
-    def backward(self, params, tape, d_outputs, *, per_sample, need_inputs):
+    def backward(
+        self,
+        params: np.ndarray,
+        tape: Any,
+        d_outputs: np.ndarray,
+        *,
+        per_sample: bool,
+        need_inputs: bool,
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         u, shrunk = tape
         d_inputs = d_outputs * (self.scales(params) / shrunk**2) if need_inputs else None
         if not self.n_parameters:
@@ -79,5 +97,5 @@ class InputScale(Layer):
         each = d_outputs * (_PACE * self.bounds * (u / shrunk) / shrunk)
         return each if per_sample else each.sum(axis=0), d_inputs
 
-    def shrinkable(self):
+    def shrinkable(self) -> np.ndarray:
         return np.zeros(self.n_parameters, dtype=bool)

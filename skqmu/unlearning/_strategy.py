@@ -2,15 +2,18 @@
 
 from abc import ABC, abstractmethod
 from numbers import Integral, Real
+from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._validation import Interval, StrOptions, validate_params
-from ..training import SGD, Adam, Hook, Point, TrainingRun, train
+from ..training import SGD, Adam, Hook, Objective, Point, TrainingRun, train
 from ._guard import Guard, most_repaired_rows, tolerance_of
+from ._outcome import Outcome
 from ._repair import most_rows
-from ._request import Outcome
 from ._stop import StopRule
+from ._unlearning_request import UnlearningRequest
 
 __all__ = ["GUARDED", "Ascent", "LoopStrategy", "UnlearningStrategy"]
 
@@ -64,34 +67,34 @@ class UnlearningStrategy(BaseEstimator, ABC):
     source = ""
     formula = ""
     advice = ""
-    classifier_params = {}
+    classifier_params: dict[str, Any] = {}
     damage = "some"
     repairs = True
-    _parameter_constraints = {}
+    _parameter_constraints: dict[str, list] = {}
 
     @property
-    def requires(self):
+    def requires(self) -> frozenset[str]:
         """Data that the strategy, as parametrised, cannot do without (frozenset of str)."""
         return frozenset({"forget"})
 
     @property
-    def importance_kinds(self):
+    def importance_kinds(self) -> frozenset[str]:
         """Kinds of importance that the strategy compares (frozenset of str)."""
         return frozenset()
 
     @abstractmethod
-    def unlearn(self, request):
+    def unlearn(self, request: UnlearningRequest) -> Outcome:
         """Return an `Outcome` for an `UnlearningRequest`; change nothing in place."""
 
-    def validate(self):
+    def validate(self) -> None:
         """Check the parameters; called before anything is touched."""
         validate_params(self)
 
-    def gradient_rows(self, n_forget, n_retain):
+    def gradient_rows(self, n_forget: int, n_retain: int) -> int:
         """Rows that gradients are taken of, at most: the cost before it is spent."""
         return 0
 
-    def check(self, request):
+    def check(self, request: UnlearningRequest) -> None:
         """Refuse a request that the strategy cannot honour; called before `unlearn`."""
 
 
@@ -131,7 +134,13 @@ class LoopStrategy(UnlearningStrategy):
     }
 
     def __init__(
-        self, *, learning_rate_init=None, max_iter=50, batch_size=None, solver=None, guard="auto"
+        self,
+        *,
+        learning_rate_init: float | None = None,
+        max_iter: int = 50,
+        batch_size: int | None = None,
+        solver: str | None = None,
+        guard: float | str | None = "auto",
     ):
         self.learning_rate_init = learning_rate_init
         self.max_iter = max_iter
@@ -140,14 +149,14 @@ class LoopStrategy(UnlearningStrategy):
         self.guard = guard
 
     @abstractmethod
-    def objective(self, request):
+    def objective(self, request: UnlearningRequest) -> Objective:
         """The `Objective` that the loop optimises."""
 
-    def hooks(self, request):
+    def hooks(self, request: UnlearningRequest) -> list[Hook]:
         """Hooks of the loop, a list; ascents return their stop rule."""
         return []
 
-    def gradient_rows(self, n_forget, n_retain):
+    def gradient_rows(self, n_forget: int, n_retain: int) -> int:
         own = self.max_iter * sum(self._stream_rows(n_forget, n_retain).values())
         return own + most_repaired_rows(self, n_retain)
 
@@ -157,9 +166,13 @@ class LoopStrategy(UnlearningStrategy):
         names = self.requires & set(sizes)
         return {name: max(sizes[n] for n in names) for name in names}
 
-    def start(self, request):
+    def start(self, request: UnlearningRequest) -> np.ndarray:
         """Parameters that the loop starts from, shape (n_parameters,)."""
         return request.params
+
+    def schedule(self, run: TrainingRun) -> float:
+        """Factor of the learning rate in an epoch of the run; 1 throughout where not overridden."""
+        return 1.0
 
     def _solver(self, request):
         rate = self.learning_rate_init or request.learning_rate_init
@@ -167,13 +180,12 @@ class LoopStrategy(UnlearningStrategy):
             return request.solver(rate)
         return Adam(rate) if self.solver == "adam" else SGD(rate)
 
-    def unlearn(self, request):
+    def unlearn(self, request: UnlearningRequest) -> Outcome:
         hooks = self.hooks(request)
         counter = _Steps()
         objective = self.objective(request)
         if request.trainable is not None:
-            mine = True if objective.trainable is None else objective.trainable
-            objective.trainable = request.trainable & mine
+            objective.restrict(request.trainable)
         stop = next((hook for hook in hooks if isinstance(hook, StopRule)), None)
         guard = self._guard(request, objective, stop)
         run = train(
@@ -185,6 +197,7 @@ class LoopStrategy(UnlearningStrategy):
                 seed=request.seed,
                 max_iter=self.max_iter,
                 batch_size=self.batch_size or request.batch_size,
+                schedule=self.schedule,
             ),
             [counter, *hooks, *([] if guard is None else [guard])],
         )
@@ -235,12 +248,12 @@ class Ascent(LoopStrategy):
     def __init__(
         self,
         *,
-        learning_rate_init=None,
-        max_iter=50,
-        batch_size=None,
-        solver=None,
-        stop="auto",
-        guard="auto",
+        learning_rate_init: float | None = None,
+        max_iter: int = 50,
+        batch_size: int | None = None,
+        solver: str | None = None,
+        stop: str | None = "auto",
+        guard: float | str | None = "auto",
     ):
         super().__init__(
             learning_rate_init=learning_rate_init,
@@ -251,11 +264,11 @@ class Ascent(LoopStrategy):
         )
         self.stop = stop
 
-    def gradient_rows(self, n_forget, n_retain):
+    def gradient_rows(self, n_forget: int, n_retain: int) -> int:
         estimate = most_rows(n_retain) if self.stop == "auto" else 0
         return super().gradient_rows(n_forget, n_retain) + estimate
 
-    def hooks(self, request):
+    def hooks(self, request: UnlearningRequest) -> list[Hook]:
         return [StopRule(request)] if self.stop == "auto" else []
 
 

@@ -38,6 +38,34 @@ class Step:
     after: set = field(default_factory=set)
     merged: "Step | None" = None
 
+    @property
+    def root(self):
+        """The step that does the work of this one, which may have been merged."""
+        step = self
+        while step.merged is not None:
+            step = step.merged
+        return step
+
+    def extend(self, elements, windows):
+        """Take in elements on some windows, after those that are there."""
+        self.elements += elements
+        self.windows.update(windows)
+
+    def absorb(self, other):
+        """Do the work of another step, before this one's own; neither depends on the other."""
+        self.elements[:0] = other.elements
+        self.windows |= other.windows
+        self.after |= other.after
+        other.merge_into(self)
+
+    def merge_into(self, other):
+        """Leave the work to another step."""
+        self.merged = other
+
+    def wait_for_roots(self):
+        """Let this step come after those that do the work, not those that were merged."""
+        self.after = {other.root for other in self.after}
+
 
 @dataclass
 class Plan:
@@ -145,7 +173,7 @@ class _Planner:
                 self._flush(window)
         steps = [step for step in self.steps if step.merged is None]
         for step in steps:
-            step.after = {_doer(other) for other in step.after}
+            step.wait_for_roots()
         return _ordered(steps)
 
     def _monomial(self, element, windows):
@@ -173,8 +201,7 @@ class _Planner:
             # that the merged step will wait for.
             if other is not step and self._takes(other, ends) and not _depends(step, other):
                 self._merge(other, step)
-        step.elements += elements
-        step.windows.update(windows)
+        step.extend(elements, windows)
         for window in windows:
             if self.last[window] not in (step, None):
                 step.after.add(self.last[window])
@@ -190,10 +217,7 @@ class _Planner:
 
     def _merge(self, step, into):
         """Let `into` do the work of another monomial step; neither depends on the other."""
-        into.elements[:0] = step.elements
-        into.windows |= step.windows
-        into.after |= step.after
-        step.merged = into
+        into.absorb(step)
         for window in step.windows:
             if self.last[window] is step:
                 self.last[window] = into
@@ -211,18 +235,11 @@ class _Planner:
             self.last[window] = step
 
 
-def _doer(step):
-    """Return the step that does the work of a step that may have been merged."""
-    while step.merged is not None:
-        step = step.merged
-    return step
-
-
 def _depends(step, on):
     """Whether `step` must come after `on`."""
     stack, seen = [step], set()
     while stack:
-        current = _doer(stack.pop())
+        current = stack.pop().root
         if current is on:
             return True
         if current not in seen:

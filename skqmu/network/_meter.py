@@ -1,0 +1,28 @@
+"""What a network has spent."""
+
+from dataclasses import dataclass
+
+__all__ = ["Meter"]
+
+
+@dataclass
+class Meter:
+    """What was spent: rows forward, rows backward, circuits run and shots drawn."""
+
+    forward_rows: int = 0
+    gradient_rows: int = 0
+    circuits: int = 0
+    shots: int = 0
+
+    def since(self, earlier: "Meter") -> dict[str, int]:
+        """Difference to an earlier `copy()` of this meter, as a dict."""
+        return {name: getattr(self, name) - getattr(earlier, name) for name in vars(self)}
+
+    def add(self, **amounts: int) -> None:
+        """Count more, by name."""
+        for name, amount in amounts.items():
+            setattr(self, name, getattr(self, name) + amount)
+
+    def copy(self) -> "Meter":
+        """Snapshot to compare with later."""
+        return Meter(**vars(self))
