@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..unlearning import Yardstick
+from ..network import cross_entropy
+from ..unlearning import Yardstick, noise_scale, rows_beside
 
 __all__ = ["Baseline"]
 
@@ -29,21 +30,46 @@ class Baseline:
         In the data given to `fit`.
     labels : ndarray of int of shape (n,)
     loss, hits : ndarray of shape (n,)
+    loss_beside : ndarray of shape (n,) or None
+        Beside the rows (see `rows_beside`); None where circuits are counted.
+    scale : ndarray of shape (n_features,) or None
+        How far beside.
+    seed : int
+        Of what lies beside.
     """
 
     positions: np.ndarray | None
     labels: np.ndarray
     loss: np.ndarray
     hits: np.ndarray
+    loss_beside: np.ndarray | None
+    scale: np.ndarray | None
+    seed: int
 
     @classmethod
-    def of(cls, positions, labels, loss, hits, seed):
-        """Of a sample, fixed by the seed, of rows that were measured."""
+    def of(cls, request, positions, loss, hits, seed):
+        """Of a sample, fixed by the seed, of the retained rows.
+
+        Parameters
+        ----------
+        request : UnlearningRequest
+            With the parameters of the last fit.
+        positions : ndarray of int of shape (n,) or None
+        loss, hits : ndarray of shape (n,)
+            Of all retained rows, measured.
+        seed : int
+        """
         rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_SAMPLE,)))
-        rows = np.sort(rng.permutation(len(labels))[:_MOST_ROWS])
-        return cls(
-            None if positions is None else positions[rows], labels[rows], loss[rows], hits[rows]
-        )
+        rows = np.sort(rng.permutation(len(loss))[:_MOST_ROWS])
+        records = request.retain[rows]
+        positions = None if positions is None else positions[rows]
+        scale = loss_beside = None
+        if not request.network.counts_circuits:
+            scale = noise_scale(records.X)
+            beside = _beside(records, positions, scale, seed)
+            logits = request.network.logits(request.params, beside)
+            loss_beside = cross_entropy(logits, records.targets)
+        return cls(positions, records.labels, loss[rows], hits[rows], loss_beside, scale, seed)
 
     def without(self, positions):
         """Without what is known of rows that were forgotten."""
@@ -56,6 +82,7 @@ class Baseline:
             labels=self.labels[stay],
             loss=self.loss[stay],
             hits=self.hits[stay],
+            loss_beside=None if self.loss_beside is None else self.loss_beside[stay],
         )
 
     def yardstick(self, records, positions):
@@ -71,16 +98,29 @@ class Baseline:
         Yardstick or None
             None: it knows none.
         """
+        known = (self.loss, self.hits)
+        known += () if self.loss_beside is None else (self.loss_beside,)
         if self.positions is not None and positions is not None:
-            _, rows, known = np.intersect1d(positions, self.positions, return_indices=True)
+            _, rows, mine = np.intersect1d(positions, self.positions, return_indices=True)
             if len(rows):
-                return Yardstick(records[rows], self.loss[known], self.hits[known])
+                return self._over(records[rows], positions[rows], *(v[mine] for v in known))
         rows = np.flatnonzero(np.isin(records.labels, self.labels))[:_MOST_ROWS]
         if not len(rows):
             return None
         records = records[rows]
-        loss, hits = (
+        by_class = (
             np.array([values[self.labels == label].mean() for label in records.labels])
-            for values in (self.loss, self.hits)
+            for values in known
         )
-        return Yardstick(records, loss, hits)
+        return self._over(records, None, *by_class)
+
+    def _over(self, records, positions, loss, hits, loss_beside=None):
+        if loss_beside is None:
+            return Yardstick(records, loss, hits)
+        beside = _beside(records, positions, self.scale, self.seed)
+        return Yardstick(records, loss, hits, beside, loss_beside)
+
+
+def _beside(records, positions, scale, seed):
+    numbers = np.arange(len(records)) if positions is None else positions
+    return rows_beside(records.X, scale, numbers, seed)

@@ -294,7 +294,7 @@ def _baseline(estimator, strategy, request, retain, before):
     if known is not None or "retain" not in before:
         return known
     positions = _trained_positions(retain)
-    return Baseline.of(positions, request.retain.labels, *before["retain"], estimator._seed)
+    return Baseline.of(request, positions, *before["retain"], estimator._seed)
 
 
 def _with_yardstick(request, baseline, retain):

@@ -3,6 +3,7 @@
 from ._adversarial import AdversarialUniform
 from ._amnesiac import Amnesiac
 from ._ascent import FisherForgetting, GradientAscent, NegGradPlus, RelativeGradientAscent
+from ._beside import noise_scale, rows_beside
 from ._certificate import UPSTREAM, Assumption, Certificate
 from ._composite import Composite
 from ._convex import CertifiedRemoval, ExactDowndate
@@ -72,7 +73,9 @@ __all__ = [
     "Yardstick",
     "guarded",
     "importance_of",
+    "noise_scale",
     "resolve_strategy",
+    "rows_beside",
     "stop_source",
     "tolerance_of",
     "unguarded",

@@ -315,8 +315,9 @@ class _Judge:
             # Going on is for the last time but one: a result that stands has been repaired.
             if outcome.target_reached is False and self.n_repairs < n_rounds:
                 outcome = self._going_on(outcome)
-        whole = self.strategy.repairs  # what climbs or leaps can do so less far
-        if not whole and (outcome.harm.beyond or counting_upper_bound()):
+        # What climbs or leaps can do so less far, and what is known by heart is not mended.
+        harm, whole = outcome.harm, self.strategy.repairs
+        if harm.beyond_beside or (not whole and (harm.beyond or counting_upper_bound())):
             outcome = self._shortened(outcome)
         if self.n_repairs:
             note = f"repaired by training on the retained rows ({self.n_repairs} times)."
@@ -324,13 +325,13 @@ class _Judge:
         return outcome
 
     def _to_repair(self, outcome):
-        return outcome.harm.beyond or outcome.stepped_in or counting_upper_bound()
+        return outcome.harm.beyond_on_rows or outcome.stepped_in or counting_upper_bound()
 
     def _repaired(self, outcome):
         """The outcome with parameters that are comfortably within the tolerance, if it can be."""
 
         def enough(run):
-            return not self.harm(run.params, self.tolerance / 2).beyond
+            return not self.harm(run.params, self.tolerance / 2).beyond_on_rows
 
         self.n_repairs += 1
         run = brief_training(self.request, outcome.params, enough, number=self.n_repairs)

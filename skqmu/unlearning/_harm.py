@@ -1,6 +1,6 @@
 """How harm to retained rows is measured, and how much of it is too much."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -14,7 +14,8 @@ __all__ = ["TOLERANCE", "Harm", "Yardstick"]
 # Accuracy that a deletion may cost where nothing else is said: a tenth of a class of ten.
 TOLERANCE = 0.02
 # Loss that goes with it: rows that turn wrong do so with some conviction, and a loss that
-# rises while no row turns yet is accuracy that the next requests will cost.
+# rises while no row turns yet is accuracy that the next requests will cost. Beside the rows it
+# counts as much: a model that is repaired on the same rows again and again knows them alone.
 _LOSS_PER_ACCURACY = 5.0
 
 
@@ -32,6 +33,8 @@ class Harm:
         Of those that the last fit left, on the same rows.
     tolerance : float
         Accuracy that may be lost.
+    loss_beside, loss_beside_at_fit : float or None
+        Beside the rows (see `rows_beside`); None: nobody looked.
 
     Examples
     --------
@@ -47,19 +50,40 @@ class Harm:
     accuracy_at_fit: float
     loss_at_fit: float
     tolerance: float
+    loss_beside: float | None = None
+    loss_beside_at_fit: float | None = None
 
     @property
     def beyond(self) -> bool:
+        """Whether it is more than the tolerance, on the rows or beside them."""
+        return self.beyond_on_rows or self.beyond_beside
+
+    @property
+    def beyond_on_rows(self) -> bool:
         """Whether it is more than the tolerance (one row may turn wrong in any case)."""
         lost = self.accuracy_at_fit - self.accuracy
-        rise = self.loss - self.loss_at_fit
         allowed = max(self.tolerance, 1 / self.n_rows)
-        return lost > allowed + 1e-9 or rise > _LOSS_PER_ACCURACY * self.tolerance
+        return lost > allowed + 1e-9 or self._too_much(self.loss - self.loss_at_fit)
+
+    @property
+    def beyond_beside(self) -> bool:
+        """Whether the loss beside the rows rose by more: training on them does not mend that."""
+        if self.loss_beside is None:
+            return False
+        return self._too_much(self.loss_beside - self.loss_beside_at_fit)
+
+    def _too_much(self, rise):
+        return rise > _LOSS_PER_ACCURACY * self.tolerance
 
     def __str__(self):
-        return (
+        text = (
             f"accuracy {self.accuracy:.3f} and loss {self.loss:.3g} on {self.n_rows} retained "
             f"rows, after the last fit {self.accuracy_at_fit:.3f} and {self.loss_at_fit:.3g}"
+        )
+        if self.loss_beside is None:
+            return text
+        return (
+            f"{text}; loss {self.loss_beside:.3g} beside them, then {self.loss_beside_at_fit:.3g}"
         )
 
 
@@ -74,6 +98,10 @@ class Yardstick:
         Cross-entropy of each row at the last fit.
     hits : ndarray of shape (n,)
         Whether each row was right then (or the share of its class that was).
+    beside : ndarray of shape (n, n_features) or None
+        A row beside each; None where each look at them runs circuits that are counted.
+    loss_beside : ndarray of shape (n,) or None
+        Cross-entropy of these at the last fit.
 
     Examples
     --------
@@ -85,6 +113,8 @@ class Yardstick:
     records: Records
     loss: np.ndarray
     hits: np.ndarray
+    beside: np.ndarray | None = None
+    loss_beside: np.ndarray | None = None
 
     def __len__(self):
         return len(self.records)
@@ -92,13 +122,14 @@ class Yardstick:
     def without_classes(self, network: Network, params: np.ndarray, classes: np.ndarray) -> Self:
         """What the rows would be, did the model not know some classes: without harm to any.
 
-        A model that was trained without the classes takes no other row for one of them.
+        A model that was trained without the classes takes no other row for one of them. What
+        lies beside the rows may be anything then, and is not looked at.
         """
         logits = network.logits(params, self.records.X)
         logits[:, classes] = -np.inf
         loss = -log_softmax(logits, axis=1)[np.arange(len(self)), self.records.labels]
         hits = logits.argmax(axis=1) == self.records.labels
-        return replace(self, loss=np.minimum(loss, self.loss), hits=np.maximum(hits, self.hits))
+        return Yardstick(self.records, np.minimum(loss, self.loss), np.maximum(hits, self.hits))
 
     def harm(self, network: Network, params: np.ndarray, tolerance: float) -> Harm:
         """`Harm` of parameters; costs a forward pass over the rows.
@@ -108,19 +139,22 @@ class Yardstick:
         TrainingDivergedError
             The loss is not finite.
         """
+        looks = [self.records.X, *([] if self.beside is None else [self.beside])]
         with np.errstate(over="ignore", invalid="ignore"):
-            logits = network.logits(params, self.records.X)
-            loss = float(cross_entropy(logits, self.records.targets).mean())
-        if not np.isfinite(loss):
+            logits = [network.logits(params, X) for X in looks]
+            loss = [float(cross_entropy(each, self.records.targets).mean()) for each in logits]
+        if not np.isfinite(loss).all():
             raise TrainingDivergedError(
                 "the loss on retained rows became non-finite; lower learning_rate_init or scale "
                 "the features."
             )
         return Harm(
             n_rows=len(self),
-            accuracy=float((logits.argmax(axis=1) == self.records.labels).mean()),
-            loss=loss,
+            accuracy=float((logits[0].argmax(axis=1) == self.records.labels).mean()),
+            loss=loss[0],
             accuracy_at_fit=float(self.hits.mean()),
             loss_at_fit=float(self.loss.mean()),
             tolerance=tolerance,
+            loss_beside=None if self.beside is None else loss[1],
+            loss_beside_at_fit=None if self.beside is None else float(self.loss_beside.mean()),
         )
