@@ -54,6 +54,8 @@ class UnlearningStrategy(BaseEstimator, ABC):
     loss. What costs more is repaired by brief training on the retained rows, an ascent then
     goes on; what that does not mend is taken back as far as it has to be; what cannot be
     taken back raises a `DamageWarning`. Where circuits are counted nothing is repaired.
+    Unless a class is removed, the loss beside the rows (see `rows_beside`) counts as well and
+    is taken back, not repaired: a model can be repaired until it knows the rows by heart.
     A strategy without the parameter `guard` is judged as by default.
 
     Examples

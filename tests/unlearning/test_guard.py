@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.datasets import load_wine, make_classification
+from sklearn.metrics import log_loss
 from sklearn.preprocessing import scale
 
 from skqmu import QNNClassifier
@@ -112,6 +113,32 @@ def test_many_small_requests_do_not_add_up(strategy):
     assert clf.score(X[1::2], y[1::2]) >= original.score(X[1::2], y[1::2]) - 0.05
 
 
+def test_rows_that_are_known_by_heart_alone_are_damage_too():
+    X, y = make_classification(900, 10, n_informative=6, n_redundant=0, n_classes=3, random_state=1)
+    X = scale(X)
+    clf = QNNClassifier(max_iter=30, random_state=0).fit(X[:100], y[:100])
+    without, guarded = copy.deepcopy(clf), copy.deepcopy(clf)
+    training_on = {"l1": 0.0, "max_iter": 400, "learning_rate_init": 0.1}
+    told(without, index=[0], strategy=FineTune(**training_on, guard=None))
+    entry, _ = told(guarded, index=[0], strategy=FineTune(**training_on))
+    assert without.score(X[1:100], y[1:100]) == 1  # the rows themselves do not tell
+    held_out = X[100:], y[100:]
+    losses = [log_loss(held_out[1], m.predict_proba(held_out[0])) for m in (clf, without, guarded)]
+    assert losses[1] > losses[0] + 1
+    assert losses[2] < losses[0] + 0.3
+    assert entry["harm"]["loss_beside"] <= entry["harm"]["loss_beside_at_fit"] + 0.1
+    assert "as far as the tolerance allows" in entry["stop_reason"]
+
+
+def test_rows_beside_are_those_of_the_fit_whatever_was_forgotten_since(world):
+    clf = copy.deepcopy(world[0])
+    told(clf, index=[0], strategy=FineTune(max_iter=1, learning_rate_init=1e-9))
+    first = clf.unlearning_log_[-1]["harm"]
+    told(clf, index=range(1, 75), strategy=FineTune(max_iter=1, learning_rate_init=1e-9))
+    for harm in (first, clf.unlearning_log_[-1]["harm"]):
+        assert harm["loss_beside"] == pytest.approx(harm["loss_beside_at_fit"], abs=1e-6)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["gradient_ascent", "relative_gradient_ascent", "scrub"])
 def test_a_hundred_requests_end_near_a_model_trained_without_the_rows(name):
@@ -125,6 +152,21 @@ def test_a_hundred_requests_end_near_a_model_trained_without_the_rows(name):
             oracle = QNNClassifier(n_layers=2, max_iter=60, random_state=1)
             oracle.fit(X[row + 1 : 250], y[row + 1 : 250])
             assert clf.score(*test) > oracle.score(*test) - 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["scrub", "neg_grad_plus"])
+def test_many_small_requests_leave_rows_that_nobody_gave_as_they_were(name):
+    X, y = make_classification(
+        2000, 10, n_informative=6, n_redundant=0, n_classes=3, random_state=1
+    )
+    X = scale(X)
+    clf = QNNClassifier(random_state=0).fit(X[:200], y[:200])
+    original = clf.score(X[200:], y[200:])
+    for row in range(60):
+        told(clf, index=[row], strategy=name)
+        if row % 10 == 9:
+            assert clf.score(X[200:], y[200:]) > original - 0.08
 
 
 def test_harm_is_judged_against_the_last_fit_and_not_the_last_request(world):
