@@ -6,7 +6,7 @@ import types
 import pytest
 
 from skqmu import unlearning
-from skqmu._registry import NamedClasses, snake_case
+from skqmu._registry import NamedClasses, exported, snake_case
 from skqmu.unlearning import STRATEGIES, LoopStrategy, UnlearningStrategy, resolve_strategy
 
 
@@ -44,5 +44,8 @@ def test_a_class_is_there_once_its_package_exports_it(monkeypatch):
     monkeypatch.setitem(sys.modules, package.__name__, package)
     named = NamedClasses(package.__name__, UnlearningStrategy)
     assert dict(named) == {"mine": Mine}
+    assert repr(named) == "NamedClasses(mine)"
+    assert list(NamedClasses(package.__name__, UnlearningStrategy, ending="ine")) == ["m"]
+    assert exported(package.__name__, callable).keys() == {"Base", "Mine", "helper"}
     assert len(named) == 1
     assert "base" not in named
