@@ -5,8 +5,10 @@ from ._base import BaseBackend, Executable
 from ._budget import Budget
 from ._gradients import AdjointGradient, GradientMethod, ParameterShift, SPSAGradient
 from ._noise_stream import NoiseStream
+from ._primitive import PrimitiveExecutable
 from ._registry import BACKENDS, resolve_backend
 from ._runtime import RuntimeBackend
+from ._spent import Spent
 from ._statevector import StatevectorBackend
 
 __all__ = [
@@ -19,8 +21,10 @@ __all__ = [
     "GradientMethod",
     "NoiseStream",
     "ParameterShift",
+    "PrimitiveExecutable",
     "RuntimeBackend",
     "SPSAGradient",
+    "Spent",
     "StatevectorBackend",
     "resolve_backend",
 ]

@@ -192,8 +192,8 @@ def _import_aer():
         import qiskit_aer
     except ImportError as error:
         raise BackendError(
-            "AerBackend needs qiskit-aer: pip install qiskit-aer (or scikit-qmu's extra "
-            "'aer'); backend='statevector' gives exact values without it."
+            "AerBackend needs qiskit-aer: pip install qiskit-aer; backend='statevector' gives "
+            "exact values without it."
         ) from error
     return qiskit_aer
 
@@ -346,11 +346,7 @@ class _AerExecutable(PrimitiveExecutable):
             charge.update(circuits=n_rows, pubs=1)
         return charge
 
-    def _expectations(self, columns):
-        with self.paying(len(columns)):
-            return self._run_pub(self.columns.bind(columns))
-
-    def _run_pub(self, values):
+    def evaluate(self, values):
         if not self.noisy and self.exact:
             return self._estimated(values) @ self.plan.coefficients.T + self.plan.constant
         estimates = self._from_distributions(values) if self._dense else self._sampled(values)

@@ -1,10 +1,17 @@
 """What every backend is: a value that compiles circuits into executables."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from contextlib import nullcontext
+from functools import cached_property
 
 import numpy as np
+from qiskit import QuantumCircuit
 from sklearn.base import BaseEstimator
+
+from ..exceptions import BackendError
+from ._noise_stream import NoiseStream
+from ._spent import Spent
 
 __all__ = ["ZERO_ROWS", "BaseBackend", "Executable"]
 
@@ -101,17 +108,32 @@ class BaseBackend(ABC, BaseEstimator):
 
 
 class Executable(ABC):
-    """A compiled circuit with observables.
+    """A compiled circuit with observables: all that the rest of the package asks of one.
+
+    `forward`, `backward` and the four numbers are enough to fit, predict, unlearn and estimate
+    costs; the rest has defaults, which are those of exact values that cost nothing but time.
+    :func:`skqmu.utils.estimator_checks.check_backend` holds a backend to this contract, and
+    `docs/extending.md` builds one.
 
     Attributes
     ----------
     n_qubits, n_inputs, n_weights, n_outputs : int
     weight_periods : ndarray of shape (n_weights,)
-        Period of the expectation values in each weight; inf where there is none.
+        Period of the expectation values in each weight; by default inf, for none is known.
     noise : NoiseStream or None
-        Where sampling noise comes from; None where values are exact by construction.
+        Where sampling noise comes from; None where values are exact by construction. An
+        estimator puts its own stream here.
+    noisy : bool
+        Whether the circuit has errors, so that values are not those of the ideal state.
     spent : Spent or None
         Circuits and shots really run; None where running costs nothing but time.
+    shots_a_row : int
+        Shots that the values of one record take; 0 where they are exact.
+    shares_rows : bool
+        Whether :meth:`taken` is there: a training step then runs each distinct row once, and
+        takes the others' tape from it. It matters where circuits are counted.
+    physical : sequence of qiskit.QuantumCircuit
+        Circuits as they run, whose depth an estimate of costs states; empty by default.
 
     Examples
     --------
@@ -126,8 +148,22 @@ class Executable(ABC):
     array([[1., 1.]])
     """
 
-    noise = None
-    spent = None
+    noise: NoiseStream | None = None
+    noisy = False
+    spent: Spent | None = None
+    shots_a_row = 0
+    shares_rows = False
+    physical: Sequence[QuantumCircuit] = ()
+
+    @cached_property
+    def weight_periods(self) -> np.ndarray:
+        """Period of the expectation values in each weight, shape (n_weights,)."""
+        return np.full(self.n_weights, np.inf)
+
+    def use_noise(self, stream: NoiseStream | None) -> None:
+        """Draw sampling noise, if there is any, from a stream of somebody else."""
+        if self.noise is not None:
+            self.noise = stream
 
     @abstractmethod
     def forward(self, inputs, weights):
@@ -136,6 +172,48 @@ class Executable(ABC):
     @abstractmethod
     def backward(self, tape, cotangent, per_sample=False, need_inputs=True, need_weights=True):
         """Return ``(d_inputs, d_weights)`` of ``sum(cotangent * values)``."""
+
+    def taken(self, tape, rows):
+        """Return the tape of :meth:`forward` as if its inputs had been ``inputs[rows]``.
+
+        Asked only where `shares_rows` is true.
+        """
+        raise NotImplementedError(f"{type(self).__name__} shares no rows.")
+
+    def pretend(self):
+        """Run nothing from now on, but count, and give out numbers that mean nothing.
+
+        Asked only where circuits are counted (`spent`), by `estimate_cost`.
+
+        Raises
+        ------
+        BackendError
+            By default: what is counted by running it cannot be counted without.
+        """
+        raise BackendError(
+            f"estimate_cost cannot count circuits of {type(self).__name__} without running them: "
+            "it counts what it spends and has no method pretend()."
+        )
+
+    def quantum_fisher(self, inputs, weights, *, average=False):
+        """Return the diagonal quantum Fisher information, shape (B, n_weights).
+
+        Parameters
+        ----------
+        inputs : ndarray of shape (B, n_inputs)
+        weights : ndarray of shape (n_weights,)
+        average : bool, default=False
+            Whether the mean over records is returned, shape (n_weights,).
+
+        Raises
+        ------
+        BackendError
+            By default: expectation values alone do not tell it.
+        """
+        raise BackendError(
+            f"{type(self).__name__} does not give the quantum Fisher information; use "
+            "importance='fisher', or set backend='statevector' for this request."
+        )
 
     def expectations(self, inputs, weights):
         """Return expectation values, shape (B, n_outputs)."""

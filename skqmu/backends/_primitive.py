@@ -2,8 +2,7 @@
 
 import logging
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from threading import Lock
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,38 +13,12 @@ from ._columns import ColumnCircuit
 from ._gradients import AdjointGradient, ParameterShift, SPSAGradient, resolve_gradient
 from ._measure import MeasurementPlan, measured_observables
 from ._noise_stream import NoiseStream
+from ._spent import Spent
 from ._statevector import StatevectorBackend
 
-__all__ = ["PrimitiveExecutable", "Spent"]
+__all__ = ["PrimitiveExecutable"]
 
 logger = logging.getLogger("skqmu.backends")
-
-
-@dataclass
-class Spent:
-    """What an executable has run since it was made.
-
-    Attributes
-    ----------
-    circuits : int
-        Circuits with numbers bound: evaluations times measurement settings.
-    shots, pubs, jobs : int
-    qpu_seconds : float
-        Charged by a device where one says so, otherwise estimated; 0 for simulators.
-    """
-
-    circuits: int = 0
-    shots: int = 0
-    pubs: int = 0
-    jobs: int = 0
-    qpu_seconds: float = 0.0
-    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
-
-    def add(self, **amounts):
-        """Add to the totals (from any thread)."""
-        with self._lock:
-            for name, amount in amounts.items():
-                setattr(self, name, getattr(self, name) + amount)
 
 
 @dataclass(frozen=True)
@@ -57,7 +30,12 @@ class _Tape:
 
 
 class PrimitiveExecutable(Executable):
-    """An executable whose values come from `_expectations`, a batch of angles at a time.
+    """An executable that asks a primitive, a simulator or a device: `evaluate` says how.
+
+    What it brings: each angle of the circuit as a number of its own (`columns`), gradients by
+    the parameter-shift rule, SPSA or the exact state, what is read together (`plan`), counts,
+    budgets, and estimates of costs. A subclass sets `shots` (and `noisy`, `physical`) in
+    `prepare`, and answers `evaluate`.
 
     Parameters
     ----------
@@ -69,6 +47,9 @@ class PrimitiveExecutable(Executable):
     Attributes
     ----------
     columns : ColumnCircuit
+        Its `circuit` with `parameters`, in whose order `evaluate` gets numbers.
+    observables : list of SparsePauliOp
+        One an output.
     plan : MeasurementPlan
     frequencies : list of tuple of float
         Of each rotation column, in the circuit that runs.
@@ -76,6 +57,14 @@ class PrimitiveExecutable(Executable):
     noise : NoiseStream
         Where sampling noise comes from; an estimator puts its own here.
     spent : Spent
+
+    Examples
+    --------
+    See `docs/extending.md` for a backend on a primitive of qiskit.
+
+    >>> from skqmu.backends import Executable, PrimitiveExecutable
+    >>> issubclass(PrimitiveExecutable, Executable)
+    True
     """
 
     #: With more shifted circuits a record than this, ``gradient="auto"`` takes SPSA.
@@ -85,8 +74,8 @@ class PrimitiveExecutable(Executable):
 
     def __init__(self, backend, circuit, observables, inputs, weights):
         self.columns = ColumnCircuit(self.written(backend, circuit), inputs, weights)
-        observables = measured_observables(observables)
-        self.plan = MeasurementPlan(observables, circuit.num_qubits)
+        self.observables = measured_observables(observables)
+        self.plan = MeasurementPlan(self.observables, circuit.num_qubits)
         self.n_qubits = circuit.num_qubits
         self.n_inputs = self.columns.angle_map.n_inputs
         self.n_weights = self.columns.angle_map.n_weights
@@ -108,12 +97,20 @@ class PrimitiveExecutable(Executable):
     def prepare(self, backend):
         """Set up what runs circuits (before the gradient method is chosen)."""
 
-    def _expectations(self, columns):
-        """Expectation values, shape (N, n_outputs), for `columns` of shape (N, n_columns).
+    def evaluate(self, values):
+        """Expectation values of `observables`, shape (N, n_outputs); noise from :meth:`draw`.
 
-        At most `rows_a_job` rows: one job, run inside :meth:`paying`.
+        Parameters
+        ----------
+        values : ndarray of shape (N, n_parameters)
+            Of ``columns.parameters``; at most `rows_a_job` rows.
         """
-        raise TypeError(f"{type(self).__name__} does not say how circuits run.")
+        raise NotImplementedError(f"{type(self).__name__} does not say how circuits run.")
+
+    def _expectations(self, columns):
+        """One job: the same for `columns` of shape (N, n_columns), paid for."""
+        with self.paying(len(columns)):
+            return self.evaluate(self.columns.bind(columns))
 
     def charge(self, n_rows):
         """What a job of `n_rows` rows costs, before it is sent: a dict as `Spent` adds."""
@@ -160,7 +157,7 @@ class PrimitiveExecutable(Executable):
         )
         return method
 
-    noisy = False
+    shares_rows = True
     shots = None
 
     @property

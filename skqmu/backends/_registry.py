@@ -1,18 +1,12 @@
 """Backends by name."""
 
+from .._registry import NamedClasses
 from .._validation import resolve
-from ._aer import AerBackend
 from ._base import BaseBackend
-from ._runtime import RuntimeBackend
-from ._statevector import StatevectorBackend
 
 __all__ = ["BACKENDS", "resolve_backend"]
 
-BACKENDS = {
-    "aer": AerBackend,
-    "runtime": RuntimeBackend,
-    "statevector": StatevectorBackend,
-}
+BACKENDS = NamedClasses(__package__, BaseBackend, ending="Backend")
 
 
 def resolve_backend(value):

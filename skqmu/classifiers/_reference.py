@@ -38,7 +38,8 @@ lower bound, which may forget nothing); of a removed class the other rows, `"ret
 rows, against the model of the last fit. What costs more is repaired by brief training on the
 retained rows, an ascent goes on from there; what is left is taken back, or told by a
 `DamageWarning` and the log's `status`. While classes stay, the loss beside the rows (0.3 standard
-deviations away) counts as well, and is taken back: many repairs know the rows by heart. The rows are judged together: a rare class can lose more.
+deviations away) counts as well, and is taken back: many repairs know the rows by heart. The rows
+are judged together: a rare class can lose more.
 `stop=None, guard=None` gives a mechanism as published. What comes of each at its defaults:
 `benchmarks/defaults.py`.
 

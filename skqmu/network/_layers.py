@@ -266,7 +266,7 @@ class QuantumLayer(Layer):
         return rng.normal(0.0, 1.0 / np.sqrt(per_qubit), self.n_parameters)
 
     def forward(self, params: np.ndarray, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
-        if self.executable.spent is None:
+        if not self.executable.shares_rows:
             return self.executable.forward(inputs, params)
         if counting_upper_bound():
             distinct, place = inputs, np.arange(len(inputs))
@@ -288,7 +288,7 @@ class QuantumLayer(Layer):
         per_sample: bool,
         need_inputs: bool,
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        if self.executable.spent is not None:
+        if self.executable.shares_rows:
             tape, place, n_distinct = tape
             if per_sample or need_inputs:  # copies may have cotangents of their own
                 tape = self.executable.taken(tape, place)

@@ -80,9 +80,10 @@ class Network:
         stream : NoiseStream or None
         """
         self.noise = stream
+        if stream is None:
+            return
         for executable in self.executables:
-            if stream is not None and executable.noise is not None:
-                executable.noise = stream
+            executable.use_noise(stream)
 
     def initial(self, rng: np.random.Generator) -> np.ndarray:
         """Draw a flat vector of initial parameters and buffers, shape (layout.size,)."""

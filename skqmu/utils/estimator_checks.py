@@ -5,6 +5,11 @@ from skqmu.utils._attack_checks import (
     check_attack,
     parametrize_with_attack_checks,
 )
+from skqmu.utils._backend_checks import (
+    backend_checks,
+    check_backend,
+    parametrize_with_backend_checks,
+)
 from skqmu.utils._unlearner_checks import (
     check_unlearner,
     parametrize_with_unlearner_checks,
@@ -13,9 +18,12 @@ from skqmu.utils._unlearner_checks import (
 
 __all__ = [
     "attack_checks",
+    "backend_checks",
     "check_attack",
+    "check_backend",
     "check_unlearner",
     "parametrize_with_attack_checks",
+    "parametrize_with_backend_checks",
     "parametrize_with_unlearner_checks",
     "unlearner_checks",
 ]

@@ -9,8 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skqmu import QNNClassifier
 from skqmu.audit import audit
-from skqmu.backends import AerBackend
-from skqmu.backends._primitive import PrimitiveExecutable, Spent
+from skqmu.backends import AerBackend, PrimitiveExecutable, Spent
 from skqmu.unlearning import FineTune
 
 pytest.importorskip("qiskit_aer")
