@@ -43,7 +43,7 @@ def check_backend_is_a_value(backend):
 
 def check_work_leaves_no_trace(backend):
     """Running circuits puts nothing into the backend: no handle, and it still can be pickled."""
-    case = CASES[0]
+    case, backend = CASES[0], clone(backend)
     before = set(vars(backend))
     assert pickle.loads(pickle.dumps(backend)).identity() == backend.identity()
     with backend.limit_threads():
