@@ -25,7 +25,7 @@ from skqmu._files import remove_leftovers, write_whole
 from skqmu._owned import MANIFEST, OwnedFolder, manifest_text
 from skqmu._packed import _digest, read_packed, write_packed
 from skqmu.attacks import ShadowPool
-from skqmu.backends._journal import Journal
+from skqmu.backends.runtime._journal import Journal
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs links, pipes and signals of POSIX")
 
@@ -417,7 +417,7 @@ def test_a_journal_that_was_killed_in_writing_is_cleaned(tmp_path):
     Journal(tmp_path, "stream").finished("one", [np.ones(2)])
     kill(child(WRITES, tmp_path / "stream" / "two.npz"))
     before = list((tmp_path / "stream").iterdir())
-    code = "import sys; from skqmu.backends._journal import Journal as J; J(sys.argv[1], 's').path"
+    code = "import sys; from skqmu.backends.runtime._journal import Journal as J; J(sys.argv[1], 's').path"
     code = code.replace("'s').path", "'stream').result('one')")
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
     assert len(list((tmp_path / "stream").iterdir())) == len(before) - 1

@@ -65,13 +65,13 @@ def _say_what_can_be_said():
 
 
 def _audit(arguments):
-    from skqmu._cli._audit import run_audit
+    from skqmu._cli._audit_command import run_audit
 
     return run_audit(arguments)
 
 
 def _show(arguments):
-    from skqmu._cli._audit import show_report
+    from skqmu._cli._audit_command import show_report
 
     return show_report(arguments)
 

@@ -1,15 +1,20 @@
 """Backends: values that turn a circuit and numbers into expectation values and gradients."""
 
-from ._aer import AerBackend
-from ._base import BaseBackend, Executable
+from ._backend_names import BACKENDS, resolve_backend
 from ._budget import Budget
-from ._gradients import AdjointGradient, GradientMethod, ParameterShift, SPSAGradient
+from ._contract import BaseBackend, Executable
 from ._noise_stream import NoiseStream
-from ._primitive import PrimitiveExecutable
-from ._registry import BACKENDS, resolve_backend
-from ._runtime import RuntimeBackend
 from ._spent import Spent
-from ._statevector import StatevectorBackend
+from .runtime import RuntimeBackend
+from .sampled import (
+    AdjointGradient,
+    AerBackend,
+    GradientMethod,
+    ParameterShift,
+    PrimitiveExecutable,
+    SPSAGradient,
+)
+from .statevector import StatevectorBackend
 
 __all__ = [
     "BACKENDS",

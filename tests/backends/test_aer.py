@@ -204,7 +204,7 @@ def _estimates(backend, qnn, inputs, weights, repeats, observables=None):
 @pytest.mark.parametrize("wide", [False, True])
 def test_estimates_are_unbiased_with_binomial_variance(qnn, monkeypatch, wide):
     if wide:  # the path of registers that are too wide for a distribution: Aer's sampler
-        monkeypatch.setattr("skqmu.backends._aer._WIDEST_DISTRIBUTION", 0)
+        monkeypatch.setattr("skqmu.backends.sampled._aer._WIDEST_DISTRIBUTION", 0)
     rng = np.random.default_rng(0)
     inputs, weights = rng.uniform(-2, 2, (4, 3)), rng.uniform(-3, 3, 9)
     observables = [*z_observables(3), SparsePauliOp("XZI"), SparsePauliOp("YYY")]

@@ -19,9 +19,9 @@ from qiskit.circuit.library import (
 )
 from qiskit.quantum_info import Statevector
 
-from skqmu.backends._columns import ColumnCircuit, circuit_frequencies
-from skqmu.backends._state_tree import state_tree, tree_angles
-from skqmu.backends._translate import NATIVE_GATES, translate
+from skqmu.backends.sampled._columns import ColumnCircuit, circuit_frequencies
+from skqmu.backends.sampled._state_tree import state_tree, tree_angles
+from skqmu.backends.sampled._translate import NATIVE_GATES, translate
 from skqmu.circuits import build_circuit
 from skqmu.exceptions import CircuitError
 

@@ -8,7 +8,7 @@ from qiskit.circuit import QuantumCircuit
 from qiskit.primitives import StatevectorSampler
 from qiskit.quantum_info import SparsePauliOp, Statevector
 
-from skqmu.backends._measure import MeasurementPlan
+from skqmu.backends.sampled._settings import MeasurementPlan
 from skqmu.circuits import z_observables
 from skqmu.exceptions import CircuitError
 

@@ -17,8 +17,8 @@ from sklearn.base import clone
 from skqmu import QNNClassifier
 from skqmu._packed import write_packed
 from skqmu.backends import AerBackend, RuntimeBackend, StatevectorBackend, _runtime, _runtime_jobs
-from skqmu.backends import _retry as retry
-from skqmu.backends import _runtime_device as device
+from skqmu.backends.runtime import _device as device
+from skqmu.backends.runtime import _retry as retry
 from skqmu.circuits import Probabilities, build_circuit
 from skqmu.exceptions import BackendError, BackendTimeoutError, BudgetExceededError
 from skqmu.unlearning import SelectiveDampening

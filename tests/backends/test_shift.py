@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skqmu.backends._shift import shift_rule
+from skqmu.backends.sampled._shift import shift_rule
 
 
 @settings(max_examples=60, deadline=None)

@@ -224,7 +224,7 @@ def test_a_failed_fit_changes_nothing(iris, monkeypatch):
     clf = small(backend=AerBackend(shots=16)).fit(X[:20], y[:20])
     before = dict(vars(clf))
     monkeypatch.setattr(
-        "skqmu.backends._aer._AerExecutable._run_pub",
+        "skqmu.backends.sampled._aer._AerExecutable.evaluate",
         lambda self, values: (_ for _ in ()).throw(BackendError("the simulator is gone")),
     )
     with pytest.raises(BackendError, match="gone"):

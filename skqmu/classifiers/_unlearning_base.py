@@ -1,0 +1,556 @@
+"""What every classifier of skqmu shares: fit, predict, forget, release."""
+
+import copy
+from abc import ABC, abstractmethod
+from numbers import Integral, Real
+from pathlib import Path
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+
+from .._callbacks import CallbackSupportMixin, callback_context, with_callbacks
+from .._owned import OwnedFile
+from .._validation import (
+    HasMethods,
+    Interval,
+    StrOptions,
+    check_sample_weight,
+    refuse_parameters_of_names,
+    validate_data,
+    validate_params,
+)
+from ..backends import BACKENDS, BaseBackend, NoiseStream
+from ..exceptions import BudgetExceededError, MemberRecordError
+from ..training import OPTIMIZERS, Point, SklearnCallbacks, UpdateLog
+from ..unlearning import UnlearningStrategy, importance_of, resolve_strategy
+from ._deletion import clear_leftovers
+from ._estimating import EstimatingMixin
+from ._fit_warnings import warn_of_ending, warn_of_inputs
+from ._fitting import (
+    LATER_FITS,
+    FitData,
+    Trained,
+    check_solver,
+    initial_params,
+    make_records,
+    make_run,
+    rows_as_given,
+    run_loop,
+    takes_steps,
+    validation_rows,
+)
+from ._head import solve_head
+from ._members import MemberRecord, check_key
+from ._predicting import PredictingMixin
+from ._state import StateMixin, Writing, as_fitted, exclusive, origin
+from ._verbs import ForgettingMixin
+
+__all__ = ["BaseUnlearningClassifier"]
+
+
+def _can_go_on(estimator):
+    if not takes_steps(estimator):
+        raise AttributeError(
+            f"solver={estimator.solver!r} looks at all rows at once and takes no single pass; use "
+            "fit (with warm_start=True it goes on), or solver='adam' or 'sgd'."
+        )
+    head = getattr(estimator, "head", "softmax")
+    if head == "softmax":
+        return True
+    raise AttributeError(
+        f"head={head!r} is solved at once and takes no single pass; use fit, or head='softmax'."
+    )
+
+
+class BaseUnlearningClassifier(
+    ForgettingMixin,
+    EstimatingMixin,
+    PredictingMixin,
+    StateMixin,
+    CallbackSupportMixin,
+    ClassifierMixin,
+    BaseEstimator,
+    ABC,
+):
+    """Base of the classifiers that hold a circuit and can forget.
+
+    Subclasses say how the network is built (`_structure_for`, `_build_network`); training,
+    prediction, the member record and deletion requests are here.
+    """
+
+    _parameter_constraints = {
+        "backend": [StrOptions(set(BACKENDS)), BaseBackend],
+        "solver": [StrOptions({"adam", "sgd", *OPTIMIZERS}), HasMethods(["minimize"])],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "class_weight": [StrOptions({"balanced"}), dict, None],
+        "warm_start": ["boolean"],
+        "unlearning": [str, UnlearningStrategy],
+        "store_data": [StrOptions({"rows", "fingerprints", "none"})],
+        "log_updates": ["boolean"],
+        "checkpoint": [str, Path, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    _live_params = frozenset({"backend", "unlearning", "verbose", "checkpoint"})
+
+    def set_params(self, **params):
+        """Set parameters of this classifier, or of its parts as ``<part>__<parameter>``.
+
+        On a fitted classifier they act at the next `fit` or `partial_fit`: predictions and
+        deletion requests, a refit among them, go by the values that it was fitted with. Three
+        act at once: `backend` (of predictions and requests alike), `unlearning` (the next
+        request's strategy) and `verbose`.
+
+        Parameters
+        ----------
+        **params : dict
+
+        Returns
+        -------
+        self : estimator
+        """
+        examples = {"backend": "AerBackend()", "unlearning": "SCRUB()"}
+        refuse_parameters_of_names(self, params, examples)
+        return super().set_params(**params)
+
+    # ------------------------------------------------------------- what subclasses say
+
+    @abstractmethod
+    def _structure_for(self, n_features):
+        """Everything the network's shape depends on but the classes, as a plain dict.
+
+        Kept as fitted state, so that a parameter set after `fit` takes effect at the next
+        `fit`, as everywhere in scikit-learn. The backend alone may change in between.
+        """
+
+    @abstractmethod
+    def _build_network(self, structure, n_features, n_classes, backend):
+        """Network of that structure on that backend."""
+
+    # ------------------------------------------------------------------------- fitting
+
+    @exclusive
+    @with_callbacks
+    def fit(self, X, y, sample_weight=None, *, classes=None, fingerprint_key=None):
+        """Train on `X`, `y` and remember, as `store_data` says, who was trained on.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+            Labels of any type.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Rows of zero weight are dropped: they are no members.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that the model shall know, where `y` may lack some.
+        fingerprint_key : bytes, default=None
+            For ``store_data="fingerprints"``: at least 16 random bytes, which the
+            estimator uses and does not keep.
+
+        Returns
+        -------
+        self : object
+            Fitted. After Ctrl-C, or at the end of a backend's budget, the estimator is fitted
+            with the last step that was taken, and the interrupt goes on its way.
+
+        Raises
+        ------
+        ValueError
+            Bad parameters or data; the estimator is as it was before.
+        TrainingDivergedError, BackendError
+            Likewise.
+        BudgetExceededError
+            The next step would have passed the backend's budget; see above.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skqmu import QNNClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = QNNClassifier(max_iter=3, random_state=0).fit(X, y)
+        >>> clf.n_iter_, clf.fit_cost_["gradient_rows"]
+        (3, 450)
+        """
+        clear_leftovers(self)
+        with Writing(self) as work:
+            stopped = work.model._fit(X, y, sample_weight, classes, fingerprint_key)
+            work.commit()
+        if stopped is not None:
+            raise stopped
+        return self
+
+    def _fit(self, X, y, sample_weight, classes, fingerprint_key):
+        """Fit this working copy; returns the interrupt that ended it before its time, or None."""
+        self._check_parameters()
+        self._check_members_can_be_kept(fingerprint_key)
+        resuming = self.warm_start and hasattr(self, "params_")
+        if resuming:
+            self._check_can_go_on()
+            self._go_on()
+        known = self.classes_ if resuming else None
+        data = self._validated(X, y, sample_weight, classes, fixed=known)
+        start = self._where_it_stands() if resuming else None
+        if not resuming:
+            self._start_afresh()
+        seed = self._next_seed()
+        context = callback_context(origin(self), self.max_iter)
+        given = (X, y, sample_weight)
+        trained = self._trained(data, seed, start=start, context=context, given=given)
+        self._adopt(trained)
+        self._remember(data, trained, fingerprint_key, extend=resuming)
+        return trained.stopped
+
+    def _where_it_stands(self):
+        """Point to go on from; moments are of no use to another solver."""
+        solver, moments = self._moments or (None, None)
+        return Point(self.params_, moments=moments if solver == self.solver else None)
+
+    def _start_afresh(self):
+        self._seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        self._noise = NoiseStream(self._seed)
+        self._n_fits = 0
+        self._fitted_params = self._own_params()
+        with as_fitted(self) as fitted:
+            self._structure = fitted.model._structure_for(self.n_features_in_)
+        # An earlier fit's files, too, are gone with the next request.
+        self._artefacts = getattr(self, "_artefacts", ())
+        self.unlearning_log_ = []
+        self.history_ = []
+
+    def _go_on(self):
+        """Take the parameters of now; what the network and its seeds come from stays."""
+        design = {*self._structure, "random_state"} & set(self._fitted_params)
+        kept = {name: self._fitted_params[name] for name in design}
+        self._fitted_params = {**self._own_params(), **kept}
+        vars(self).update(self._fitted_params)
+
+    def _next_seed(self):
+        """Seed of this call of `fit` or `partial_fit`; the first one is the plain seed."""
+        number = self._n_fits
+        self._n_fits += 1
+        return np.random.SeedSequence(self._seed, spawn_key=(LATER_FITS + number,) * (number > 0))
+
+    def _trained(self, data, seed, *, start=None, context=None, given=None, max_iter=None):
+        """Run the loop on validated data; returns a `Trained`."""
+        network = self._network(data.n_classes)
+        with rows_as_given(self, network, data, seed):
+            return self._trained_on(
+                network, data, seed, start=start, context=context, given=given, max_iter=max_iter
+            )
+
+    def _trained_on(self, network, data, seed, *, start, context, given, max_iter):
+        if self._solves_head():
+            if start is not None or max_iter is not None:
+                raise ValueError(
+                    f"head={self.head!r} is solved at once and cannot go on from earlier data; use "
+                    "fit with warm_start=False, or head='softmax'."
+                )
+            if given is not None:
+                warn_of_inputs(self, network, self._initial_params(network, seed), data.X)
+            with self._backend().limit_threads():
+                return solve_head(self, network, data, seed)
+        records = everyone = make_records(data, self.class_weight, self.classes_)
+        held_out, valid = np.zeros(len(data), dtype=bool), None
+        if self.early_stopping and max_iter is None:
+            held_out = validation_rows(data.labels, self.validation_fraction, seed)
+            records, valid = records[~held_out], records[held_out]
+        run = make_run(self, network, records, seed, start=start, max_iter=max_iter)
+        if given is not None:
+            warn_of_inputs(self, network, run.params, data.X)
+        before = run.params
+        log = UpdateLog() if self.log_updates else None
+        hooks = [] if log is None else [log]
+        stopped = None
+        if context is not None:
+            described = _described(given)
+            context.call_on_fit_task_begin(estimator=origin(self), **described)
+            hooks.append(SklearnCallbacks(origin(self), context, described, self._reconstruction))
+        checkpoint = self.checkpoint if start is None and given is not None else None
+        try:
+            with self._backend().limit_threads():
+                run_loop(
+                    self,
+                    run,
+                    valid,
+                    extra_hooks=hooks,
+                    title="fit" if max_iter is None else "partial_fit",
+                    checkpoint=checkpoint,
+                )
+                importances = {
+                    kind: importance_of(
+                        network, run.params, records, kind, wanted=run.objective.trainable
+                    )
+                    for kind in self._importance_kinds_to_keep()
+                }
+        except (KeyboardInterrupt, BudgetExceededError) as error:
+            if given is None or (run.epoch == 0 and run.point.step == 0):
+                raise
+            stopped, importances = error, {}
+        run.settle()  # importances included
+        if checkpoint is not None:
+            self._own(checkpoint, "checkpoint")
+        if context is not None:
+            context.call_on_fit_task_end(
+                estimator=origin(self),
+                reconstruction_attributes=lambda: self._reconstruction(run.params),
+                **described,
+            )
+        updates = None
+        # A log that an interrupt made miss a step does not add up, and is none.
+        if log is not None and np.allclose(
+            before + sum(step for _, _, step in log.updates), run.params, rtol=1e-9, atol=1e-12
+        ):
+            rows = np.arange(len(everyone))[~held_out]
+            updates = [(rows[batch], step) for _, batch, step in log.updates]
+        if given is not None and stopped is None:
+            warn_of_ending(self, run)
+        return Trained(run, held_out, updates, importances, stopped=stopped)
+
+    def _initial_params(self, network, seed):
+        """Parameters that a fit starts from."""
+        return initial_params(network, seed)
+
+    def _trainable_mask(self, network):
+        """Parameters and buffers that `fit` may move; None: all."""
+        return network.trainable
+
+    def _given_parts(self):
+        """Groups whose values the user gave, and what became of these (a dict of str)."""
+        return self._network().given
+
+    def _solves_head(self):
+        """Whether the head is solved on fixed features instead of trained."""
+        return False
+
+    def _head_view(self, network, forget, retain):
+        """The head on a fixed circuit, for strategies that solve it; None without one."""
+        return None
+
+    def _importance_kinds_to_keep(self):
+        """Importances that a later request will need and could not compute any more."""
+        if self.store_data == "rows":
+            return ()
+        strategy = resolve_strategy(self.unlearning, "unlearning")
+        return sorted(strategy.importance_kinds)
+
+    def _remember(self, data, trained, fingerprint_key, *, extend):
+        """Bring the member record and the log of updates up to date."""
+        members = MemberRecord.of(
+            self.store_data,
+            data.X,
+            data.labels,
+            data.weights,
+            positions=data.positions,
+            n_seen=data.n_given,
+            held_out=trained.held_out,
+            key=fingerprint_key,
+        )
+        places = data.positions
+        if extend:
+            members, places = self._members.extended(members, key=fingerprint_key, X=data.X)
+        self._members = members
+        earlier = getattr(self, "_updates", None) if extend else []
+        # A model with steps that were not logged has no log.
+        complete = trained.updates is not None and earlier is not None
+        self._updates = (
+            [*earlier, *((places[rows], step) for rows, step in trained.updates)]
+            if complete
+            else None
+        )
+        # Importances of one part of the data say nothing of the whole.
+        self._importances = {} if extend else trained.importances
+
+    @available_if(_can_go_on)
+    @exclusive
+    def partial_fit(self, X, y, classes=None, sample_weight=None, *, fingerprint_key=None):
+        """Take one pass over `X`, `y`, going on from where the model is.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,)
+        classes : array-like of shape (n_classes,), default=None
+            All classes; needed at the first call.
+        sample_weight : array-like of shape (n_samples,), default=None
+        fingerprint_key : bytes, default=None
+            As for `fit`.
+
+        Returns
+        -------
+        self : object
+            Rows that come again with the same label count once in the member record.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skqmu import QNNClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = QNNClassifier(random_state=0)
+        >>> for start in range(0, 150, 50):
+        ...     clf = clf.partial_fit(X[start : start + 50], y[start : start + 50], [0, 1, 2])
+        >>> clf.n_iter_, bool(clf.is_member(X).all())
+        (3, True)
+        """
+        clear_leftovers(self)
+        with Writing(self) as work:
+            work.model._fit_partially(X, y, classes, sample_weight, fingerprint_key)
+            work.commit()
+        return self
+
+    def _fit_partially(self, X, y, classes, sample_weight, fingerprint_key):
+        """Take one pass with this working copy."""
+        self._check_parameters()
+        self._check_members_can_be_kept(fingerprint_key)
+        first = not hasattr(self, "params_")
+        if not first:
+            self._check_can_go_on()
+            self._go_on()
+        if first and classes is None:
+            raise ValueError(
+                "classes must be passed at the first call of partial_fit: the list of all "
+                "classes that will ever come."
+            )
+        changed = classes is not None and not first
+        if changed and not np.array_equal(np.unique(classes), self.classes_):
+            raise ValueError(
+                f"classes={classes!r} is not the list of the first call, {self.classes_}."
+            )
+        data = self._validated(X, y, sample_weight, classes, fixed=None if first else self.classes_)
+        if first:
+            self._start_afresh()
+        start = None if first else self._where_it_stands()
+        earlier = self.history_
+        trained = self._trained(data, self._next_seed(), start=start, max_iter=1)
+        trained.run.history[:] = [
+            *earlier,
+            *({**row, "epoch": len(earlier) + 1} for row in trained.run.history),
+        ]
+        self._adopt(trained)
+        self._remember(data, trained, fingerprint_key, extend=not first)
+
+    def _check_parameters(self):
+        """Refuse parameters that are wrong by themselves or do not go together."""
+        validate_params(self)
+        check_solver(self)
+        resolve_strategy(self.unlearning, "unlearning")
+
+    def _check_can_go_on(self):
+        if not hasattr(self, "_members"):
+            raise MemberRecordError(
+                "this is a released copy: it holds no optimizer state and no member record, and "
+                "cannot be trained on. Go on with the estimator that release() was called on, or "
+                "fit a clone."
+            )
+
+    def _check_members_can_be_kept(self, fingerprint_key):
+        if self.store_data == "fingerprints":
+            check_key(fingerprint_key)
+        if self.log_updates and self.store_data == "none":
+            raise ValueError(
+                "log_updates=True writes down which rows were in a batch, and store_data='none' "
+                "keeps nothing to find a row by; use store_data='rows' or 'fingerprints'."
+            )
+        if self.checkpoint is not None and not isinstance(self.random_state, Integral):
+            raise ValueError(
+                f"checkpoint={str(self.checkpoint)!r} needs an integer random_state (got "
+                f"{self.random_state!r}): a run is resumed by making the same draws again."
+            )
+        journal = getattr(self.backend, "checkpoint_dir", None)
+        if journal is not None and not isinstance(self.random_state, Integral):
+            raise ValueError(
+                f"the backend's checkpoint_dir={str(journal)!r} needs an integer random_state (got "
+                f"{self.random_state!r}): finished jobs are found again by their draws."
+            )
+        if fingerprint_key is not None and self.store_data != "fingerprints":
+            raise ValueError(
+                f'fingerprint_key= belongs to store_data="fingerprints"; this classifier has '
+                f"store_data={self.store_data!r}."
+            )
+
+    def _validated(self, X, y, sample_weight, classes, *, fixed):
+        """Arrays of one fit; sets `classes_`, and `n_features_in_` on a fresh one."""
+        X, y = validate_data(self, X, y, dtype=np.float64, reset=fixed is None)
+        check_classification_targets(y)
+        weights = check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        known = np.unique(y if classes is None else np.asarray(classes))
+        known = known if fixed is None else fixed
+        unknown = np.setdiff1d(y, known)
+        if len(unknown):
+            raise ValueError(
+                f"y holds classes {unknown.tolist()} that are not in "
+                f"{'classes' if fixed is None else 'classes_'}={known.tolist()}."
+            )
+        self.classes_ = known
+        rows = np.flatnonzero(weights)
+        return FitData(
+            X=X[rows],
+            labels=np.searchsorted(known, y[rows]),
+            weights=weights[rows],
+            n_classes=len(known),
+            positions=rows,
+            n_given=len(X),
+        )
+
+    def _adopt(self, trained):
+        """Make a run's end the estimator's state."""
+        run = trained.run
+        for path in self._backend().artefacts(self._noise):
+            self._own(path, "journal")
+        self.params_ = run.params
+        self._baseline = None
+        self._head_state = trained.head_state
+        self._moments = (self.solver, run.point.moments) if takes_steps(self) else None
+        self.history_ = run.history
+        self.loss_curve_ = [row["loss"] for row in run.history]
+        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else np.nan
+        self.n_iter_ = len(run.history)
+        self.stop_reason_ = run.stop_reason
+        self.fit_cost_ = run.cost
+
+    def _own(self, path, kind):
+        """Keep a file that this fit left behind, so that a request finds and deletes it."""
+        file = OwnedFile.kept(path, kind)
+        if file is not None:
+            others = (other for other in self._artefacts if other.path != file.path)
+            self._artefacts = (*others, file)
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        # A copy knows the files, to name them, and owns none.
+        for name in {"_artefacts", "_leftovers"} & set(state):
+            state[name] = tuple(map(copy.copy, state[name]))
+        return state
+
+    def _reconstruction(self, params):
+        """Attributes of the estimator as if `fit` ended with `params` (for callbacks)."""
+        return {
+            "params_": params,
+            "classes_": self.classes_,
+            "n_features_in_": self.n_features_in_,
+            "_structure": self._structure,
+            "_fitted_params": self._fitted_params,
+            "_noise": self._noise,
+            **{k: v for k, v in vars(self).items() if k == "feature_names_in_"},
+        }
+
+
+def _described(given):
+    X, y, sample_weight = given
+    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+    return {"X": X, "y": y, "metadata": metadata}
