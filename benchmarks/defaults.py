@@ -247,6 +247,15 @@ def jobs(seeds, memorising_seeds):
     return found
 
 
+def _rounded(value):
+    """Floats to five digits, whatever they are in."""
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_rounded(each) for each in value]
+    return float(f"{value:.5g}") if isinstance(value, float) else value
+
+
 def _keyed(key, function, *arguments):
     return key, function(*arguments)
 
@@ -287,7 +296,7 @@ def main():
         result["jobs"][key] = found
         result["seconds"] += time.perf_counter() - last
         last = time.perf_counter()
-        arguments.output.write_text(json.dumps(result, indent=1) + "\n")
+        arguments.output.write_text(json.dumps(_rounded(result)) + "\n")
         sys.stderr.write(f"{key}\n")
     sys.stdout.write(markdown(result["jobs"]) + "\n")
     if arguments.check:
