@@ -1,5 +1,6 @@
 """What every backend is: a value that compiles circuits into executables."""
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -65,13 +66,23 @@ class BaseBackend(ABC, BaseEstimator):
             When the circuit cannot be lowered, or has a parameter in neither list.
         """
 
-    def limit_threads(self):
+    def session(self):
         """Return a context manager to hold during a fit, a prediction or a request.
 
         What belongs to one piece of work lives as long as it: limited threads, a budget, an
         open session. This one does nothing.
         """
         return nullcontext()
+
+    def limit_threads(self):
+        """Former name of :meth:`session`; it goes with version 0.3."""
+        warnings.warn(
+            f"{type(self).__name__}.limit_threads() is called session() from now on; it goes with "
+            "version 0.3.",
+            FutureWarning,
+            stacklevel=2,
+        )
+        return self.session()
 
     def artefacts(self, stream):
         """Return paths where results are kept of the estimator with that noise stream.

@@ -80,7 +80,7 @@ class PredictingMixin:
         check_is_fitted(self, "params_")
         X = validate_data(self, X, dtype=np.float64, reset=False)
         network = self._network()
-        with self._backend().limit_threads():
+        with self._backend().session():
             logits = network.logits(self.params_, X)
         count_query(origin(self), self._structure, network, X)
         return logits

@@ -263,7 +263,7 @@ class BaseUnlearningClassifier(
                 )
             if given is not None:
                 warn_of_inputs(self, network, self._initial_params(network, seed), data.X)
-            with self._backend().limit_threads():
+            with self._backend().session():
                 return solve_head(self, network, data, seed)
         records = everyone = make_records(data, self.class_weight, self.classes_)
         held_out, valid = np.zeros(len(data), dtype=bool), None
@@ -283,7 +283,7 @@ class BaseUnlearningClassifier(
             hooks.append(SklearnCallbacks(origin(self), context, described, self._reconstruction))
         checkpoint = self.checkpoint if start is None and given is not None else None
         try:
-            with self._backend().limit_threads():
+            with self._backend().session():
                 run_loop(
                     self,
                     run,

@@ -104,7 +104,7 @@ class ForgettingMixin:
                 model.unlearning if strategy is None else strategy,
                 "unlearning" if strategy is None else "strategy",
             )
-            with model._backend().limit_threads():
+            with model._backend().session():
                 carry_out(
                     work,
                     chosen,

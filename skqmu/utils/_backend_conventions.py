@@ -46,7 +46,7 @@ def check_work_leaves_no_trace(backend):
     case, backend = CASES[0], clone(backend)
     before = set(vars(backend))
     assert pickle.loads(pickle.dumps(backend)).identity() == backend.identity()
-    with backend.limit_threads():
+    with backend.session():
         case.compiled(backend).expectations(*case.numbers)
     assert set(vars(backend)) == before, f"new attributes {set(vars(backend)) - before}"
     copy = pickle.loads(pickle.dumps(backend))

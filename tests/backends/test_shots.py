@@ -182,7 +182,7 @@ def _accuracy_and_load(estimator, X, y):
     started, cpu = time.perf_counter(), time.process_time()
     accuracy = accuracy_score(np.repeat(y, 20), estimator.predict(X))
     load = (time.process_time() - cpu) / (time.perf_counter() - started)
-    with estimator.backend.limit_threads():
+    with estimator.backend.session():
         threads = max(i["num_threads"] for i in threadpool_info() if i["user_api"] == "blas")
     return {"accuracy": accuracy, "load": load, "blas_threads": threads, "pid": os.getpid()}
 

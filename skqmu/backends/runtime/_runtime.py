@@ -230,7 +230,7 @@ default="auto"
         return Lease.of(self.name, self.account, self.instance, self.mode, self.max_time)
 
     @contextlib.contextmanager
-    def limit_threads(self):
+    def session(self):
         """Return the context of one piece of work: threads, budget, and a session's life."""
         with limit_blas_threads(self.n_threads), limited(self.budget), self.lease().held():
             yield

@@ -156,7 +156,7 @@ default="auto"
         return self.shots is None
 
     @contextmanager
-    def limit_threads(self):
+    def session(self):
         """Return the context of one piece of work: BLAS threads, and the budget."""
         with limit_blas_threads(self.n_threads), limited(self.budget):
             yield

@@ -71,7 +71,7 @@ class StatevectorBackend(BaseBackend):
         self.chunk_size = chunk_size
         self.fusion = fusion
 
-    def limit_threads(self):
+    def session(self):
         """Return a context manager that holds BLAS at `n_threads` threads."""
         return limit_blas_threads(self.n_threads)
 

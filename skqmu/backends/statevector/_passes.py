@@ -11,12 +11,12 @@ from ._matrices import ParameterMatrices
 from ._reading import Reading
 from ._start import ProductStart, StatePreparation
 
-__all__ = ["Engine", "Run"]
+__all__ = ["Engine", "Pass"]
 
 _KEPT_WORKSPACES = 4
 
 
-class Run:
+class Pass:
     """States, costates and tapes of one chunk.
 
     Attributes
@@ -43,6 +43,27 @@ class Run:
         self._own = {}
         self._free = {}
         self._free_real = {}
+
+    def begin_forward(self, blocks, shared, sampled):
+        """Take the numbers of a forward pass."""
+        self.blocks, self.shared, self.sampled = blocks, shared, sampled
+
+    def begin_backward(self, d_blocks, d_shared, d_sampled, per_sample):
+        """Take the arrays that a backward pass adds to."""
+        self.d_blocks, self.d_shared, self.d_sampled = d_blocks, d_shared, d_sampled
+        self.need_weights, self.per_sample = d_shared is not None, per_sample
+
+    def finish(self):
+        """Drop what belongs to one chunk and keep the buffers."""
+        self.costates.clear()
+        self.tapes.clear()
+        self.held = self.nbytes  # counted once: it does not change until it is taken
+
+    def add_zero_costates(self, slots):
+        """Costates of 0 where nothing has come back to a slot."""
+        for slot in slots:
+            if slot not in self.costates:
+                self.costates[slot] = np.zeros(self._shape(slot), self.dtype)
 
     def _shape(self, slot):
         return self.lead, 2 ** self.widths[slot], self.n_records
@@ -106,7 +127,7 @@ class Engine:
         self._workspaces = []
 
     def take(self, lead, n_records):
-        """Return a :class:`Run` of a shape, an earlier one's buffers if there are any."""
+        """Return a :class:`Pass` of a shape, an earlier one's buffers if there are any."""
         for run in list(self._workspaces):
             if (run.lead, run.n_records) == (lead, n_records):
                 try:
@@ -114,13 +135,11 @@ class Engine:
                 except ValueError:  # another thread took it
                     continue
                 return run
-        return Run(self.program.widths, self.dtype, lead, n_records)
+        return Pass(self.program.widths, self.dtype, lead, n_records)
 
     def give(self, run):
         """Keep a finished run's buffers for the next pass of its shape; the oldest go first."""
-        run.costates.clear()
-        run.tapes.clear()
-        run.held = run.nbytes  # counted once: it does not change until it is taken
+        run.finish()
         kept = self._workspaces  # never replaced, for other threads take from it meanwhile
         kept.append(run)
         while len(kept) > _KEPT_WORKSPACES or sum(r.held for r in list(kept)) > self.max_memory:
@@ -131,7 +150,7 @@ class Engine:
 
     def forward(self, run, blocks, shared, sampled, first_row):
         """Evolve a chunk; return the values, shape (models, n_outputs, records)."""
-        run.blocks, run.shared, run.sampled = blocks, shared, sampled
+        run.begin_forward(blocks, shared, sampled)
         run.tapes[self.start] = self.start.forward(shared, sampled, run.states, self.dtype)
         for preparation in self.preparations:
             run.tapes[preparation] = preparation.forward(
@@ -147,8 +166,7 @@ class Engine:
         Adds to `d_blocks` (see :class:`ParameterMatrices`) and `d_shared`, and writes
         `d_sampled` of shape (models, n_sampled, records); either may be None.
         """
-        run.d_blocks, run.d_shared, run.d_sampled = d_blocks, d_shared, d_sampled
-        run.need_weights, run.per_sample = d_shared is not None, per_sample
+        run.begin_backward(d_blocks, d_shared, d_sampled, per_sample)
         self.reading.backward(run, cotangent)
         for kernel in reversed(self.kernels):
             if kernel.op.target in run.costates:
@@ -157,9 +175,7 @@ class Engine:
         need = (d_shared is not None, d_sampled is not None)
         if program.starts and self.start.matter(*need):
             for start in program.starts:
-                for slot in start.slots:
-                    if slot not in run.costates:
-                        run.costates[slot] = np.zeros(run._shape(slot), self.dtype)
+                run.add_zero_costates(start.slots)
             self.start.backward(run.tapes[self.start], run.costates, d_shared, d_sampled)
         for preparation in self.preparations:
             slot = preparation.group.slot
