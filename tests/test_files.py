@@ -417,8 +417,10 @@ def test_a_journal_that_was_killed_in_writing_is_cleaned(tmp_path):
     Journal(tmp_path, "stream").finished("one", [np.ones(2)])
     kill(child(WRITES, tmp_path / "stream" / "two.npz"))
     before = list((tmp_path / "stream").iterdir())
-    code = "import sys; from skqmu.backends.runtime._journal import Journal as J; J(sys.argv[1], 's').path"
-    code = code.replace("'s').path", "'stream').result('one')")
+    code = (
+        "import sys; from skqmu.backends.runtime._journal import Journal; "
+        "Journal(sys.argv[1], 'stream').result('one')"
+    )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
     assert len(list((tmp_path / "stream").iterdir())) == len(before) - 1
 

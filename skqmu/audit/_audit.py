@@ -2,8 +2,8 @@
 
 from skqmu._text import one_line
 from skqmu.audit._cost import audit_cost
-from skqmu.audit._course import AuditRun
 from skqmu.audit._plan import make_plan
+from skqmu.audit._run import AuditRun
 
 __all__ = ["audit"]
 

@@ -13,6 +13,7 @@ from ..circuits import (
     entanglements,
 )
 from ..network import Network, QiskitMLLayer, QuantumLayer, check_neural_network
+from ._base import BaseUnlearningClassifier
 from ._fitting import takes_steps
 from ._input_scale import InputScaleMixin, input_scale_layers, resolved_input_scale
 from ._layer_specs import (
@@ -24,7 +25,6 @@ from ._layer_specs import (
 )
 from ._qnn import _CIRCUIT, _resolve_observables
 from ._state import reads
-from ._unlearning_base import BaseUnlearningClassifier
 from ._weights import NamedWeightsMixin
 
 __all__ = ["HybridQNNClassifier"]

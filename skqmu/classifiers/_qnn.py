@@ -14,11 +14,11 @@ from ..circuits import (
     zz_observables,
 )
 from ..network import Dense, Network, OneVsRest, QuantumLayer
+from ._base import BaseUnlearningClassifier
 from ._fitting import takes_steps
 from ._head import head_view
 from ._input_scale import InputScaleMixin, input_scale_layers, resolved_input_scale
 from ._state import reads
-from ._unlearning_base import BaseUnlearningClassifier
 
 __all__ = ["QNNClassifier"]
 

@@ -15,13 +15,13 @@ from sklearn.utils.validation import _num_samples, column_or_1d
 
 from ..exceptions import NotATrainingSampleError, UnlearningWarning
 from ..unlearning import UPSTREAM, Assumption, Certificate, Retrain
+from ._base import BaseUnlearningClassifier
 from ._deletion import clear_leftovers, files_of, status_of
 from ._given import assuming, given_parts, notes_on, reach_of
 from ._members import tell_of_copies
 from ._request import prepared_request
 from ._shards import RemovedModels
 from ._state import Writing, exclusive
-from ._unlearning_base import BaseUnlearningClassifier
 
 __all__ = ["explained", "flat_pipeline", "nested_pipelines", "refit"]
 

@@ -164,7 +164,7 @@ class _Monomial:
         op = self.op
         costate = run.costates.pop(op.target)
         turns = run.tapes[self]
-        wanted = [t for t in op.terms if _matter(t, run)]
+        wanted = [t for t in op.terms if _is_asked_for(t, run)]
         if wanted:
             scratch = run.scratch(op.target)
             np.multiply(costate, run.states[op.target], out=scratch)
@@ -210,7 +210,7 @@ def _phase_table(terms, run):
     return table
 
 
-def _matter(terms, run):
+def _is_asked_for(terms, run):
     return (run.need_weights and len(terms.shared[0])) or (
         run.d_sampled is not None and len(terms.sampled[0])
     )

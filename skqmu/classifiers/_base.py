@@ -27,7 +27,7 @@ from ..exceptions import BudgetExceededError, MemberRecordError
 from ..training import OPTIMIZERS, Point, SklearnCallbacks, UpdateLog
 from ..unlearning import UnlearningStrategy, importance_of, resolve_strategy
 from ._deletion import clear_leftovers
-from ._estimating import EstimatingMixin
+from ._estimate import EstimatingMixin
 from ._fit_warnings import warn_of_ending, warn_of_inputs
 from ._fitting import (
     LATER_FITS,
@@ -42,11 +42,11 @@ from ._fitting import (
     takes_steps,
     validation_rows,
 )
+from ._forgetting import ForgettingMixin
 from ._head import solve_head
 from ._members import MemberRecord, check_key
 from ._predicting import PredictingMixin
 from ._state import StateMixin, Writing, as_fitted, exclusive, origin
-from ._verbs import ForgettingMixin
 
 __all__ = ["BaseUnlearningClassifier"]
 
