@@ -145,6 +145,10 @@ class ThresholdAttack(ShadowAttack):
 
     def _signal_of(self, pool, y, shadow):
         proba = align_columns(pool.outputs().one(shadow), pool.classes_, self.target_classes_)
+        return self._values(proba, y)
+
+    def _values(self, proba, y):
+        """The signal, shape (n,), of probabilities (n, n_classes) and indices of classes."""
         return SIGNALS[self.signal](proba, y)
 
     def _shadow_scores(self, pool, y, shadows):
@@ -155,7 +159,7 @@ class ThresholdAttack(ShadowAttack):
         return signal - self.thresholds_[y] if self.per_class else signal
 
     def _score(self, X, y, labels):
-        return self._offset(SIGNALS[self.signal](self._ask(X), y), y)
+        return self._offset(self._values(self._ask(X), y), y)
 
 
 def best_threshold(scores, members):

@@ -10,7 +10,7 @@ __all__ = ["Spent"]
 class Spent:
     """What an executable has run since it was made.
 
-    Attributes
+    Parameters
     ----------
     circuits : int
         Circuits with numbers bound: evaluations times measurement settings.
@@ -32,7 +32,7 @@ class Spent:
     pubs: int = 0
     jobs: int = 0
     qpu_seconds: float = 0.0
-    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
+    _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     def add(self, **amounts):
         """Add to the totals (from any thread)."""

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skqmu import QNNClassifier
 from skqmu.backends import BaseBackend, Executable
 from skqmu.exceptions import EncodingWarning, UnlearningWarning
-from skqmu.utils._backend_world import CASES
+from skqmu.utils._backend_world import cases
 
 __all__ = [
     "check_backend_is_a_value",
@@ -43,7 +43,7 @@ def check_backend_is_a_value(backend):
 
 def check_work_leaves_no_trace(backend):
     """Running circuits puts nothing into the backend: no handle, and it still can be pickled."""
-    case, backend = CASES[0], clone(backend)
+    case, backend = cases()[0], clone(backend)
     before = set(vars(backend))
     assert pickle.loads(pickle.dumps(backend)).identity() == backend.identity()
     with backend.session():
@@ -55,7 +55,7 @@ def check_work_leaves_no_trace(backend):
 
 def check_executable_is_complete(backend):
     """What others ask of an executable is there and has the right form."""
-    for case in CASES:
+    for case in cases():
         executable = case.compiled(backend)
         assert isinstance(executable, Executable), "compile returns an Executable"
         found = tuple(getattr(executable, f"n_{n}") for n in ("qubits", "inputs", "weights"))

@@ -1,13 +1,11 @@
 """Checks of a backend's randomness, and of what it counts."""
 
 import numpy as np
-from qiskit.circuit import ParameterVector, QuantumCircuit
-from qiskit.quantum_info import SparsePauliOp
 from scipy.stats import chi2
 from sklearn.base import clone
 
 from skqmu.backends import NoiseStream
-from skqmu.utils._backend_world import CASES, Case
+from skqmu.utils._backend_world import cases, one_qubit
 
 __all__ = ["check_counts", "check_noise_stream", "check_pretended_runs", "check_variance"]
 
@@ -17,7 +15,7 @@ _N_ROWS = 300
 
 def check_noise_stream(backend):
     """One stream, one sequence of answers: none repeats another, and copies of a row differ."""
-    case = CASES[0]
+    case = cases()[0]
     inputs, weights = case.numbers
     inputs = np.repeat(inputs[:1], 30, axis=0)
 
@@ -42,11 +40,7 @@ def check_noise_stream(backend):
 
 def check_variance(backend):
     """Without errors <Z> has the variance (1 - z^2) / shots."""
-    x, w = ParameterVector("x", 1), ParameterVector("w", 1)
-    circuit = QuantumCircuit(1)
-    circuit.ry(x[0], 0)
-    circuit.rz(w[0], 0)
-    executable = Case("one", circuit, x, w, [SparsePauliOp("Z")]).compiled(backend)
+    executable = one_qubit().compiled(backend)
     if backend.exact or executable.noisy or not executable.shots_a_row:
         return
     values = executable.expectations(np.full((_N_ROWS, 1), 0.4), np.zeros(1))[:, 0]
@@ -73,7 +67,7 @@ def _counts(totals):
 
 def check_counts(backend):
     """`spent` counts the shots that `shots_a_row` says, and circuits with them."""
-    for case in CASES:
+    for case in cases():
         executable = case.compiled(backend)
         if executable.spent is None:
             assert not executable.shots_a_row, "who takes shots counts them"
@@ -90,7 +84,7 @@ def check_counts(backend):
 
 def check_pretended_runs(backend):
     """Pretended runs cost nothing and count what real ones count."""
-    for case in CASES:
+    for case in cases():
         real, pretended = case.compiled(backend), case.compiled(backend)
         if real.spent is None:
             continue

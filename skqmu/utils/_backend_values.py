@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import t as student
 
-from skqmu.utils._backend_world import CASES
+from skqmu.utils._backend_world import cases
 
 __all__ = [
     "check_bad_numbers",
@@ -34,7 +34,7 @@ def _assert_mean(samples, truth, what):
 
 def check_values(backend):
     """Expectation values are those of qiskit's state vector, exactly or in the mean."""
-    for case in CASES:
+    for case in cases():
         executable = case.compiled(backend)
         inputs, weights = case.numbers
         truth = case.values(inputs, weights)
@@ -54,7 +54,7 @@ def check_values(backend):
 
 def check_gradients(backend):
     """`vjp` is the gradient: of each row, summed, and of either argument alone."""
-    for case in CASES:
+    for case in cases():
         executable = case.compiled(backend)
         inputs, weights = case.numbers
         cotangent = np.random.default_rng(7).normal(size=(len(inputs), executable.n_outputs))
@@ -112,7 +112,7 @@ def check_rows_are_independent(backend):
     """A row's exact values do not depend on the rows beside it."""
     if not backend.exact:
         return
-    for case in CASES:
+    for case in cases():
         executable = case.compiled(backend)
         inputs, weights = case.numbers
         together = executable.expectations(inputs, weights)
@@ -124,7 +124,7 @@ def check_periods(backend):
     """Exact values are the same a stated period on."""
     if not backend.exact:
         return
-    for case in CASES:
+    for case in cases():
         executable = case.compiled(backend)
         inputs, weights = case.numbers
         values = executable.expectations(inputs, weights)
@@ -138,7 +138,7 @@ def check_periods(backend):
 
 def check_model_axis(backend):
     """Several models at once give what each gives, or are refused by a ValueError."""
-    case = CASES[0]
+    case = cases()[0]
     executable = case.compiled(backend)
     inputs, weights = case.numbers
     models = np.stack([weights, weights + 0.5])
@@ -154,12 +154,12 @@ def check_model_axis(backend):
 
 def check_bad_numbers(backend):
     """Wrong widths, NaN and infinity are a ValueError, before anything runs."""
-    case = CASES[0]
+    case = cases()[0]
     executable = case.compiled(backend)
     inputs, weights = case.numbers
     spoiled = inputs.copy()
     spoiled[1, 0] = np.nan
-    cases = {
+    wrong = {
         "too many inputs": (np.zeros((2, 3)), weights),
         "one row without its axis": (inputs[0], weights),
         "too few weights": (inputs, weights[:-1]),
@@ -167,7 +167,7 @@ def check_bad_numbers(backend):
         "infinity in the weights": (inputs, np.full(len(weights), np.inf)),
     }
     spent = None if executable.spent is None else executable.spent.circuits
-    for what, numbers in cases.items():
+    for what, numbers in wrong.items():
         try:
             executable.expectations(*numbers)
         except ValueError:

@@ -1,13 +1,11 @@
 """Circuits, and what is true of them, for the checks of backends."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
-from qiskit.circuit import ParameterVector, QuantumCircuit
-from qiskit.quantum_info import SparsePauliOp, Statevector
 
-__all__ = ["CASES", "Case"]
+__all__ = ["Case", "cases", "one_qubit"]
 
 
 @dataclass(frozen=True)
@@ -23,9 +21,9 @@ class Case:
     """
 
     name: str
-    circuit: QuantumCircuit
-    inputs: ParameterVector
-    weights: ParameterVector
+    circuit: object
+    inputs: object
+    weights: object
     observables: list
 
     def compiled(self, backend):
@@ -42,6 +40,8 @@ class Case:
 
     def values(self, inputs, weights):
         """Expectation values by qiskit's own state vector, shape (B, n_outputs)."""
+        from qiskit.quantum_info import Statevector
+
         found = []
         for row in inputs:
             bound = dict(zip(self.inputs, row, strict=True))
@@ -72,9 +72,14 @@ def _differences(function, at, step=1e-4):
     return slopes.reshape(at.shape)
 
 
+@cache
+def cases():
+    """Circuits of all kinds."""
+    return _layered(), _shared(), _unused()
+
+
 def _layered():
-    x, w = ParameterVector("x", 2), ParameterVector("w", 4)
-    circuit = QuantumCircuit(2)
+    circuit, x, w = _empty(2, 2, 4)
     for qubit in range(2):
         circuit.ry(x[qubit], qubit)
         circuit.rx(w[qubit], qubit)
@@ -82,13 +87,12 @@ def _layered():
     for qubit in range(2):
         circuit.rz(w[2 + qubit], qubit)
         circuit.ry(0.3, qubit)
-    return Case("layered", circuit, x, w, [SparsePauliOp("IZ"), SparsePauliOp("ZI")])
+    return _case("layered", circuit, x, w, [["IZ"], ["ZI"]])
 
 
 def _shared():
     """Parameters that come several times, times a number, and in a controlled gate."""
-    x, w = ParameterVector("x", 2), ParameterVector("w", 3)
-    circuit = QuantumCircuit(3)
+    circuit, x, w = _empty(3, 2, 3)
     circuit.h(range(3))
     circuit.rz(2 * x[0], 0)
     circuit.rz(x[0] + x[1], 1)
@@ -97,17 +101,35 @@ def _shared():
     circuit.ry(0.5 * w[1], 2)
     circuit.rzz(w[2], 0, 1)
     circuit.h(2)
-    return Case("shared", circuit, x, w, [SparsePauliOp(["XXI", "IZZ"], [0.5, -0.7])])
+    return _case("shared", circuit, x, w, [["XXI", "IZZ"]], [0.5, -0.7])
 
 
 def _unused():
     """An input and a weight that the circuit does not have."""
-    x, w = ParameterVector("x", 2), ParameterVector("w", 2)
-    circuit = QuantumCircuit(2)
+    circuit, x, w = _empty(2, 2, 2)
     circuit.rx(x[1], 0)
     circuit.ry(w[0], 1)
     circuit.cz(0, 1)
-    return Case("unused", circuit, x, w, [SparsePauliOp("YI"), SparsePauliOp("ZZ")])
+    return _case("unused", circuit, x, w, [["YI"], ["ZZ"]])
 
 
-CASES = (_layered(), _shared(), _unused())
+def one_qubit():
+    """<Z> is the cosine of the one input."""
+    circuit, x, w = _empty(1, 1, 1)
+    circuit.ry(x[0], 0)
+    circuit.rz(w[0], 0)
+    return _case("one qubit", circuit, x, w, [["Z"]])
+
+
+def _empty(n_qubits, n_inputs, n_weights):
+    from qiskit.circuit import ParameterVector, QuantumCircuit
+
+    inputs, weights = ParameterVector("x", n_inputs), ParameterVector("w", n_weights)
+    return QuantumCircuit(n_qubits), inputs, weights
+
+
+def _case(name, circuit, inputs, weights, paulis, coefficients=None):
+    from qiskit.quantum_info import SparsePauliOp
+
+    observables = [SparsePauliOp(terms, coefficients) for terms in paulis]
+    return Case(name, circuit, inputs, weights, observables)

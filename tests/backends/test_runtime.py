@@ -16,8 +16,9 @@ from sklearn.base import clone
 
 from skqmu import QNNClassifier
 from skqmu._packed import write_packed
-from skqmu.backends import AerBackend, RuntimeBackend, StatevectorBackend, _runtime, _runtime_jobs
+from skqmu.backends import AerBackend, RuntimeBackend, StatevectorBackend
 from skqmu.backends.runtime import _device as device
+from skqmu.backends.runtime import _jobs, _runtime
 from skqmu.backends.runtime import _retry as retry
 from skqmu.circuits import Probabilities, build_circuit
 from skqmu.exceptions import BackendError, BackendTimeoutError, BudgetExceededError
@@ -139,14 +140,15 @@ def test_a_killed_process_is_resumed_from_the_journal(undisturbed, tmp_path):
 import os, signal
 import numpy as np
 from skqmu import QNNClassifier
-from skqmu.backends import RuntimeBackend, _runtime_jobs
-finish, done = _runtime_jobs.Journal.finished, []
+from skqmu.backends import RuntimeBackend
+from skqmu.backends.runtime import _jobs
+finish, done = _jobs.Journal.finished, []
 def finished(*args):
     finish(*args)
     done.append(1)
     if len(done) == 2:
         os.kill(os.getpid(), signal.SIGKILL)
-_runtime_jobs.Journal.finished = finished
+_jobs.Journal.finished = finished
 backend = RuntimeBackend("fake_manila", shots=32, gradient="spsa", checkpoint_dir={str(tmp_path)!r})
 X = np.random.default_rng(0).normal(size=(8, 2))
 QNNClassifier(n_qubits=2, n_layers=1, max_iter=2, tol=0.0, random_state=0, backend=backend).fit(
@@ -214,7 +216,7 @@ def test_a_note_that_names_another_job_does_not_block(undisturbed, monkeypatch, 
 
     monkeypatch.setattr(_runtime._RuntimeExecutable, "submit", submitted)
     model(max_iter=1, checkpoint_dir=tmp_path).fit(X, Y)
-    monkeypatch.setattr(_runtime_jobs, "retrieve_job", lambda *args: sent[0])  # of 8 rows, not 16
+    monkeypatch.setattr(_jobs, "retrieve_job", lambda *args: sent[0])  # of 8 rows, not 16
     for path in list(tmp_path.rglob("*.npz")):
         with np.load(path) as members:
             wide = members["float64"].size != 16
@@ -392,7 +394,7 @@ def test_a_job_under_way_is_waited_for_and_not_sent_again(monkeypatch, tmp_path)
         return job
 
     monkeypatch.setattr(_runtime._RuntimeExecutable, "submit", submitted)
-    monkeypatch.setattr(_runtime_jobs, "retrieve_job", lambda device, job_id: sent.get(job_id))
+    monkeypatch.setattr(_jobs, "retrieve_job", lambda device, job_id: sent.get(job_id))
     with pytest.raises(BackendTimeoutError, match="run the same program again"):
         clf.fit(X, Y)
     assert len(sent) == 1

@@ -60,4 +60,6 @@ def test_the_readmes_column_is_what_was_measured(page, jobs):
         lost = 100 * page.gap(rows, "retain")
         worst[mechanism] = min(worst.get(mechanism, lost), lost)
     quoted = dict(re.findall(r"^\| `(\w+)` \| .* \| ([+-][\d.]+) \| \w+ \|$", README, re.M))
-    assert quoted == {mechanism: f"{round(lost, 1) + 0.0:+.1f}" for mechanism, lost in worst.items()}
+    assert quoted == {
+        mechanism: f"{round(lost, 1) + 0.0:+.1f}" for mechanism, lost in worst.items()
+    }

@@ -338,7 +338,7 @@ class _RuntimeExecutable(PrimitiveExecutable):
         )
         if self.uses_estimator:
             layout = self.physical[0].layout
-            observables = [[observable.apply_layout(layout)] for observable in self._source[1]]
+            observables = [[observable.apply_layout(layout)] for observable in self.observables]
             pubs = [(self.physical[0], observables, values[:, self._places[0]])]
             return primitive.run(pubs, precision=self.shots**-0.5)
         else:

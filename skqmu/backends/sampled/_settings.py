@@ -159,7 +159,7 @@ class MeasurementPlan:
     def __init__(self, observables, n_qubits):
         terms, rows = {}, []
         for observable in observables:
-            observable = SparsePauliOp(observable).simplify()
+            observable = SparsePauliOp(observable).simplify(atol=0, rtol=0)
             if observable.num_qubits != n_qubits:
                 raise CircuitError(
                     f"an observable acts on {observable.num_qubits} qubits, the circuit has "
