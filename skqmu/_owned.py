@@ -31,7 +31,7 @@ _FORMAT, _VERSION = "skqmu", 1
 
 # By `OwnedFile`: descriptor of the locked file, and which file that is. Beside the objects, so
 # that a copy of one and what comes out of its pickle hold nothing.
-_HELD = weakref.WeakKeyDictionary()
+_HELD: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 
 
 def manifest_text(kind, owner):

@@ -39,7 +39,7 @@ class Attack(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
 
     query = "proba"
     # what fit needs beside the pool ("membership", "forget"); read by check_attack
-    fit_requires = frozenset()
+    fit_requires: frozenset[str] = frozenset()
 
     # -- for subclasses -------------------------------------------------------------------
 

@@ -99,7 +99,7 @@ class BaseBackend(ABC, BaseEstimator):
         return ()
 
     #: Parameters that change how circuits are run, but not what comes out.
-    _without_effect = ()
+    _without_effect: tuple[str, ...] = ()
 
     def described(self):
         """Return the parameters as values whose repr tells them apart."""
@@ -159,6 +159,10 @@ class Executable(ABC):
     array([[1., 1.]])
     """
 
+    n_qubits: int
+    n_inputs: int
+    n_weights: int
+    n_outputs: int
     noise: NoiseStream | None = None
     noisy = False
     spent: Spent | None = None

@@ -13,7 +13,7 @@ __all__ = ["limit_blas_threads"]
 
 _lock = Lock()
 _controller = None
-_active = []
+_active: list = []
 
 
 @contextmanager

@@ -16,7 +16,7 @@ __all__ = ["PredictingMixin"]
 # Networks live outside the estimators: they hold compiled circuits, which are neither
 # state that `predict` may change nor anything to pickle. Whoever works takes one out and gives
 # it back: two threads never share its meter, its noise or a torch module.
-_NETWORKS = WeakKeyDictionary()
+_NETWORKS: WeakKeyDictionary = WeakKeyDictionary()
 # Of one estimator, for the next who asks.
 _MOST_IDLE = 2
 

@@ -13,7 +13,7 @@ __all__ = ["count_query", "query_report"]
 
 _KEY = os.urandom(16)
 _MOST_ROWS = 1_000_000
-_LEDGERS = WeakKeyDictionary()
+_LEDGERS: WeakKeyDictionary = WeakKeyDictionary()
 _LOCK = Lock()
 
 

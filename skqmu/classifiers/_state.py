@@ -55,7 +55,7 @@ class _Turn:
 
 
 # Outside the estimators: a lock is no state, and nothing to copy or pickle.
-_TURNS = WeakKeyDictionary()
+_TURNS: WeakKeyDictionary = WeakKeyDictionary()
 
 
 def _turns_anew():
@@ -249,7 +249,7 @@ class StateMixin:
 
     #: Parameters that no refit reads, or that say how the next request is to be done: they
     #: act at once when they are set after `fit`. All the others act at the next `fit`.
-    _live_params = frozenset()
+    _live_params: frozenset[str] = frozenset()
 
     def __getstate__(self):
         return dict(super().__getstate__())

@@ -1,7 +1,6 @@
 """How harm to retained rows is measured, and how much of it is too much."""
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
@@ -119,7 +118,9 @@ class Yardstick:
     def __len__(self):
         return len(self.records)
 
-    def without_classes(self, network: Network, params: np.ndarray, classes: np.ndarray) -> Self:
+    def without_classes(
+        self, network: Network, params: np.ndarray, classes: np.ndarray
+    ) -> "Yardstick":
         """What the rows would be, did the model not know some classes: without harm to any.
 
         A model that was trained without the classes takes no other row for one of them. What

@@ -18,8 +18,8 @@ __all__ = ["Lease", "open_device", "retrieve_job", "scrubbed"]
 
 logger = logging.getLogger("skqmu.backends")
 
-_DEVICES = {}
-_LEASES = {}
+_DEVICES: dict = {}
+_LEASES: dict = {}
 _LOCK = RLock()
 
 _SAVE = 'QiskitRuntimeService.save_account(channel="ibm_quantum_platform", token=..., instance=...)'

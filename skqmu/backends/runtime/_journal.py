@@ -45,7 +45,7 @@ def job_digest(*parts):
 _KIND, _RESULT = "journal", "job result"
 
 # Journals that were cleaned of a killed process's half-written files, and found to be ours.
-_OPENED = set()
+_OPENED: set = set()
 
 
 class Journal:

@@ -250,7 +250,7 @@ default="auto"
 
 
 # Contexts that `with backend:` holds open, beside the backends: they are live handles.
-_CONTEXTS = {}
+_CONTEXTS: dict = {}
 
 
 class _RuntimeExecutable(PrimitiveExecutable):

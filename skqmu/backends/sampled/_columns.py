@@ -184,7 +184,7 @@ def circuit_frequencies(circuit, parameters):
     return [tuple(sorted(f for f in found if f > 1e-9)) for found in sums]
 
 
-_KNOWN_FREQUENCIES = {}
+_KNOWN_FREQUENCIES: dict = {}
 
 
 def _gate_frequencies(operation):

@@ -25,7 +25,7 @@ class GradientMethod(BaseEstimator, ABC):
     True
     """
 
-    _parameter_constraints = {}
+    _parameter_constraints: dict = {}
 
     @abstractmethod
     def backward(self, executable, tape, cotangent, *, per_sample, need_inputs, need_weights):
