@@ -2,7 +2,7 @@
 
 import importlib.metadata
 
-__all__ = ["package_versions"]
+__all__ = ["numeric_versions", "package_versions"]
 
 _PACKAGES = (
     "skqmu",
@@ -36,3 +36,13 @@ def package_versions():
 
         versions["skqmu"] = skqmu.__version__
     return versions
+
+
+def numeric_versions():
+    """Versions of what the numbers of a cached model depend on beside its settings."""
+    import numpy
+    import sklearn
+
+    import skqmu
+
+    return skqmu.__version__, sklearn.__version__, numpy.__version__

@@ -39,7 +39,7 @@ MACHINE_ROOM = ("network", "training")
 GROUND = (
     "exceptions",
     "datasets",
-    *(path.stem for path in PACKAGE.glob("_*.py") if not path.stem.startswith("__")),
+    *(path.stem for path in PACKAGE.glob("_*") if path.stem not in ("_cli", "__pycache__")),
 )
 ROOMS = (*LEARNING, *AUDIT, "datasets", "utils", "exceptions")
 

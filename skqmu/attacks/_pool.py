@@ -4,16 +4,17 @@ import pickle
 from copy import copy
 from functools import partial
 
-import joblib
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
 
+from skqmu._identity import digest
 from skqmu._validation import check_is_fitted
+from skqmu._versions import numeric_versions
 from skqmu.attacks._estimators import entropy_from, settings_of, shadow_template
 from skqmu.attacks._membership import BLOCK, balanced_membership
 from skqmu.attacks._parallel import run_jobs
 from skqmu.attacks._records import RecordIndex, check_count, check_mask, check_records
-from skqmu.attacks._shadow import Query, Shadow, apply, train_shadow, versions
+from skqmu.attacks._shadow import Query, Shadow, apply, train_shadow
 from skqmu.attacks._store import BLOCK_BYTES, ShadowOutputs, ShadowStore, cache_directory
 
 __all__ = ["ShadowPool"]
@@ -151,13 +152,13 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
             np.random.default_rng(membership_seed),
         )
 
-        def digest():
+        def name():
             # everything that a shadow's numbers depend on; of how many there are, the blocks
-            key = (versions(), type(template).__qualname__, template, self.unlearn)
+            key = (numeric_versions(), type(template).__qualname__, template, self.unlearn)
             blocks = self.n_shadows % BLOCK
-            return joblib.hash((key, X, y, forget, self.n_queries, entropy, blocks))
+            return digest(key, X, y, forget, self.n_queries, entropy, blocks)
 
-        store = ShadowStore(cache_directory(self.memory, digest))
+        store = ShadowStore(cache_directory(self.memory, name))
         missing = [i for i in range(self.n_shadows) if i not in store]
         jobs = (
             (

@@ -16,7 +16,7 @@ try:
 except ImportError:  # joblib below 1.6 brings its own copy
     from joblib.externals import cloudpickle
 
-__all__ = ["Query", "Shadow", "apply", "cloudpickle", "train_shadow", "versions"]
+__all__ = ["Query", "Shadow", "apply", "cloudpickle", "train_shadow"]
 
 
 class Shadow:
@@ -102,12 +102,3 @@ class Query:
 def apply(index, function, model, args):
     """Load a model and apply a function to it, in a worker; return its number, too."""
     return index, np.asarray(function(pickle.loads(model), *args))
-
-
-def versions():
-    """Return what a cached shadow's numbers depend on beside its parameters."""
-    import sklearn
-
-    from skqmu import __version__
-
-    return __version__, sklearn.__version__, np.__version__

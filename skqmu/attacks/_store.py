@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from pathlib import Path
 
 import joblib
 import numpy as np
 
 from .._files import read_regular, remove_leftovers, write_whole
+from .._identity import Unidentifiable
 from .._owned import OwnedFolder
 
 __all__ = ["ShadowOutputs", "ShadowStore", "cache_directory"]
@@ -41,7 +43,12 @@ def cache_directory(memory, digest):
         memory = joblib.Memory(os.fspath(memory), verbose=0)
     if memory.store_backend is None:
         return None
-    return Path(memory.store_backend.location) / "skqmu-shadows" / digest()
+    try:
+        name = digest()
+    except Unidentifiable as error:
+        warnings.warn(f"memory= keeps no shadows of this model: {error}", UserWarning)
+        return None
+    return Path(memory.store_backend.location) / "skqmu-shadows" / name
 
 
 class ShadowStore:

@@ -109,6 +109,11 @@ class BaseBackend(ABC, BaseEstimator):
         """Return a string that is equal for backends that run circuits alike."""
         return repr((type(self).__name__, sorted(self.described().items())))
 
+    def __skqmu_identity__(self):
+        """What caches tell backends apart by: what changes results."""
+        params = self.get_params(deep=False)
+        return {k: v for k, v in params.items() if k not in self._without_effect}
+
     def outcome_identity(self):
         """Return a string that is equal for backends that give the same results.
 

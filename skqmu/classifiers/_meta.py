@@ -11,6 +11,9 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
+from .._identity import Unidentifiable, digest
+from .._versions import numeric_versions
+
 __all__ = [
     "aligned_proba",
     "as_memory",
@@ -144,6 +147,11 @@ class CachedFit:
         return repr(self._shelved)
 
 
+def _fit_named(name, estimator, arguments):
+    """What joblib keeps under a name that tells estimators and rows apart (see `digest`)."""
+    return fit_clone(estimator, *arguments)
+
+
 def cached_fit(memory, estimator, *arguments):
     """Fitted clone and, where joblib keeps it, where: a `CachedFit`, else None.
 
@@ -158,7 +166,13 @@ def cached_fit(memory, estimator, *arguments):
     """
     if not has_seed(estimator) or memory.store_backend is None:
         return fit_clone(estimator, *arguments), None
-    shelved = memory.cache(fit_clone).call_and_shelve(estimator, *arguments)
+    try:
+        name = digest(numeric_versions(), estimator, arguments)
+    except Unidentifiable as error:
+        warnings.warn(f"memory= keeps no fits of this model: {error}", UserWarning)
+        return fit_clone(estimator, *arguments), None
+    kept = memory.cache(_fit_named, ignore=["estimator", "arguments"])
+    shelved = kept.call_and_shelve(name, estimator, arguments)
     try:
         return shelved.get(), CachedFit(shelved)
     except Exception as error:  # whatever a damaged file makes of the unpickler
