@@ -7,10 +7,10 @@ import numpy as np
 from skqmu.attacks import ShadowPool
 from skqmu.attacks.tools import run_jobs
 from skqmu.audit._attacks import needs_shadows
-from skqmu.audit._measure import Judge, without
+from skqmu.audit._audit_measure import Judge, without
 from skqmu.audit._models import can_unlearn, fit_model, unlearn_copy
 from skqmu.audit._report import AuditReport, describe, json_values
-from skqmu.audit._upstream import StepsJudge, still_told
+from skqmu.audit._step_judge import StepsJudge, still_told
 
 __all__ = ["AuditRun"]
 
