@@ -13,6 +13,10 @@ from skqmu.attacks._shots import ShotCurveResult, ShotLeakageCurve, ShotPoint
 from skqmu.attacks._threat_model import ThreatModel
 from skqmu.attacks._threshold import ThresholdAttack
 from skqmu.attacks._unlearning import UnlearningAttack, UnlearningResult
+from skqmu.attacks._update import UpdateAttack
+from skqmu.attacks._update_match import statistics_scores
+from skqmu.attacks._update_reconstruct import Reconstruction
+from skqmu.attacks._update_result import UpdateResult
 from skqmu.attacks.upstream import UpstreamAttack, UpstreamStep, upstream_steps
 
 __all__ = [
@@ -22,6 +26,7 @@ __all__ = [
     "QNNOutputAttack",
     "QuantileAttack",
     "RMIAAttack",
+    "Reconstruction",
     "ShadowModelAttack",
     "ShadowPool",
     "ShotCurveResult",
@@ -31,9 +36,12 @@ __all__ = [
     "ThresholdAttack",
     "UnlearningAttack",
     "UnlearningResult",
+    "UpdateAttack",
+    "UpdateResult",
     "UpstreamAttack",
     "UpstreamStep",
     "all_attacks",
     "match_classes",
+    "statistics_scores",
     "upstream_steps",
 ]

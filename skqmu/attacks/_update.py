@@ -9,7 +9,7 @@ from skqmu.attacks._outputs import encode_labels, query_proba
 from skqmu.attacks._records import check_count, check_records
 from skqmu.attacks._threat_model import ThreatModel
 from skqmu.attacks._update_heads import HEADS, has_head, read_head
-from skqmu.attacks._update_match import answer_scores, update_gradient, weight_scores
+from skqmu.attacks._update_match import AnswerChange, update_gradient, weight_scores
 from skqmu.attacks._update_reconstruct import rebuild
 from skqmu.attacks._update_result import update_result
 
@@ -160,8 +160,9 @@ class UpdateAttack(MetaEstimatorMixin, BaseEstimator):
             for model in (self.before, self.after):
                 check_query_method(model, "proba")
         self.threat_model_ = self._threat_model(len(labels))
-        # scores of rows that are in neither version, or as good as in both
-        self._reference = np.sort(self._score(X, y))
+        self._reference = self._evidence(X, y)
+        if self.access_ == "answers":
+            self._change = AnswerChange.of(self._reference[0])
         return self
 
     def decision_function(self, X, y):
@@ -175,11 +176,10 @@ class UpdateAttack(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n,)
-            Of meaning within one request and one call (answers are read in the light of all
-            candidates of the call).
+            Of meaning within one request; with several deleted rows and weights, within one
+            call, as candidates share the change out among them.
         """
-        X, y = self._records(X, y)
-        return self._score(X, y)
+        return self._score(*self._evidence(*self._records(X, y)))
 
     def p_values(self, X, y):
         """How often a row that was not deleted would score as high, by the public rows.
@@ -196,9 +196,12 @@ class UpdateAttack(MetaEstimatorMixin, BaseEstimator):
             for a candidate that is exchangeable with the public rows, conservative where
             scores are tied. Not adjusted for the number of candidates.
         """
-        X, y = self._records(X, y)
-        above = self._reference.size - np.searchsorted(self._reference, self._score(X, y), "left")
-        return (1.0 + above) / (1.0 + self._reference.size)
+        evidence = self._evidence(*self._records(X, y))
+        n = len(evidence[0])
+        scores = self._score(*map(np.concatenate, zip(evidence, self._reference, strict=True)))
+        public = np.sort(scores[n:])
+        above = public.size - np.searchsorted(public, scores[:n], side="left")
+        return (1.0 + above) / (1.0 + public.size)
 
     def evaluate(self, X, y, deleted, *, level=0.95):
         """Rank candidates of which it is known who was deleted.
@@ -216,8 +219,8 @@ class UpdateAttack(MetaEstimatorMixin, BaseEstimator):
         -------
         UpdateResult
         """
-        X, y = self._records(X, y)
-        return update_result(self._score(X, y), deleted, self.threat_model_, level)
+        scores = self.decision_function(X, y)
+        return update_result(scores, deleted, self.threat_model_, level)
 
     def reconstruct(self, *, invert=False):
         """Rebuild the deleted row's features from the weights, and with `invert` the row.
@@ -349,13 +352,18 @@ class UpdateAttack(MetaEstimatorMixin, BaseEstimator):
         X, labels = check_records(X, y, unwrap(self.before))
         return X, encode_labels(labels, self.target_classes_)
 
-    def _score(self, X, y):
+    def _evidence(self, X, y):
+        """Features or movements of rows, and their residuals."""
         if self.access_ == "weights":
             phi = self._heads[1].features(X)
-            residuals = self._heads[1].residuals(phi, y)
-            return weight_scores(self.gradient_, self.gram_, phi, residuals, self.n_deleted)
+            return phi, self._heads[1].residuals(phi, y)
         before, after = (self._logits(model, X) for model in (self.before, self.after))
-        return answer_scores(after - before, self._answer_residuals(after, y), self.n_deleted)
+        return after - before, self._answer_residuals(after, y)
+
+    def _score(self, seen, residuals):
+        if self.access_ == "weights":
+            return weight_scores(self.gradient_, self.gram_, seen, residuals, self.n_deleted)
+        return self._change.scores(seen, residuals, self.n_deleted)
 
     def _logits(self, model, X):
         proba = query_proba(model, X, self.target_classes_, self.n_queries)

@@ -1,10 +1,12 @@
 """Which row's absence explains a change: of weights, of answers, of statistics."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.optimize import nnls
 
 __all__ = [
-    "answer_scores",
+    "AnswerChange",
     "cosines",
     "inverse_root",
     "statistics_scores",
@@ -115,34 +117,54 @@ def _several(found, phi, residuals):
     return scores
 
 
-def answer_scores(change, residuals, n_deleted):
-    """Score candidates by how their own answers moved.
+@dataclass(frozen=True)
+class AnswerChange:
+    """How answers moved between two versions, learned from public rows.
 
     Without a row its own logits move against the pull of its label: along its residual
-    ``p - t``. Where one row was deleted and little else changed, the logits of ALL candidates
-    move along that row's residual, which tells it from its neighbours.
+    ``p - t``. Where one row was deleted and little else changed, the logits of ALL rows move
+    along that row's residual, which tells it from its neighbours.
 
     Parameters
     ----------
-    change : ndarray of shape (n, K)
-        Logits after minus before, centred over classes.
-    residuals : ndarray of shape (n, K)
-    n_deleted : int
+    spread : float
+        Root mean square of the movement.
+    direction : ndarray of shape (K,)
+        In which most rows moved, up to its sign.
+    rest : float
+        Share of the movement in other directions, from 0 to 1.
     """
-    spread = np.sqrt((change**2).mean())
-    if not spread > 0:
-        return np.zeros(len(change))
-    length = np.maximum(np.linalg.norm(residuals, axis=1), 1e-300)
-    own = (change * residuals).sum(axis=1) / length / spread
-    k = _dimension(residuals)
-    if n_deleted > 1 or k < 2:
-        return own
-    _, size, right = np.linalg.svd(change, full_matrices=False)
-    rest = 1.0 - size[0] ** 2 / (size**2).sum()
-    along = cosines(residuals, right[0])
-    # the sign of a singular vector is free; own movement goes with the residual
-    signed = np.where(own > 0, along**2, 0.0)
-    return own + _direction(np.sqrt(signed), k, rest)
+
+    spread: float
+    direction: np.ndarray
+    rest: float
+
+    @classmethod
+    def of(cls, change):
+        """Learn from logits after minus before, centred over classes, of shape (n, K)."""
+        _, size, right = np.linalg.svd(change, full_matrices=False)
+        total = (size**2).sum()
+        rest = 1.0 - size[0] ** 2 / total if total > 0 else 1.0
+        return cls(float(np.sqrt((change**2).mean())), right[0], float(rest))
+
+    def scores(self, change, residuals, n_deleted):
+        """Score candidates by how their own answers moved.
+
+        Parameters
+        ----------
+        change, residuals : ndarray of shape (n, K)
+        n_deleted : int
+        """
+        if not self.spread > 0:
+            return np.zeros(len(change))
+        length = np.maximum(np.linalg.norm(residuals, axis=1), 1e-300)
+        own = (change * residuals).sum(axis=1) / length / self.spread
+        k = _dimension(residuals)
+        if n_deleted > 1 or k < 2:
+            return own
+        # the sign of a singular vector is free; own movement goes with the residual
+        along = np.where(own > 0, np.abs(cosines(residuals, self.direction)), 0.0)
+        return own + _direction(along, k, self.rest)
 
 
 def statistics_scores(before, after, states, y):

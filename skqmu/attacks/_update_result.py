@@ -54,7 +54,9 @@ class UpdateResult:
             raise ValueError("results is empty; pool needs at least one UpdateResult.")
         if any(r.threat_model.attack != results[0].threat_model.attack for r in results):
             raise ValueError("results of different attacks are not one sample; pool them apart.")
-        joined = (sum((getattr(r, n) for r in results), ()) for n in ("ranks", "n_candidates", "aucs"))
+        joined = (
+            sum((getattr(r, n) for r in results), ()) for n in ("ranks", "n_candidates", "aucs")
+        )
         return cls(*joined, results[0].threat_model, results[0].level)
 
     @property

@@ -117,7 +117,9 @@ class AuditRun:
         plan, data = self.plan, self.plan.data
         classes = models[0].estimator.classes_
         seed = int(self._attack_seed.generate_state(1)[0])
-        judge = Judge(data, scenario, classes, plan.attacks, pool, plan.level, seed)
+        judge = Judge(
+            data, scenario, classes, plan.attacks, pool, plan.level, seed, models[0].estimator
+        )
         steps_judge = StepsJudge(data, scenario, plan.level, seed, plan.n_jobs)
         stage = f"{scenario.name}: attacks"
         observations, upstream = [], []
