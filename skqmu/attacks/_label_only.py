@@ -4,7 +4,7 @@ import numpy as np
 from scipy import sparse
 
 from skqmu._validation import check_choice
-from skqmu.attacks._base import ShadowAttack
+from skqmu.attacks._attack import ShadowAttack
 from skqmu.attacks._estimators import entropy_from
 from skqmu.attacks._outputs import query_labels
 from skqmu.attacks._records import check_count

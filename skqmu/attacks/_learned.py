@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skqmu._validation import check_choice
-from skqmu.attacks._base import ShadowAttack
+from skqmu.attacks._attack import ShadowAttack
 from skqmu.attacks._calibration import Calibration
 from skqmu.attacks._estimators import entropy_from, with_seed
 from skqmu.attacks._guards import warn_if_in_sample

@@ -5,7 +5,7 @@ from abc import abstractmethod
 
 import numpy as np
 
-from skqmu.attacks._base import ShadowAttack
+from skqmu.attacks._attack import ShadowAttack
 from skqmu.attacks._guards import warn_if_outside_pool, warn_if_pool_differs
 from skqmu.attacks._outputs import align_columns
 from skqmu.attacks._records import take

@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from skqmu._identity import digest
 from skqmu._validation import check_is_fitted
 from skqmu._versions import numeric_versions
+from skqmu.attacks._balance import BLOCK, balanced_membership
 from skqmu.attacks._estimators import entropy_from, settings_of, shadow_template
-from skqmu.attacks._membership import BLOCK, balanced_membership
 from skqmu.attacks._parallel import run_jobs
 from skqmu.attacks._records import RecordIndex, check_count, check_mask, check_records
 from skqmu.attacks._shadow import Query, Shadow, apply, train_shadow

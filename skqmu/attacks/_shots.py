@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 
 from skqmu._validation import check_is_fitted, did_you_mean
-from skqmu.attacks._base import ShadowAttack
+from skqmu.attacks._attack import ShadowAttack
 from skqmu.attacks._estimators import unwrap
 from skqmu.attacks._records import check_count
 from skqmu.attacks._result import AttackResult

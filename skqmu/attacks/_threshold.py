@@ -4,7 +4,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from skqmu._validation import check_choice
-from skqmu.attacks._base import ShadowAttack
+from skqmu.attacks._attack import ShadowAttack
 from skqmu.attacks._outputs import SIGNALS, align_columns
 
 __all__ = ["ThresholdAttack"]

@@ -9,7 +9,7 @@ import inspect
 import sys
 import types
 
-from skqmu.audit._audit import audit
+from skqmu.audit._audit_call import audit
 from skqmu.audit._report import SCHEMA, AuditReport
 
 __all__ = ["SCHEMA", "AuditReport", "audit"]

@@ -31,6 +31,7 @@ ATTACK_WORDS = {
     "rmia": "robust ratio (RMIA)",
     "rmia_offline": "robust ratio (RMIA, offline)",
     "shadow_model": "classifier of shadow outputs",
+    "update": "two versions, before and after",
 }
 MODEL_WORDS = {
     "gradient_ascent": "gradient ascent",

@@ -44,6 +44,7 @@ from ._fitting import (
 )
 from ._forgetting import ForgettingMixin
 from ._head import solve_head
+from ._head_access import HeadAccessMixin
 from ._members import MemberRecord, check_key
 from ._predicting import PredictingMixin
 from ._state import StateMixin, Writing, as_fitted, exclusive, origin
@@ -68,6 +69,7 @@ def _can_go_on(estimator):
 class BaseUnlearningClassifier(
     ForgettingMixin,
     EstimatingMixin,
+    HeadAccessMixin,
     PredictingMixin,
     StateMixin,
     CallbackSupportMixin,

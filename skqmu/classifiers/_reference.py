@@ -24,6 +24,9 @@ Every way in which a classifier of skqmu can forget. This page is generated from
 `D_f`: the rows to forget; `D_r`: those that stay; `theta0`: the trained parameters; `p`: the
 model's probabilities; `T`, `S`: teacher and student; `U`: uniform. **Exact**: distributed as a
 model that never saw the rows. **Certified**: (epsilon, delta)-indistinguishable from one.
+Both compare one version of the model with one retrained without the rows: whoever also holds the
+version before the deletion may tell who was deleted (`skqmu.attacks.UpdateAttack`,
+[two versions](two_versions.md)).
 **Approximate**: nothing is proven; measure it, with `skqmu audit` or the scorers.
 
 **Stop rule** (`stop="auto"`): forgetting too much tells the rows again, so what climbs or

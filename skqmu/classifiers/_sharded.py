@@ -38,7 +38,8 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
 
     The rows are dealt to shards, and each shard trains a model of its own, slice by slice.
     A deletion refits the shards that hold a forgotten row, from the first slice that does,
-    and nothing else.
+    and nothing else. "Exact" compares one version of the model with one retrained without the
+    rows: whoever also holds the version before the deletion may tell who was deleted.
 
     Parameters
     ----------

@@ -3,17 +3,17 @@
 from ._answers import RecordedAnswers
 from ._divergence import agreement_score, js_to_oracle, kl_per_record, kl_to_oracle, zrf_score
 from ._equivalence import EquivalenceResult, oracle_equivalence
-from ._estimate import Estimate, accuracy_interval, gap_interval, mean_interval
-from ._forgetting import (
+from ._forgetting_result import (
     ForgettingResult,
     forgetting_result,
     gap_to_oracle,
     tug_of_war_score,
     uqi_score,
 )
+from ._interval import Estimate, accuracy_interval, gap_interval, mean_interval
 from ._make_scorer import make_privacy_scorer, privacy_scoring
-from ._membership import membership_result
 from ._membership_result import MembershipResult
+from ._membership_scores import membership_result
 from ._pareto import pareto
 from ._plot_front import ForgettingUtilityDisplay
 from ._plot_loss import LossDistributionDisplay

@@ -7,8 +7,8 @@ from scipy.special import rel_entr
 
 from .._validation import check_choice
 from ..exceptions import ResolutionWarning
-from ._estimate import Estimate, record_mean
 from ._inputs import as_generator, check_level
+from ._interval import Estimate, record_mean
 from ._proba import aligned_predictions, aligned_probabilities
 
 _DIRECTIONS = ("model_to_oracle", "oracle_to_model")

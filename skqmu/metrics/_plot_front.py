@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ._forgetting import forgetting_result
+from ._forgetting_result import forgetting_result
 from ._pareto import non_dominated
 from ._plotting import COLORS, as_estimate_parts, axes_for, error_bars, literal, tidy
 

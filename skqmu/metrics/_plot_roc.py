@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ._membership import membership_result
 from ._membership_result import MembershipResult
+from ._membership_scores import membership_result
 from ._plotting import CYCLE, axes_for, literal, tidy
 
 

@@ -7,8 +7,8 @@ All of them: greater is better.  Leakage is measured with the corrected measures
 import numpy as np
 
 from ._divergence import agreement_score
-from ._forgetting import gap_to_oracle, tug_of_war_score, uqi_score
-from ._membership import membership_result
+from ._forgetting_result import gap_to_oracle, tug_of_war_score, uqi_score
+from ._membership_scores import membership_result
 from ._scoring_case import scoring_case
 from ._signals import membership_signal
 

@@ -3,11 +3,17 @@
 import json
 from dataclasses import asdict, dataclass, field
 
-__all__ = ["Assumption", "Certificate"]
+__all__ = ["ONE_VERSION", "Assumption", "Certificate"]
 
 UPSTREAM = (
     "nothing before the estimator (scaling, selection, PCA) and no hyper-parameter was fitted or "
     "chosen with the forgotten rows"
+)
+
+#: what "exact" and "certified" mean, in one sentence
+ONE_VERSION = (
+    '"exact" and "certified" compare one version of the model with one retrained without the '
+    "rows: whoever also holds the version before the deletion may tell who was deleted."
 )
 
 
@@ -40,7 +46,9 @@ class Certificate:
     ----------
     kind : {"exact", "certified"}
         ``"exact"``: distributed as a model that never saw the rows; ``"certified"``:
-        (epsilon, delta)-indistinguishable from one (Guo et al. 2020, Definition 1).
+        (epsilon, delta)-indistinguishable from one (Guo et al. 2020, Definition 1). Both compare
+        one version of the model with one retrained without the rows: whoever also holds the
+        version before the deletion may tell who was deleted.
     epsilon, delta : float or None
         None for an exact deletion.
     residual_bound : float or None
@@ -69,8 +77,8 @@ class Certificate:
         return None if self.budget is None else self.budget - self.residual_bound
 
     def to_dict(self) -> dict:
-        """Plain numbers, strings and lists."""
-        return {**asdict(self), "budget_left": self.budget_left}
+        """Plain numbers, strings and lists, and under ``"scope"`` what the kind means."""
+        return {**asdict(self), "budget_left": self.budget_left, "scope": ONE_VERSION}
 
     def to_json(self) -> str:
         """The same as a JSON string."""

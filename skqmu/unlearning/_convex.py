@@ -21,6 +21,10 @@ _ROUNDING = 8 * np.finfo(float).eps
 class ExactDowndate(UnlearningStrategy):
     """Take the rows out of a ridge head's normal equations and solve again.
 
+    "Exact" compares one version of the model with one retrained without the rows: whoever also
+    holds the version before the deletion can tell who was deleted
+    (:class:`skqmu.attacks.UpdateAttack`).
+
     The quantum features are fixed, so the head depends on the rows through two sums, the
     Gram matrix and its right-hand side. The forgotten rows' share is subtracted and the
     system solved by Cholesky: what `fit` without the rows gives, to rounding.
@@ -92,7 +96,9 @@ class CertifiedRemoval(UnlearningStrategy):
     perturbed loss, r, adds to the residual bound. While the bound is within
     ``sigma epsilon / sqrt(2 ln(1.5 / delta))``, the random term of the loss hides the
     difference; a removal that would pass it retrains the head on the rows that stay, and the
-    log says so.
+    log says so. "Certified" compares one version of the model with one retrained without the rows:
+    whoever also holds the version before the deletion may tell who was deleted
+    (:class:`skqmu.attacks.UpdateAttack`).
 
     Parameters
     ----------

@@ -21,6 +21,9 @@ class Retrain(UnlearningStrategy):
 
     Notes
     -----
+    "Exact" compares one version of the model with one retrained without the rows: whoever also
+    holds the version before the deletion may tell who was deleted.
+
     Exact by construction for everything inside the estimator. Steps of a pipeline before
     it, hyper-parameters chosen with the rows, copies of the model elsewhere, and values that
     a front-end was given (frozen, or as its start) are beyond its reach and named in the log.

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skqmu.attacks._membership import balanced_membership
+from skqmu.attacks._balance import balanced_membership
 
 
 @st.composite

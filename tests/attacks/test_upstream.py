@@ -26,7 +26,7 @@ from sklearn.preprocessing import (
 )
 
 from skqmu.attacks import ThreatModel, UpstreamAttack, upstream_steps
-from skqmu.attacks._upstream_evidence import Evidence
+from skqmu.attacks.upstream._step_evidence import Evidence
 from skqmu.exceptions import ShadowFitError
 
 rng = np.random.default_rng(0)

@@ -134,7 +134,8 @@ def test_the_attack_can_only_tell_when_the_truth_can_be_told():
         assert low <= 0.5 <= high
 
 
-@pytest.mark.parametrize("attack", sorted(ATTACKS))
+# of the original alone "update", which compares it with later versions, sees nothing
+@pytest.mark.parametrize("attack", sorted(ATTACKS.keys() - {"update"}))
 def test_every_attack_that_can_be_asked_for_finds_what_was_memorised(forest, attack):
     report = audit(forest, *NOISY, forget="fraction:0.4", mechanisms=(), attacks=attack,
                    n_shadows=8, n_oracles=2, test_size=0.5, random_state=0)  # fmt: skip

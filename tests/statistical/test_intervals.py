@@ -20,8 +20,8 @@ from skqmu.metrics import (
 )
 from skqmu.metrics._auc import auc_interval, fold_interval, placements
 from skqmu.metrics._crossfit import advantage_interval, cross_fit
-from skqmu.metrics._estimate import Estimate, bounded_mean, combine
-from skqmu.metrics._forgetting import _tug_of_war
+from skqmu.metrics._forgetting_result import _tug_of_war
+from skqmu.metrics._interval import Estimate, bounded_mean, combine
 from skqmu.metrics._quality import _refuted
 
 ENOUGH = 0.92

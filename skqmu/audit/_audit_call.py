@@ -1,9 +1,9 @@
 """`audit`: one call from a classifier and a deletion request to a report."""
 
 from skqmu._text import one_line
+from skqmu.audit._audit_plan import make_plan
+from skqmu.audit._audit_run import AuditRun
 from skqmu.audit._cost import audit_cost
-from skqmu.audit._plan import make_plan
-from skqmu.audit._run import AuditRun
 
 __all__ = ["audit"]
 

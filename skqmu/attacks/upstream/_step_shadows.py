@@ -10,9 +10,9 @@ from skqmu.attacks._estimators import settings_of, with_seed
 from skqmu.attacks._parallel import run_jobs
 from skqmu.attacks._shadow import cloudpickle
 from skqmu.attacks._store import ShadowStore
-from skqmu.attacks._upstream_evidence import Evidence
-from skqmu.attacks._upstream_influence import Influence, affordable
-from skqmu.attacks._upstream_signals import NUMBERS, events_of, numbers_of, state_of
+from skqmu.attacks.upstream._step_evidence import Evidence
+from skqmu.attacks.upstream._step_influence import Influence, affordable
+from skqmu.attacks.upstream._step_signals import NUMBERS, events_of, numbers_of, state_of
 from skqmu.exceptions import ShadowFitError
 
 __all__ = ["SIGNALS", "StepEvidence", "calibration_shadows"]

@@ -36,7 +36,7 @@ def balanced_membership(groups, strata, n_shadows, rng):
     Examples
     --------
     >>> import numpy as np
-    >>> from skqmu.attacks._membership import balanced_membership
+    >>> from skqmu.attacks._balance import balanced_membership
     >>> rng = np.random.default_rng(0)
     >>> inside = balanced_membership(np.arange(6), np.array([0, 0, 0, 0, 1, 1]), 4, rng)
     >>> inside.sum(axis=0), inside.sum(axis=1)

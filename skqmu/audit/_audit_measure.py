@@ -68,9 +68,12 @@ class Judge:
     level : float
     seed : int
         For what an attack itself draws; the same for every model.
+    original : fitted classifier or None, default=None
+        The version before the deletion, for an attacker who kept it.
     """
 
-    def __init__(self, data, scenario, classes, attacks, pool, level, seed):
+    def __init__(self, data, scenario, classes, attacks, pool, level, seed, original=None):
+        self.original = original
         self.data, self.scenario, self.classes = data, scenario, classes
         self.attacks, self.pool, self.level, self.seed = attacks, pool, level, seed
         self.y = encode_labels(np.concatenate([data.y, data.y_test]), classes)
@@ -97,7 +100,15 @@ class Judge:
         scores, threats = {}, {}
         n_members = len(self.scenario.members)
         for name in self.attacks:
-            attack = fit_attack(name, model, self.pool, self.data, self.seed)
+            attack = fit_attack(
+                name,
+                model,
+                self.pool,
+                self.data,
+                self.seed,
+                original=self.original,
+                n_deleted=int(self.scenario.forget.sum()),
+            )
             values = attack.decision_function(X, y)
             scores[name] = values[:n_members], values[n_members:]
             threats[name] = attack.threat_model_.to_dict()

@@ -6,7 +6,7 @@ from sklearn.utils import _safe_indexing
 
 from skqmu.attacks._estimators import with_seed
 from skqmu.attacks._parallel import run_jobs
-from skqmu.attacks._upstream_signals import state_of
+from skqmu.attacks.upstream._step_signals import state_of
 
 __all__ = ["Influence", "affordable"]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ._divergence import divergence_estimate, js_per_record, kl_per_record
-from ._estimate import Estimate, accuracy_interval, bounded_mean, combine
 from ._inputs import check_level
+from ._interval import Estimate, accuracy_interval, bounded_mean, combine
 from ._proba import class_union
 
 _SETS = ("retain", "forget", "test")

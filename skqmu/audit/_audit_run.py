@@ -7,10 +7,10 @@ import numpy as np
 from skqmu.attacks import ShadowPool
 from skqmu.attacks.tools import run_jobs
 from skqmu.audit._attacks import needs_shadows
-from skqmu.audit._measure import Judge, without
+from skqmu.audit._audit_measure import Judge, without
 from skqmu.audit._models import can_unlearn, fit_model, unlearn_copy
 from skqmu.audit._report import AuditReport, describe, json_values
-from skqmu.audit._upstream import StepsJudge, still_told
+from skqmu.audit._step_judge import StepsJudge, still_told
 
 __all__ = ["AuditRun"]
 
@@ -117,7 +117,9 @@ class AuditRun:
         plan, data = self.plan, self.plan.data
         classes = models[0].estimator.classes_
         seed = int(self._attack_seed.generate_state(1)[0])
-        judge = Judge(data, scenario, classes, plan.attacks, pool, plan.level, seed)
+        judge = Judge(
+            data, scenario, classes, plan.attacks, pool, plan.level, seed, models[0].estimator
+        )
         steps_judge = StepsJudge(data, scenario, plan.level, seed, plan.n_jobs)
         stage = f"{scenario.name}: attacks"
         observations, upstream = [], []
