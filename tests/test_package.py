@@ -39,7 +39,7 @@ MACHINE_ROOM = ("network", "training")
 GROUND = (
     "exceptions",
     "datasets",
-    *(path.stem for path in PACKAGE.glob("_*") if path.stem not in ("_cli", "__pycache__")),
+    *(path.stem for path in PACKAGE.glob("_*") if path.stem[1] != "_" and path.stem != "_cli"),
 )
 ROOMS = (*LEARNING, *AUDIT, "datasets", "utils", "exceptions")
 
