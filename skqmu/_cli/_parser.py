@@ -90,7 +90,12 @@ def _add_audit(commands, common):
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    what = audit.add_argument_group("what is audited")
+    _add_what(audit.add_argument_group("what is audited"))
+    _add_size(audit.add_argument_group("how much work"))
+    _add_out(audit.add_argument_group("what comes out"))
+
+
+def _add_what(what):
     what.add_argument(
         "--dataset", default="iris", choices=EMBEDDED, help="data set (default: iris)"
     )
@@ -117,7 +122,9 @@ def _add_audit(commands, common):
         "(thresholds), lira, lira_offline, rmia, rmia_offline, shadow_model, qnn_output; "
         f"repeatable (default: {', '.join(DEFAULT_ATTACKS)})",
     )
-    size = audit.add_argument_group("how much work")
+
+
+def _add_size(size):
     size.add_argument(
         "--shadows",
         type=int,
@@ -152,7 +159,9 @@ def _add_audit(commands, common):
     size.add_argument(
         "--level", type=float, default=0.95, metavar="P", help="of intervals (default: 0.95)"
     )
-    out = audit.add_argument_group("what comes out")
+
+
+def _add_out(out):
     out.add_argument(
         "--out",
         metavar="DIR",

@@ -258,16 +258,10 @@ class BaseUnlearningClassifier(
 
     def _trained_on(self, network, data, seed, *, start, context, given, max_iter):
         if self._solves_head():
-            if start is not None or max_iter is not None:
-                raise ValueError(
-                    f"head={self.head!r} is solved at once and cannot go on from earlier data; use "
-                    "fit with warm_start=False, or head='softmax'."
-                )
-            if given is not None:
-                warn_of_inputs(self, network, self._initial_params(network, seed), data.X)
-            with self._backend().session():
-                return solve_head(self, network, data, seed)
-        records = everyone = make_records(data, self.class_weight, self.classes_)
+            return self._solved(
+                network, data, seed, given, goes_on=max_iter if start is None else start
+            )
+        records = make_records(data, self.class_weight, self.classes_)
         held_out, valid = np.zeros(len(data), dtype=bool), None
         if self.early_stopping and max_iter is None:
             held_out = validation_rows(data.labels, self.validation_fraction, seed)
@@ -313,16 +307,21 @@ class BaseUnlearningClassifier(
                 reconstruction_attributes=lambda: self._reconstruction(run.params),
                 **described,
             )
-        updates = None
-        # A log that an interrupt made miss a step does not add up, and is none.
-        if log is not None and np.allclose(
-            before + sum(step for _, _, step in log.updates), run.params, rtol=1e-9, atol=1e-12
-        ):
-            rows = np.arange(len(everyone))[~held_out]
-            updates = [(rows[batch], step) for _, batch, step in log.updates]
+        updates = _logged(log, before, run.params, np.flatnonzero(~held_out))
         if given is not None and stopped is None:
             warn_of_ending(self, run)
         return Trained(run, held_out, updates, importances, stopped=stopped)
+
+    def _solved(self, network, data, seed, given, *, goes_on):
+        if goes_on is not None:
+            raise ValueError(
+                f"head={self.head!r} is solved at once and cannot go on from earlier data; use "
+                "fit with warm_start=False, or head='softmax'."
+            )
+        if given is not None:
+            warn_of_inputs(self, network, self._initial_params(network, seed), data.X)
+        with self._backend().session():
+            return solve_head(self, network, data, seed)
 
     def _initial_params(self, network, seed):
         """Parameters that a fit starts from."""
@@ -556,3 +555,16 @@ def _described(given):
     X, y, sample_weight = given
     metadata = None if sample_weight is None else {"sample_weight": sample_weight}
     return {"X": X, "y": y, "metadata": metadata}
+
+
+def _logged(log, before, after, rows):
+    """Steps with the rows of their batches; None where they do not add up.
+
+    A log that an interrupt made miss a step is none.
+    """
+    if log is None:
+        return None
+    moved = sum(step for _, _, step in log.updates)
+    if not np.allclose(before + moved, after, rtol=1e-9, atol=1e-12):
+        return None
+    return [(rows[batch], step) for _, batch, step in log.updates]

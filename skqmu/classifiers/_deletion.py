@@ -1,8 +1,6 @@
 """A deletion request from its arguments to the committed result: all of it, or nothing."""
 
-import time
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -12,12 +10,12 @@ from ..exceptions import (
     InputRowsError,
     TrainingDivergedError,
     UnlearningError,
-    UnlearningWarning,
 )
 from ..network import cross_entropy
 from ..unlearning import Outcome, guarded, importance_of, tolerance_of
 from ._baseline import Baseline
 from ._given import assuming, given_parts, notes_on, reach_of
+from ._log_entry import LogEntry
 from ._members import tell_of_copies
 from ._request import prepared_request, shares_rows
 from ._state import put_in_place
@@ -26,30 +24,8 @@ __all__ = [
     "carry_out",
     "clear_leftovers",
     "files_of",
-    "notes_of_senders",
-    "noting",
-    "status_of",
     "with_notes",
 ]
-
-
-# What whoever passes a request on has to say about it, for the entry in the log.
-_NOTES = ContextVar("notes_of_senders", default=())
-
-
-@contextmanager
-def noting(*notes):
-    """Context in which a request that is honoured has these notes in its entry."""
-    token = _NOTES.set((*notes_of_senders(), *notes))
-    try:
-        yield
-    finally:
-        _NOTES.reset(token)
-
-
-def notes_of_senders():
-    """Notes of the contexts around the request."""
-    return _NOTES.get()
 
 
 def _check_claim(strategy, outcome):
@@ -101,79 +77,44 @@ def carry_out(work, strategy, *, forget, retain, reference, fingerprint_key):
         On the estimator, with the parameters that it was fitted with.
     """
     model = work.model
-    started = time.perf_counter()
-    entry = {
-        "strategy": type(strategy).__name__,
-        "params": strategy.get_params(deep=False),
-        "kind": strategy.kind,
-        "status": "done",
-        "n_requested": None,
-        "n_forget": None,
-        "n_retain": None,
-        "classes_removed": [],
-    }
-    notes_of_sender = notes_of_senders()
-    spending, prepared = None, False
+    entry = LogEntry(type(strategy).__name__, strategy.get_params(deep=False), strategy.kind)
+    spending = None
     try:
         spending = _Spending(model._network())
-        found = prepared_request(model, strategy, forget, retain, reference, fingerprint_key)
-        forget, retain, request, refitted = found
+        asked = prepared_request(model, strategy, forget, retain, reference, fingerprint_key)
+        forget, retain, request, refitted = asked
         # Before anything is done: who makes warnings errors keeps the copies.
         about_copies = tell_of_copies(forget.n_more, len(forget))
-        prepared = True
-        entry.update(
-            n_requested=len(forget) - forget.n_more,
+        entry.found(
+            n_more=forget.n_more,
             n_forget=len(forget),
             n_retain=None if retain is None else len(retain),
             classes_removed=model.classes_[request.removed_classes].tolist(),
         )
         with spending.measuring():
             before = _measured(request, request.params)
-            entry["before"] = _quality(before)
+            entry.facts["before"] = _quality(before)
             baseline = _baseline(model, strategy, request, retain, before)
             if tolerance_of(strategy) is not None:
                 request = _with_yardstick(request, baseline, retain)
-        outcome = _run(model, strategy, request)
-        _check_claim(strategy, outcome)
-        # A refit brings circuit weights of its own, which its head was fitted to.
-        if "trained" not in refitted:
-            outcome = replace(outcome, params=request.settled(outcome.params))
-        if not np.isfinite(outcome.params).all():
-            raise TrainingDivergedError(f"{type(strategy).__name__} gave non-finite parameters.")
+        outcome = _checked_outcome(model, strategy, request, refitted)
         with spending.measuring():
-            entry["after"] = _quality(_measured(request, outcome.params))
-        trained = refitted.get("trained")
-        notes = _put_after(model, forget, retain, request, trained, outcome)
-        given = given_parts(model)
-        origins = [] if request.head is None else [request.head.origin]
-        entry.update(
-            status=_status(outcome),
-            reference=outcome.reference,
-            target_reached=outcome.target_reached,
-            harm=None if outcome.harm is None else asdict(outcome.harm),
-            **spending.told(),
-            seconds=time.perf_counter() - started,
-            n_epochs=outcome.n_epochs,
-            n_steps=outcome.n_steps,
-            stop_reason=outcome.stop_reason,
-            history=outcome.history,
-            certificate=assuming(outcome.certificate, given, origins),
-            notes=[*about_copies, *outcome.notes, *notes, *notes_on(given), *notes_of_sender],
-            beyond_reach=reach_of(given),
-        )
+            after = _quality(_measured(request, outcome.params))
+        notes = _put_after(model, forget, retain, request, refitted.get("trained"), outcome)
+        facts = _facts_of(model, request, outcome, notes=[*about_copies, *outcome.notes, *notes])
+        entry.done(after=after, **facts, **spending.told())
         # An exact or certified result is what later requests are judged by, as a fit is.
         model._baseline = baseline if baseline is None else baseline.without(forget.positions)
-        model.unlearning_log_ = [*model.unlearning_log_, entry]
+        model.unlearning_log_ = [*model.unlearning_log_, entry.facts]
         model._leftovers = files_of(model)
         model._artefacts = ()
         work.commit()
     except BaseException as error:
         if work.committed:
             raise  # an interrupt in the last moment: the request is done
-        # What is wrong by itself was no request.
-        if not prepared and isinstance(error, ValueError | TypeError | UnlearningWarning):
+        if entry.is_none(error):
             raise
-        _log_failure(work, entry, spending, error, time.perf_counter() - started)
+        work.log(entry.failed(error, **({} if spending is None else spending.told())))
         if isinstance(error, TrainingDivergedError):
             raise UnlearningError(
                 f"{type(strategy).__name__} diverged and nothing was changed: {error}"
@@ -181,6 +122,37 @@ def carry_out(work, strategy, *, forget, retain, reference, fingerprint_key):
         raise
     # Only now that the new state is in place: a failure must not cost the old one's files.
     clear_leftovers(work.estimator)
+
+
+def _checked_outcome(model, strategy, request, refitted):
+    """What the strategy did, if it did what it claims and left what it must."""
+    outcome = _run(model, strategy, request)
+    _check_claim(strategy, outcome)
+    # A refit brings circuit weights of its own, which its head was fitted to.
+    if "trained" not in refitted:
+        outcome = replace(outcome, params=request.settled(outcome.params))
+    if not np.isfinite(outcome.params).all():
+        raise TrainingDivergedError(f"{type(strategy).__name__} gave non-finite parameters.")
+    return outcome
+
+
+def _facts_of(model, request, outcome, *, notes):
+    """What the log says of an outcome."""
+    given = given_parts(model)
+    origins = [] if request.head is None else [request.head.origin]
+    return {
+        "status": _status(outcome),
+        "reference": outcome.reference,
+        "target_reached": outcome.target_reached,
+        "harm": None if outcome.harm is None else asdict(outcome.harm),
+        "n_epochs": outcome.n_epochs,
+        "n_steps": outcome.n_steps,
+        "stop_reason": outcome.stop_reason,
+        "history": outcome.history,
+        "certificate": assuming(outcome.certificate, given, origins),
+        "notes": [*notes, *notes_on(given)],
+        "beyond_reach": reach_of(given),
+    }
 
 
 def _put_after(model, forget, retain, request, trained, outcome):
@@ -225,21 +197,6 @@ def _run(estimator, strategy, request):
             head_state=estimator._head_state,
         )
     return guarded(strategy, request)
-
-
-def _log_failure(work, entry, spending, error, seconds):
-    entry.pop("after", None)
-    if spending is not None:
-        entry.update(spending.told())
-    entry.update(status=status_of(error), error=f"{type(error).__name__}: {error}", seconds=seconds)
-    work.log(entry)
-
-
-def status_of(error):
-    """What the log calls a request that ended in this."""
-    if isinstance(error, TrainingDivergedError):
-        return "diverged"
-    return "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
 
 
 def _about_buffers(request, trained):

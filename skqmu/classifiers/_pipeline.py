@@ -8,7 +8,7 @@ from sklearn.utils.validation import _num_samples
 
 from .._validation import check_choice, check_is_fitted
 from ..exceptions import UnlearningWarning
-from ._deletion import noting
+from ._log_entry import noting
 from ._upstream_refit import explained, flat_pipeline, nested_pipelines, refit
 
 __all__ = ["unlearn"]

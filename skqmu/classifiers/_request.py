@@ -291,67 +291,75 @@ def _request(estimator, forget, retain, reference):
     """The request, and a dict that receives the run if the strategy refits."""
     n_classes = len(estimator.classes_)
     parts = [part for part in (forget, retain) if part is not None]
-    everything = FitData(
-        X=np.concatenate([part.X for part in parts]),
-        labels=np.concatenate([part.labels for part in parts]),
-        weights=np.concatenate([part.weights for part in parts]),
-        n_classes=n_classes,
-    )
-    with_record = estimator._members.mode != "none"
-    if with_record:
-        # The scale that training used: relative to all rows, not to those at hand.
-        entries = np.concatenate([part.entries for part in parts])
-        records = make_records(everything, None, estimator.classes_)
-        records = records.replace(weights=_training_weights(estimator)[entries])
-    else:
-        records = make_records(everything, estimator.class_weight, estimator.classes_)
-    forget_records = _trained(records[: len(forget)], forget)
-    retain_records = None if retain is None else _trained(records[len(forget) :], retain)
+    records = _records_of(estimator, parts)
     # Failed attempts do not count: asked again, a request makes the same draws.
     number = sum(entry["status"] in HONOURED for entry in estimator.unlearning_log_)
-    refitted = {}
     network = estimator._network()
     trainable = estimator._trainable_mask(network)
     validation = reference is not None and reference.entries is not None
 
-    def refit(seed):
-        seed = np.random.SeedSequence(estimator._seed) if seed is None else seed
-        data = FitData(retain.X, retain.labels, retain.weights, n_classes)
-        refitted["trained"] = estimator._trained(data, seed)
-        return refitted["trained"].run
-
     def importance(kind, params):
         if retain is None:
             return estimator._importances[kind]
-        seen = np.concatenate([~part.held_out for part in parts]) if with_record else slice(None)
+        recorded = estimator._members.mode != "none"
+        seen = np.concatenate([~part.held_out for part in parts]) if recorded else slice(None)
         return importance_of(network, params, records[seen], kind, wanted=trainable)
 
+    trainer, refitted = _trainer(estimator, forget, retain, len(records), importance)
     request = UnlearningRequest(
         network=network,
         params=estimator.params_,
         seed=np.random.SeedSequence(estimator._seed, spawn_key=(REQUESTS + number,)),
         rows=RequestRows(
-            forget=forget_records,
-            retain=retain_records,
+            forget=_trained(records[: len(forget)], forget),
+            retain=None if retain is None else _trained(records[len(forget) :], retain),
             reference=None if reference is None else _plain_records(reference, n_classes),
             removed_classes=_removed_classes(estimator, forget, retain),
             reference_source="validation" if validation else "given",
         ),
-        trainer=Trainer(
-            learning_rate_init=estimator.learning_rate_init,
-            batch_size=resolved_batch_size(estimator, len(everything)),
-            solver=lambda rate: make_solver(estimator, rate),
-            refit=refit,
-            importance=importance,
-            updates=[
-                step for places, step in estimator._updates or () if shares_rows(places, forget)
-            ],
-            fit_loss=float(getattr(estimator, "loss_", np.nan)),
-        ),
+        trainer=trainer,
         trainable=trainable,
         head=estimator._head_view(network, forget, retain),
     )
     return request, refitted
+
+
+def _records_of(estimator, parts):
+    """Rows of all parts as training saw them."""
+    everything = FitData(
+        X=np.concatenate([part.X for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        weights=np.concatenate([part.weights for part in parts]),
+        n_classes=len(estimator.classes_),
+    )
+    if estimator._members.mode == "none":
+        return make_records(everything, estimator.class_weight, estimator.classes_)
+    # The scale that training used: relative to all rows, not to those at hand.
+    entries = np.concatenate([part.entries for part in parts])
+    records = make_records(everything, None, estimator.classes_)
+    return records.replace(weights=_training_weights(estimator)[entries])
+
+
+def _trainer(estimator, forget, retain, n_rows, importance):
+    """What a strategy may do with the classifier, and a dict that receives the run of a refit."""
+    refitted = {}
+
+    def refit(seed):
+        seed = np.random.SeedSequence(estimator._seed) if seed is None else seed
+        data = FitData(retain.X, retain.labels, retain.weights, len(estimator.classes_))
+        refitted["trained"] = estimator._trained(data, seed)
+        return refitted["trained"].run
+
+    trainer = Trainer(
+        learning_rate_init=estimator.learning_rate_init,
+        batch_size=resolved_batch_size(estimator, n_rows),
+        solver=lambda rate: make_solver(estimator, rate),
+        refit=refit,
+        importance=importance,
+        updates=[step for places, step in estimator._updates or () if shares_rows(places, forget)],
+        fit_loss=float(getattr(estimator, "loss_", np.nan)),
+    )
+    return trainer, refitted
 
 
 def _training_weights(estimator):

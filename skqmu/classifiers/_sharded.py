@@ -1,7 +1,6 @@
 """`ShardedClassifier` (SISA): exact deletion by retraining only what saw the row."""
 
 import secrets
-import time
 from numbers import Integral
 from pathlib import Path
 
@@ -21,10 +20,11 @@ from .._validation import (
     validate_data,
     validate_params,
 )
-from ..exceptions import MemberRecordError, UnlearningWarning
+from ..exceptions import MemberRecordError
 from ..unlearning import UPSTREAM, Assumption, Certificate
-from ._deletion import clear_leftovers, notes_of_senders, status_of
+from ._deletion import clear_leftovers
 from ._given import assuming, given_parts, notes_on, reach_of
+from ._log_entry import LogEntry
 from ._members import MemberRecord, encoded_labels, more_than_named, tell_of_copies
 from ._meta import aligned_proba, draw_seed, released
 from ._shards import RemovedModels, StoredModel, loaded, remove_files, slices_of, train_shard
@@ -395,31 +395,20 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
 
     def _forget(self, work, X_forget, y_forget, index):
         """Carry a request out on this working copy, and commit."""
-        started = time.perf_counter()
-        entry = {
-            "strategy": "ShardedRetrain",
-            "params": {"n_shards": self.n_shards, "n_slices": self.n_slices},
-            "kind": "exact",
-            "status": "done",
-            "n_requested": None,
-            "n_forget": None,
-            "n_retain": None,
-            "classes_removed": [],
-        }
-        notes_of_sender, costs, stored, prepared = notes_of_senders(), [], [], False
+        params = {"n_shards": self.n_shards, "n_slices": self.n_slices}
+        entry, costs, stored = LogEntry("ShardedRetrain", params, "exact"), [], []
         try:
             entries, n_more = self._entries(X_forget, y_forget, index)
             first = self._first_slices(entries)
             # Before anything is done: who makes warnings errors keeps the copies.
             about_copies = tell_of_copies(n_more, len(entries))
-            prepared = True
             old, record, seeds = self.models_, self._record(), self._seeds
             keep = np.ones(len(record), dtype=bool)
             keep[entries] = False
             members, assignment = record.without(entries), self.assignment_[keep]
             removed = np.setdiff1d(record.labels[entries], members.labels)
-            entry.update(
-                n_requested=len(entries) - n_more,
+            entry.found(
+                n_more=n_more,
                 n_forget=len(entries),
                 n_retain=len(members),
                 classes_removed=self.classes_[removed].tolist(),
@@ -430,40 +419,33 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
             )
             given = self._given_parts(models)
             certificate = Certificate("exact", assumptions=[Assumption(UPSTREAM, checked=False)])
-            entry.update(
-                seconds=time.perf_counter() - started,
+            entry.done(
                 cost=_summed(costs),
                 certificate=assuming(certificate, given),
-                notes=[*about_copies, *notes_on(given), *notes_of_sender],
+                notes=[*about_copies, *notes_on(given)],
                 beyond_reach=reach_of(given),
             )
             self.models_, self._members, self.assignment_ = models, members, assignment
             self.expected_refit_fraction_ = self._expected_refit_fraction()
-            self.unlearning_log_ = [*self.unlearning_log_, entry]
-            starts = list(zip(old, models, first, strict=True))
-            self._leftovers = (
-                RemovedModels(
-                    [model for was, _, start in starts for model in was[start:]],
-                    [model for _, now, start in starts if start < self.n_slices for model in now],
-                    self._folder,
-                ),
-            )
+            self.unlearning_log_ = [*self.unlearning_log_, entry.facts]
+            self._leftovers = (self._replaced(old, first),)
             work.commit()
         except BaseException as error:
             if work.committed:
                 raise  # an interrupt in the last moment: the request is done
             remove_files(stored)
-            # What is wrong by itself was no request.
-            if not prepared and isinstance(error, ValueError | TypeError | UnlearningWarning):
-                raise
-            entry.update(
-                status=status_of(error),
-                error=f"{type(error).__name__}: {error}",
-                seconds=time.perf_counter() - started,
-                cost=_summed(costs),
-            )
-            work.log(entry)
+            if not entry.is_none(error):
+                work.log(entry.failed(error, cost=_summed(costs)))
             raise
+
+    def _replaced(self, old, first):
+        """The models that new ones stand for."""
+        starts = list(zip(old, self.models_, first, strict=True))
+        return RemovedModels(
+            [model for was, _, start in starts for model in was[start:]],
+            [model for _, now, start in starts if start < self.n_slices for model in now],
+            self._folder,
+        )
 
     def _first_slices(self, entries):
         """First slice to train in each shard: that with one of the entries; n_slices where none."""

@@ -1,7 +1,6 @@
 """Steps and classifier of a pipeline, fitted anew on the rows that stay: all of it, or nothing."""
 
 import inspect
-import time
 import warnings
 from contextlib import contextmanager
 
@@ -16,8 +15,9 @@ from sklearn.utils.validation import _num_samples, column_or_1d
 from ..exceptions import NotATrainingSampleError, UnlearningWarning
 from ..unlearning import UPSTREAM, Assumption, Certificate, Retrain
 from ._base import BaseUnlearningClassifier
-from ._deletion import clear_leftovers, files_of, status_of
+from ._deletion import clear_leftovers, files_of
 from ._given import assuming, given_parts, notes_on, reach_of
+from ._log_entry import LogEntry
 from ._members import tell_of_copies
 from ._request import prepared_request
 from ._shards import RemovedModels
@@ -136,49 +136,22 @@ def refit(
 def _unlearn(last, steps, X_forget, y_forget, X_retain, y_retain, sample_weight, caches, request):
     """Carry the request out while nobody else changes the classifier; returns warnings."""
     clear_leftovers(last)
-    started = time.perf_counter()
-    entry = {
-        "strategy": "Retrain",
-        "params": Retrain("same").get_params(deep=False),
-        "kind": "exact",
-        "status": "done",
-        "n_requested": None,
-        "n_forget": None,
-        "n_retain": None,
-        "classes_removed": [],
-        "upstream": "refit",
-    }
-    prepared, spent = False, []
+    entry = LogEntry("Retrain", Retrain("same").get_params(deep=False), "exact", upstream="refit")
+    spent = []
     with Writing(last, fitted_params=True) as work:
         try:
             asked = (X_forget, y_forget, X_retain, y_retain, request)
-            entry.update(_checked(steps, work.model, *asked))
-            prepared = True
+            about_copies = _checked(steps, work.model, entry, *asked)
             new_steps, new_last = clone(steps), clone(work.model)
             spent.append(new_last)
             Z = new_steps.fit_transform(X_retain, y_retain) if len(steps.steps) else X_retain
             _fit_last(new_last, last, Z, y_retain, sample_weight, request)
             told = _told_of(steps, caches)
-            given = given_parts(new_last)
-            entry.update(
-                seconds=time.perf_counter() - started,
-                n_epochs=getattr(new_last, "n_iter_", None),
-                stop_reason=f"retrained from scratch ({_stop_reason(new_last)})",
-                history=getattr(new_last, "history_", []),
-                certificate=assuming(_certificate(steps), given),
-                cost=getattr(new_last, "fit_cost_", None),
-                notes=[
-                    *entry["notes"],
-                    f"steps fitted anew on the {len(y_retain)} rows that stay: "
-                    f"{', '.join(name for name, _ in steps.steps) or 'none'}; the classifier "
-                    "retrained on what they make of the rows. Positions count in X_retain from "
-                    "here on.",
-                    *notes_on(given),
-                    *told,
-                ],
-                beyond_reach=reach_of(given),
+            entry.done(
+                **_facts_of(steps, new_last),
+                notes=[*about_copies, *_notes(steps, new_last, len(y_retain)), *told],
             )
-            new_last.unlearning_log_ = [*last.unlearning_log_, entry]
+            new_last.unlearning_log_ = [*last.unlearning_log_, entry.facts]
             _leave_files(work.model, new_last)
             # in place: whoever holds a step must not keep the old one by accident
             changed = [
@@ -188,21 +161,37 @@ def _unlearn(last, steps, X_forget, y_forget, X_retain, y_retain, sample_weight,
             ]
             work.become(new_last, beside=changed)
         except BaseException as error:
-            if work.committed or (not prepared and isinstance(error, ValueError | TypeError)):
+            if work.committed or entry.is_none(error):
                 raise
             cost = next((m.fit_cost_ for m in spent if hasattr(m, "fit_cost_")), None)
             if isinstance(error, Exception) and cost is None:
                 raise  # it came before any training: nothing is to be accounted for
-            entry.update(
-                status=status_of(error),
-                error=f"{type(error).__name__}: {error}",
-                seconds=time.perf_counter() - started,
-                cost=cost,
-            )
-            work.log(entry)
+            work.log(entry.failed(error, cost=cost))
             raise
     clear_leftovers(last)
     return told
+
+
+def _facts_of(steps, new_last):
+    """What the log says of a pipeline that was fitted anew."""
+    given = given_parts(new_last)
+    return {
+        "n_epochs": getattr(new_last, "n_iter_", None),
+        "stop_reason": f"retrained from scratch ({getattr(new_last, 'stop_reason_', 'fitted')})",
+        "history": getattr(new_last, "history_", []),
+        "certificate": assuming(_certificate(steps), given),
+        "cost": getattr(new_last, "fit_cost_", None),
+        "beyond_reach": reach_of(given),
+    }
+
+
+def _notes(steps, new_last, n_rows):
+    names = ", ".join(name for name, _ in steps.steps) or "none"
+    return [
+        f"steps fitted anew on the {n_rows} rows that stay: {names}; the classifier retrained on "
+        "what they make of the rows. Positions count in X_retain from here on.",
+        *notes_on(given_parts(new_last)),
+    ]
 
 
 def _fit_last(new_last, last, Z, y, sample_weight, request):
@@ -214,10 +203,6 @@ def _fit_last(new_last, last, Z, y, sample_weight, request):
     if getattr(new_last, "checkpoint", None) is not None:
         new_last.checkpoint = None  # the file is the old model's until everything has worked
     new_last.fit(Z, y, **fit_params)
-
-
-def _stop_reason(estimator):
-    return getattr(estimator, "stop_reason_", "fitted")
 
 
 def _certificate(steps):
@@ -276,8 +261,8 @@ def _check_request(last, X_retain, y_retain, sample_weight, request):
         raise ValueError(f"{type(last).__name__}.fit takes no sample_weight.")
 
 
-def _checked(steps, last, X_forget, y_forget, X_retain, y_retain, request):
-    """The beginning of the log's entry, from a request that was found to be right."""
+def _checked(steps, last, entry, X_forget, y_forget, X_retain, y_retain, request):
+    """Write down whom a request concerns that was found to be right; returns notes on copies."""
     by_order = request.get("index") is not None and cross_fitted(steps)
     if X_forget is not None and len(steps.steps) and _num_samples(X_forget):
         X_forget = steps.transform(X_forget)
@@ -305,13 +290,14 @@ def _checked(steps, last, X_forget, y_forget, X_retain, y_retain, request):
             f"by its labels, and they are not those of the {len(staying)} rows that stay, in the "
             "order of fit."
         )
-    return {
-        "n_requested": len(forgotten) - n_more,
-        "n_forget": len(forgotten),
-        "n_retain": len(y_retain),
-        "classes_removed": last.classes_[np.setdiff1d(forgotten, staying)].tolist(),
-        "notes": about_copies,
-    }
+    entry.found(
+        n_more=n_more,
+        n_forget=len(forgotten),
+        n_retain=len(y_retain),
+        classes_removed=last.classes_[np.setdiff1d(forgotten, staying)].tolist(),
+        notes=about_copies,
+    )
+    return about_copies
 
 
 def _asked(last, X_forget, y_forget, Z, y_retain, *, index=None, fingerprint_key=None):
