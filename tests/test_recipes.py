@@ -90,3 +90,18 @@ def test_a_scorer_searches(recipe):
     scores = search.cv_results_["mean_test_left"]
     assert np.isfinite(scores).all()
     assert (scores < 0).all()
+
+
+def test_a_data_set_is_loaded_by_its_name_and_audited(monkeypatch):
+    from sklearn.datasets import make_moons
+    from sklearn.utils import Bunch
+
+    from skqmu.datasets import EMBEDDED, load
+
+    def moons():
+        X, y = make_moons(60, noise=0.2, random_state=0)
+        names = {"feature_names": ["a", "b"], "target_names": ["up", "down"]}
+        return Bunch(X=X, y=y, **names, name="moons")
+
+    monkeypatch.setitem(EMBEDDED, "moons", moons)
+    assert load("moons").X.shape == (60, 2)

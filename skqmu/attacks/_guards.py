@@ -1,4 +1,4 @@
-"""The evaluation mistakes of this field, refused or warned of (evaluation.md, section C)."""
+"""The evaluation mistakes of this field, refused or warned of (docs/glossary.md)."""
 
 import warnings
 

@@ -1,13 +1,12 @@
 """Data sets that come with scikit-learn, all in one shape."""
 
+from functools import partial
+
 import numpy as np
 
 from skqmu._validation import check_choice
 
 __all__ = ["EMBEDDED", "load"]
-
-#: Names that :func:`load` knows; none of them needs a network.
-EMBEDDED = ("breast_cancer", "digits", "iris", "wine")
 
 
 def load(name):
@@ -36,10 +35,14 @@ def load(name):
     >>> iris.X.shape, iris.target_names
     ((150, 4), ['setosa', 'versicolor', 'virginica'])
     """
+    check_choice("name", name, EMBEDDED)
+    return EMBEDDED[name]()
+
+
+def _of_scikit_learn(name):
     from sklearn import datasets
     from sklearn.utils import Bunch
 
-    check_choice("name", name, EMBEDDED)
     raw = getattr(datasets, f"load_{name}")()
     return Bunch(
         X=np.ascontiguousarray(raw.data, dtype=np.float64),
@@ -48,3 +51,9 @@ def load(name):
         target_names=[str(target) for target in raw.target_names],
         name=name,
     )
+
+
+#: What :func:`load` loads, by name; none of them needs a network.
+EMBEDDED = {
+    name: partial(_of_scikit_learn, name) for name in ("breast_cancer", "digits", "iris", "wine")
+}
