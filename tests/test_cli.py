@@ -1,4 +1,7 @@
-"""The command line: it teaches, refuses early, never overwrites, and its exit codes are true."""
+"""The command line: it teaches, refuses early, never overwrites, and its exit codes are true.
+
+This file looks inside.
+"""
 
 import functools
 import json

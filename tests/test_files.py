@@ -1,4 +1,7 @@
-"""Files: whoever plants one runs nothing, damage is named or made good, kills leave no rows."""
+"""Files: whoever plants one runs nothing, damage is named or made good, kills leave no rows.
+
+This file looks inside.
+"""
 
 import gzip
 import io

@@ -1,4 +1,7 @@
-"""Structural identity: the same where it acts alike, in every process; else different."""
+"""Structural identity: the same where it acts alike, in every process; else different.
+
+This file looks inside.
+"""
 
 import functools
 import json

@@ -1,4 +1,7 @@
-"""Rows are recognised although an upstream step changed their last bits, and only then."""
+"""Rows are recognised although an upstream step changed their last bits, and only then.
+
+This file looks inside.
+"""
 
 import time
 

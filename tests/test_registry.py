@@ -1,4 +1,7 @@
-"""Names come from what a package exports; looks at the one mechanism for it."""
+"""Names come from what a package exports; looks at the one mechanism for it.
+
+This file looks inside.
+"""
 
 import sys
 import types

@@ -237,3 +237,21 @@ def test_functions_are_short_and_take_few_parameters():
                 found.append(f"{place}: {code_lines(node)} lines, {n} parameters")
     assert not found, "\n".join(found)
     assert not waiting, f"short by now: {waiting}"
+
+
+TESTS = Path(__file__).parent
+
+
+def imports_private(path):
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "skqmu":
+            names = [*node.module.split("."), *(alias.name for alias in node.names)]
+            if any(name.startswith("_") for name in names):
+                return True
+    return False
+
+
+@pytest.mark.parametrize("path", sorted(TESTS.rglob("test_*.py")), ids=lambda path: path.stem)
+def test_a_test_that_looks_inside_says_so(path):
+    said = "looks inside" in (ast.get_docstring(parsed(path)) or "")
+    assert not imports_private(path) or said

@@ -1,4 +1,7 @@
-"""Attack classifiers: their features, what they are trained on, and who is shown what."""
+"""Attack classifiers: their features, what they are trained on, and who is shown what.
+
+This file looks inside.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""LiRAAttack: the paper's formulas, written out again from stored shadow outputs."""
+"""LiRAAttack: the paper's formulas, written out again from stored shadow outputs.
+
+This file looks inside.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""Balanced halves: laws for any pool."""
+"""Balanced halves: laws for any pool.
+
+This file looks inside.
+"""
 
 import numpy as np
 from hypothesis import given, settings

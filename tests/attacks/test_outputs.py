@@ -1,4 +1,7 @@
-"""Signals: laws that hold for any probabilities, exact zeros and ones included."""
+"""Signals: laws that hold for any probabilities, exact zeros and ones included.
+
+This file looks inside.
+"""
 
 import numpy as np
 import pytest

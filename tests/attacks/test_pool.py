@@ -1,4 +1,7 @@
-"""Shadow pools: balanced, seeded, on disk, cached, shared, and clear when they fail."""
+"""Shadow pools: balanced, seeded, on disk, cached, shared, and clear when they fail.
+
+This file looks inside.
+"""
 
 import pickle
 import tracemalloc

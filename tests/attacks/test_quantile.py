@@ -1,4 +1,7 @@
-"""QuantileAttack: honest quantiles of non-members, found out of sample."""
+"""QuantileAttack: honest quantiles of non-members, found out of sample.
+
+This file looks inside.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""Records are found again by their values, whatever container they come in."""
+"""Records are found again by their values, whatever container they come in.
+
+This file looks inside.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""ThresholdAttack: its scores are the signals, its thresholds come from shadows."""
+"""ThresholdAttack: its scores are the signals, its thresholds come from shadows.
+
+This file looks inside.
+"""
 
 import numpy as np
 import pytest

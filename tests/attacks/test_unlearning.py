@@ -1,4 +1,7 @@
-"""UnlearningAttack: perfect forgetting leaves no trace, none leaves it all, too much a new one."""
+"""UnlearningAttack: perfect forgetting leaves no trace, none leaves it all, too much a new one.
+
+This file looks inside.
+"""
 
 import json
 import warnings

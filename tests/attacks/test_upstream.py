@@ -1,4 +1,7 @@
-"""Attacks on the fitted steps before a classifier: found where they leak, silent where not."""
+"""Attacks on the fitted steps before a classifier: found where they leak, silent where not.
+
+This file looks inside.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""`audit` end to end: what it finds, what it leaves alone, what it refuses."""
+"""`audit` end to end: what it finds, what it leaves alone, what it refuses.
+
+This file looks inside.
+"""
 
 import json
 import pickle

@@ -1,4 +1,7 @@
-"""Every row has one role, and non-members match the forgotten rows class by class."""
+"""Every row has one role, and non-members match the forgotten rows class by class.
+
+This file looks inside.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""Circuits with one number an angle: equal to the original, with the right frequencies."""
+"""Circuits with one number an angle: equal to the original, with the right frequencies.
+
+This file looks inside.
+"""
 
 import numpy as np
 import pytest

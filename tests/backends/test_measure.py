@@ -1,4 +1,7 @@
-"""Measurement settings: what commutes is read together, and read rightly."""
+"""Measurement settings: what commutes is read together, and read rightly.
+
+This file looks inside.
+"""
 
 import numpy as np
 import pytest

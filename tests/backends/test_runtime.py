@@ -1,4 +1,7 @@
-"""The runtime backend on a 5-qubit fake, with faults injected at the primitive."""
+"""The runtime backend on a 5-qubit fake, with faults injected at the primitive.
+
+This file looks inside.
+"""
 
 import os
 import pickle

@@ -1,4 +1,7 @@
-"""Shift rules: exact on the trigonometric polynomials that circuits are."""
+"""Shift rules: exact on the trigonometric polynomials that circuits are.
+
+This file looks inside.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""The compiler: what fuses, what is dropped, what it costs, and what it refuses."""
+"""The compiler: what fuses, what is dropped, what it costs, and what it refuses.
+
+This file looks inside.
+"""
 
 import time
 

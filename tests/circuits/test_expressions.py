@@ -1,4 +1,7 @@
-"""Angle expressions: values, derivatives and refusals, for whole batches."""
+"""Angle expressions: values, derivatives and refusals, for whole batches.
+
+This file looks inside.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""Every gate is lowered to elements whose product is its matrix; the rest is refused."""
+"""Every gate is lowered to elements whose product is its matrix; the rest is refused.
+
+This file looks inside.
+"""
 
 import numpy as np
 import pytest

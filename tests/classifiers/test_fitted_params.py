@@ -1,4 +1,7 @@
-"""What is set after fit acts at the next fit: a deletion goes by what the model was fitted with."""
+"""What is set after fit acts at the next fit: a deletion goes by what the model was fitted with.
+
+This file looks inside.
+"""
 
 import copy
 import pickle

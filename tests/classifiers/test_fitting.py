@@ -1,4 +1,7 @@
-"""Training: weights, batches, stopping, going on, callbacks, interrupts, checkpoints, costs."""
+"""Training: weights, batches, stopping, going on, callbacks, interrupts, checkpoints, costs.
+
+This file looks inside.
+"""
 
 import copy
 import pickle

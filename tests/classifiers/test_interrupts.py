@@ -1,4 +1,7 @@
-"""A request, or a fit, that is cut off at any point: nothing changes but the log."""
+"""A request, or a fit, that is cut off at any point: nothing changes but the log.
+
+This file looks inside.
+"""
 
 import copy
 import gc

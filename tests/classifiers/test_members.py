@@ -1,4 +1,7 @@
-"""The member record: who was trained on, who was forgotten, and what a pickle gives away."""
+"""The member record: who was trained on, who was forgotten, and what a pickle gives away.
+
+This file looks inside.
+"""
 
 import copy
 import pickle

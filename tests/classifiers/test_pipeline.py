@@ -1,4 +1,7 @@
-"""`skqmu.unlearn`: a deletion request through a fitted pipeline."""
+"""`skqmu.unlearn`: a deletion request through a fitted pipeline.
+
+This file looks inside.
+"""
 
 import copy
 import warnings

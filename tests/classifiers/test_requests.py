@@ -1,4 +1,7 @@
-"""Deletion requests on QNNClassifier: what is found, what a strategy sees, what is committed."""
+"""Deletion requests on QNNClassifier: what is found, what a strategy sees, what is committed.
+
+This file looks inside.
+"""
 
 import copy
 import itertools

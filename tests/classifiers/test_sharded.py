@@ -1,4 +1,7 @@
-"""Sharded training: a deletion equals never having seen the rows, exactly."""
+"""Sharded training: a deletion equals never having seen the rows, exactly.
+
+This file looks inside.
+"""
 
 import copy
 import pickle

@@ -1,4 +1,7 @@
-"""The table of strategies, and the page of mechanisms: both come from the classes."""
+"""The table of strategies, and the page of mechanisms: both come from the classes.
+
+This file looks inside.
+"""
 
 import subprocess
 import sys

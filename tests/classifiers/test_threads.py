@@ -1,4 +1,7 @@
-"""Several threads, one estimator: nothing is lost, nothing is done twice, nothing is half there."""
+"""Several threads, one estimator: nothing is lost, nothing is done twice, nothing is half there.
+
+This file looks inside.
+"""
 
 import copy
 import os

@@ -1,4 +1,7 @@
-"""The packaged images, and the rows of Study H."""
+"""The packaged images, and the rows of Study H.
+
+This file looks inside.
+"""
 
 from importlib.resources import files
 from pathlib import Path

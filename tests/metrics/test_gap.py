@@ -1,4 +1,7 @@
-"""Differences to retraining: the intervals cover, and allow for the oracles' own spread."""
+"""Differences to retraining: the intervals cover, and allow for the oracles' own spread.
+
+This file looks inside.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""Scorers: leakage and forgetting in searches, pipelines, folds, and their clear errors."""
+"""Scorers: leakage and forgetting in searches, pipelines, folds, and their clear errors.
+
+This file looks inside.
+"""
 
 import pickle
 import warnings

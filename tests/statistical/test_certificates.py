@@ -1,4 +1,7 @@
-"""What (epsilon, delta) promises, put to the test by an attacker who knows everything else."""
+"""What (epsilon, delta) promises, put to the test by an attacker who knows everything else.
+
+This file looks inside.
+"""
 
 import numpy as np
 import pytest

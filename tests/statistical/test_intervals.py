@@ -2,6 +2,8 @@
 
 Seeds are fixed.  With a true coverage of .95 the shares counted here have a standard deviation of
 .5 % (2000 runs) to 1.3 % (300 runs); a coverage that is .92 or less would fail most of the cases.
+
+This file looks inside.
 """
 
 import warnings

@@ -1,4 +1,7 @@
-"""True-positive rates at an estimated threshold: our interval covers, a bootstrap does not."""
+"""True-positive rates at an estimated threshold: our interval covers, a bootstrap does not.
+
+This file looks inside.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""The loop: its steps by hand, its batches, streams, endings and costs."""
+"""The loop: its steps by hand, its batches, streams, endings and costs.
+
+This file looks inside.
+"""
 
 import numpy as np
 import pytest

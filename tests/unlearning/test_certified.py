@@ -1,4 +1,7 @@
-"""Certified removal: its bound holds, its secrets stay secret, and it knows when to stop."""
+"""Certified removal: its bound holds, its secrets stay secret, and it knows when to stop.
+
+This file looks inside.
+"""
 
 import json
 import pickle

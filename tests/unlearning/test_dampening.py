@@ -1,4 +1,7 @@
-"""Selective dampening: its formula, its references, its thresholds, the quantum importance."""
+"""Selective dampening: its formula, its references, its thresholds, the quantum importance.
+
+This file looks inside.
+"""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,7 @@
-"""Every strategy's first steps against its formula, with gradients by finite differences."""
+"""Every strategy's first steps against its formula, with gradients by finite differences.
+
+This file looks inside.
+"""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,7 @@
-"""The stop rule: where an ascent ends, and when it cannot know."""
+"""The stop rule: where an ascent ends, and when it cannot know.
+
+This file looks inside.
+"""
 
 import copy
 import warnings

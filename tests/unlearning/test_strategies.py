@@ -1,4 +1,7 @@
-"""Laws that every strategy obeys; a new class is tested without being named here."""
+"""Laws that every strategy obeys; a new class is tested without being named here.
+
+This file looks inside.
+"""
 
 import copy
 import pickle

@@ -1,4 +1,7 @@
-"""The contract of classifiers that forget: ours pass it, and broken ones are found out."""
+"""The contract of classifiers that forget: ours pass it, and broken ones are found out.
+
+This file looks inside.
+"""
 
 import copy
 import pickle
