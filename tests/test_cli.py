@@ -241,21 +241,21 @@ def test_odd_files_are_refused_in_one_line_that_names_them(odd_world, capsys):
 
 
 def test_a_mechanism_that_cannot_work_is_refused_before_anything_trains(here, monkeypatch, capsys):
-    from skqmu.audit import _run
+    from skqmu.audit import _audit_run
 
-    monkeypatch.setattr(_run, "fit_model", pytest.fail)
+    monkeypatch.setattr(_audit_run, "fit_model", pytest.fail)
     assert main(["audit", "--mechanism", "retrain", "--mechanism", "amnesiac", "--out", "o"]) == 2
     assert "mechanism 'amnesiac' cannot carry out" in capsys.readouterr().err
     assert not any(here.iterdir())
 
 
 def test_a_failed_audit_leaves_no_empty_folder(here, monkeypatch, capsys):
-    from skqmu.audit import _run
+    from skqmu.audit import _audit_run
 
     def fail(*args, **kwargs):
         raise RuntimeError("no more\nelectrons \x1b[31m")
 
-    monkeypatch.setattr(_run, "fit_model", fail)
+    monkeypatch.setattr(_audit_run, "fit_model", fail)
     assert main(["audit", *SMALL, "--out", "a/b/c"]) == 1
     assert capsys.readouterr().err == "skqmu audit: no more electrons \\x1b[31m\n"
     assert not any(here.iterdir())
@@ -307,12 +307,12 @@ def test_a_folder_that_cannot_be_made_is_refused_before_any_work(here, capsys):
 
 
 def test_work_that_fails_exits_with_one_and_shows_its_origin_on_request(here, monkeypatch, capsys):
-    from skqmu.audit import _run
+    from skqmu.audit import _audit_run
 
     def fail(*args, **kwargs):
         raise RuntimeError("no more electrons")
 
-    monkeypatch.setattr(_run, "fit_model", fail)
+    monkeypatch.setattr(_audit_run, "fit_model", fail)
     assert main(["audit", *SMALL]) == 1
     err = capsys.readouterr().err
     assert "skqmu audit: no more electrons" in err
@@ -325,16 +325,16 @@ def test_work_that_fails_exits_with_one_and_shows_its_origin_on_request(here, mo
 
 
 def test_an_interrupt_leaves_what_was_finished(here, monkeypatch, capsys):
-    from skqmu.audit import _run
+    from skqmu.audit import _audit_run
 
-    judge = _run.Judge
+    judge = _audit_run.Judge
 
     def judge_once(data, scenario, *args):
         if scenario.name == "fraction:0.2":
             raise KeyboardInterrupt
         return judge(data, scenario, *args)
 
-    monkeypatch.setattr(_run, "Judge", judge_once)
+    monkeypatch.setattr(_audit_run, "Judge", judge_once)
     assert main(["audit", *SMALL, "--forget", "fraction:0.2", "--out", "out"]) == 130
     report = AuditReport.from_json(here / "out" / "audit.json")
     assert report.scenarios == ["class:0"]

@@ -75,7 +75,7 @@ class HeadAccessMixin:
         check_is_fitted(self, "params_")
         X = validate_data(self, X, dtype=np.float64, reset=False)
         _, position = self._head_layer()
-        with self._backend().limit_threads():
+        with self._backend().session():
             values = self._network().outputs(self.params_, X, n_layers=position)
         values = values.reshape(len(values), -1)
         values = np.column_stack([values, np.ones(len(values))])

@@ -52,6 +52,7 @@ class LogEntry:
         self._started = time.perf_counter()
         self._senders = notes_of_senders()
         self.rows_known = False
+        self._known = None  # what was known before it ended
         self.facts = {
             "strategy": strategy,
             "params": params,
@@ -76,13 +77,15 @@ class LogEntry:
         )
 
     def done(self, *, notes, **facts):
-        """Write down how it ended; returns the entry."""
+        """Write down how it ended; returns the entry. Until it is committed, that is a wish."""
+        self._known = dict(self.facts)
         self.facts.update(seconds=self._seconds(), **facts, notes=[*notes, *self._senders])
         return self.facts
 
     def failed(self, error, **costs):
-        """Write down what ended it; returns the entry."""
-        self.facts.pop("after", None)
+        """Write down what ended it; returns the entry, with no claim and no result."""
+        if self._known is not None:
+            self.facts = self._known
         self.facts.update(
             **costs,
             status=_status_of(error),

@@ -269,16 +269,16 @@ def test_masks_refer_to_the_rows_that_were_given(forest):
 
 
 def test_an_interrupt_keeps_the_scenarios_that_were_finished(forest, monkeypatch):
-    from skqmu.audit import _run
+    from skqmu.audit import _audit_run
 
-    judge = _run.Judge
+    judge = _audit_run.Judge
 
     def judge_once(data, scenario, *args):
         if scenario.name == "fraction:0.2":
             raise KeyboardInterrupt
         return judge(data, scenario, *args)
 
-    monkeypatch.setattr(_run, "Judge", judge_once)
+    monkeypatch.setattr(_audit_run, "Judge", judge_once)
     with pytest.raises(KeyboardInterrupt) as interrupt:
         audit(forest, X, Y, forget=["class:0", "fraction:0.2"], attacks="loss",
               mechanisms="retrain", random_state=0)  # fmt: skip
@@ -375,9 +375,9 @@ HEAD = {"trainable": "head", "max_iter": 2}
 def test_what_a_mechanism_lacks_is_found_out_before_anything_is_trained(
     settings, mechanism, message, monkeypatch
 ):
-    from skqmu.audit import _run
+    from skqmu.audit import _audit_run
 
-    monkeypatch.setattr(_run, "fit_model", pytest.fail)
+    monkeypatch.setattr(_audit_run, "fit_model", pytest.fail)
     model = make_pipeline(StandardScaler(), QNNClassifier(**{"max_iter": 2, **settings}))
     request = {"forget": ["class:1", "fraction:0.1"], "mechanisms": ["retrain", mechanism]}
     if message is None:
@@ -389,9 +389,9 @@ def test_what_a_mechanism_lacks_is_found_out_before_anything_is_trained(
 
 
 def test_an_unknown_mechanism_is_raised_before_the_shadows_are_trained(forest, monkeypatch):
-    from skqmu.audit import _run
+    from skqmu.audit import _audit_run
 
-    monkeypatch.setattr(_run, "ShadowPool", None)
+    monkeypatch.setattr(_audit_run, "ShadowPool", None)
     with pytest.raises(ValueError, match="strategy='retrian' is unknown"):
         audit(forest, X, Y, forget="fraction:0.2", mechanisms="retrian", random_state=0)
 

@@ -246,6 +246,38 @@ def test_ctrl_c_between_the_commit_and_the_files_leaves_no_file_behind(tmp_path,
     assert "checkpoint fit was deleted" in " ".join(clf.unlearning_log_[-1]["notes"])
 
 
+@pytest.mark.parametrize("strategy", ["retrain", "fine_tune", "gradient_ascent"])
+def test_ctrl_c_in_place_of_the_commit_leaves_no_claim_in_the_log(monkeypatch, strategy):
+    clf, _ = with_rows(backend="statevector")
+    before = clf.params_
+    with monkeypatch.context() as patched:
+        patched.setattr("skqmu.classifiers._state.Writing.commit", _stop)
+        with pytest.raises(KeyboardInterrupt):
+            clf.unlearn(index=[0], strategy=strategy)
+    entry = clf.unlearning_log_[-1]
+    assert entry["status"] == "interrupted"
+    assert not {"certificate", "after", "harm", "target_reached", "stop_reason"} & entry.keys()
+    assert entry["n_forget"] == 1
+    assert entry["cost"]
+    assert clf.params_ is before
+    assert clf.is_member(X[:1]).all()
+
+
+def test_ctrl_c_in_place_of_the_commit_of_shards_leaves_no_claim_in_the_log(monkeypatch):
+    clf = stored_shards(None).fit(X, Y)
+    with monkeypatch.context() as patched:
+        patched.setattr("skqmu.classifiers._state.Writing.commit", _stop)
+        with pytest.raises(KeyboardInterrupt):
+            clf.unlearn(index=[0])
+    entry = clf.unlearning_log_[-1]
+    assert (entry["status"], "certificate" in entry) == ("interrupted", False)
+    assert entry["shards_refitted"] == 1
+
+
+def _stop(*_):
+    raise KeyboardInterrupt
+
+
 def files_below(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
