@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ._chance import chance_of_agreement, oracles_to_rule_out_chance
 from ._gap import auc_gap, distance_gap, mean_gap
 from ._inputs import check_level
 from ._proba import aligned_probabilities
@@ -31,8 +32,24 @@ _KINDS = {
     "distance": "distance of answers",
     "confidence": "confidence",
 }
-# two oracles have a single distance, which has no spread
+# a distance among oracles needs more than two of them
 _FEWEST_ORACLES = 3
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """What is compared: a kind of figure, and the part or the attack that it is of."""
+
+    kind: str
+    of: str
+
+    @property
+    def key(self):
+        return f"{self.kind}_{self.of}"
+
+
+# of a class that no model saw, these are what the seed makes them
+_BY_THE_SEED = {_Measure("distance", "forget"), _Measure("confidence", "forget")}
 
 
 @dataclass(frozen=True)
@@ -50,7 +67,8 @@ class RetrainingVerdict:
     gaps : dict of str to dict
         Every measure's difference to the oracles: ``value``, ``low``, ``high``, ``differs``,
         ``margin`` (the smallest delta within which it would be called equivalent),
-        ``oracle_mean``, ``oracle_low``, ``oracle_high``.
+        ``oracle_mean``, ``oracle_low``, ``oracle_high``. ``differs`` is None where nothing can
+        be said: with one oracle, or where few may agree by chance.
     delta : float
     n_models, n_oracles, n_forget, n_nonmembers : int
 
@@ -153,6 +171,14 @@ def retraining_verdict(
 
     Notes
     -----
+    How a model answers rows of a class of which no row stays is up to its seed, mostly for all
+    rows at once. K oracles then agree, with the next retrained model elsewhere, up to
+    ``p**K (1 - p) + (1 - p)**K p`` of the time, 12 % for K = 3 and the worst p, and their spread
+    tells nothing of it. Distance and confidence on such rows are therefore findings only where
+    that is at most half of ``1 - level`` (15 oracles at 0.95), or where all oracles answer
+    exactly alike, so that no seed is at work; until then they leave the verdict unresolved, and
+    its sentence says how many oracles would decide.
+
     The verdict is on answers, not on weights. An untouched model behind a filter that hides
     a removed class differs where its confidence or its answers on the class differ from
     retraining's, as they mostly do; where retraining gives the same answers (measured: class
@@ -191,49 +217,84 @@ def retraining_verdict(
         "n_forget": len(forget[1]),
         "n_nonmembers": len(nonmembers[1]),
     }
-    gaps = _gaps(models, oracles, parts, nonmembers, removed, attacks, level)
-    judged, sentence, findings = _judged(gaps, sizes, delta, level)
+    options = {"level": level, "removed": removed}
+    found = _measured(models, oracles, parts, nonmembers, attacks, options)
+    judged, sentence, findings = _judged(found, sizes, delta, level)
+    gaps = {measure.key: gap for measure, gap in found.items()}
     return RetrainingVerdict(judged, sentence, tuple(findings), gaps, float(delta), **sizes)
 
 
-def _gaps(models, oracles, parts, nonmembers, removed, attacks, level):
-    everyone = [*models, *oracles]
+def _measured(models, oracles, parts, nonmembers, attacks, options):
+    """Return the gap of every measure, as ``{_Measure: dict}``."""
+    everyone, m = [*models, *oracles], len(models)
+    unseen = np.isin(parts["forget"][1], options["removed"]).any()
+    means = _means(everyone, parts, unseen)
+    proba = {
+        name: aligned_probabilities(everyone, parts[name][0])[0] for name in ("forget", "test")
+    }
+    scores = _scores(everyone, m, parts["forget"], nonmembers, attacks)
+    compared = {_Measure(*name): (mean_gap, values) for name, values in means.items()}
+    # two oracles have a single distance, which has no spread
+    if len(oracles) >= _FEWEST_ORACLES:
+        compared |= {_Measure("distance", n): (distance_gap, p) for n, p in proba.items()}
+    compared |= {_Measure("auc", name): (auc_gap, pairs) for name, pairs in scores.items()}
+    gaps = {}
+    for measure, (compare, values) in compared.items():
+        more = {"bounded": measure.kind != "loss"} if compare is mean_gap else {}
+        gaps[measure] = compare(
+            values[:m], values[m:], options["level"], family=len(compared), **more
+        )
+    if unseen and not _without_randomness(proba["forget"][m:]):
+        _leave_chance_open(gaps, len(oracles), options["level"])
+    return gaps
+
+
+def _means(everyone, parts, unseen):
     means = {
-        f"accuracy_{name}": [_right(model, *pair) for model in everyone]
+        ("accuracy", name): np.array([_right(model, *pair) for model in everyone])
         for name, pair in parts.items()
     }
     X, y = parts["forget"]
-    means["confidence_forget"] = [_confidence(model, X, y) for model in everyone]
-    if not np.isin(y, removed).any():
+    means["confidence", "forget"] = np.array([_confidence(model, X, y) for model in everyone])
+    if not unseen:
         # a removed class has no loss to compare: an oracle may give it probability 0
-        means["loss_forget"] = [true_class_signal(model, X, y) for model in everyone]
-    distances = {}
-    if len(oracles) >= _FEWEST_ORACLES:
-        distances = {
-            f"distance_{name}": aligned_probabilities(everyone, parts[name][0])[0]
-            for name in ("forget", "test")
-        }
-    scores = dict(attacks or {})
+        means["loss", "forget"] = np.array([true_class_signal(model, X, y) for model in everyone])
+    return means
+
+
+def _scores(everyone, n_models, forget, nonmembers, attacks):
+    """Return for each attack the scores (members, non-members) of every model."""
+    scores = {name: [*own, *theirs] for name, (own, theirs) in (attacks or {}).items()}
     signals = {"confidence": _confidence}
     if attacks is None:
         signals["loss"] = _minus_loss
     for name, signal in signals.items():
-        pairs = [(signal(model, X, y), signal(model, *nonmembers)) for model in everyone]
-        scores.setdefault(name, (pairs[: len(models)], pairs[len(models) :]))
+        pairs = [(signal(model, *forget), signal(model, *nonmembers)) for model in everyone]
+        scores.setdefault(name, pairs)
+    return scores
 
-    m = len(models)
-    options = {"level": level, "family": len(means) + len(distances) + len(scores)}
-    gaps = {}
-    for name, values in means.items():
-        bounded = not name.startswith("loss")
-        gaps[name] = mean_gap(
-            np.array(values[:m]), np.array(values[m:]), bounded=bounded, **options
-        )
-    for name, proba in distances.items():
-        gaps[name] = distance_gap(proba[:m], proba[m:], **options)
-    for name, (own, theirs) in scores.items():
-        gaps[f"auc_{name}"] = auc_gap(own, theirs, **options)
-    return gaps
+
+def _without_randomness(proba):
+    """Whether retraining gives the very same answers, so that no seed decides anything."""
+    return len(proba) > 1 and all(np.array_equal(proba[0], other) for other in proba[1:])
+
+
+def _leave_chance_open(gaps, n_oracles, level):
+    """Mark what seems to differ and may be oracles that agree by chance: ``differs`` is None.
+
+    Attacks compare rows of one kind, all unseen by the oracles, and the oracles' accuracy on a
+    class that they do not know is 0 whatever the seed: both keep their intervals.
+    """
+    if chance_of_agreement(n_oracles) <= _share_of_chance(level):
+        return
+    for measure, gap in gaps.items():
+        if measure in _BY_THE_SEED and gap["differs"]:
+            gap["differs"] = None
+
+
+def _share_of_chance(level):
+    # the other half of the error is left to the intervals
+    return (1 - level) / 2
 
 
 def _right(model, X, y):
@@ -255,9 +316,14 @@ def _judged(gaps, sizes, delta, level):
             "No verdict: a single oracle does not show how far retrained models differ among "
             f"themselves (use n_oracles={_FEWEST_ORACLES} or more)."
         ), []  # fmt: skip
-    findings = [_finding(key, gap) for key, gap in gaps.items() if _is_finding(key, gap)]
+    material = {measure: gap for measure, gap in gaps.items() if _is_material(measure, gap)}
+    findings = [_finding(measure, gap) for measure, gap in material.items() if gap["differs"]]
     if findings:
         return "differs", f"Differs from retraining: {'; '.join(findings)}.", findings
+    # False is a difference that was not found, None one that chance may have made
+    open_ = [_finding(measure, gap) for measure, gap in material.items() if gap["differs"] is None]
+    if open_:
+        return "unresolved", _by_chance(open_, k, level), []
     margins = {kind: _margin(gaps, kind) for kind in _KINDS}
     margins = {kind: margin for kind, margin in margins.items() if margin is not None}
     within = _listed(f"{margins[kind]:.2f} ({_KINDS[kind]})" for kind in margins)
@@ -280,7 +346,7 @@ def _judged(gaps, sizes, delta, level):
 
 
 def _margin(gaps, kind):
-    found = [gap["margin"] for key, gap in gaps.items() if key.startswith(f"{kind}_")]
+    found = [gap["margin"] for measure, gap in gaps.items() if measure.kind == kind]
     return max(found, default=None)
 
 
@@ -289,12 +355,22 @@ def _listed(parts):
     return f"{', '.join(first)} and {last}" if first else last
 
 
-def _is_finding(key, gap):
-    return gap["differs"] and abs(gap["value"]) > _MATERIAL.get(key.partition("_")[0], 0.0)
+def _by_chance(differences, n_oracles, level):
+    needed = oracles_to_rule_out_chance(_share_of_chance(level))
+    return (
+        f"Not resolved: {'; '.join(differences)}. But no row of a removed class stays, so the "
+        f"seed decides how its rows are answered, and {n_oracles} oracles agree by chance where "
+        f"one more retrained model does not up to {chance_of_agreement(n_oracles):.0%} of the "
+        f"time (use n_oracles={needed} or more)."
+    )
 
 
-def _finding(key, gap):
-    kind, _, name = key.partition("_")
+def _is_material(measure, gap):
+    return abs(gap["value"]) > _MATERIAL.get(measure.kind, 0.0)
+
+
+def _finding(measure, gap):
+    kind, name = measure.kind, measure.of
     band = _band(gap["oracle_low"], gap["oracle_high"])
     here = _number(gap["value"] + gap["oracle_mean"])
     if kind == "accuracy":
