@@ -1,4 +1,7 @@
-"""The verdict: what differs is found, what cannot be told is not resolved, nothing else passes."""
+"""The verdict: what differs is found, what cannot be told is not resolved, nothing else passes.
+
+This file looks inside.
+"""
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skqmu import QNNClassifier
 from skqmu.metrics import RecordedAnswers, accuracy_interval, retraining_verdict
+from skqmu.metrics._chance import chance_of_agreement
 
 
 def network(seed):
@@ -213,3 +217,58 @@ def test_bad_requests_are_refused(changes, match):
 def test_answers_that_are_no_table_are_refused(proba, classes, match):
     with pytest.raises(ValueError, match=match):
         RecordedAnswers(proba, classes)
+
+
+# --- oracles that agree by chance ----------------------------------------------------------
+
+
+def answers_that_the_seed_decides(sides, n=40):
+    """Models that give all rows of a class that they never saw to class 1, or all to class 2."""
+    rng = np.random.default_rng(0)
+    found = []
+    for side in sides:
+        proba = np.full((3 * n, 3), 0.02)
+        proba[:n, side] = 0.96 - 0.04 * rng.random(n)  # rows of the removed class 0
+        proba[np.arange(n, 3 * n), np.repeat([1, 2], n)] = 0.96 - 0.04 * rng.random(2 * n)
+        found.append(RecordedAnswers(proba / proba.sum(axis=1, keepdims=True)))
+    return found
+
+
+def verdict_of_a_removed_class(model, oracles, n=40):
+    rows, y = np.arange(3 * n), np.repeat([0, 1, 2], n)
+    half = np.arange(3 * n) % 2 == 0
+    parts = {
+        "forget": (rows[:n][half[:n]], y[:n][half[:n]]),
+        "nonmembers": (rows[:n][~half[:n]], y[:n][~half[:n]]),
+        "test": (rows[n:][half[n:]], y[n:][half[n:]]),
+    }
+    return retraining_verdict(model, oracles, **parts, removed=[0])
+
+
+def test_three_oracles_that_agree_by_chance_decide_nothing():
+    model, *oracles = answers_that_the_seed_decides([2, 1, 1, 1])
+    verdict = verdict_of_a_removed_class(model, oracles)
+    assert verdict.level == "unresolved"
+    assert verdict.gaps["distance_forget"]["differs"] is None
+    assert "3 oracles agree by chance" in verdict.sentence
+    assert "up to 12% of the time (use n_oracles=15 or more)" in verdict.sentence
+
+
+def test_fifteen_that_agree_do():
+    model, *oracles = answers_that_the_seed_decides([2, *[1] * 15])
+    verdict = verdict_of_a_removed_class(model, oracles)
+    assert verdict.level == "differs"
+    assert "the answers lie" in verdict.sentence
+
+
+@pytest.mark.parametrize("n_oracles", [2, 3, 5, 10, 15])
+def test_the_chance_of_agreement_is_a_bound_whatever_the_share(n_oracles):
+    rng = np.random.default_rng(n_oracles)
+    bound = chance_of_agreement(n_oracles)
+    for share in (0.05, 0.2, 0.5, 0.9):
+        sides = rng.random((20_000, n_oracles + 1)) < share
+        alike = (sides[:, :1] == sides[:, :-1]).all(axis=1)
+        happened = (alike & (sides[:, -1] != sides[:, 0])).mean()
+        assert happened <= bound + 0.01
+    assert chance_of_agreement(3) == pytest.approx(0.125)
+    assert chance_of_agreement(15) <= 0.025 < chance_of_agreement(14)
