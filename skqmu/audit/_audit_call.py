@@ -70,7 +70,8 @@ def audit(
     n_oracles : int, default=3
         At least 1; 2 show how far retrained models differ among themselves, without which
         there is no verdict; "indistinguishable" needs 3, for two have a single distance
-        between their answers, and so no spread of it.
+        between their answers, and so no spread of it. Where a class is removed, other answers
+        on its rows are a finding with 15 (:func:`skqmu.metrics.retraining_verdict` says why).
     test_size : float, default=0.3
         Share of `X` to hold out when `X_test` is None.
     reference_size : float or "auto", default="auto"
