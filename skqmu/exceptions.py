@@ -10,6 +10,7 @@ __all__ = [
     "BackendError",
     "BackendTimeoutError",
     "BudgetExceededError",
+    "BusyError",
     "CircuitError",
     "DamageWarning",
     "EncodingWarning",
@@ -44,6 +45,10 @@ class BackendTimeoutError(BackendError):
 
 class BudgetExceededError(RuntimeError):
     """The next piece of work would pass a budget; it was not begun."""
+
+
+class BusyError(RuntimeError):
+    """An estimator was still being changed by another thread when the time to wait was over."""
 
 
 class MemberRecordError(ValueError):

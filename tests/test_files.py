@@ -125,7 +125,7 @@ NAMES = list(planted(Bomb("nowhere"), "", ""))
 
 def checkpoint_is_read(folder, plant):
     path = folder / "run"
-    signed = qnn(checkpoint=path).fit(X, y)._artefacts[0].mark
+    signed = qnn(checkpoint=path).fit(X, y)._fitted.files[0].mark
     plant(path, "checkpoint", signed)
     with pytest.raises((ValueError, OSError), match="run"):
         qnn(checkpoint=path).fit(X, y)

@@ -1,7 +1,7 @@
 """What every classifier of skqmu shares: fit, predict, forget, release."""
 
-import copy
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from numbers import Integral, Real
 from pathlib import Path
 
@@ -23,31 +23,18 @@ from .._validation import (
     validate_params,
 )
 from ..backends import BACKENDS, BaseBackend, NoiseStream
-from ..exceptions import BudgetExceededError, MemberRecordError
-from ..training import OPTIMIZERS, Point, SklearnCallbacks, UpdateLog
-from ..unlearning import UnlearningStrategy, importance_of, resolve_strategy
-from ._deletion import clear_leftovers
+from ..exceptions import MemberRecordError
+from ..training import OPTIMIZERS, Point
+from ..unlearning import UnlearningStrategy, resolve_strategy
 from ._estimate import EstimatingMixin
-from ._fit_warnings import warn_of_ending, warn_of_inputs
-from ._fitting import (
-    LATER_FITS,
-    FitData,
-    Trained,
-    check_solver,
-    initial_params,
-    make_records,
-    make_run,
-    rows_as_given,
-    run_loop,
-    takes_steps,
-    validation_rows,
-)
+from ._fitting import LATER_FITS, FitData, check_solver, initial_params, takes_steps
 from ._forgetting import ForgettingMixin
-from ._head import solve_head
 from ._head_access import HeadAccessMixin
 from ._members import MemberRecord, check_key
+from ._one_fit import fit_result
 from ._predicting import PredictingMixin
-from ._state import StateMixin, Writing, as_fitted, exclusive, origin
+from .deletion import fitted_attributes
+from .state import CircuitState, StateMixin, Writing, as_fitted, exclusive, fitted_state, origin
 
 __all__ = ["BaseUnlearningClassifier"]
 
@@ -189,7 +176,6 @@ class BaseUnlearningClassifier(
         >>> clf.n_iter_, clf.fit_cost_["gradient_rows"]
         (3, 450)
         """
-        clear_leftovers(self)
         with Writing(self) as work:
             stopped = work.model._fit(X, y, sample_weight, classes, fingerprint_key)
             work.commit()
@@ -213,115 +199,51 @@ class BaseUnlearningClassifier(
         seed = self._next_seed()
         context = callback_context(origin(self), self.max_iter)
         given = (X, y, sample_weight)
-        trained = self._trained(data, seed, start=start, context=context, given=given)
-        self._adopt(trained)
-        self._remember(data, trained, fingerprint_key, extend=resuming)
-        return trained.stopped
+        result = self._fit_result(data, seed, start=start, context=context, given=given)
+        checkpoint = None if resuming or self._solves_head() else self.checkpoint
+        self._adopt(result, data, fingerprint_key, extend=resuming, checkpoint=checkpoint)
+        return result.stopped
 
     def _where_it_stands(self):
         """Point to go on from; moments are of no use to another solver."""
-        solver, moments = self._moments or (None, None)
+        solver, moments = fitted_state(self).moments or (None, None)
         return Point(self.params_, moments=moments if solver == self.solver else None)
 
     def _start_afresh(self):
-        self._seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        self._noise = NoiseStream(self._seed)
-        self._n_fits = 0
-        self._fitted_params = self._own_params()
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        earlier = fitted_state(self)
+        afresh = CircuitState(
+            settings={},
+            structure={},
+            seed=seed,
+            noise=NoiseStream(seed),
+            # An earlier fit's files, too, are gone with the next request.
+            files=() if earlier is None else earlier.files,
+        )
+        self._become(afresh, unlearning_log_=[], history_=[])
+        self._become(settings=self._own_params())
         with as_fitted(self) as fitted:
-            self._structure = fitted.model._structure_for(self.n_features_in_)
-        # An earlier fit's files, too, are gone with the next request.
-        self._artefacts = getattr(self, "_artefacts", ())
-        self.unlearning_log_ = []
-        self.history_ = []
+            structure = fitted.model._structure_for(self.n_features_in_)
+        self._become(structure=structure)
 
     def _go_on(self):
         """Take the parameters of now; what the network and its seeds come from stays."""
-        design = {*self._structure, "random_state"} & set(self._fitted_params)
-        kept = {name: self._fitted_params[name] for name in design}
-        self._fitted_params = {**self._own_params(), **kept}
-        vars(self).update(self._fitted_params)
+        state = fitted_state(self)
+        design = {*state.structure, "random_state"} & set(state.settings)
+        settings = {**self._own_params(), **{name: state.settings[name] for name in design}}
+        self._become(settings=settings)
+        vars(self).update(settings)
 
     def _next_seed(self):
         """Seed of this call of `fit` or `partial_fit`; the first one is the plain seed."""
-        number = self._n_fits
-        self._n_fits += 1
-        return np.random.SeedSequence(self._seed, spawn_key=(LATER_FITS + number,) * (number > 0))
+        state = fitted_state(self)
+        number = state.n_fits
+        self._become(n_fits=number + 1)
+        return np.random.SeedSequence(state.seed, spawn_key=(LATER_FITS + number,) * (number > 0))
 
-    def _trained(self, data, seed, *, start=None, context=None, given=None, max_iter=None):
-        """Run the loop on validated data; returns a `Trained`."""
-        network = self._network(data.n_classes)
-        with rows_as_given(self, network, data, seed):
-            return self._trained_on(
-                network, data, seed, start=start, context=context, given=given, max_iter=max_iter
-            )
-
-    def _trained_on(self, network, data, seed, *, start, context, given, max_iter):
-        if self._solves_head():
-            return self._solved(
-                network, data, seed, given, goes_on=max_iter if start is None else start
-            )
-        records = make_records(data, self.class_weight, self.classes_)
-        held_out, valid = np.zeros(len(data), dtype=bool), None
-        if self.early_stopping and max_iter is None:
-            held_out = validation_rows(data.labels, self.validation_fraction, seed)
-            records, valid = records[~held_out], records[held_out]
-        run = make_run(self, network, records, seed, start=start, max_iter=max_iter)
-        if given is not None:
-            warn_of_inputs(self, network, run.params, data.X)
-        before = run.params
-        log = UpdateLog() if self.log_updates else None
-        hooks = [] if log is None else [log]
-        stopped = None
-        if context is not None:
-            described = _described(given)
-            context.call_on_fit_task_begin(estimator=origin(self), **described)
-            hooks.append(SklearnCallbacks(origin(self), context, described, self._reconstruction))
-        checkpoint = self.checkpoint if start is None and given is not None else None
-        try:
-            with self._backend().session():
-                run_loop(
-                    self,
-                    run,
-                    valid,
-                    extra_hooks=hooks,
-                    title="fit" if max_iter is None else "partial_fit",
-                    checkpoint=checkpoint,
-                )
-                importances = {
-                    kind: importance_of(
-                        network, run.params, records, kind, wanted=run.objective.trainable
-                    )
-                    for kind in self._importance_kinds_to_keep()
-                }
-        except (KeyboardInterrupt, BudgetExceededError) as error:
-            if given is None or (run.epoch == 0 and run.point.step == 0):
-                raise
-            stopped, importances = error, {}
-        run.settle()  # importances included
-        if checkpoint is not None:
-            self._own(checkpoint, "checkpoint")
-        if context is not None:
-            context.call_on_fit_task_end(
-                estimator=origin(self),
-                reconstruction_attributes=lambda: self._reconstruction(run.params),
-                **described,
-            )
-        updates = _logged(log, before, run.params, np.flatnonzero(~held_out))
-        if given is not None and stopped is None:
-            warn_of_ending(self, run)
-        return Trained(run, held_out, updates, importances, stopped=stopped)
-
-    def _solved(self, network, data, seed, given, *, goes_on):
-        if goes_on is not None:
-            raise ValueError(
-                f"head={self.head!r} is solved at once and cannot go on from earlier data; use "
-                "fit with warm_start=False, or head='softmax'."
-            )
-        if given is not None:
-            warn_of_inputs(self, network, self._initial_params(network, seed), data.X)
-        with self._backend().session():
-            return solve_head(self, network, data, seed)
+    def _fit_result(self, data, seed, **how):
+        """What a fit of validated data brings (see `fit_result`); nothing is kept."""
+        return fit_result(self, data, seed, **how)
 
     def _initial_params(self, network, seed):
         """Parameters that a fit starts from."""
@@ -343,15 +265,9 @@ class BaseUnlearningClassifier(
         """The head on a fixed circuit, for strategies that solve it; None without one."""
         return None
 
-    def _importance_kinds_to_keep(self):
-        """Importances that a later request will need and could not compute any more."""
-        if self.store_data == "rows":
-            return ()
-        strategy = resolve_strategy(self.unlearning, "unlearning")
-        return sorted(strategy.importance_kinds)
-
-    def _remember(self, data, trained, fingerprint_key, *, extend):
-        """Bring the member record and the log of updates up to date."""
+    def _adopt(self, result, data, fingerprint_key, *, extend, checkpoint=None):
+        """Make what a fit has brought, and the file that it wrote, this copy's state."""
+        state = fitted_state(self)
         members = MemberRecord.of(
             self.store_data,
             data.X,
@@ -359,23 +275,33 @@ class BaseUnlearningClassifier(
             data.weights,
             positions=data.positions,
             n_seen=data.n_given,
-            held_out=trained.held_out,
+            held_out=result.held_out,
             key=fingerprint_key,
         )
         places = data.positions
         if extend:
-            members, places = self._members.extended(members, key=fingerprint_key, X=data.X)
-        self._members = members
-        earlier = getattr(self, "_updates", None) if extend else []
+            members, places = state.members.extended(members, key=fingerprint_key, X=data.X)
         # A model with steps that were not logged has no log.
-        complete = trained.updates is not None and earlier is not None
-        self._updates = (
-            [*earlier, *((places[rows], step) for rows, step in trained.updates)]
-            if complete
-            else None
+        earlier = state.updates if extend else []
+        updates = None
+        if result.updates is not None and earlier is not None:
+            updates = [*earlier, *((places[rows], step) for rows, step in result.updates)]
+        files = state.files
+        for path in self._backend().artefacts(state.noise):
+            files = _with_file(files, path, "journal")
+        if checkpoint is not None:
+            files = _with_file(files, checkpoint, "checkpoint")
+        self._become(
+            members=members,
+            updates=updates,
+            # Importances of one part of the data say nothing of the whole.
+            importances={} if extend else result.importances,
+            moments=(self.solver, result.moments) if takes_steps(self) else None,
+            head_state=result.head_state,
+            baseline=None,
+            files=files,
+            **fitted_attributes(result),
         )
-        # Importances of one part of the data say nothing of the whole.
-        self._importances = {} if extend else trained.importances
 
     @available_if(_can_go_on)
     @exclusive
@@ -408,7 +334,6 @@ class BaseUnlearningClassifier(
         >>> clf.n_iter_, bool(clf.is_member(X).all())
         (3, True)
         """
-        clear_leftovers(self)
         with Writing(self) as work:
             work.model._fit_partially(X, y, classes, sample_weight, fingerprint_key)
             work.commit()
@@ -437,13 +362,10 @@ class BaseUnlearningClassifier(
             self._start_afresh()
         start = None if first else self._where_it_stands()
         earlier = self.history_
-        trained = self._trained(data, self._next_seed(), start=start, max_iter=1)
-        trained.run.history[:] = [
-            *earlier,
-            *({**row, "epoch": len(earlier) + 1} for row in trained.run.history),
-        ]
-        self._adopt(trained)
-        self._remember(data, trained, fingerprint_key, extend=not first)
+        result = self._fit_result(data, self._next_seed(), start=start, max_iter=1)
+        numbered = [{**row, "epoch": len(earlier) + 1} for row in result.history]
+        result = replace(result, history=[*earlier, *numbered])
+        self._adopt(result, data, fingerprint_key, extend=not first)
 
     def _check_parameters(self):
         """Refuse parameters that are wrong by themselves or do not go together."""
@@ -452,7 +374,7 @@ class BaseUnlearningClassifier(
         resolve_strategy(self.unlearning, "unlearning")
 
     def _check_can_go_on(self):
-        if not hasattr(self, "_members"):
+        if fitted_state(self).members is None:
             raise MemberRecordError(
                 "this is a released copy: it holds no optimizer state and no member record, and "
                 "cannot be trained on. Go on with the estimator that release() was called on, or "
@@ -497,7 +419,7 @@ class BaseUnlearningClassifier(
                 f"y holds classes {unknown.tolist()} that are not in "
                 f"{'classes' if fixed is None else 'classes_'}={known.tolist()}."
             )
-        self.classes_ = known
+        self._become(classes_=known)
         rows = np.flatnonzero(weights)
         return FitData(
             X=X[rows],
@@ -508,63 +430,20 @@ class BaseUnlearningClassifier(
             n_given=len(X),
         )
 
-    def _adopt(self, trained):
-        """Make a run's end the estimator's state."""
-        run = trained.run
-        for path in self._backend().artefacts(self._noise):
-            self._own(path, "journal")
-        self.params_ = run.params
-        self._baseline = None
-        self._head_state = trained.head_state
-        self._moments = (self.solver, run.point.moments) if takes_steps(self) else None
-        self.history_ = run.history
-        self.loss_curve_ = [row["loss"] for row in run.history]
-        self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else np.nan
-        self.n_iter_ = len(run.history)
-        self.stop_reason_ = run.stop_reason
-        self.fit_cost_ = run.cost
-
-    def _own(self, path, kind):
-        """Keep a file that this fit left behind, so that a request finds and deletes it."""
-        file = OwnedFile.kept(path, kind)
-        if file is not None:
-            others = (other for other in self._artefacts if other.path != file.path)
-            self._artefacts = (*others, file)
-
-    def __getstate__(self):
-        state = super().__getstate__()
-        # A copy knows the files, to name them, and owns none.
-        for name in {"_artefacts", "_leftovers"} & set(state):
-            state[name] = tuple(map(copy.copy, state[name]))
-        return state
-
     def _reconstruction(self, params):
         """Attributes of the estimator as if `fit` ended with `params` (for callbacks)."""
         return {
             "params_": params,
             "classes_": self.classes_,
             "n_features_in_": self.n_features_in_,
-            "_structure": self._structure,
-            "_fitted_params": self._fitted_params,
-            "_noise": self._noise,
+            "_fitted": fitted_state(self),
             **{k: v for k, v in vars(self).items() if k == "feature_names_in_"},
         }
 
 
-def _described(given):
-    X, y, sample_weight = given
-    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-    return {"X": X, "y": y, "metadata": metadata}
-
-
-def _logged(log, before, after, rows):
-    """Steps with the rows of their batches; None where they do not add up.
-
-    A log that an interrupt made miss a step is none.
-    """
-    if log is None:
-        return None
-    moved = sum(step for _, _, step in log.updates)
-    if not np.allclose(before + moved, after, rtol=1e-9, atol=1e-12):
-        return None
-    return [(rows[batch], step) for _, batch, step in log.updates]
+def _with_file(files, path, kind):
+    """The files, and one more that a fit left behind, so that a request finds and deletes it."""
+    file = OwnedFile.kept(path, kind)
+    if file is None:
+        return files
+    return (*(other for other in files if other.path != file.path), file)

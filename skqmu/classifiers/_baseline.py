@@ -1,19 +1,34 @@
 """What the model of the last fit made of some rows: what later damage is judged by."""
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 
 from ..network import cross_entropy
 from ..unlearning import Yardstick, noise_scale, rows_beside
 
-__all__ = ["Baseline"]
+__all__ = ["Baseline", "sampled_rows"]
 
-# Rows that are looked at: paired with themselves, a loss of two points of accuracy shows to
-# within one.
-_MOST_ROWS = 500
-# Child of the fit's seed that chooses them.
+# Child of the fit's seed that chooses rows to look at.
 _SAMPLE = 3_000_000
+
+
+def sampled_rows(n_rows, seed, most):
+    """Places of at most so many of some rows, in order; a smaller sample is part of a greater.
+
+    Parameters
+    ----------
+    n_rows : int
+    seed : int
+        Of the fit.
+    most : int or None
+        None: all.
+    """
+    if most is None:
+        return np.arange(n_rows)
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_SAMPLE,)))
+    return np.sort(rng.permutation(n_rows)[:most])
 
 
 @dataclass(frozen=True)
@@ -46,21 +61,26 @@ class Baseline:
     scale: np.ndarray | None
     seed: int
 
+    #: Rows that are looked at: paired with themselves, a loss of two points of accuracy shows to
+    #: within one.
+    MOST_ROWS: ClassVar[int] = 500
+
     @classmethod
-    def of(cls, request, positions, loss, hits, seed):
-        """Of a sample, fixed by the seed, of the retained rows.
+    def of(cls, request, rows, positions, loss, hits, seed):
+        """Of a sample of the retained rows.
 
         Parameters
         ----------
         request : UnlearningRequest
             With the parameters of the last fit.
+        rows : ndarray of int of shape (m,)
+            The sample (see `sampled_rows`).
         positions : ndarray of int of shape (n,) or None
-        loss, hits : ndarray of shape (n,)
-            Of all retained rows, measured.
+            Of all retained rows.
+        loss, hits : ndarray of shape (m,)
+            Of the sample, measured.
         seed : int
         """
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_SAMPLE,)))
-        rows = np.sort(rng.permutation(len(loss))[:_MOST_ROWS])
         records = request.retain[rows]
         positions = None if positions is None else positions[rows]
         scale = loss_beside = None
@@ -69,7 +89,7 @@ class Baseline:
             beside = _beside(records, positions, scale, seed)
             logits = request.network.logits(request.params, beside)
             loss_beside = cross_entropy(logits, records.targets)
-        return cls(positions, records.labels, loss[rows], hits[rows], loss_beside, scale, seed)
+        return cls(positions, records.labels, loss, hits, loss_beside, scale, seed)
 
     def without(self, positions):
         """Without what is known of rows that were forgotten."""
@@ -104,7 +124,7 @@ class Baseline:
             _, rows, mine = np.intersect1d(positions, self.positions, return_indices=True)
             if len(rows):
                 return self._over(records[rows], positions[rows], *(v[mine] for v in known))
-        rows = np.flatnonzero(np.isin(records.labels, self.labels))[:_MOST_ROWS]
+        rows = np.flatnonzero(np.isin(records.labels, self.labels))[: self.MOST_ROWS]
         if not len(rows):
             return None
         records = records[rows]

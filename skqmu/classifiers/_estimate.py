@@ -10,7 +10,7 @@ from .._validation import check_choice, check_is_fitted
 from ..backends import BaseBackend, resolve_backend
 from ..exceptions import EncodingWarning, UnlearningWarning
 from ..unlearning import Retrain, resolve_strategy
-from ._state import as_fitted
+from .state import MODEL, CircuitState, Writing, as_fitted, fitted_state
 
 __all__ = ["EstimatingMixin"]
 
@@ -122,10 +122,13 @@ class EstimatingMixin:
         if method == "predict":
             check_is_fitted(self, "params_")
             with as_fitted(self) as reading:
-                fitted = vars(reading.model)
+                public = {k: v for k, v in vars(reading.model).items() if k in MODEL}
+                state = fitted_state(reading.model)
             copy = self._unrun()
-            vars(copy).update({k: v for k, v in fitted.items() if k in _FITTED})
-            copy._noise = fitted["_noise"].spawn()
+            copy._become(
+                CircuitState(state.settings, state.structure, state.seed, state.noise.spawn()),
+                **public,
+            )
             return _counted(copy, lambda: copy.predict_proba(X))
         if y is None:
             raise ValueError("estimate_cost(X, y) needs the labels y for method='fit'.")
@@ -150,7 +153,9 @@ class EstimatingMixin:
                     "max_iter": min(epochs, self.max_iter),
                     "n_iter_no_change": epochs + 1,
                 }
-                copy._fitted_params = {**copy._fitted_params, **shortened}
+                with Writing(copy) as work:
+                    work.model._become(settings={**fitted_state(copy).settings, **shortened})
+                    work.commit()
             rows = {"index": forget}
             if self.store_data != "rows":
                 gone = np.zeros(len(X), dtype=bool)
@@ -184,16 +189,6 @@ class EstimatingMixin:
             random_state=self.random_state if seeded else 0,
             **quiet,
         )
-
-
-_FITTED = (
-    "params_",
-    "classes_",
-    "n_features_in_",
-    "feature_names_in_",
-    "_structure",
-    "_fitted_params",
-)
 
 
 def _key(estimator):

@@ -1,8 +1,7 @@
 """From validated arrays to a trained run: weights, validation part, hooks, loop."""
 
 import hashlib
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from numbers import Real
 
 import numpy as np
@@ -10,7 +9,6 @@ from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils.class_weight import compute_class_weight
 
 from ..backends import BaseBackend
-from ..exceptions import InputRowsError
 from ..training import (
     OPTIMIZERS,
     SGD,
@@ -35,7 +33,6 @@ __all__ = [
     "LATER_FITS",
     "REQUESTS",
     "FitData",
-    "Trained",
     "check_solver",
     "child_seed",
     "class_factors",
@@ -43,7 +40,7 @@ __all__ = [
     "make_records",
     "make_run",
     "make_solver",
-    "rows_as_given",
+    "resolved_batch_size",
     "run_loop",
     "scaled_weights",
     "takes_steps",
@@ -61,25 +58,6 @@ REQUESTS = 2_000_000
 def child_seed(seed, purpose):
     """Seed of one purpose within a fit."""
     return np.random.SeedSequence(seed.entropy, spawn_key=(*seed.spawn_key, purpose))
-
-
-@contextmanager
-def rows_as_given(estimator, network, data, seed):
-    """Let an error that names rows of a batch name those of the data that was given.
-
-    The rows are asked once more, all at once and in order: batches are drawn, a validation
-    part is set aside, and rows of zero weight are left out.
-    """
-    try:
-        yield
-    except InputRowsError as error:
-        rows = ()  # where only weights that were trained in the meantime made them fail
-        try:
-            network.logits(estimator._initial_params(network, seed), data.X)
-        except InputRowsError as all_at_once:
-            rows = all_at_once.rows
-        found = InputRowsError(error.problem, rows)
-        raise (found if data.positions is None else found.at(data.positions)) from None
 
 
 @dataclass(frozen=True)
@@ -108,33 +86,6 @@ class FitData:
 
     def __len__(self):
         return len(self.X)
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What a fit leaves behind.
-
-    Attributes
-    ----------
-    run : TrainingRun
-    held_out : ndarray of bool of shape (n,)
-        Rows of the validation part.
-    updates : list of (ndarray of int, ndarray) or None
-        With ``log_updates``: the rows of a step's batch, and the step.
-    importances : dict of str to Importance
-        Where the rows themselves are not kept and the configured strategy compares them.
-    head_state : dict or None
-        Of a solved head: what its solution depends on, or how exact it is.
-    stopped : KeyboardInterrupt, BudgetExceededError or None
-        What ended the run before its time.
-    """
-
-    run: TrainingRun
-    held_out: np.ndarray
-    updates: list | None = None
-    importances: dict = field(default_factory=dict)
-    head_state: dict | None = None
-    stopped: BaseException | None = None
 
 
 def initial_params(network, seed):

@@ -1,13 +1,11 @@
 """What a classifier that can forget offers: `unlearn`, `is_member`, `release`."""
 
-import numpy as np
-
-from .._validation import check_is_fitted, validate_data
-from ..exceptions import MemberRecordError
+from .._validation import check_choice, check_is_fitted
+from ..backends import NoiseStream
 from ..unlearning import resolve_strategy
-from ._deletion import carry_out, clear_leftovers
-from ._members import encoded_labels
-from ._state import Writing, exclusive, reads
+from ._members import are_members
+from .deletion import REPORTS, ByStrategy, RequestArguments, carry_out
+from .state import MODEL, CircuitState, Writing, fitted_state, reads
 
 __all__ = ["ForgettingMixin"]
 
@@ -15,7 +13,6 @@ __all__ = ["ForgettingMixin"]
 class ForgettingMixin:
     """Deletion requests on a fitted classifier with a member record."""
 
-    @exclusive
     def unlearn(
         self,
         X_forget=None,
@@ -28,6 +25,8 @@ class ForgettingMixin:
         y_reference=None,
         strategy=None,
         fingerprint_key=None,
+        report="sample",
+        timeout=None,
     ):
         """Honour a deletion request.
 
@@ -51,6 +50,13 @@ class ForgettingMixin:
             For this request; None: the parameter `unlearning`.
         fingerprint_key : bytes, default=None
             The key given to `fit`, with ``store_data="fingerprints"``.
+        report : {"none", "sample", "full"}, default="sample"
+            How many rows are measured before and after, for the log: none; at most 200 of the
+            forgotten and 200 of the retained ones; or all. (What a guard looks at is none of
+            it.) With ``"full"`` the log also keeps every epoch of the mechanism.
+        timeout : float or None, default=None
+            Seconds to wait while another thread changes this estimator; None: as long as it
+            takes.
 
         Returns
         -------
@@ -65,6 +71,8 @@ class ForgettingMixin:
             Rows that were forgotten before.
         MemberRecordError, ValueError
             The request cannot be honoured with what is stored and passed.
+        BusyError
+            The time to wait is over.
 
         Notes
         -----
@@ -96,23 +104,21 @@ class ForgettingMixin:
         skqmu.exceptions.AlreadyForgottenError: 1 of 1 rows are already forgotten (rows 0); ...
         """
         check_is_fitted(self, "params_")
-        clear_leftovers(self)
-        with Writing(self, fitted_params=True) as work:
-            model = work.model
-            model._check_parameters()
+        check_choice("report", report, REPORTS)
+        with Writing(self, "unlearn", timeout=timeout, fitted_params=True) as work:
+            work.model._check_parameters()
             chosen = resolve_strategy(
-                model.unlearning if strategy is None else strategy,
+                work.model.unlearning if strategy is None else strategy,
                 "unlearning" if strategy is None else "strategy",
             )
-            with model._backend().session():
-                carry_out(
-                    work,
-                    chosen,
-                    forget=(X_forget, y_forget, index),
-                    retain=(X_retain, y_retain),
-                    reference=(X_reference, y_reference),
-                    fingerprint_key=fingerprint_key,
-                )
+            rows = RequestArguments(
+                *(X_forget, y_forget, index),
+                *(X_retain, y_retain),
+                *(X_reference, y_reference),
+                fingerprint_key,
+            )
+            with work.model._backend().session():
+                carry_out(work, ByStrategy(work.model, chosen, rows, report))
         return self
 
     @reads
@@ -146,15 +152,7 @@ class ForgettingMixin:
         [True, True, False, False]
         """
         check_is_fitted(self, "params_")
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        matches = self._member_record().match(X, fingerprint_key)
-        if y is None:
-            return np.array([len(entries) > 0 for entries in matches], dtype=bool)
-        labels = self._encoded(y, len(X), "y")
-        found = zip(matches, labels, strict=True)
-        return np.array(
-            [(self._members.labels[e] == label).any() for e, label in found], dtype=bool
-        )
+        return are_members(self, X, y, fingerprint_key)
 
     @reads
     def release(self):
@@ -179,26 +177,19 @@ class ForgettingMixin:
         """
         check_is_fitted(self, "params_")
         copy = type(self)(**self.get_params(deep=False))
-        copy.checkpoint = None
-        if self._structure.get("objective_noise"):
-            copy.random_state = None  # the noise could be drawn from it again
-        copy._fitted_params = {n: vars(copy)[n] for n in self._fitted_params}
-        kept = ("params_", "classes_", "n_features_in_", "feature_names_in_", "_structure")
-        for name in kept:
-            if hasattr(self, name):
-                setattr(copy, name, getattr(self, name))
-        copy._noise = self._noise.spawn()
+        state = fitted_state(self)
+        quiet, noise = {"checkpoint": None}, state.noise.spawn()
+        if state.structure.get("objective_noise"):
+            # The secret term could be drawn again from the seed, which both hold.
+            quiet["random_state"], noise = None, NoiseStream()
+        copy.set_params(**quiet)
+        copy._become(
+            CircuitState(
+                settings={name: vars(copy)[name] for name in state.settings},
+                structure=state.structure,
+                seed=None,
+                noise=noise,
+            ),
+            **{name: vars(self)[name] for name in MODEL if name in vars(self)},
+        )
         return copy
-
-    def _member_record(self):
-        record = getattr(self, "_members", None)
-        if record is None:
-            raise MemberRecordError(
-                "this is a released copy: it predicts and holds no member record. Send the request "
-                "to the estimator that release() was called on."
-            )
-        record.require("this")
-        return record
-
-    def _encoded(self, y, n_rows, name):
-        return encoded_labels(y, self.classes_, n_rows, name)

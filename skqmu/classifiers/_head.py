@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from ..training import LogisticHead, Objective, Point, RidgeHead, TrainingRun
+from ..training import FitResult, LogisticHead, RidgeHead
 from ..unlearning import Assumption, HeadEvidence, HeadMaps, HeadProblem, HeadView
-from ._fitting import Trained, child_seed, class_factors, make_records
+from ._fitting import child_seed, class_factors
+from .state import fitted_state
 
 __all__ = ["head_view", "solve_head"]
 
@@ -14,13 +15,13 @@ _N_PROBES = 2
 
 
 def solve_head(estimator, network, data, seed):
-    """Fit a ridge or logistic head on fixed quantum features; returns a `Trained`.
+    """Fit a ridge or logistic head on fixed quantum features; returns a `FitResult`.
 
     Weights of the rows are taken as given: a row's share of the loss must not depend on who
     else is there, or it could not be taken out.
     """
     spent = network.meter.copy()
-    design = estimator._structure
+    design = fitted_state(estimator).structure
     params = estimator._initial_params(network, seed)
     weights = _row_weights(estimator, data)
     layout = _Head(estimator, network)
@@ -46,25 +47,20 @@ def solve_head(estimator, network, data, seed):
         left = problem.gradient(solution, phi, signs, weights) + noise
         state["residuals"] = np.linalg.norm(left, axis=0)
         loss = float(problem.loss(solution, phi, signs, weights).sum()) / weights.sum()
-    run = TrainingRun(
-        network=network,
-        objective=Objective({"train": make_records(data, None, estimator.classes_)}),
-        solver=None,
-        point=Point(layout.params_of(params, solution), epoch=1),
-        seed=seed,
-        max_iter=1,
-        batch_size=len(data),
+    return FitResult(
+        params=layout.params_of(params, solution),
+        held_out=np.zeros(len(data), dtype=bool),
         history=[{"epoch": 1, "loss": loss, "gradient_norm": 0.0, "seconds": 0.0}],
-        stop_reason="solved",
-        finished=True,
         cost=network.meter.since(spent),
+        stop_reason="solved",
+        n_steps=1,
+        head_state=state,
     )
-    return Trained(run, np.zeros(len(data), dtype=bool), head_state=state)
 
 
 def head_view(estimator, network, forget, retain):
     """The head as a strategy sees it; None where the circuit was trained on the rows."""
-    design = estimator._structure
+    design = fitted_state(estimator).structure
     if design["trainable"] != "head":
         return None
     layout = _Head(estimator, network)
@@ -76,8 +72,8 @@ def head_view(estimator, network, forget, retain):
         else "circuit weights were drawn at random and never trained",
         checked=not given,
     )
-    state = estimator._head_state
-    recorded = estimator._members.mode != "none"
+    state = fitted_state(estimator).head_state
+    recorded = fitted_state(estimator).members.mode != "none"
     forget_weights = _row_weights(estimator, forget)
     retain_weights = None if retain is None else _row_weights(estimator, retain)
     exact = same = complete = False
@@ -128,7 +124,7 @@ class _Head:
         names = [layer.name for layer in network.layers]
         self.n_layers = names.index("quantum") + 1
         bounds = np.append(estimator._observable_bounds(), 1.0)
-        logistic = estimator._structure["head"] == "logistic"
+        logistic = fitted_state(estimator).structure["head"] == "logistic"
         self.scale = 1.0 / (bounds * np.sqrt(len(bounds))) if logistic else np.ones(len(bounds))
 
     def features(self, params, X):
@@ -166,10 +162,11 @@ def _row_weights(estimator, part):
 
 def _noise(estimator, seed, shape):
     """The secret linear term; from the operating system unless `random_state` fixes it."""
-    if not estimator._structure["objective_noise"]:
+    scale = fitted_state(estimator).structure["objective_noise"]
+    if not scale:
         return np.zeros(shape)
     if estimator.random_state is None:
         rng = np.random.default_rng()
     else:
         rng = np.random.default_rng(child_seed(seed, _NOISE))
-    return rng.normal(0.0, estimator._structure["objective_noise"], shape)
+    return rng.normal(0.0, scale, shape)

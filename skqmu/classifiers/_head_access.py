@@ -4,7 +4,7 @@ import numpy as np
 
 from .._validation import check_is_fitted, validate_data
 from ..network import Dense, OneVsRest
-from ._state import reads
+from .state import reads
 
 __all__ = ["HeadAccessMixin"]
 

@@ -24,8 +24,8 @@ from ._layer_specs import (
     image_shape_for,
 )
 from ._qnn import _CIRCUIT, _resolve_observables
-from ._state import reads
 from ._weights import NamedWeightsMixin
+from .state import reads
 
 __all__ = ["HybridQNNClassifier"]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from .._validation import Interval, StrOptions, check_is_fitted
 from ..network import InputScale
-from ._state import reads
+from .state import reads
 
 __all__ = ["PERIODS", "InputScaleMixin", "input_scale_layers", "resolved_input_scale"]
 

@@ -4,20 +4,23 @@ import copy
 import hashlib
 import hmac
 import secrets
-import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .._matching import RowLaw, match_rows, row_digests
-from ..exceptions import (
-    AlreadyForgottenError,
-    MemberRecordError,
-    NotATrainingSampleError,
-    UnlearningWarning,
-)
+from .._validation import validate_data
+from ..exceptions import AlreadyForgottenError, MemberRecordError, NotATrainingSampleError
+from .state import fitted_state
 
-__all__ = ["MemberRecord", "check_key", "encoded_labels", "more_than_named", "tell_of_copies"]
+__all__ = [
+    "MemberRecord",
+    "are_members",
+    "check_key",
+    "encoded_labels",
+    "member_record",
+    "more_than_named",
+]
 
 # Forgotten rows are remembered, within this process only, by a hash under a key that is
 # never written anywhere: asking twice gets a precise answer, a pickle gives nothing away.
@@ -410,17 +413,34 @@ def more_than_named(matches):
     return sum(max(0, len(copies) - times) for copies, times in named.items())
 
 
-def tell_of_copies(n_more, n_forget):
-    """Warn when more rows go than were named; return what the log says of it."""
-    if not n_more:
-        return []
-    message = (
-        f"the request names {n_forget - n_more} rows and means {n_forget}: {n_more} more stored "
-        "rows equal them and are forgotten with them. y_forget= restricts copies by label; "
-        "index= names single rows."
-    )
-    warnings.warn(message, UnlearningWarning, stacklevel=5)
-    return [message]
+def member_record(estimator):
+    """The member record of a fitted classifier.
+
+    Raises
+    ------
+    MemberRecordError
+        It is a released copy.
+    """
+    record = fitted_state(estimator).members
+    if record is None:
+        raise MemberRecordError(
+            "this is a released copy: it predicts and holds no member record. Send the request "
+            "to the estimator that release() was called on."
+        )
+    return record
+
+
+def are_members(estimator, X, y=None, key=None):
+    """Which rows a fitted classifier was trained on, with these labels, and has not forgotten."""
+    X = validate_data(estimator, X, dtype=np.float64, reset=False)
+    record = member_record(estimator)
+    record.require("this")
+    matches = record.match(X, key)
+    if y is None:
+        return np.array([len(entries) > 0 for entries in matches], dtype=bool)
+    labels = encoded_labels(y, estimator.classes_, len(X), "y")
+    found = zip(matches, labels, strict=True)
+    return np.array([(record.labels[e] == label).any() for e, label in found], dtype=bool)
 
 
 def _single(X):

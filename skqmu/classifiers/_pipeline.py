@@ -8,8 +8,8 @@ from sklearn.utils.validation import _num_samples
 
 from .._validation import check_choice, check_is_fitted
 from ..exceptions import UnlearningWarning
-from ._log_entry import noting
 from ._upstream_refit import explained, flat_pipeline, nested_pipelines, refit
+from .deletion import noting
 
 __all__ = ["unlearn"]
 

@@ -9,7 +9,7 @@ from .._validation import check_is_fitted, validate_data
 from ..backends import BACKENDS, BaseBackend, resolve_backend
 from ..network import log_softmax, softmax
 from ._queries import count_query, query_report
-from ._state import origin, reads
+from .state import fitted_state, origin, reads
 
 __all__ = ["PredictingMixin"]
 
@@ -30,6 +30,10 @@ class _Compiled:
 
 class PredictingMixin:
     """`predict`, `predict_proba` and `predict_log_proba` from parameters and a structure."""
+
+    @property
+    def _structure(self):
+        return fitted_state(self).structure
 
     def _backend(self):
         return resolve_backend(self.backend)
@@ -52,7 +56,7 @@ class PredictingMixin:
         if known is None:
             network = self._build_network(self._structure, self.n_features_in_, n_classes, backend)
             known = _Compiled(key, network, self._structure)
-        known.network.use_noise(self._noise)
+        known.network.use_noise(fitted_state(self).noise)
         mine[:] = [known]
         return known.network
 
@@ -73,7 +77,10 @@ class PredictingMixin:
         owner = origin(self)
         idle = _NETWORKS.setdefault(owner, [])
         for used in _NETWORKS.pop(self, ()):
-            if used.structure is vars(owner).get("_structure") and len(idle) < _MOST_IDLE:
+            if (
+                used.structure is getattr(fitted_state(owner), "structure", None)
+                and len(idle) < _MOST_IDLE
+            ):
                 idle.append(used)
 
     def _logits(self, X):

@@ -18,7 +18,7 @@ from ._base import BaseUnlearningClassifier
 from ._fitting import takes_steps
 from ._head import head_view
 from ._input_scale import InputScaleMixin, input_scale_layers, resolved_input_scale
-from ._state import reads
+from .state import reads
 
 __all__ = ["QNNClassifier"]
 

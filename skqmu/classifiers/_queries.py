@@ -9,6 +9,8 @@ import os
 from threading import Lock
 from weakref import WeakKeyDictionary
 
+from .state import fitted_state
+
 __all__ = ["count_query", "query_report"]
 
 _KEY = os.urandom(16)
@@ -55,7 +57,9 @@ def count_query(estimator, structure, network, X):
     """Write down one call of a prediction method, answered by the fit with that structure."""
     shots = sum(e.shots_a_row for e in network.executables if e.spent is not None)
     with _LOCK:
-        if vars(estimator).get("_structure") is structure:  # else of a fit that is over
+        if (
+            getattr(fitted_state(estimator), "structure", None) is structure
+        ):  # else of a fit that is over
             _ledger(estimator, structure).add(X, shots)
 
 

@@ -1,10 +1,9 @@
 """`ShardedClassifier` (SISA): exact deletion by retraining only what saw the row."""
 
-import secrets
+from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
 
-import joblib
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.dummy import DummyClassifier
@@ -16,19 +15,27 @@ from .._validation import (
     HasMethods,
     Interval,
     StrOptions,
+    check_choice,
     check_is_fitted,
     validate_data,
     validate_params,
 )
-from ..exceptions import MemberRecordError
-from ..unlearning import UPSTREAM, Assumption, Certificate
-from ._deletion import clear_leftovers
-from ._given import assuming, given_parts, notes_on, reach_of
-from ._log_entry import LogEntry
-from ._members import MemberRecord, encoded_labels, more_than_named, tell_of_copies
+from ._by_shards import ByShards, ShardTraining, expected_refit_fraction
+from ._members import MemberRecord, are_members
 from ._meta import aligned_proba, draw_seed, released
-from ._shards import RemovedModels, StoredModel, loaded, remove_files, slices_of, train_shard
-from ._state import OutdatedError, StateMixin, Writing, exclusive, origin, reads
+from ._shards import RemovedFolder, loaded
+from .deletion import REPORTS, carry_out, given_parts
+from .state import (
+    MODEL,
+    OutdatedError,
+    ShardedState,
+    StateMixin,
+    Writing,
+    exclusive,
+    fitted_state,
+    origin,
+    reads,
+)
 
 __all__ = ["ShardedClassifier"]
 
@@ -159,13 +166,9 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         -------
         self : object
         """
-        clear_leftovers(self)
-        earlier = getattr(self, "_folder", None)
         with Writing(self) as work:
             work.model._fit(X, y, assignment)
             work.commit()
-        if earlier is not None:
-            earlier.remove()
         return self
 
     def _fit(self, X, y, assignment):
@@ -187,25 +190,32 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         members = MemberRecord.of(
             "rows", X, labels, np.ones(len(X)), positions=np.arange(len(X)), n_seen=len(X)
         )
-        self._folder = None
+        folder = None
         if self.checkpoint_dir is not None:
-            self._folder = OwnedFolder(self.checkpoint_dir, "slices")
-        first, costs = [0] * self.n_shards, []
+            folder = OwnedFolder(self.checkpoint_dir, "slices")
+        training = ShardTraining(self, members, assignment, classes, shard_seeds, folder)
         try:
-            models = self._train(members, assignment, classes, shard_seeds, first, [], costs, [])
+            models = training.run([0] * self.n_shards)
         except BaseException:
-            if self._folder is not None:
-                self._folder.remove()
+            if folder is not None:
+                folder.remove()
             raise
-        self._fitted_params = self._own_params()
-        self.classes_ = classes
-        self.assignment_ = assignment
-        self._members = members
-        self._seeds = shard_seeds
-        self.models_ = models
-        self.fit_cost_ = _summed(costs)
-        self.unlearning_log_ = []
-        self.expected_refit_fraction_ = self._expected_refit_fraction()
+        earlier = getattr(fitted_state(self), "folder", None)
+        self._become(
+            ShardedState(
+                settings=self._own_params(),
+                seeds=shard_seeds,
+                members=members,
+                folder=folder,
+                leftovers=() if earlier is None else (RemovedFolder(earlier),),
+            ),
+            classes_=classes,
+            assignment_=assignment,
+            models_=models,
+            fit_cost_=training.cost,
+            unlearning_log_=[],
+            expected_refit_fraction_=expected_refit_fraction(self, assignment),
+        )
 
     def _dealt(self, labels, rng):
         """Shard and slice of each row: every class is dealt evenly, slice by slice."""
@@ -233,42 +243,6 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
             )
         return assignment
 
-    def _train(self, members, assignment, classes, seeds, first, old, costs, stored):
-        """Models of all shards, kept up to slice ``first[shard]``, trained from there.
-
-        What the shards' training has cost is added to `costs`, and the files that models are
-        written to, to `stored`, also where it fails.
-        """
-        trained = joblib.Parallel(n_jobs=self.n_jobs, return_as="generator")(
-            joblib.delayed(train_shard)(
-                self.estimator,
-                seeds[shard],
-                slices_of(members, assignment, classes, shard, self.n_slices),
-                classes,
-                first[shard],
-                self._load(old[shard][first[shard] - 1]) if old and first[shard] else None,
-            )
-            for shard in range(self.n_shards)
-            if first[shard] < self.n_slices
-        )
-        models = [list(slices) for slices in old or [()] * self.n_shards]
-        refitted = [shard for shard in range(self.n_shards) if first[shard] < self.n_slices]
-        try:
-            for shard, new in zip(refitted, trained, strict=True):
-                costs += _costs_of(new)
-                models[shard][first[shard] :] = [self._store(m, shard, stored) for m in new]
-        except BaseException as error:
-            costs += getattr(error, "costs", ())
-            raise
-        return models
-
-    def _store(self, model, shard, stored):
-        if self._folder is None or model is None:
-            return model
-        name = f"{shard:04d}-{secrets.token_hex(8)}.npz"
-        stored.append(self._folder.path / name)
-        return StoredModel(model, self._folder, name)
-
     def _load(self, model):
         try:
             return loaded(model)
@@ -276,14 +250,6 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
             if vars(origin(self)).get("models_") is not self.models_:
                 raise OutdatedError from error  # a request has deleted it meanwhile
             raise
-
-    def _expected_refit_fraction(self):
-        """Mean over the rows of what their deletion costs, over the cost of all."""
-        counts = np.zeros((self.n_shards, self.n_slices))
-        np.add.at(counts, tuple(self.assignment_.T), 1)
-        work = counts.cumsum(axis=1)
-        from_slice = work[:, ::-1].cumsum(axis=1)[:, ::-1]
-        return float((counts * from_slice).sum() / counts.sum() / work.sum())
 
     # ---------------------------------------------------------------------- prediction
 
@@ -349,18 +315,9 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         ndarray of bool of shape (n_samples,)
         """
         check_is_fitted(self, "models_")
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        labels = None if y is None else encoded_labels(y, self.classes_, len(X), "y")
-        return np.array(
-            [
-                len(entries) > 0
-                and (labels is None or bool((self._members.labels[entries] == labels[i]).any()))
-                for i, entries in enumerate(self._record().match(X))
-            ]
-        )
+        return are_members(self, X, y)
 
-    @exclusive
-    def unlearn(self, X_forget=None, y_forget=None, *, index=None):
+    def unlearn(self, X_forget=None, y_forget=None, *, index=None, report="none", timeout=None):
         """Forget rows by refitting, in their shards, from the first slice that holds one.
 
         Parameters
@@ -371,6 +328,13 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         y_forget : array-like of shape (k,), default=None
         index : array-like of int or bool, default=None
             Positions in the data given to `fit`, instead of rows.
+        report : {"none", "sample", "full"}, default="none"
+            How many rows are predicted before and after, for the log: none; at most 200 of the
+            forgotten and 200 of the retained ones; or all. On a sampled backend predictions
+            cost shots and advance the stream of noise.
+        timeout : float or None, default=None
+            Seconds to wait while another thread changes this estimator; None: as long as it
+            takes.
 
         Returns
         -------
@@ -378,7 +342,7 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
 
         Raises
         ------
-        NotATrainingSampleError, AlreadyForgottenError, ValueError
+        NotATrainingSampleError, AlreadyForgottenError, ValueError, BusyError
             The estimator is as it was before.
 
         Notes
@@ -387,120 +351,15 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         what was spent.
         """
         check_is_fitted(self, "models_")
-        clear_leftovers(self)
-        with Writing(self, fitted_params=True) as work:
-            work.model._forget(work, X_forget, y_forget, index)
-        clear_leftovers(self)
+        check_choice("report", report, REPORTS)
+        with Writing(self, "unlearn", timeout=timeout, fitted_params=True) as work:
+            carry_out(work, ByShards(work.model, X_forget, y_forget, index, report))
         return self
 
-    def _forget(self, work, X_forget, y_forget, index):
-        """Carry a request out on this working copy, and commit."""
-        params = {"n_shards": self.n_shards, "n_slices": self.n_slices}
-        entry, costs, stored = LogEntry("ShardedRetrain", params, "exact"), [], []
-        try:
-            entries, n_more = self._entries(X_forget, y_forget, index)
-            first = self._first_slices(entries)
-            # Before anything is done: who makes warnings errors keeps the copies.
-            about_copies = tell_of_copies(n_more, len(entries))
-            old, record, seeds = self.models_, self._record(), self._seeds
-            keep = np.ones(len(record), dtype=bool)
-            keep[entries] = False
-            members, assignment = record.without(entries), self.assignment_[keep]
-            removed = np.setdiff1d(record.labels[entries], members.labels)
-            entry.found(
-                n_more=n_more,
-                n_forget=len(entries),
-                n_retain=len(members),
-                classes_removed=self.classes_[removed].tolist(),
-                shards_refitted=int(sum(f < self.n_slices for f in first)),
-            )
-            models = self._train(
-                members, assignment, self.classes_, seeds, first, old, costs, stored
-            )
-            given = self._given_parts(models)
-            certificate = Certificate("exact", assumptions=[Assumption(UPSTREAM, checked=False)])
-            entry.done(
-                cost=_summed(costs),
-                certificate=assuming(certificate, given),
-                notes=[*about_copies, *notes_on(given)],
-                beyond_reach=reach_of(given),
-            )
-            self.models_, self._members, self.assignment_ = models, members, assignment
-            self.expected_refit_fraction_ = self._expected_refit_fraction()
-            self.unlearning_log_ = [*self.unlearning_log_, entry.facts]
-            self._leftovers = (self._replaced(old, first),)
-            work.commit()
-        except BaseException as error:
-            if work.committed:
-                raise  # an interrupt in the last moment: the request is done
-            remove_files(stored)
-            if not entry.is_none(error):
-                work.log(entry.failed(error, cost=_summed(costs)))
-            raise
-
-    def _replaced(self, old, first):
-        """The models that new ones stand for."""
-        starts = list(zip(old, self.models_, first, strict=True))
-        return RemovedModels(
-            [model for was, _, start in starts for model in was[start:]],
-            [model for _, now, start in starts if start < self.n_slices for model in now],
-            self._folder,
-        )
-
-    def _first_slices(self, entries):
-        """First slice to train in each shard: that with one of the entries; n_slices where none."""
-        n_rows = len(self._record())
-        if len(entries) == n_rows:
-            raise ValueError(f"the request names all {n_rows} rows; delete the estimator instead.")
-        first = [self.n_slices] * self.n_shards
-        for shard, number in self.assignment_[entries]:
-            first[shard] = min(first[shard], int(number))
-        return [self._readable(shard, number) for shard, number in enumerate(first)]
-
-    def _given_parts(self, models=None):
+    def _given_parts(self):
         """What the shards' models were given (a dict of str), the same for each of them."""
-        shards = self.models_ if models is None else models
-        models = (self._load(slices[-1]) for slices in shards)
+        models = (self._load(slices[-1]) for slices in self.models_)
         return next(filter(None, map(given_parts, models)), {})
-
-    def _readable(self, shard, number):
-        """The slice to train from: the first one, where the one before it is damaged."""
-        if 0 < number < self.n_slices:
-            try:
-                loaded(self.models_[shard][number - 1])
-            except (OSError, ValueError):
-                return 0
-        return number
-
-    def _entries(self, X, y, index):
-        """Entries of a request, and how many of them are copies that it does not name."""
-        if (X is None) == (index is None):
-            raise ValueError("name the rows to forget either by X_forget= or by index=.")
-        n_more = 0
-        if index is not None:
-            if y is not None:
-                raise ValueError("y_forget= goes with X_forget=.")
-            entries = self._record().locate(index)
-        else:
-            if np.shape(X)[:1] == (0,):
-                raise ValueError("X_forget holds no rows: there is nothing to forget.")
-            X = validate_data(self, X, dtype=np.float64, reset=False)
-            labels = None
-            if y is not None:
-                labels = encoded_labels(y, self.classes_, len(X), "y_forget")
-            matches = self._record().meant(X, labels)
-            entries, n_more = np.unique(np.concatenate(matches)), more_than_named(matches)
-        if len(entries) == 0:
-            raise ValueError("index= names no rows: there is nothing to forget.")
-        return entries, n_more
-
-    def _record(self):
-        if self._members is None:
-            raise MemberRecordError(
-                "this is a released copy: it predicts and holds no member record. Send the request "
-                "to the estimator that release() was called on."
-            )
-        return self._members
 
     def __getstate__(self):
         while True:
@@ -514,8 +373,8 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
                 if vars(self).get("models_") is state["models_"]:
                     raise
                 continue  # a request has deleted it meanwhile
-            state.pop("_leftovers", None)
-            return {**state, "models_": models, "_folder": None}
+            fitted = replace(state["_fitted"], folder=None, leftovers=())
+            return {**state, "models_": models, "_fitted": fitted}
 
     @reads
     def release(self):
@@ -527,26 +386,10 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         """
         check_is_fitted(self, "models_")
         copied = clone(self)
-        for name in ("classes_", "n_features_in_", "feature_names_in_"):
-            if hasattr(self, name):
-                setattr(copied, name, getattr(self, name))
         last = [self._load(slices[-1]) for slices in self.models_]
-        copied.models_ = [[released(model)] for model in last]
-        copied._members = None
-        copied._folder = None
+        copied._become(
+            ShardedState(settings=fitted_state(self).settings, seeds=[]),
+            models_=[[released(model)] for model in last],
+            **{name: vars(self)[name] for name in MODEL if name in vars(self)},
+        )
         return copied
-
-
-def _costs_of(models):
-    """What training each of the models has cost, nan where it does not count it."""
-    unknown = dict.fromkeys(("forward_rows", "gradient_rows", "circuits", "shots"), np.nan)
-    return [
-        getattr(model, "fit_cost_", unknown)
-        for model in models
-        if model is not None and not isinstance(model, DummyClassifier)
-    ]
-
-
-def _summed(costs):
-    names = ("forward_rows", "gradient_rows", "circuits", "shots")
-    return {name: sum(cost[name] for cost in costs) for name in names}

@@ -11,10 +11,12 @@ from sklearn.dummy import DummyClassifier
 
 from .._files import remove_leftovers
 from .._packed import read_packed, write_packed
-from ._deletion import files_of
 from ._meta import fit_clone, last_step, telling_costs, with_seed
+from .deletion import files_of
+from .state import kept_files
 
 __all__ = [
+    "RemovedFolder",
     "RemovedModels",
     "StoredModel",
     "loaded",
@@ -94,6 +96,23 @@ def remove_files(paths):
     return left
 
 
+class RemovedFolder:
+    """The folder of an earlier fit, to be deleted when the next one is in place.
+
+    Parameters
+    ----------
+    folder : OwnedFolder
+    """
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def discard(self):
+        """Delete it; returns what is to be said about it, a list of str."""
+        left = self.folder.remove()
+        return [f"{path}, of the fit before, could not be deleted." for path in left]
+
+
 class RemovedModels:
     """Files of models that saw a forgotten row, to be deleted when others are in their place.
 
@@ -112,7 +131,7 @@ class RemovedModels:
         self.folder = None if folder is None else folder.path
         owned = [file for model in _with_artefacts(models) for file in files_of(model)]
         self.files = {file.path: file for file in owned}
-        owned += [file for m in heirs for file in getattr(last_step(m), "_artefacts", ())]
+        owned += [file for m in heirs for file in kept_files(last_step(m))]
         self.twins = [f for f in owned if f.path in self.files and f is not self.files[f.path]]
 
     def discard(self):
@@ -135,7 +154,7 @@ def _with_artefacts(models):
     for model in models:
         with suppress(OSError, ValueError):  # a slice that is damaged tells nothing
             model = last_step(loaded(model))
-            if getattr(model, "_artefacts", ()):
+            if kept_files(model):
                 yield model
 
 

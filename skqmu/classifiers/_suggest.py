@@ -6,8 +6,8 @@ import numpy as np
 
 from .._validation import check_is_fitted
 from ..unlearning import STRATEGIES, unguarded
-from ._request import possible_request
-from ._state import as_fitted
+from .deletion import RequestArguments, possible_request
+from .state import as_fitted
 
 __all__ = ["StrategyTable", "suggest_strategy"]
 
@@ -94,7 +94,9 @@ def suggest_strategy(estimator, X_forget=None, y_forget=None, **request):
     strategies = {name: factory() for name, factory in STRATEGIES.items()}
     with as_fitted(estimator) as reading:
         n_forget, n_retain, refusals, source = possible_request(
-            reading.model, strategies.values(), X_forget, y_forget, **request
+            reading.model,
+            strategies.values(),
+            RequestArguments(X_forget, y_forget, **request),
         )
     whole = estimator.n_iter_ * n_retain if n_retain else np.nan
     rows = []

@@ -20,7 +20,6 @@ from .._validation import (
 )
 from ..exceptions import AlreadyForgottenError, NotATrainingSampleError, UnlearningWarning
 from ..unlearning import Retrain, resolve_strategy
-from ._deletion import with_notes
 from ._meta import (
     aligned_proba,
     as_memory,
@@ -33,7 +32,17 @@ from ._meta import (
     with_seed,
 )
 from ._pipeline import unlearn
-from ._state import StateMixin, Writing, exclusive, put_in_place, reads
+from .state import (
+    MODEL,
+    ExperimentState,
+    StateMixin,
+    Writing,
+    changing_along,
+    exclusive,
+    fitted_state,
+    reads,
+    share_files,
+)
 
 __all__ = ["UnlearningClassifier"]
 
@@ -57,11 +66,74 @@ def _takes_strategies(estimator):
 _EXPERIMENT = ("original_", "oracles_", "X_forget_", "y_forget_", "X_retain_", "y_retain_")
 
 
-def _share_files(heir, original):
-    """Let a copy own, too, the files of the model whose place it is to take."""
-    files = [*getattr(heir, "_artefacts", ()), *getattr(original, "_artefacts", ())]
-    if files:
-        heir._artefacts = tuple({file.path: file for file in files}.values())
+class _End:
+    """The end of an experiment: a model in place, and all that knows forgotten rows dropped.
+
+    Parameters
+    ----------
+    work : Writing
+        On the `UnlearningClassifier`.
+    model : fitted classifier
+        That a request goes to.
+    """
+
+    def __init__(self, work, model):
+        self.work = work
+        self.model = model
+
+    def places(self):
+        """What is put in place at the moment at which the model changes: (object, dict)."""
+        self._prepared()
+        return self.work.places()
+
+    def commit(self):
+        """Put it in place now: the model is another library's, or had nothing to change."""
+        self._prepared()
+        self.work.commit()
+
+    def _prepared(self):
+        ended = self.work.model
+        dropped = [name for name in _EXPERIMENT if name in vars(ended)]
+        ended._drop(*dropped)
+        cached = fitted_state(ended).cached_fits
+        ended._become(
+            estimator_=self.model,
+            cached_fits=(),
+            leftovers=(_Experiment(dropped, cached),) if dropped or cached else (),
+        )
+
+
+class _Experiment:
+    """What an experiment has kept, to be deleted when it is over.
+
+    Parameters
+    ----------
+    dropped : list of str
+        Attributes that are gone.
+    cached : tuple of CachedFit
+    """
+
+    def __init__(self, dropped, cached):
+        self.dropped = dropped
+        self.cached = cached
+
+    def discard(self):
+        """Delete the entries of the cache; returns what is to be said, a list of str."""
+        notes = []
+        if self.dropped:
+            notes.append(
+                f"the experiment ended with the request: {', '.join(self.dropped)}, which hold or "
+                "know rows, were dropped; to compare again, fit on the rows that stay."
+            )
+        left = [entry for entry in self.cached if not entry.clear()]
+        if self.cached:
+            n_gone = len(self.cached) - len(left)
+            notes.append(f"{n_gone} entries of the cache (memory=) were deleted.")
+        if left:
+            notes.append(
+                f"entries of the cache (memory=) that hold rows could not be deleted: {left}."
+            )
+        return notes
 
 
 def _warn_nothing(reason):
@@ -230,13 +302,20 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
             delayed(cached_fit)(memory, seeded, X_retain, y[staying], classes, weights)
             for seeded in (with_seed(self.estimator, seed) for seed in seeds)
         )
-        self.original_, self.estimator_ = original, unlearned
-        self.oracles_ = [oracle for oracle, _ in fitted]
-        entries = [*getattr(self, "_cached_fits", ()), cached, *(entry for _, entry in fitted)]
-        self._cached_fits = list({repr(e): e for e in entries if e is not None}.values())
-        self.X_forget_, self.y_forget_ = X_forget, y[mask]
-        self.X_retain_, self.y_retain_ = X_retain, y[staying]
-        self.classes_ = classes
+        earlier = getattr(fitted_state(self), "cached_fits", ())
+        entries = [*earlier, cached, *(entry for _, entry in fitted)]
+        kept = {repr(entry): entry for entry in entries if entry is not None}
+        self._become(
+            ExperimentState(cached_fits=tuple(kept.values())),
+            original_=original,
+            estimator_=unlearned,
+            oracles_=[oracle for oracle, _ in fitted],
+            X_forget_=X_forget,
+            y_forget_=y[mask],
+            X_retain_=X_retain,
+            y_retain_=y[staying],
+            classes_=classes,
+        )
 
     @staticmethod
     def _forget(model, X, y, mask, sample_weight, strategy):
@@ -294,8 +373,7 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
             _warn_nothing("forget names no row (a fold without any?)")
         return mask
 
-    @exclusive
-    def unlearn(self, X_forget=None, y_forget=None, **request):
+    def unlearn(self, X_forget=None, y_forget=None, *, timeout=None, **request):
         """Honour a deletion request, and end the experiment.
 
         By the strategy that is set now; other parameters that are set after `fit`, those of
@@ -306,6 +384,9 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         ----------
         X_forget : array-like of shape (k, n_features), default=None
         y_forget : array-like of shape (k,), default=None
+        timeout : float or None, default=None
+            Seconds to wait while another thread changes this estimator; None: as long as it
+            takes.
         **request : dict
             As for the classifier's own `unlearn`; the strategy is this one's by default.
 
@@ -329,15 +410,30 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
             )
         if _takes_strategies(self.estimator_):
             request.setdefault("strategy", self.strategy)
-        original = getattr(self, "original_", None)
-        model = self.estimator_
+        with Writing(self, "unlearn", timeout=timeout) as work:
+            known = self._forgotten(work, X_forget, y_forget, request)
+        if known:
+            warnings.warn(
+                "the rows were forgotten by fit(forget=); what was kept of them to compare with "
+                "was dropped now.",
+                UnlearningWarning,
+                stacklevel=2,
+            )
+        return self
+
+    def _forgotten(self, work, X_forget, y_forget, request):
+        """Carry a request out and end the experiment; returns whether the rows were known gone."""
+        model, original = self.estimator_, getattr(self, "original_", None)
         if model is original:
             model = copy.deepcopy(original)
         if original is not None:
-            _share_files(last_step(model), last_step(original))
+            share_files(last_step(model), last_step(original))
+        end = _End(work, model)
         refused = None
         try:
-            unlearn(model, X_forget, y_forget, **request)
+            # Where the model is ours, both change at the same moment.
+            with changing_along(last_step(model), end.places):
+                unlearn(model, X_forget, y_forget, **request)
         except BaseException as error:
             # Those of the mask are strangers to the model, not to what is kept beside it.
             if (
@@ -347,17 +443,12 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
             ):
                 refused = error
             else:
-                self._keep_failure(model)
+                if not work.committed:
+                    self._keep_failure(work, model)
                 raise
-        self._end_experiment(model)
-        if refused is not None:
-            warnings.warn(
-                "the rows were forgotten by fit(forget=); what was kept of them to compare with "
-                "was dropped now.",
-                UnlearningWarning,
-                stacklevel=3,
-            )
-        return self
+        if not work.committed:
+            end.commit()
+        return refused is not None
 
     def _names_the_mask(self, X, index, error):
         """Whether all rows of a request that the model refused are rows of the mask."""
@@ -373,35 +464,16 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         known = set(map(tuple, np.asarray(self.X_forget_).tolist()))
         return X is not None and all(tuple(row) in known for row in np.asarray(X).tolist())
 
-    def _keep_failure(self, model):
+    def _keep_failure(self, work, model):
         """Keep a copy that failed, where its log says what was spent."""
         with suppress(AttributeError):  # an estimator of another kind may have no log
             if len(last_step(model).unlearning_log_) > len(self.unlearning_log_):
-                self.estimator_ = model
+                work.model._become(estimator_=model)
+                work.commit()
 
-    def _end_experiment(self, model):
-        """Put the model in place, drop what holds or knows forgotten rows, and log it."""
-        notes = []
-        dropped = [name for name in _EXPERIMENT if name in vars(self)]
-        state = {name: value for name, value in vars(self).items() if name not in dropped}
-        put_in_place([(self, {**state, "estimator_": model})])
-        if dropped:
-            notes.append(
-                f"the experiment ended with the request: {', '.join(dropped)}, which hold or know "
-                "rows, were dropped; to compare again, fit on the rows that stay."
-            )
-        entries = getattr(self, "_cached_fits", [])
-        left = [entry for entry in entries if not entry.clear()]
-        self._cached_fits = left
-        if entries:
-            notes.append(f"{len(entries) - len(left)} entries of the cache (memory=) were deleted.")
-        if left:
-            notes.append(
-                f"entries of the cache (memory=) that hold rows could not be deleted: {left}."
-            )
-        if notes and self.unlearning_log_:
-            last = last_step(model)
-            last.unlearning_log_ = with_notes(last.unlearning_log_, notes)
+    def _logger(self):
+        """The model whose log is this one's."""
+        return last_step(self.estimator_)
 
     @reads
     def release(self):
@@ -426,10 +498,11 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         """
         check_is_fitted(self, "estimator_")
         copied = clone(self).set_params(memory=None)
-        copied.estimator_ = released(self.estimator_)
-        for name in ("classes_", "n_features_in_", "feature_names_in_"):
-            if hasattr(self, name):
-                setattr(copied, name, getattr(self, name))
+        copied._become(
+            ExperimentState(),
+            estimator_=released(self.estimator_),
+            **{name: vars(self)[name] for name in MODEL if name in vars(self)},
+        )
         return copied
 
     @property

@@ -12,16 +12,26 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _num_samples, column_or_1d
 
-from ..exceptions import NotATrainingSampleError, UnlearningWarning
+from ..exceptions import MemberRecordError, NotATrainingSampleError, UnlearningWarning
 from ..unlearning import UPSTREAM, Assumption, Certificate, Retrain
-from ._base import BaseUnlearningClassifier
-from ._deletion import clear_leftovers, files_of
-from ._given import assuming, given_parts, notes_on, reach_of
-from ._log_entry import LogEntry
-from ._members import tell_of_copies
-from ._request import prepared_request
 from ._shards import RemovedModels
-from ._state import Writing, exclusive
+from .deletion import (
+    Done,
+    Found,
+    LogEntry,
+    Way,
+    assuming,
+    carry_out,
+    digest_of,
+    files_of,
+    forget_rows,
+    given_parts,
+    notes_on,
+    reach_of,
+    retain_rows,
+    shortened,
+)
+from .state import CircuitState, ShardedState, Writing, fitted_state, kept_files
 
 __all__ = ["explained", "flat_pipeline", "nested_pipelines", "refit"]
 
@@ -124,63 +134,125 @@ def refit(
     X_forget, y_forget, X_retain, y_retain, sample_weight, request
         See :func:`skqmu.unlearn`.
     """
+    timeout = request.pop("timeout", None)
     _check_request(last, X_retain, y_retain, sample_weight, request)
-    told = _unlearn(
-        last, steps, X_forget, y_forget, X_retain, y_retain, sample_weight, caches, request
-    )
-    for message in told:
+    with Writing(last, "unlearn", timeout=timeout, fitted_params=True) as work:
+        staying = (X_retain, y_retain, sample_weight)
+        way = ByRefit(steps, last, work.model, (X_forget, y_forget), staying, request, caches)
+        carry_out(work, way)
+    for message in _about(steps, caches):
         warnings.warn(message, UnlearningWarning, stacklevel=3)
 
 
-@exclusive
-def _unlearn(last, steps, X_forget, y_forget, X_retain, y_retain, sample_weight, caches, request):
-    """Carry the request out while nobody else changes the classifier; returns warnings."""
-    clear_leftovers(last)
-    entry = LogEntry("Retrain", Retrain("same").get_params(deep=False), "exact", upstream="refit")
-    spent = []
-    with Writing(last, fitted_params=True) as work:
-        try:
-            asked = (X_forget, y_forget, X_retain, y_retain, request)
-            about_copies = _checked(steps, work.model, entry, *asked)
-            new_steps, new_last = clone(steps), clone(work.model)
-            spent.append(new_last)
-            Z = new_steps.fit_transform(X_retain, y_retain) if len(steps.steps) else X_retain
-            _fit_last(new_last, last, Z, y_retain, sample_weight, request)
-            told = _told_of(steps, caches)
-            entry.done(
-                **_facts_of(steps, new_last),
-                notes=[*about_copies, *_notes(steps, new_last, len(y_retain)), *told],
+class ByRefit(Way):
+    """A request to a pipeline whose steps are fitted anew with its classifier.
+
+    Parameters
+    ----------
+    steps : Pipeline
+        Before `last`.
+    last, model : classifier, and its working copy
+    going : tuple
+        ``(X_forget, y_forget)``.
+    staying : tuple
+        ``(X_retain, y_retain, sample_weight)``.
+    request : dict
+        ``index`` and ``fingerprint_key``, where they are given.
+    caches : bool
+    """
+
+    def __init__(self, steps, last, model, going, staying, request, caches):
+        self.steps = steps
+        self.last = last
+        self.model = model
+        self.going = going
+        self.staying = staying
+        self.request = request
+        self.caches = caches
+        self.refitted = None
+
+    def entry(self):
+        params = Retrain("same").get_params(deep=False)
+        return LogEntry("Retrain", params, "exact", upstream="refit")
+
+    def match(self):
+        X_retain, y_retain, _ = self.staying
+        steps, by_order = self.steps, self._by_order()
+        X_forget, y_forget = self.going
+        if X_forget is not None and len(steps.steps) and _num_samples(X_forget):
+            X_forget = steps.transform(X_forget)
+        Z = None
+        if not by_order:
+            Z = steps.transform(X_retain) if len(steps.steps) else X_retain
+        with explained(steps):
+            forget, retain = self._rows(X_forget, y_forget, Z, None if by_order else y_retain)
+        classes = self.model.classes_
+        if by_order and not np.array_equal(classes[retain.labels], np.asarray(y_retain)):
+            raise ValueError(
+                f"{', '.join(by_order)} makes it impossible to recognise rows, so X_retain is "
+                "checked by its labels, and they are not those of the "
+                f"{len(retain)} rows that stay, in the order of fit."
             )
-            new_last.unlearning_log_ = [*last.unlearning_log_, entry.facts]
-            _leave_files(work.model, new_last)
-            # in place: whoever holds a step must not keep the old one by accident
-            changed = [
-                (step, dict(vars(fresh)))
-                for (_, step), (_, fresh) in zip(steps.steps, new_steps.steps, strict=True)
-                if hasattr(step, "fit")
-            ]
-            work.become(new_last, beside=changed)
-        except BaseException as error:
-            if work.committed or entry.is_none(error):
-                raise
-            cost = next((m.fit_cost_ for m in spent if hasattr(m, "fit_cost_")), None)
-            if isinstance(error, Exception) and cost is None:
-                raise  # it came before any training: nothing is to be accounted for
-            work.log(entry.failed(error, cost=cost))
-            raise
-    clear_leftovers(last)
-    return told
+        return Found(
+            n_forget=len(forget),
+            n_more=forget.n_more,
+            n_retain=len(y_retain),
+            classes_removed=classes[np.setdiff1d(forget.labels, retain.labels)].tolist(),
+            asked=None,
+        )
+
+    def _by_order(self):
+        """Steps that let no row be recognised, where the request goes by positions."""
+        return cross_fitted(self.steps) if self.request.get("index") is not None else []
+
+    def _rows(self, X_forget, y_forget, Z, y_retain):
+        key = self.request.get("fingerprint_key")
+        if not isinstance(fitted_state(self.model), CircuitState | ShardedState):
+            raise TypeError(
+                f"upstream='refit' checks the request against the member record of the last "
+                f"step, and {type(self.model).__name__} has none that it knows; end the pipeline "
+                "in a classifier of skqmu (not in a search or UnlearningClassifier around it)."
+            )
+        forget = forget_rows(self.model, X_forget, y_forget, self.request.get("index"), key)
+        retain = retain_rows(self.model, forget, Z, y_retain, key)
+        if retain is None:
+            raise MemberRecordError(
+                "index= with a step that cross-fits needs the rows in the order of fit, and "
+                f"store_data={self.model.store_data!r} keeps none; fit with store_data='rows'."
+            )
+        return forget, retain
+
+    def carry_out(self, found):
+        X_retain, y_retain, sample_weight = self.staying
+        steps, new_steps = self.steps, clone(self.steps)
+        new_last = self.refitted = clone(self.model)
+        Z = new_steps.fit_transform(X_retain, y_retain) if len(steps.steps) else X_retain
+        _fit_last(new_last, self.last, Z, y_retain, sample_weight, self.request)
+        # in place: whoever holds a step must not keep the old one by accident
+        changed = [
+            (step, dict(vars(fresh)))
+            for (_, step), (_, fresh) in zip(steps.steps, new_steps.steps, strict=True)
+            if hasattr(step, "fit")
+        ]
+        notes = [*_notes(steps, new_last, len(y_retain)), *_about(steps, self.caches)]
+        facts = _facts_of(steps, self.model, new_last)
+        changes = {"leftovers": _leftovers(self.model, new_last)}
+        return Done(facts, notes, changes, fresh=new_last, beside=changed)
+
+    def costs(self):
+        cost = getattr(self.refitted, "fit_cost_", None)
+        return None if cost is None else {"cost": cost}
 
 
-def _facts_of(steps, new_last):
+def _facts_of(steps, last, new_last):
     """What the log says of a pipeline that was fitted anew."""
     given = given_parts(new_last)
     return {
         "n_epochs": getattr(new_last, "n_iter_", None),
         "stop_reason": f"retrained from scratch ({getattr(new_last, 'stop_reason_', 'fitted')})",
-        "history": getattr(new_last, "history_", []),
+        "history": shortened(getattr(new_last, "history_", [])),
+        "digests": [digest_of(last), digest_of(new_last)],
         "certificate": assuming(_certificate(steps), given),
-        "cost": getattr(new_last, "fit_cost_", None),
         "beyond_reach": reach_of(given),
     }
 
@@ -214,16 +286,16 @@ def _frozen(steps):
     return [name for name, step in _all_leaves(steps) if isinstance(step, FrozenEstimator)]
 
 
-def _told_of(steps, caches):
-    told = []
+def _about(steps, caches):
+    notes = []
     if frozen := _frozen(steps):
-        told.append(f"frozen steps were left as they are: {', '.join(frozen)}.")
+        notes.append(f"frozen steps were left as they are: {', '.join(frozen)}.")
     if caches:
-        told.append(
+        notes.append(
             "the pipeline's cache (memory=) still holds steps fitted on the forgotten rows; "
             "clear it."
         )
-    return told
+    return notes
 
 
 def _check_request(last, X_retain, y_retain, sample_weight, request):
@@ -245,14 +317,15 @@ def _check_request(last, X_retain, y_retain, sample_weight, request):
         )
     if request.pop("X_reference", None) is not None or request.pop("y_reference", None) is not None:
         raise ValueError("X_reference is of no use with upstream='refit', which only retrains.")
-    known = {"index"} if hasattr(last, "_entries") else {"index", "fingerprint_key"}
+    sharded = isinstance(fitted_state(last), ShardedState)
+    known = {"index"} if sharded else {"index", "fingerprint_key"}
     if unknown := sorted(set(request) - known):
         raise TypeError(
             f"unlearn takes no {', '.join(unknown)} with upstream='refit' and a "
             f"{type(last).__name__}; besides the rows it takes {', '.join(sorted(known))} and "
             "sample_weight."
         )
-    record = getattr(last, "_members", None)
+    record = getattr(fitted_state(last), "members", None)
     if sample_weight is None and record is not None and len(record) and np.ptp(record.weights):
         raise ValueError(
             "the classifier was fitted with unequal weights; pass sample_weight=, of X_retain."
@@ -261,81 +334,14 @@ def _check_request(last, X_retain, y_retain, sample_weight, request):
         raise ValueError(f"{type(last).__name__}.fit takes no sample_weight.")
 
 
-def _checked(steps, last, entry, X_forget, y_forget, X_retain, y_retain, request):
-    """Write down whom a request concerns that was found to be right; returns notes on copies."""
-    by_order = request.get("index") is not None and cross_fitted(steps)
-    if X_forget is not None and len(steps.steps) and _num_samples(X_forget):
-        X_forget = steps.transform(X_forget)
-    Z = X_retain
-    if by_order:
-        Z = None
-    elif len(steps.steps):
-        Z = steps.transform(X_retain)
-    with explained(steps):
-        if isinstance(last, BaseUnlearningClassifier):
-            found = _asked(last, X_forget, y_forget, Z, None if by_order else y_retain, **request)
-        elif hasattr(last, "_entries"):
-            found = _asked_of_shards(last, X_forget, y_forget, Z, y_retain, **request)
-        else:
-            raise TypeError(
-                f"upstream='refit' checks the request against the member record of the last "
-                f"step, and {type(last).__name__} has none that it knows; end the pipeline in a "
-                "classifier of skqmu (not in a search or UnlearningClassifier around it)."
-            )
-    forgotten, staying, n_more = found
-    about_copies = tell_of_copies(n_more, len(forgotten))
-    if by_order and not np.array_equal(last.classes_[staying], np.asarray(y_retain)):
-        raise ValueError(
-            f"{', '.join(by_order)} makes it impossible to recognise rows, so X_retain is checked "
-            f"by its labels, and they are not those of the {len(staying)} rows that stay, in the "
-            "order of fit."
-        )
-    entry.found(
-        n_more=n_more,
-        n_forget=len(forgotten),
-        n_retain=len(y_retain),
-        classes_removed=last.classes_[np.setdiff1d(forgotten, staying)].tolist(),
-        notes=about_copies,
-    )
-    return about_copies
-
-
-def _asked(last, X_forget, y_forget, Z, y_retain, *, index=None, fingerprint_key=None):
-    """Label columns of the rows that go and of those that stay; how many are unnamed copies."""
-    forget, retain, _, _ = prepared_request(
-        last, Retrain(), (X_forget, y_forget, index), (Z, y_retain), (None, None), fingerprint_key
-    )
-    return forget.labels, retain.labels, forget.n_more
-
-
-def _asked_of_shards(last, X_forget, y_forget, Z, y_retain, *, index=None):
-    record = last._record()
-    entries, n_more = last._entries(X_forget, y_forget, index)
-    staying = np.setdiff1d(np.arange(len(record)), entries)
-    if Z is not None:
-        staying = record.find(np.asarray(Z, dtype=float), np.searchsorted(last.classes_, y_retain))
-        shared = np.intersect1d(staying, entries)
-        if len(shared):
-            raise ValueError(
-                f"{len(shared)} rows of X_retain are among those to forget; a row is either "
-                "forgotten or retained (every copy of a forgotten row is forgotten)."
-            )
-    if not len(staying):
-        raise ValueError("the request names all rows; delete the estimator instead.")
-    return record.labels[entries], record.labels[staying], n_more
-
-
-def _leave_files(last, new_last):
-    """Let the new model name the old one's files, to be deleted when it is in place."""
-    if isinstance(last, BaseUnlearningClassifier):
+def _leftovers(last, new_last):
+    """Files of the old model, for the new one to delete when it is in place."""
+    if isinstance(fitted_state(last), CircuitState):
         files = files_of(last)
-        new_last._leftovers = files
         paths = {file.path for file in files}
-        for file in new_last._artefacts:
+        for file in kept_files(new_last):
             if file.path in paths:
                 file.let_go()
-    else:
-        removed = [
-            [model for slices in each.models_ for model in slices] for each in (last, new_last)
-        ]
-        new_last._leftovers = (RemovedModels(*removed, last._folder),)
+        return files
+    removed = [[model for slices in each.models_ for model in slices] for each in (last, new_last)]
+    return (RemovedModels(*removed, fitted_state(last).folder),)

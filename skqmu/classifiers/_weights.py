@@ -3,9 +3,9 @@
 import numpy as np
 
 from .._validation import check_is_fitted, did_you_mean
-from ..training import Point
-from ._fitting import FitData, Trained, make_records, make_run
-from ._state import reads
+from ..training import FitResult
+from ._fitting import make_records
+from .state import Writing, reads
 
 __all__ = ["NamedWeightsMixin"]
 
@@ -105,35 +105,39 @@ class NamedWeightsMixin:
             raise ValueError("X= and y= go together: the rows the weights were trained on.")
         if X is None and n_features is None:
             raise ValueError("n_features= is needed where the training rows X are not passed.")
-        if X is None:
-            estimator.classes_ = np.unique(classes)
-            estimator.n_features_in_ = int(n_features)
-            estimator._start_afresh()
-            estimator.params_ = _imported(estimator._network(), weights)
-            return estimator
-        data = estimator._validated(X, y, None, classes, fixed=None)
-        estimator._check_members_can_be_kept(None)
-        estimator._start_afresh()
-        seed = estimator._next_seed()
-        estimator.params_ = _imported(estimator._network(), weights)
-        _adopt_rows(estimator, data, seed)
+        with Writing(estimator) as work:
+            if X is None:
+                known = {"classes_": np.unique(classes), "n_features_in_": int(n_features)}
+                _adopt_weights(work.model, weights, known)
+            else:
+                _adopt_rows(work.model, weights, classes, X, y)
+            work.commit()
         return estimator
 
 
-def _adopt_rows(estimator, data: FitData, seed):
-    """Member record and book-keeping, as a fit that took no step would leave them."""
-    run = make_run(
-        estimator,
-        estimator._network(),
-        make_records(data, estimator.class_weight, estimator.classes_),
-        seed,
-        start=Point(estimator.params_),
+def _adopt_weights(model, weights, known):
+    """Let a working copy have the weights, and no record of rows."""
+    model._become(**known)
+    model._start_afresh()
+    model._become(params_=_imported(model._network(), weights))
+
+
+def _adopt_rows(model, weights, classes, X, y):
+    """The same with a member record, as a fit that took no step would leave it."""
+    data = model._validated(X, y, None, classes, fixed=None)
+    model._check_members_can_be_kept(None)
+    model._start_afresh()
+    model._next_seed()
+    network = model._network()
+    make_records(data, model.class_weight, model.classes_)  # refuses weights that are none
+    result = FitResult(
+        params=_imported(network, weights),
+        held_out=np.zeros(len(data), dtype=bool),
+        history=[],
+        cost=network.meter.since(network.meter.copy()),
+        stop_reason="weights were imported",
     )
-    run.finish("weights were imported")
-    run.settle()
-    trained = Trained(run, np.zeros(len(data), dtype=bool))
-    estimator._adopt(trained)
-    estimator._remember(data, trained, None, extend=False)
+    model._adopt(result, data, None, extend=False)
 
 
 def _arrays(network):

@@ -1,6 +1,7 @@
 """The one training loop, its solvers, its objectives and its hooks."""
 
 from ._checkpoint import Checkpoint
+from ._fit_result import FitResult
 from ._heads import LogisticHead, RidgeHead, SoftmaxHead
 from ._hooks import (
     EarlyStopping,
@@ -24,6 +25,7 @@ __all__ = [
     "Checkpoint",
     "EarlyStopping",
     "EpochPrinter",
+    "FitResult",
     "Hook",
     "LogisticHead",
     "Minimizer",

@@ -1,7 +1,9 @@
 """What a result is proven to satisfy, under which assumptions."""
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Self
 
 __all__ = ["ONE_VERSION", "Assumption", "Certificate"]
 
@@ -70,6 +72,20 @@ class Certificate:
     residual_bound: float | None = None
     budget: float | None = None
     assumptions: list = field(default_factory=list)
+
+    @classmethod
+    def from_dict(cls, told: Mapping) -> Self:
+        """The certificate that a log, or `to_dict`, tells of.
+
+        Examples
+        --------
+        >>> from skqmu.unlearning import Certificate
+        >>> Certificate.from_dict(Certificate("exact").to_dict()).kind
+        'exact'
+        """
+        known = {f.name: told.get(f.name) for f in fields(cls)}
+        assumptions = [Assumption(**each) for each in known.pop("assumptions") or ()]
+        return cls(**known, assumptions=assumptions)
 
     @property
     def budget_left(self) -> float | None:

@@ -44,7 +44,7 @@ class ExactDowndate(UnlearningStrategy):
     >>> X, y = load_iris(return_X_y=True)
     >>> clf = QNNClassifier(trainable="head", head="ridge", random_state=0).fit(X, y)
     >>> clf = clf.unlearn(X[:1], strategy="exact_downdate")
-    >>> clf.unlearning_log_[-1]["certificate"].kind
+    >>> clf.unlearning_log_[-1]["certificate"]["kind"]
     'exact'
     """
 
@@ -143,7 +143,7 @@ class CertifiedRemoval(UnlearningStrategy):
     ...     trainable="head", head="logistic", objective_noise=1.0, random_state=0
     ... ).fit(X, y)
     >>> clf = clf.unlearn(X[:1], strategy="certified_removal")
-    >>> clf.unlearning_log_[-1]["certificate"].kind
+    >>> clf.unlearning_log_[-1]["certificate"]["kind"]
     'certified'
     """
 
@@ -211,11 +211,12 @@ class CertifiedRemoval(UnlearningStrategy):
         )
 
     def _with_new_noise(self, request, bound, budget):
-        run = request.refit(request.seed)
+        fit = request.refit(request.seed)
         return Outcome(
-            params=run.params,
+            params=fit.params,
             stop_reason="budget passed before: the head was retrained with new noise",
-            n_epochs=run.epoch,
+            n_epochs=len(fit.history),
+            refit=fit,
             certificate=Certificate(
                 "exact", assumptions=[request.head.origin, Assumption(UPSTREAM, checked=False)]
             ),

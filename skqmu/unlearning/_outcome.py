@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..training import FitResult
 from ._certificate import Certificate
 from ._harm import Harm
 
@@ -43,6 +44,9 @@ class Outcome:
         From parameters that miss it to whether they may count as reaching it.
     repair : ndarray of shape (n_parameters,) or None
         What training on the retained rows has added; belongs into a log of updates.
+    refit : FitResult or None
+        Of a mechanism that fits anew (`UnlearningRequest.refit`): it brings circuit weights, a
+        history and a state of its own.
 
     Examples
     --------
@@ -68,3 +72,4 @@ class Outcome:
     reached: Callable | None = None
     acceptable: Callable | None = None
     repair: np.ndarray | None = None
+    refit: FitResult | None = None

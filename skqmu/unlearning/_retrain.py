@@ -51,12 +51,13 @@ class Retrain(UnlearningStrategy):
 
     def unlearn(self, request: UnlearningRequest) -> Outcome:
         seed = None if self.random_state == "same" else request.seed
-        run = request.refit(seed)
+        fit = request.refit(seed)
         return Outcome(
-            params=run.params,
-            stop_reason=f"retrained from scratch ({run.stop_reason})",
-            n_epochs=run.epoch,
-            n_steps=-(-len(run.objective.streams["train"]) // run.batch_size) * run.epoch,
-            history=run.history,
+            params=fit.params,
+            stop_reason=f"retrained from scratch ({fit.stop_reason})",
+            n_epochs=len(fit.history),
+            n_steps=fit.n_steps,
+            history=fit.history,
+            refit=fit,
             certificate=Certificate("exact", assumptions=[Assumption(UPSTREAM, checked=False)]),
         )

@@ -60,8 +60,8 @@ class Trainer:
     solver : callable
         From a learning rate to the classifier's kind of solver, fresh.
     refit : callable
-        From a `numpy.random.SeedSequence` or None (the fit's own) to the finished run of a
-        fit on the retained rows with the class list fixed.
+        From a `numpy.random.SeedSequence` or None (the fit's own) to the `FitResult` of a
+        fit on the retained rows with the class list fixed; it belongs into the outcome.
     importance : callable
         From a kind (``"fisher"``, ``"qfi"``) and parameters to the `Importance` of these to
         all rows that were trained on, forgotten and retained. Where the rows are not at
@@ -207,7 +207,7 @@ class UnlearningRequest:
 
     @property
     def refit(self) -> Callable:
-        """From a seed, or None, to the finished run of a fit on the retained rows."""
+        """From a seed, or None, to the `FitResult` of a fit on the retained rows."""
         return self.trainer.refit
 
     @property

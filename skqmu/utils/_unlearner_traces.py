@@ -36,7 +36,7 @@ def check_release(case):
     X, y = make_world()
     case.unlearn(fitted, X[:2])
     # The noise stream moves on: two released copies of a sampled model share no noise.
-    with unchanged(fitted, X, "release", but=("_noise",)):
+    with unchanged(fitted, X, "release", but=("_fitted",)):
         released = fitted.release()
     assert type(released) is type(fitted)
     np.testing.assert_array_equal(released.predict_proba(X), fitted.predict_proba(X))

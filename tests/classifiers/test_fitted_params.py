@@ -123,7 +123,7 @@ def forget(model, **request):
 
 def certified(model):
     certificate = model.unlearning_log_[-1]["certificate"]
-    return certificate is not None and certificate.kind == "exact"
+    return certificate is not None and certificate["kind"] == "exact"
 
 
 @pytest.mark.parametrize(("model", "name"), CASES)

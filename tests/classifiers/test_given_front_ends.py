@@ -196,8 +196,8 @@ def test_shadows_oracles_shards_and_clones_have_the_front_end_that_was_given(pre
     entry = shards.unlearning_log_[-1]
     how = "front.0 (frozen)" if is_frozen else "front.0 (in part frozen, in part the start"
     assert how in entry["notes"][0]
-    assert how in entry["certificate"].assumptions[-1].text
-    assert not entry["certificate"].assumptions[-1].checked
+    assert how in entry["certificate"]["assumptions"][-1]["text"]
+    assert not entry["certificate"]["assumptions"][-1]["checked"]
 
 
 def test_each_parameter_goes_by_its_own_requires_grad(pretrained):
@@ -256,7 +256,7 @@ def test_reset_draws_what_it_names(pretrained):
     assert np.array_equal(*(m.get_weights()["front.0.0.weight"] for m in seeds))
     entry = whole[0].unlearn(index=[0]).unlearning_log_[-1]
     assert not any("given" in note for note in entry["notes"])
-    assert len(entry["certificate"].assumptions) == 1
+    assert len(entry["certificate"]["assumptions"]) == 1
     with pytest.raises(ValueError, match="reset"):
         behind(module, reset="none").fit(X, Y)
 
@@ -342,7 +342,7 @@ def test_a_checkpoint_of_another_freezing_is_not_resumed(frozen, pretrained, tmp
         pass
 
     class Stopping(HybridQNNClassifier):
-        def _adopt(self, trained):
+        def _adopt(self, *args, **more):
             raise Stop
 
     settings = {"checkpoint": tmp_path / "run", "max_iter": 3}
@@ -391,11 +391,11 @@ def test_a_pipeline_s_refit_and_given_circuit_weights_are_told_too(frozen):
     assert not moved(model[-1], frozen)
     entry = model[-1].unlearning_log_[-1]
     assert any("front.0 (frozen)" in note for note in entry["notes"])
-    assert "front.0 (frozen)" in entry["certificate"].assumptions[-1].text
+    assert "front.0 (frozen)" in entry["certificate"]["assumptions"][-1]["text"]
     few = X[:, 18:21]
     weights = QNNClassifier(n_qubits=2, n_layers=1, max_iter=2, random_state=0).fit(few, Y)
     options = {"trainable": "head", "circuit_weights": weights.circuit_weights_}
     clf = QNNClassifier(n_qubits=2, n_layers=1, max_iter=2, random_state=1, **options)
     entry = clf.fit(few, Y).unlearn(index=[0]).unlearning_log_[-1]
     assert "quantum (frozen)" in entry["beyond_reach"]
-    assert "quantum (frozen)" in entry["certificate"].assumptions[-1].text
+    assert "quantum (frozen)" in entry["certificate"]["assumptions"][-1]["text"]

@@ -251,7 +251,7 @@ def test_ctrl_c_in_place_of_the_commit_leaves_no_claim_in_the_log(monkeypatch, s
     clf, _ = with_rows(backend="statevector")
     before = clf.params_
     with monkeypatch.context() as patched:
-        patched.setattr("skqmu.classifiers._state.Writing.commit", _stop)
+        patched.setattr("skqmu.classifiers.state.Writing.commit", _stop)
         with pytest.raises(KeyboardInterrupt):
             clf.unlearn(index=[0], strategy=strategy)
     entry = clf.unlearning_log_[-1]
@@ -266,7 +266,7 @@ def test_ctrl_c_in_place_of_the_commit_leaves_no_claim_in_the_log(monkeypatch, s
 def test_ctrl_c_in_place_of_the_commit_of_shards_leaves_no_claim_in_the_log(monkeypatch):
     clf = stored_shards(None).fit(X, Y)
     with monkeypatch.context() as patched:
-        patched.setattr("skqmu.classifiers._state.Writing.commit", _stop)
+        patched.setattr("skqmu.classifiers.state.Writing.commit", _stop)
         with pytest.raises(KeyboardInterrupt):
             clf.unlearn(index=[0])
     entry = clf.unlearning_log_[-1]

@@ -239,7 +239,7 @@ def test_journals_have_owners_as_checkpoints_do(tmp_path):
     assert len(folders) == 2
     shard = model.assignment_[0][0]
     model.unlearn(index=[0])
-    own = {p for p in folders if p.name == model.models_[shard][0]._noise.name}
+    own = {p for p in folders if p.name == model.models_[shard][0]._fitted.noise.name}
     assert len(own) == 1
     assert set(tmp_path.iterdir()) == folders - own
 
@@ -248,7 +248,7 @@ def test_the_journal_of_a_shard_goes_with_all_its_slices(tmp_path):
     backend = RuntimeBackend("fake_manila", shots=8, gradient="spsa", checkpoint_dir=tmp_path)
     clf = sharded(qnn(backend=backend).set_params(max_iter=1), n_slices=2).fit(X[:8], y[:8])
     shard = clf.assignment_[0, 0]
-    own, other = (clf.models_[s][0]._noise.name for s in (shard, 1 - shard))
+    own, other = (clf.models_[s][0]._fitted.noise.name for s in (shard, 1 - shard))
     rows = np.flatnonzero((clf.assignment_ == [shard, 0]).all(axis=1))
     clf.unlearn(index=rows[:1])  # both slices are refitted
     assert {path.name for path in tmp_path.iterdir()} == {other}

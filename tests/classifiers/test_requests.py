@@ -6,6 +6,7 @@ This file looks inside.
 import copy
 import itertools
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -50,7 +51,8 @@ def unchanged_but_for_the_log(before, clf):
     after = dict(vars(clf))
     # (the place in the stream of sampling noise moves on with every run, failed ones too)
     for state in (before, after):
-        state.pop(LOG), state.pop("_noise")
+        state.pop(LOG)
+        state["_fitted"] = replace(state["_fitted"], noise=None)
     assert same_state(before, after) is None
 
 
@@ -97,7 +99,7 @@ def test_weights_are_on_the_scale_of_training_whatever_is_stored(small, blobs, c
 def test_the_validation_part_is_the_reference_and_not_retained(small, blobs):
     X, y = blobs
     clf = small(early_stopping=True, validation_fraction=0.3).fit(X, y)
-    held_out = clf._members.held_out.copy()
+    held_out = clf._fitted.members.held_out.copy()
     rows = np.r_[np.flatnonzero(held_out)[:2], np.flatnonzero(~held_out)[:3]]
     request = seen(clf, index=rows)
     assert len(request.forget) == 3
@@ -111,7 +113,7 @@ def test_a_held_out_row_whose_copy_was_trained_on_is_no_reference(small, blobs):
     X, y = blobs
     X, y = np.concatenate([X, X]), np.concatenate([y, y])
     clf = small(early_stopping=True, validation_fraction=0.3).fit(X, y)
-    held_out = clf._members.held_out
+    held_out = clf._fitted.members.held_out
     both = np.flatnonzero(held_out[:60] & held_out[60:])
     request = seen(clf, index=np.flatnonzero(~held_out)[:1])
     assert 0 < len(both) * 2 == len(request.reference) < held_out.sum()
@@ -120,7 +122,7 @@ def test_a_held_out_row_whose_copy_was_trained_on_is_no_reference(small, blobs):
 def test_a_passed_reference_must_be_unseen(small, blobs):
     X, y = blobs
     clf = small(early_stopping=True).fit(X, y)
-    held_out, X = X[clf._members.held_out], X[~clf._members.held_out]
+    held_out, X = X[clf._fitted.members.held_out], X[~clf._fitted.members.held_out]
     request = seen(clf, X[:1], X_reference=X[:3] + 1, y_reference=y[:3])
     np.testing.assert_array_equal(request.reference.X, X[:3] + 1)
     with pytest.raises(ValueError, match=r"1 rows of X_reference were trained on"):
@@ -235,7 +237,7 @@ def test_nothing_stored_means_nothing_is_checked_but_overlaps(small, blobs):
 def test_rows_of_the_validation_part_alone_change_no_parameter(small, blobs):
     X, y = blobs
     clf = small(early_stopping=True, unlearning="gradient_ascent").fit(X, y)
-    before, held_out = clf.params_, X[clf._members.held_out]
+    before, held_out = clf.params_, X[clf._fitted.members.held_out]
     clf.unlearn(held_out[:2])
     assert clf.params_ is before
     assert clf.unlearning_log_[-1]["stop_reason"] == "nothing to unlearn"
@@ -245,7 +247,7 @@ def test_rows_of_the_validation_part_alone_change_no_parameter(small, blobs):
 def test_all_rows_that_were_trained_on_are_too_many(small, blobs):
     X, y = blobs
     clf = small(early_stopping=True).fit(X, y)
-    trained = np.flatnonzero(~clf._members.held_out)
+    trained = np.flatnonzero(~clf._fitted.members.held_out)
     with pytest.raises(ValueError, match="names all 54 rows that the classifier was trained on"):
         clf.unlearn(index=trained)
     clf.unlearn(index=trained[:-1], strategy="fine_tune")

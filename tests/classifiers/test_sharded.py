@@ -17,7 +17,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skqmu import QNNClassifier, ShardedClassifier
-from skqmu.classifiers import _sharded
+from skqmu.classifiers import _by_shards
 from skqmu.exceptions import AlreadyForgottenError, NotATrainingSampleError
 
 
@@ -189,7 +189,7 @@ def test_a_failed_request_changes_nothing_and_is_logged(iris, monkeypatch, error
     def fails(*args):
         raise error("cut off")
 
-    monkeypatch.setattr(_sharded, "train_shard", fails)
+    monkeypatch.setattr(_by_shards, "train_shard", fails)
     with pytest.raises(error):
         clf.unlearn(X[:3])
     monkeypatch.undo()

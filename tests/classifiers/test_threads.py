@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 import skqmu
 from skqmu import HybridQNNClassifier, QNNClassifier, ShardedClassifier, UnlearningClassifier
 from skqmu.backends import AerBackend, NoiseStream
-from skqmu.classifiers import _state
+from skqmu.classifiers.state import _turns
 from skqmu.exceptions import AlreadyForgottenError, ReentryError
 from skqmu.unlearning import Retrain
 
@@ -314,7 +314,7 @@ def test_a_callback_of_fit_that_fits_is_refused():
 def test_the_lock_is_nothing_to_copy_pickle_or_see(fitted, name):
     clf = copy.deepcopy(fitted[name])
     names = set(vars(clf))
-    turn = _state._TURNS.setdefault(clf, _state._Turn())
+    turn = _turns._TURNS.setdefault(clf, _turns._Turn())
     with turn.lock:  # as if a request of another thread ran
         for twin in (
             copy.copy(clf),
@@ -367,7 +367,7 @@ def test_ctrl_c_while_waiting_begins_nothing_and_blocks_nobody(fitted):
     other.start()
     inside.wait(30)
     main = threading.main_thread().ident
-    killer = threading.Timer(0.2, lambda: signal.pthread_kill(main, signal.SIGINT))
+    killer = threading.Timer(0.5, lambda: signal.pthread_kill(main, signal.SIGINT))
     killer.start()
     with pytest.raises(KeyboardInterrupt):
         clf.unlearn(index=[2])

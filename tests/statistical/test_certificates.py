@@ -64,7 +64,7 @@ def draws(world, sigma, *, removed, n, seed, strategy=None):
             clf.unlearn(index=[0], strategy=strategy)
             entry = clf.unlearning_log_[-1]
             newton = entry["stop_reason"].startswith("Newton")
-            bounds.append(entry["certificate"].residual_bound if newton else np.nan)
+            bounds.append(entry["certificate"]["residual_bound"] if newton else np.nan)
         seen.append(world.seen(clf))
     return np.array(seen), np.array(bounds, dtype=float)
 
@@ -158,5 +158,5 @@ def test_the_perturbed_gradient_is_the_noise_where_nothing_was_ever_trained(worl
     clf = world.fit(1, 0.3, 5)
     layout = _head._Head(clf, clf._network())
     shape = layout.weights_of(clf.params_).shape
-    noise = _head._noise(clf, np.random.SeedSequence(clf._seed), shape)[:, 0]
+    noise = _head._noise(clf, np.random.SeedSequence(clf._fitted.seed), shape)[:, 0]
     np.testing.assert_allclose(world.seen(clf), noise, atol=1e-6)

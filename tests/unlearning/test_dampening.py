@@ -195,9 +195,9 @@ def test_stored_importances_are_refreshed_by_each_request(make_classifier, data)
     strategy = SelectiveDampening(alpha=1.2, guard=None)
     clf = make_classifier(store_data="fingerprints", unlearning=strategy)
     clf.fit(data.X, data.y, fingerprint_key=KEY)
-    whole = clf._importances["fisher"]
+    whole = clf._fitted.importances["fisher"]
     clf.unlearn(data.X_f, fingerprint_key=KEY)
-    after = clf._importances["fisher"]
+    after = clf._fitted.importances["fisher"]
     assert after.weight == pytest.approx(whole.weight - 6)
     # With the rows that stay at hand they are measured at the new parameters.
     clf.unlearn(data.X_r[:3], X_retain=data.X_r[3:], y_retain=data.y_r[3:], fingerprint_key=KEY)
@@ -211,7 +211,7 @@ def test_stored_importances_are_refreshed_by_each_request(make_classifier, data)
             return super().unlearn(request)
 
     reference.unlearn(index=[0], strategy=Spy(alpha=1.01))
-    np.testing.assert_allclose(clf._importances["fisher"].values, kept["values"], rtol=1e-9)
+    np.testing.assert_allclose(clf._fitted.importances["fisher"].values, kept["values"], rtol=1e-9)
 
 
 def test_without_rows_or_importances_it_says_what_to_do(make_classifier, data):

@@ -70,7 +70,7 @@ def test_needs_no_stored_rows(iris, store_data):
     clf.unlearn(X[:10], y[:10], strategy="exact_downdate", **key)
     refitted = ridge().fit(X[10:], y[10:])
     np.testing.assert_allclose(clf.params_, refitted.params_, rtol=0, atol=1e-8)
-    said = {a.text: a.checked for a in clf.unlearning_log_[-1]["certificate"].assumptions}
+    said = {a["text"]: a["checked"] for a in clf.unlearning_log_[-1]["certificate"]["assumptions"]}
     assert said["the rows were trained on"] is (store_data == "fingerprints")
 
 

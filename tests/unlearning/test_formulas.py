@@ -48,7 +48,7 @@ def after(clf, data, strategy):
 
 def request_rng(clf):
     """The generator of the next request, as strategies draw from it."""
-    return np.random.default_rng(np.random.SeedSequence(clf._seed, spawn_key=(REQUESTS,)))
+    return np.random.default_rng(np.random.SeedSequence(clf._fitted.seed, spawn_key=(REQUESTS,)))
 
 
 def one_step(cls, **parameters):
@@ -449,7 +449,7 @@ def test_last_layer_refit_runs_a_circuit_a_row_and_no_gradient(trained, data, la
 
 def test_last_layer_refit_needs_rows_to_solve_on(make_classifier, data):
     clf = make_classifier(early_stopping=True, validation_fraction=0.4).fit(data.X, data.y)
-    held_out = clf._members.held_out
+    held_out = clf._fitted.members.held_out
     assert held_out.any()
     before = clf.params_
     with pytest.raises(ValueError, match="no retained records that were trained on"):
@@ -519,9 +519,9 @@ def test_random_labels_and_saliency(trained, data, hand, cls):
 def test_amnesiac_takes_back_the_steps_of_batches_with_a_forgotten_row(make_classifier, data):
     clf = make_classifier(log_updates=True, batch_size=5, max_iter=4).fit(data.X, data.y)
     start = clf._network().initial(
-        np.random.default_rng(np.random.SeedSequence(clf._seed, spawn_key=(0,)))
+        np.random.default_rng(np.random.SeedSequence(clf._fitted.seed, spawn_key=(0,)))
     )
-    steps = clf._updates
+    steps = clf._fitted.updates
     assert len(steps) == 4 * 6
     np.testing.assert_allclose(start + sum(s for _, s in steps), clf.params_, atol=1e-12)
     touched = [s for rows, s in steps if set(rows) & set(range(6))]
@@ -534,7 +534,7 @@ def test_amnesiac_takes_back_the_steps_of_batches_with_a_forgotten_row(make_clas
 def test_amnesiac_over_the_rows_of_one_big_batch_goes_back_to_the_start(make_classifier, data):
     clf = make_classifier(log_updates=True, max_iter=4).fit(data.X, data.y)
     start = clf._network().initial(
-        np.random.default_rng(np.random.SeedSequence(clf._seed, spawn_key=(0,)))
+        np.random.default_rng(np.random.SeedSequence(clf._fitted.seed, spawn_key=(0,)))
     )
     np.testing.assert_allclose(after(clf, data, Amnesiac()), start, atol=1e-12)
 

@@ -190,7 +190,7 @@ def test_what_is_kept_of_the_fit_says_nothing_of_forgotten_rows(world):
     fitted, _, _ = world
     clf = copy.deepcopy(fitted)
     told(clf, index=range(10), strategy=FineTune(max_iter=1))
-    baseline = pickle.loads(pickle.dumps(clf))._baseline
+    baseline = pickle.loads(pickle.dumps(clf))._fitted.baseline
     assert len(baseline.loss) == len(baseline.hits) == len(baseline.labels) == 140
     assert baseline.positions.min() == 10
 
@@ -265,7 +265,7 @@ def test_damage_that_cannot_be_taken_back_is_told_as_such(sampled):
     entry = clf.unlearning_log_[-1]
     assert entry["status"] == "damaged"
     assert entry["harm"]["accuracy"] < entry["harm"]["accuracy_at_fit"] - 0.02
-    assert len(clf._members) == 38
+    assert len(clf._fitted.members) == 38
     failed = copy.deepcopy(sampled)
     with warnings.catch_warnings():
         warnings.simplefilter("error", DamageWarning)
@@ -319,8 +319,10 @@ def test_what_proves_something_is_not_guarded_and_all_else_is(name):
 def test_a_log_of_updates_still_adds_up_after_a_repair(world):
     fitted, _, _ = world
     clf = copy.deepcopy(fitted)
-    start = clf.params_ - sum(step for _, step in clf._updates)
+    start = clf.params_ - sum(step for _, step in clf._fitted.updates)
     for rows in ([3, 4], [5]):
         entry, _ = told(clf, index=rows, strategy="amnesiac")
         assert "repaired" in entry["stop_reason"]  # one big batch: all of training was undone
-        np.testing.assert_allclose(start + sum(s for _, s in clf._updates), clf.params_, atol=1e-9)
+        np.testing.assert_allclose(
+            start + sum(s for _, s in clf._fitted.updates), clf.params_, atol=1e-9
+        )

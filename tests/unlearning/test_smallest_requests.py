@@ -49,7 +49,7 @@ def lacks(clf, strategy):
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
 def test_batches_of_one_and_requests_of_one_row(name, model, n_forget):
     clf = deepcopy(MODELS[model])
-    n = len(clf._members)
+    n = len(clf._fitted.members)
     n_forget = min(n_forget, n - 1) if n_forget > 0 else n - 1
     parameters = STRATEGIES[name]().get_params()
     small = {"batch_size": 1} if "batch_size" in parameters else {}

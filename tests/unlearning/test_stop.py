@@ -232,7 +232,7 @@ def test_fits_own_validation_part_comes_before_any_estimate(memorised):
     _, X, y = memorised
     clf = QNNClassifier(early_stopping=True, validation_fraction=0.3, max_iter=30, random_state=0)
     clf.fit(X[:100], y[:100])
-    row = np.flatnonzero(~clf._members.held_out)[0]
+    row = np.flatnonzero(~clf._fitted.members.held_out)[0]
     clf.unlearn(index=[row], strategy=GradientAscent())
     assert clf.unlearning_log_[-1]["reference"] == "validation"
 

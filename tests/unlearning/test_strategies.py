@@ -116,7 +116,7 @@ def test_a_head_drawn_anew_is_trained_on_the_circuit_that_stays(make_classifier,
 @pytest.mark.parametrize("how", ["nan", "interrupt"])
 def test_what_fails_midway_changes_nothing(fitted, data, monkeypatch, name, how):
     clf = fitted(name)
-    before, members = clf.params_, clf._members
+    before, members = clf.params_, clf._fitted.members
     proba = clf.predict_proba(data.X)
     step, calls = _loop._step, []
 
@@ -133,7 +133,7 @@ def test_what_fails_midway_changes_nothing(fitted, data, monkeypatch, name, how)
     with pytest.raises(KeyboardInterrupt if how == "interrupt" else UnlearningError):
         quietly(clf, data.X_f, strategy=name)
     assert clf.params_ is before
-    assert clf._members is members
+    assert clf._fitted.members is members
     assert clf.is_member(data.X_f).all()
     np.testing.assert_array_equal(clf.predict_proba(data.X), proba)
     status = clf.unlearning_log_[-1]["status"]

@@ -5,6 +5,7 @@ This file looks inside.
 
 import copy
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -104,9 +105,9 @@ class ReturnsNothing(QNNClassifier):
 
 class KeepsTheRecord(QNNClassifier):
     def unlearn(self, *arguments, **more):
-        record = self._members
+        record = self._fitted.members
         super().unlearn(*arguments, **more)
-        self._members = record
+        self._fitted = replace(self._fitted, members=record)
         return self
 
 
@@ -149,7 +150,7 @@ class IgnoresLabels(QNNClassifier):
 class LosesTheClass(QNNClassifier):
     def unlearn(self, *arguments, **more):
         super().unlearn(*arguments, **more)
-        self.classes_ = self.classes_[np.unique(self._members.labels)]
+        self.classes_ = self.classes_[np.unique(self._fitted.members.labels)]
         return self
 
 
@@ -176,7 +177,7 @@ class ChangesInPlace(QNNClassifier):
 class ReleasesTheRecord(QNNClassifier):
     def release(self):
         released = super().release()
-        released._members = self._members
+        released._fitted = replace(released._fitted, members=self._fitted.members)
         return released
 
 

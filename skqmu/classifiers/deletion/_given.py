@@ -4,14 +4,13 @@ from dataclasses import replace
 
 from sklearn.pipeline import Pipeline
 
-from ..unlearning import Assumption
+from ...unlearning import Assumption
 
 __all__ = ["assuming", "given_parts", "notes_on", "reach_of"]
 
+# Pickles, clones and released models, with their files; the original where this is a copy.
 _BEYOND_REACH = (
-    "copies made before the request (pickles, clones, released models) with their files, the "
-    "original where this is a copy, fitted pipeline steps before this estimator, and "
-    "hyper-parameters that were chosen with the rows"
+    "copies made before, fitted steps before this estimator, hyper-parameters chosen with the rows"
 )
 
 

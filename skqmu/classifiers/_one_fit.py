@@ -1,0 +1,157 @@
+"""One fit from validated rows to its result; the estimator is as it was."""
+
+from contextlib import contextmanager
+
+import numpy as np
+
+from ..exceptions import BudgetExceededError, InputRowsError
+from ..training import FitResult, SklearnCallbacks, UpdateLog
+from ..unlearning import importance_of, resolve_strategy
+from ._fit_warnings import warn_of_ending, warn_of_inputs
+from ._fitting import make_records, make_run, run_loop, validation_rows
+from ._head import solve_head
+from .state import origin
+
+__all__ = ["fit_result"]
+
+
+def fit_result(estimator, data, seed, *, start=None, context=None, given=None, max_iter=None):
+    """Train a network on validated data.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Working copy that knows its structure.
+    data : FitData
+    seed : numpy.random.SeedSequence
+    start : Point or None, default=None
+        To go on from; None: fresh parameters.
+    context : object, default=None
+        Of scikit-learn's callbacks.
+    given : tuple, default=None
+        ``(X, y, sample_weight)`` where it is a `fit`: it warns, and a run that is cut short
+        keeps its last step.
+    max_iter : int or None, default=None
+        Epochs of a `partial_fit`; None: the estimator's own.
+
+    Returns
+    -------
+    FitResult
+    """
+    network = estimator._network(data.n_classes)
+    with _rows_as_given(estimator, network, data, seed):
+        if estimator._solves_head():
+            goes_on = max_iter if start is None else start
+            return _solved(estimator, network, data, seed, given, goes_on=goes_on)
+        return _trained(estimator, network, data, seed, start, context, given, max_iter)
+
+
+def _trained(estimator, network, data, seed, start, context, given, max_iter):
+    records = make_records(data, estimator.class_weight, estimator.classes_)
+    held_out, valid = np.zeros(len(data), dtype=bool), None
+    if estimator.early_stopping and max_iter is None:
+        held_out = validation_rows(data.labels, estimator.validation_fraction, seed)
+        records, valid = records[~held_out], records[held_out]
+    run = make_run(estimator, network, records, seed, start=start, max_iter=max_iter)
+    if given is not None:
+        warn_of_inputs(estimator, network, run.params, data.X)
+    before = run.params
+    log = UpdateLog() if estimator.log_updates else None
+    stopped = None
+    with _told_to_callbacks(estimator, context, given, run) as hooks:
+        try:
+            with estimator._backend().session():
+                run_loop(
+                    estimator,
+                    run,
+                    valid,
+                    extra_hooks=[*hooks, *[log] * (log is not None)],
+                    title="fit" if max_iter is None else "partial_fit",
+                    checkpoint=estimator.checkpoint if start is None and given else None,
+                )
+                importances = {
+                    kind: importance_of(
+                        network, run.params, records, kind, wanted=run.objective.trainable
+                    )
+                    for kind in _importance_kinds_to_keep(estimator)
+                }
+        except (KeyboardInterrupt, BudgetExceededError) as error:
+            if given is None or (run.epoch == 0 and run.point.step == 0):
+                raise
+            stopped, importances = error, {}
+        run.settle()  # importances included
+    updates = _logged(log, before, run.params, np.flatnonzero(~held_out))
+    if given is not None and stopped is None:
+        warn_of_ending(estimator, run)
+    return FitResult.of(run, held_out, updates=updates, importances=importances, stopped=stopped)
+
+
+@contextmanager
+def _told_to_callbacks(estimator, context, given, run):
+    """Context of a run that scikit-learn's callbacks follow; yields the hooks for it."""
+    if context is None:
+        yield []
+        return
+    X, y, sample_weight = given
+    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+    described = {"X": X, "y": y, "metadata": metadata}
+    fitted = origin(estimator)
+    context.call_on_fit_task_begin(estimator=fitted, **described)
+    yield [SklearnCallbacks(fitted, context, described, estimator._reconstruction)]
+    context.call_on_fit_task_end(
+        estimator=fitted,
+        reconstruction_attributes=lambda: estimator._reconstruction(run.params),
+        **described,
+    )
+
+
+def _importance_kinds_to_keep(estimator):
+    """Importances that a later request will need and could not compute any more."""
+    if estimator.store_data == "rows":
+        return ()
+    strategy = resolve_strategy(estimator.unlearning, "unlearning")
+    return sorted(strategy.importance_kinds)
+
+
+def _logged(log, before, after, rows):
+    """Steps with the rows of their batches; None where they do not add up.
+
+    A log that an interrupt made miss a step is none.
+    """
+    if log is None:
+        return None
+    moved = sum(step for _, _, step in log.updates)
+    if not np.allclose(before + moved, after, rtol=1e-9, atol=1e-12):
+        return None
+    return [(rows[batch], step) for _, batch, step in log.updates]
+
+
+def _solved(estimator, network, data, seed, given, *, goes_on):
+    if goes_on is not None:
+        raise ValueError(
+            f"head={estimator.head!r} is solved at once and cannot go on from earlier data; use "
+            "fit with warm_start=False, or head='softmax'."
+        )
+    if given is not None:
+        warn_of_inputs(estimator, network, estimator._initial_params(network, seed), data.X)
+    with estimator._backend().session():
+        return solve_head(estimator, network, data, seed)
+
+
+@contextmanager
+def _rows_as_given(estimator, network, data, seed):
+    """Let an error that names rows of a batch name those of the data that was given.
+
+    The rows are asked once more, all at once and in order: batches are drawn, a validation
+    part is set aside, and rows of zero weight are left out.
+    """
+    try:
+        yield
+    except InputRowsError as error:
+        rows = ()  # where only weights that were trained in the meantime made them fail
+        try:
+            network.logits(estimator._initial_params(network, seed), data.X)
+        except InputRowsError as all_at_once:
+            rows = all_at_once.rows
+        found = InputRowsError(error.problem, rows)
+        raise (found if data.positions is None else found.at(data.positions)) from None

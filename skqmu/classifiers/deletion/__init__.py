@@ -1,0 +1,34 @@
+"""The way of a deletion request: match, ask, carry out, measure, commit, log."""
+
+from ._after import files_of, fitted_attributes
+from ._by_strategy import ByStrategy, RequestArguments, possible_request
+from ._carry_out import Done, Found, Way, carry_out
+from ._given import assuming, given_parts, notes_on, reach_of
+from ._log_entry import LogEntry, digest_of, noting, shortened
+from ._meant_rows import MeantRows, forget_rows, retain_rows
+from ._measures import MOST_MEASURED, REPORTS
+
+__all__ = [
+    "MOST_MEASURED",
+    "REPORTS",
+    "ByStrategy",
+    "Done",
+    "Found",
+    "LogEntry",
+    "MeantRows",
+    "RequestArguments",
+    "Way",
+    "assuming",
+    "carry_out",
+    "digest_of",
+    "files_of",
+    "fitted_attributes",
+    "forget_rows",
+    "given_parts",
+    "notes_on",
+    "noting",
+    "possible_request",
+    "reach_of",
+    "retain_rows",
+    "shortened",
+]
