@@ -199,7 +199,7 @@ class BaseUnlearningClassifier(
         seed = self._next_seed()
         context = callback_context(origin(self), self.max_iter)
         given = (X, y, sample_weight)
-        result = self._fit_result(data, seed, start=start, context=context, given=given)
+        result = fit_result(self, data, seed, start=start, context=context, given=given)
         checkpoint = None if resuming or self._solves_head() else self.checkpoint
         self._adopt(result, data, fingerprint_key, extend=resuming, checkpoint=checkpoint)
         return result.stopped
@@ -232,7 +232,7 @@ class BaseUnlearningClassifier(
         design = {*state.structure, "random_state"} & set(state.settings)
         settings = {**self._own_params(), **{name: state.settings[name] for name in design}}
         self._become(settings=settings)
-        vars(self).update(settings)
+        self._take_settings()
 
     def _next_seed(self):
         """Seed of this call of `fit` or `partial_fit`; the first one is the plain seed."""
@@ -240,10 +240,6 @@ class BaseUnlearningClassifier(
         number = state.n_fits
         self._become(n_fits=number + 1)
         return np.random.SeedSequence(state.seed, spawn_key=(LATER_FITS + number,) * (number > 0))
-
-    def _fit_result(self, data, seed, **how):
-        """What a fit of validated data brings (see `fit_result`); nothing is kept."""
-        return fit_result(self, data, seed, **how)
 
     def _initial_params(self, network, seed):
         """Parameters that a fit starts from."""
@@ -260,10 +256,6 @@ class BaseUnlearningClassifier(
     def _solves_head(self):
         """Whether the head is solved on fixed features instead of trained."""
         return False
-
-    def _head_view(self, network, forget, retain):
-        """The head on a fixed circuit, for strategies that solve it; None without one."""
-        return None
 
     def _adopt(self, result, data, fingerprint_key, *, extend, checkpoint=None):
         """Make what a fit has brought, and the file that it wrote, this copy's state."""
@@ -362,7 +354,7 @@ class BaseUnlearningClassifier(
             self._start_afresh()
         start = None if first else self._where_it_stands()
         earlier = self.history_
-        result = self._fit_result(data, self._next_seed(), start=start, max_iter=1)
+        result = fit_result(self, data, self._next_seed(), start=start, max_iter=1)
         numbered = [{**row, "epoch": len(earlier) + 1} for row in result.history]
         result = replace(result, history=[*earlier, *numbered])
         self._adopt(result, data, fingerprint_key, extend=not first)

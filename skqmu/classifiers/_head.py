@@ -59,10 +59,8 @@ def solve_head(estimator, network, data, seed):
 
 
 def head_view(estimator, network, forget, retain):
-    """The head as a strategy sees it; None where the circuit was trained on the rows."""
+    """The head on a fixed circuit, as a strategy sees it."""
     design = fitted_state(estimator).structure
-    if design["trainable"] != "head":
-        return None
     layout = _Head(estimator, network)
     params = estimator.params_
     given = design["circuit_weights"] is not None

@@ -102,8 +102,13 @@ def fit_clone(estimator, X, y, classes, sample_weight=None):
 
 
 @contextmanager
-def telling_costs():
+def telling_costs(but=None):
     """Context of fits; an error that ends it says, as ``costs``, what they had spent by then.
+
+    Parameters
+    ----------
+    but : dict or None, default=None
+        A cost that is known already.
 
     Yields
     ------
@@ -114,7 +119,8 @@ def telling_costs():
     try:
         yield models
     except BaseException as error:
-        spent = [model.fit_cost_ for model in models if hasattr(model, "fit_cost_")]
+        costs = [getattr(model, "fit_cost_", None) for model in models]
+        spent = [cost for cost in costs if cost is not None and cost is not but]
         error.costs = [*getattr(error, "costs", ()), *spent]
         raise
 

@@ -16,7 +16,6 @@ from ..circuits import (
 from ..network import Dense, Network, OneVsRest, QuantumLayer
 from ._base import BaseUnlearningClassifier
 from ._fitting import takes_steps
-from ._head import head_view
 from ._input_scale import InputScaleMixin, input_scale_layers, resolved_input_scale
 from .state import reads
 
@@ -406,9 +405,6 @@ default="adam"
 
     def _solves_head(self):
         return self._structure["head"] != "softmax"
-
-    def _head_view(self, network, forget, retain):
-        return head_view(self, network, forget, retain)
 
     @property
     @reads

@@ -353,9 +353,9 @@ def test_a_refit_trains_once_and_says_what_it_proves():
     fits = []
 
     class Counted(QNNClassifier):
-        def _fit_result(self, *args, **kwargs):
+        def _adopt(self, *args, **kwargs):
             fits.append(1)
-            return super()._fit_result(*args, **kwargs)
+            return super()._adopt(*args, **kwargs)
 
     model = make_pipeline(StandardScaler(), Counted(max_iter=2, n_layers=1, random_state=0)).fit(
         X, y

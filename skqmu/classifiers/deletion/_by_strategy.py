@@ -24,6 +24,8 @@ from .._fitting import (
     resolved_batch_size,
     scaled_weights,
 )
+from .._head import head_view
+from .._one_fit import fit_result
 from ..state import fitted_state
 from ._after import state_after
 from ._carry_out import Done, Found, Way
@@ -294,6 +296,7 @@ def _request(estimator, forget, retain, reference):
     network = estimator._network()
     trainable = estimator._trainable_mask(network)
     validation = reference is not None and reference.entries is not None
+    solved = state.structure.get("trainable") == "head"
 
     def importance(kind, params):
         if retain is None:
@@ -315,7 +318,7 @@ def _request(estimator, forget, retain, reference):
         ),
         trainer=_trainer(estimator, forget, retain, len(records), importance),
         trainable=trainable,
-        head=estimator._head_view(network, forget, retain),
+        head=head_view(estimator, network, forget, retain) if solved else None,
     )
 
 
@@ -345,7 +348,7 @@ def _trainer(estimator, forget, retain, n_rows, importance):
     def refit(seed):
         seed = np.random.SeedSequence(state.seed) if seed is None else seed
         data = FitData(retain.X, retain.labels, retain.weights, len(estimator.classes_))
-        return estimator._fit_result(data, seed)
+        return fit_result(estimator, data, seed)
 
     return Trainer(
         learning_rate_init=estimator.learning_rate_init,

@@ -105,7 +105,7 @@ def forget_rows(estimator, X, y=None, index=None, key=None):
             "pass X_forget."
         )
     else:
-        X = _rows_of_entries(record, X, entries, key)
+        X = _rows_of_entries(X, entries, matches)
     return replace(MeantRows.of_record(record, entries, X), n_more=n_more)
 
 
@@ -125,10 +125,10 @@ def _given_labels(labels, name):
     return labels
 
 
-def _rows_of_entries(record, X, entries, key):
+def _rows_of_entries(X, entries, matches):
     """Rows in the order of `entries`, from passed rows that cover them."""
     rows = np.empty((len(entries), X.shape[1]))
-    for row, matched in zip(X, record.match(X, key), strict=True):
+    for row, matched in zip(X, matches, strict=True):
         rows[np.isin(entries, matched)] = row
     return rows
 
@@ -161,14 +161,15 @@ def retain_rows(estimator, forget, X=None, y=None, key=None):
                 "either forgotten or retained."
             )
         return MeantRows.unrecorded(X, labels)
-    entries = record.find(X, labels, key)
+    matches = record.meant(X, labels, key)
+    entries = np.unique(np.concatenate(matches))
     shared = np.intersect1d(entries, forget.entries)
     if len(shared):
         raise ValueError(
             f"{len(shared)} rows of X_retain are among those to forget; a row is either forgotten "
             "or retained (every copy of a forgotten row is forgotten)."
         )
-    rows = None if record.mode == "rows" else _rows_of_entries(record, X, entries, key)
+    rows = None if record.mode == "rows" else _rows_of_entries(X, entries, matches)
     return MeantRows.of_record(record, entries, rows)
 
 

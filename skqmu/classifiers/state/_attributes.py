@@ -172,6 +172,10 @@ class StateMixin:
         fitted = known if fitted is None else fitted
         vars(self).update(public, _fitted=replace(fitted, **changes) if changes else fitted)
 
+    def _take_settings(self):
+        """Let a working copy have, as parameters, the settings of its state."""
+        vars(self).update(fitted_state(self).settings)
+
     def _drop(self, *names):
         """Let a working copy have these public attributes no longer."""
         for name in names:
