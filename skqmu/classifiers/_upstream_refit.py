@@ -273,7 +273,9 @@ def _fit_last(new_last, last, Z, y, sample_weight, request):
     if request.get("fingerprint_key") is not None:
         fit_params["fingerprint_key"] = request["fingerprint_key"]
     if getattr(new_last, "checkpoint", None) is not None:
-        new_last.set_params(checkpoint=None)  # the file is the old model's until everything has worked
+        new_last.set_params(
+            checkpoint=None
+        )  # the file is the old model's until everything has worked
     new_last.fit(Z, y, **fit_params)
 
 

@@ -275,20 +275,26 @@ def guarded(strategy: "UnlearningStrategy", request: UnlearningRequest) -> Outco
     if outcome.target_reached is False and outcome.acceptable is not None:
         outcome = replace(outcome, target_reached=outcome.acceptable(outcome.params))
     if outcome.harm is not None and outcome.harm.beyond:
-        notes.append(
-            f"after {name} the model is damaged: {outcome.harm}; tolerance "
-            f"{outcome.harm.tolerance:g}. The way out: strategy='retrain', which starts from the "
-            "rows that stay; a smaller learning_rate_init or max_iter; guard=None if it is meant."
+        # The log has the figures; the warning tells them.
+        what = f"after {name} the model is damaged"
+        notes.append(f"{what}.")
+        warnings.warn(
+            f"{what}: {outcome.harm}; tolerance {outcome.harm.tolerance:g}. The way out: "
+            "strategy='retrain', which starts from the rows that stay; a smaller "
+            "learning_rate_init or max_iter; guard=None if it is meant.",
+            DamageWarning,
+            stacklevel=3,
         )
-        warnings.warn(notes[-1], DamageWarning, stacklevel=3)
     elif outcome.target_reached is False:
+        what = f"{name} ended short of its target"
+        notes.append(f"{what}: the rows may not be forgotten.")
         seen = "" if outcome.harm is None else f" ({outcome.harm})"
-        notes.append(
-            f"{name} ended short of its target ({outcome.stop_reason}){seen}: the rows may not be "
-            "forgotten. The way out: strategy='retrain', more epochs (max_iter), or a greater "
-            "tolerance (guard)."
+        warnings.warn(
+            f"{what} ({outcome.stop_reason}){seen}: the rows may not be forgotten. The way out: "
+            "strategy='retrain', more epochs (max_iter), or a greater tolerance (guard).",
+            UnlearningWarning,
+            stacklevel=3,
         )
-        warnings.warn(notes[-1], UnlearningWarning, stacklevel=3)
     return replace(outcome, notes=[*outcome.notes, *notes])
 
 

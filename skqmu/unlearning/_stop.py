@@ -123,8 +123,8 @@ class StopRule(Hook):
                 request.known["left_out_loss"] = left_out_loss(request, forget)
             level = request.known["left_out_loss"]
             self.notes.append(
-                f"the stop rule has no held-out records and aims at a loss of {level:.3g}: what "
-                "a model that was briefly trained on without the rows makes of them."
+                f"no held-out records: the stop rule aims at a loss of {level:.3g}, that of a "
+                "model briefly trained without the rows."
             )
         else:
             level = self._level_of_members(request, forget)
