@@ -4,9 +4,9 @@ import os
 import sys
 import time
 
-from joblib.parallel import get_active_backend
-from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
+
+from .._side_by_side import finished_jobs
 
 __all__ = ["Progress", "run_jobs"]
 
@@ -60,12 +60,10 @@ def run_jobs(function, arguments, total, *, n_jobs=None, verbose=0, label="jobs"
     label : str, default="jobs"
     """
     progress = Progress(label, total, verbose)
-    backend, _ = get_active_backend()
-    lazy = getattr(backend, "supports_return_generator", False)
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered" if lazy else "list")
     parent = os.getpid()
+    jobs = ((function, parent, args) for args in arguments)
     with threadpool_limits(limits=1):
-        for result in parallel(delayed(_one)(function, parent, args) for args in arguments):
+        for _, result in finished_jobs(_one, jobs, n_jobs=n_jobs):
             progress.step()
             yield result
 

@@ -6,6 +6,7 @@ import joblib
 import numpy as np
 from sklearn.dummy import DummyClassifier
 
+from .._side_by_side import finished_jobs
 from ..unlearning import UPSTREAM, Assumption, Certificate
 from ._baseline import sampled_rows
 from ._shards import RemovedModels, StoredModel, loaded, remove_files, slices_of, train_shard
@@ -67,8 +68,8 @@ class ShardTraining:
         """Models of all shards, kept up to slice ``first[shard]``, trained from there."""
         model, n_slices = self.model, self.model.n_slices
         refitted = [shard for shard, start in enumerate(first) if start < n_slices]
-        trained = joblib.Parallel(n_jobs=model.n_jobs, return_as="generator")(
-            joblib.delayed(train_shard)(
+        jobs = [
+            (
                 model.estimator,
                 self.seeds[shard],
                 slices_of(self.members, self.assignment, self.classes, shard, n_slices),
@@ -77,10 +78,11 @@ class ShardTraining:
                 loaded(old[shard][first[shard] - 1]) if old and first[shard] else None,
             )
             for shard in refitted
-        )
+        ]
         models = [list(slices) for slices in old or [()] * model.n_shards]
         try:
-            for shard, new in zip(refitted, trained, strict=True):
+            for i, new in finished_jobs(train_shard, jobs, n_jobs=model.n_jobs):
+                shard = refitted[i]
                 self.costs += _costs_of(new)
                 models[shard][first[shard] :] = [self._stored(each, shard) for each in new]
         except BaseException as error:

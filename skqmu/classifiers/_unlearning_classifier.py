@@ -6,12 +6,12 @@ import warnings
 from contextlib import suppress
 
 import numpy as np
-from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
+from .._side_by_side import finished_jobs
 from .._validation import (
     check_is_fitted,
     check_sample_weight,
@@ -298,10 +298,13 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
             self._forget(unlearned, X, y, mask, sample_weight, strategy)
         else:
             unlearned = fit_clone(base, X_retain, y[staying], classes, weights)
-        fitted = Parallel(n_jobs=self.n_jobs)(
-            delayed(cached_fit)(memory, seeded, X_retain, y[staying], classes, weights)
-            for seeded in (with_seed(self.estimator, seed) for seed in seeds)
-        )
+        jobs = [
+            (memory, with_seed(self.estimator, seed), X_retain, y[staying], classes, weights)
+            for seed in seeds
+        ]
+        # (in the order of the seeds)
+        by_number = dict(finished_jobs(cached_fit, jobs, n_jobs=self.n_jobs))
+        fitted = [by_number[i] for i in range(len(jobs))]
         earlier = getattr(fitted_state(self), "cached_fits", ())
         entries = [*earlier, cached, *(entry for _, entry in fitted)]
         kept = {repr(entry): entry for entry in entries if entry is not None}

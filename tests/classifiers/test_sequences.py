@@ -1,6 +1,7 @@
 """Sequences of requests, refits, copies, interrupts and threads: never a mixed state, no lost row.
 
 What must hold is said once, in `Sequences.check`; hypothesis looks for the sequence that breaks it.
+This file looks inside.
 """
 
 import copy
