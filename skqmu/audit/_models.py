@@ -144,9 +144,9 @@ def _class_list(estimator, classes):
 
 
 def _counts(cost):
-    """Keep the known numbers of what an estimator says that it spent; nan is not known."""
+    """Keep the known numbers of what an estimator says it spent; nan and None are not known."""
     known = ("forward_rows", "gradient_rows", "circuits", "shots")
-    given = {name: cost[name] for name in known if name in cost} if cost else {}
+    given = {name: cost[name] for name in known if cost.get(name) is not None} if cost else {}
     return {name: int(value) for name, value in given.items() if np.isfinite(value)}
 
 

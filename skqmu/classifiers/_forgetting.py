@@ -5,7 +5,7 @@ from ..backends import NoiseStream
 from ..unlearning import resolve_strategy
 from ._members import are_members
 from .deletion import REPORTS, ByStrategy, RequestArguments, carry_out
-from .state import MODEL, CircuitState, Writing, fitted_state, reads
+from .state import MODEL, CircuitState, Writing, exclusive, fitted_state, reads
 
 __all__ = ["ForgettingMixin"]
 
@@ -13,6 +13,7 @@ __all__ = ["ForgettingMixin"]
 class ForgettingMixin:
     """Deletion requests on a fitted classifier with a member record."""
 
+    @exclusive
     def unlearn(
         self,
         X_forget=None,
@@ -105,7 +106,7 @@ class ForgettingMixin:
         """
         check_is_fitted(self, "params_")
         check_choice("report", report, REPORTS)
-        with Writing(self, "unlearn", timeout=timeout, fitted_params=True) as work:
+        with Writing(self, fitted_params=True) as work:
             work.model._check_parameters()
             chosen = resolve_strategy(
                 work.model.unlearning if strategy is None else strategy,

@@ -317,6 +317,7 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         check_is_fitted(self, "models_")
         return are_members(self, X, y)
 
+    @exclusive
     def unlearn(self, X_forget=None, y_forget=None, *, index=None, report="none", timeout=None):
         """Forget rows by refitting, in their shards, from the first slice that holds one.
 
@@ -352,7 +353,7 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         """
         check_is_fitted(self, "models_")
         check_choice("report", report, REPORTS)
-        with Writing(self, "unlearn", timeout=timeout, fitted_params=True) as work:
+        with Writing(self, fitted_params=True) as work:
             carry_out(work, ByShards(work.model, X_forget, y_forget, index, report))
         return self
 

@@ -376,6 +376,7 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
             _warn_nothing("forget names no row (a fold without any?)")
         return mask
 
+    @exclusive
     def unlearn(self, X_forget=None, y_forget=None, *, timeout=None, **request):
         """Honour a deletion request, and end the experiment.
 
@@ -413,7 +414,7 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
             )
         if _takes_strategies(self.estimator_):
             request.setdefault("strategy", self.strategy)
-        with Writing(self, "unlearn", timeout=timeout) as work:
+        with Writing(self) as work:
             known = self._forgotten(work, X_forget, y_forget, request)
         if known:
             warnings.warn(

@@ -31,7 +31,7 @@ from .deletion import (
     retain_rows,
     shortened,
 )
-from .state import CircuitState, ShardedState, Writing, fitted_state, kept_files
+from .state import CircuitState, ShardedState, Writing, exclusive, fitted_state, kept_files
 
 __all__ = ["explained", "flat_pipeline", "nested_pipelines", "refit"]
 
@@ -136,12 +136,17 @@ def refit(
     """
     timeout = request.pop("timeout", None)
     _check_request(last, X_retain, y_retain, sample_weight, request)
-    with Writing(last, "unlearn", timeout=timeout, fitted_params=True) as work:
-        staying = (X_retain, y_retain, sample_weight)
-        way = ByRefit(steps, last, work.model, (X_forget, y_forget), staying, request, caches)
-        carry_out(work, way)
+    going, staying = (X_forget, y_forget), (X_retain, y_retain, sample_weight)
+    _unlearn(last, steps, going, staying, request, caches, timeout=timeout)
     for message in _about(steps, caches):
         warnings.warn(message, UnlearningWarning, stacklevel=3)
+
+
+@exclusive
+def _unlearn(last, steps, going, staying, request, caches, *, timeout=None):
+    """Carry the request out while nobody else changes the classifier."""
+    with Writing(last, fitted_params=True) as work:
+        carry_out(work, ByRefit(steps, last, work.model, going, staying, request, caches))
 
 
 class ByRefit(Way):

@@ -359,6 +359,15 @@ def test_a_forked_process_waits_for_no_thread_of_its_parent(fitted):
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals to threads here")
 def test_ctrl_c_while_waiting_begins_nothing_and_blocks_nobody(fitted):
+    # (what runs in the background of a shell ignores it)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        _interrupt_who_waits(fitted)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _interrupt_who_waits(fitted):
     clf = copy.deepcopy(fitted["retrain"])
     inside, go_on = threading.Event(), threading.Event()
     strategy = AsksAgain()

@@ -140,5 +140,5 @@ def _tell_of_copies(n_more, n_forget):
         "rows equal them and are forgotten with them. y_forget= restricts copies by label; "
         "index= names single rows."
     )
-    warnings.warn(message, UnlearningWarning, stacklevel=4)
+    warnings.warn(message, UnlearningWarning, stacklevel=5)
     return [message]

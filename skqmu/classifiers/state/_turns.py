@@ -1,6 +1,7 @@
 """Whose turn it is to change an estimator: one thread at a time, the others wait."""
 
 import functools
+import inspect
 import os
 from collections import deque
 from numbers import Real
@@ -11,7 +12,7 @@ import numpy as np
 
 from ...exceptions import BusyError, ReentryError
 
-__all__ = ["check_timeout", "exclusive", "turn_of"]
+__all__ = ["exclusive"]
 
 
 class _Turn:
@@ -20,6 +21,10 @@ class _Turn:
     def __init__(self):
         self.lock = Lock()
         self.holder = None  # thread and method
+        # A context that releases the lock. Its two methods are C: no interrupt comes between their
+        # begin and what they do, as it could in a function of Python.
+        held = {"__enter__": self.lock.locked, "__exit__": self.lock.__exit__}
+        self.held = type("Held", (), held)()
 
     def refuse_reentry(self, estimator, method):
         thread, held_for = self.holder or (None, None)
@@ -32,43 +37,13 @@ class _Turn:
                 "returned, or on a copy (copy.deepcopy)."
             )
 
-
-class _Hold:
-    """Context that holds the lock of an estimator; waits for it as long as it is told to."""
-
-    def __init__(self, turn, estimator, method, timeout):
-        self.turn = turn
-        self.estimator = estimator
-        self.method = method
-        self.timeout = timeout
-
-    def __enter__(self):
-        self.turn.refuse_reentry(self.estimator, self.method)
-        took = []
-        seconds = -1 if self.timeout is None else min(float(self.timeout), TIMEOUT_MAX)
-        try:
-            # One call into C: no interrupt comes between taking it and knowing that it is taken.
-            deque(map(took.append, map(self.turn.lock.acquire, (True,), (seconds,))), maxlen=0)
-            if not took[0]:
-                raise self._busy()
-            self.turn.holder = (get_ident(), self.method)
-        except BaseException:
-            if took == [True]:
-                self.turn.lock.release()
-            raise
-        return self
-
-    def _busy(self):
-        _, busy_with = self.turn.holder or (None, "a change")
-        return BusyError(
-            f"{type(self.estimator).__name__}.{self.method} waited timeout={self.timeout!r} "
-            f"seconds for {busy_with} in another thread, and nothing was done. Ask again later, "
-            "with a longer timeout, or with timeout=None, to queue."
+    def refuse_to_wait(self, estimator, method, timeout):
+        _, busy_with = self.holder or (None, "a change")
+        raise BusyError(
+            f"{type(estimator).__name__}.{method} waited timeout={timeout!r} seconds for "
+            f"{busy_with} in another thread, and nothing was done. Ask again later, with a longer "
+            "timeout, or with timeout=None, to queue."
         )
-
-    def __exit__(self, *failure):
-        self.turn.holder = None
-        self.turn.lock.release()
 
 
 # Outside the estimators: a lock is no state, and nothing to copy or pickle.
@@ -85,54 +60,56 @@ if hasattr(os, "register_at_fork"):  # not on Windows, which cannot fork
     os.register_at_fork(after_in_child=_turns_anew)
 
 
-def check_timeout(timeout):
-    """Refuse what is no time to wait."""
+def _seconds(timeout):
+    """What a lock takes as a timeout; refuses what is no time to wait."""
     if timeout is None:
-        return
+        return -1
     number = isinstance(timeout, Real) and not isinstance(timeout, bool | np.bool_)
     if not number or not timeout >= 0:
         raise ValueError(
             f"timeout={timeout!r} must be a number of seconds, at least 0, or None (wait as long "
             "as it takes)."
         )
-
-
-def turn_of(estimator, method, timeout=None):
-    """Context in which nobody else changes the estimator.
-
-    Parameters
-    ----------
-    estimator : estimator
-    method : str
-        For whoever is refused meanwhile.
-    timeout : float or None, default=None
-        Seconds to wait for another thread; None: as long as it takes.
-
-    Raises
-    ------
-    ReentryError
-        This thread holds it already.
-    BusyError
-        The time is over.
-    """
-    check_timeout(timeout)
-    turn = _TURNS.setdefault(estimator, _Turn())  # one step: two threads get the same
-    return _Hold(turn, estimator, method, timeout)
+    return min(float(timeout), TIMEOUT_MAX)
 
 
 def exclusive(method):
     """Let a method that changes the estimator run in one thread at a time.
 
+    Where the method has a parameter `timeout`, it is the time to wait for other threads, in
+    seconds; None: as long as it takes.
+
     Raises
     ------
     ReentryError
         The method is called from within one that holds the estimator.
+    BusyError
+        The time to wait is over.
     """
     name = method.__name__.strip("_")
+    waits = "timeout" in inspect.signature(method).parameters
 
     @functools.wraps(method)
     def in_turn(self, *args, **kwargs):
-        with turn_of(self, name):
-            return method(self, *args, **kwargs)
+        timeout = kwargs.pop("timeout", None) if waits else None
+        seconds = _seconds(timeout)
+        turn = _TURNS.setdefault(self, _Turn())  # one step: two threads get the same
+        turn.refuse_reentry(self, name)
+        took = []
+        try:
+            # One call into C: no interrupt comes between taking it and knowing that it is taken.
+            deque(map(took.append, map(turn.lock.acquire, (True,), (seconds,))), maxlen=0)
+        except BaseException:
+            if took == [True]:
+                turn.lock.release()
+            raise
+        if took == [False]:
+            turn.refuse_to_wait(self, name, timeout)
+        with turn.held:
+            turn.holder = (get_ident(), name)
+            try:
+                return method(self, *args, **kwargs)
+            finally:
+                turn.holder = None
 
     return in_turn

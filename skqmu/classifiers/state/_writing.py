@@ -7,7 +7,7 @@ state before or the state after. Writers wait for each other; readers wait for n
 """
 
 import functools
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 
 from sklearn.base import clone
@@ -15,7 +15,6 @@ from sklearn.base import clone
 from ._attributes import fitted_state, origin
 from ._leftovers import sweep
 from ._placing import put_in_place
-from ._turns import turn_of
 
 __all__ = ["OutdatedError", "Writing", "as_fitted", "changing_along", "reads"]
 
@@ -69,51 +68,32 @@ class _Copy:
 class Writing(_Copy):
     """Context of a piece of work on an estimator; `commit` makes the copy's state its own.
 
-    What the state before has left is swept before and after.
+    What the state before has left is swept before and after. Whoever begins it holds the
+    estimator (see `exclusive`).
 
     Parameters
     ----------
     estimator : estimator
-    method : str or None, default=None
-        The work's name: nobody else changes the estimator meanwhile (see `turn_of`). None:
-        whoever begins it holds the estimator already.
-    timeout : float or None, default=None
-        Seconds to wait for others.
     fitted_params : bool, default=False
         Whether the work goes by the parameters that the estimator was fitted with (what
         `set_params` sets afterwards acts at the next fit) or by those that it has now.
     """
 
-    def __init__(self, estimator, method=None, *, timeout=None, fitted_params=False):
-        self.estimator = estimator
-        self._settings = fitted_params
-        self._turn = nullcontext() if method is None else turn_of(estimator, method, timeout)
-        self._noise = None
+    def __init__(self, estimator, *, fitted_params=False):
+        sweep(estimator)
+        super().__init__(estimator, fitted_params=fitted_params)
+        self._start = dict(vars(self.model))
         self._placed = []
-
-    def __enter__(self):
-        self._turn.__enter__()
-        try:
-            sweep(self.estimator)
-            self.model = _copy_of(self.estimator, self._settings)
-            self._start = dict(vars(self.model))
-            self._noise = getattr(fitted_state(self.model), "noise", None)
-            if self._noise is not None:
-                self.model._become(noise=self._noise.lend())
-        except BaseException:
-            self._turn.__exit__(None, None, None)
-            raise
-        return self
+        self._noise = getattr(fitted_state(self.model), "noise", None)
+        if self._noise is not None:
+            self.model._become(noise=self._noise.lend())
 
     def __exit__(self, *failure):
-        try:
-            super().__exit__(*failure)
-            if self.committed:
-                sweep(self.estimator)
-            elif self._noise is not None:
-                self._noise.take_back()
-        finally:
-            self._turn.__exit__(*failure)
+        super().__exit__(*failure)
+        if self.committed:
+            sweep(self.estimator)
+        elif self._noise is not None:
+            self._noise.take_back()
 
     @property
     def committed(self):
