@@ -15,6 +15,7 @@ _OPTIONS = {
     "attacks": "--attack",
     "forget": "--forget",
     "level": "--level",
+    "memory": "--resume",
     "mechanism": "--mechanism",
     "mechanisms": "--mechanism",
     "n_jobs": "--n-jobs",
@@ -41,7 +42,7 @@ def run_audit(arguments):
         for purpose, cost in costs.items():
             print(f"cost at most, {purpose}: {_told(cost)}")
         return 0
-    from skqmu.audit import audit
+    from skqmu.audit import audit, clear_kept
 
     with results_folder(arguments.out, arguments.force) as folder:
         with progress(arguments.quiet) as listener:
@@ -52,6 +53,8 @@ def run_audit(arguments):
                     _write(interrupt.report, folder, arguments.quiet)
                 raise
         _write(report, folder, arguments.quiet)
+    if arguments.resume is not None:
+        clear_kept(arguments.resume)  # what it held is in the report now
     return 0
 
 
@@ -113,6 +116,7 @@ def _request(arguments, mechanisms):
         "random_state": arguments.seed,
         "level": arguments.level,
         "title": data.name,
+        "memory": arguments.resume,
     }
 
 

@@ -169,5 +169,11 @@ def _add_out(out):
         "audit-report-2, -3, ... that is free)",
     )
     out.add_argument("--force", action="store_true", help="replace files of an earlier run in DIR")
+    out.add_argument(
+        "--resume",
+        metavar="FOLDER",
+        help="keep each model in FOLDER when it is trained; the same command goes on from there "
+        "after whatever cut it off. Emptied at the end. Models of records: keep it to yourself",
+    )
     out.add_argument("--dry-run", action="store_true", help="check and count, train nothing")
     out.add_argument("--quiet", action="store_true", help="no progress and no table")

@@ -22,7 +22,7 @@ __all__ = ["ShadowOutputs", "ShadowStore", "cache_directory"]
 BLOCK_BYTES = 16 * 2**20
 
 
-def cache_directory(memory, digest):
+def cache_directory(memory, digest, kind="skqmu-shadows"):
     """Return the folder of one pool inside a user's cache, or None without a cache.
 
     Parameters
@@ -31,6 +31,8 @@ def cache_directory(memory, digest):
     digest : callable without arguments, returning str
         Called only when there is a cache; 32 hexadecimal digits, the shape of joblib's own
         entries, so that ``Memory.clear`` and ``Memory.reduce_size`` treat pools alike.
+    kind : str, default="skqmu-shadows"
+        Folder of all entries of a kind.
     """
     if memory is None:
         return None
@@ -46,9 +48,9 @@ def cache_directory(memory, digest):
     try:
         name = digest()
     except Unidentifiable as error:
-        warnings.warn(f"memory= keeps no shadows of this model: {error}", UserWarning)
+        warnings.warn(f"memory= keeps no fits of this model: {error}", UserWarning)
         return None
-    return Path(memory.store_backend.location) / "skqmu-shadows" / name
+    return Path(memory.store_backend.location) / kind / name
 
 
 class ShadowStore:

@@ -15,12 +15,15 @@ from skqmu.attacks._outputs import (
 )
 from skqmu.attacks._parallel import run_jobs
 from skqmu.attacks._records import RecordIndex, record_keys
+from skqmu.attacks._store import ShadowStore, cache_directory
 
 __all__ = [
     "PROBABILITY_EPS",
     "SIGNALS",
     "RecordIndex",
+    "ShadowStore",
     "align_columns",
+    "cache_directory",
     "cross_entropy",
     "encode_labels",
     "entropy_from",

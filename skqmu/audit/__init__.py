@@ -10,9 +10,10 @@ import sys
 import types
 
 from skqmu.audit._audit_call import audit
+from skqmu.audit._kept_models import clear_kept
 from skqmu.audit._report import SCHEMA, AuditReport
 
-__all__ = ["SCHEMA", "AuditReport", "audit"]
+__all__ = ["SCHEMA", "AuditReport", "audit", "clear_kept"]
 
 
 class _CallableModule(types.ModuleType):

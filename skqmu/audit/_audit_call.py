@@ -1,7 +1,7 @@
 """`audit`: one call from a classifier and a deletion request to a report."""
 
 from skqmu._text import one_line
-from skqmu.audit._audit_plan import make_plan
+from skqmu.audit._audit_plan import Asked, make_plan
 from skqmu.audit._audit_run import AuditRun
 from skqmu.audit._cost import audit_cost
 
@@ -26,6 +26,7 @@ def audit(
     random_state=None,
     level=0.95,
     title=None,
+    memory=None,
     verbose=0,
     dry_run=False,
 ):
@@ -86,6 +87,11 @@ def audit(
         Of all intervals.
     title : str or None, default=None
         Names the data in the report.
+    memory : None, str, path-like or joblib.Memory, default=None
+        Folder in which original, oracles, unlearned models and shadows are kept as they are
+        finished: an audit that was cut off, by whatever, goes on from there and ends in the
+        same report. It holds pickles of models of the records (see `docs/files.md`), and is
+        yours to delete. Needs an integer `random_state` to find them again.
     verbose : int or callable, default=0
         Above 0, one line for each finished piece of work on the error stream. A callable is
         told instead: ``verbose(stage, done, total)``.
@@ -130,10 +136,9 @@ def audit(
     >>> print(report.model("fraction:0.2", "retrain")["verdict"]["level"])
     indistinguishable
     """
-    plan = make_plan(
-        estimator,
-        X,
-        y,
+    asked = Asked(
+        X=X,
+        y=y,
         forget=forget,
         X_test=X_test,
         y_test=y_test,
@@ -147,7 +152,9 @@ def audit(
         random_state=random_state,
         level=level,
         title=title,
+        memory=memory,
     )
+    plan = make_plan(estimator, asked)
     if dry_run:
         cost = None if dry_run == "count" else audit_cost(plan)
         return {**plan.steps(), **({} if cost is None else {"cost": cost})}

@@ -1,9 +1,11 @@
 """What an audit will do, checked before anything is trained."""
 
 import numbers
+import os
 import re
 from dataclasses import dataclass
 
+import joblib
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.utils import check_X_y
@@ -17,7 +19,7 @@ from skqmu.audit._rehearsal import check_mechanisms
 from skqmu.audit._scenarios import Data, make_scenarios, split_data
 from skqmu.datasets import forget_split
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["Asked", "Plan", "make_plan"]
 
 # more models than this no machine holds: whoever asks for it has mistyped
 _MOST_MODELS = 100_000
@@ -42,6 +44,8 @@ class Plan:
         All seeds are spawned from it.
     level : float
     title : str or None
+    memory : None, str, path-like or joblib.Memory
+        Where models are kept as they are finished.
     """
 
     estimator: object
@@ -55,6 +59,7 @@ class Plan:
     entropy: int
     level: float
     title: str | None
+    memory: object = None
 
     @property
     def n_classes(self):
@@ -90,45 +95,56 @@ def _name(estimator):
     )  # fmt: skip
 
 
-def make_plan(
-    estimator,
-    X,
-    y,
-    *,
-    forget,
-    X_test,
-    y_test,
-    mechanisms,
-    attacks,
-    n_shadows,
-    n_oracles,
-    test_size,
-    reference_size,
-    n_jobs,
-    random_state,
-    level,
-    title,
-):
-    """Check everything that can be checked without training; see :func:`skqmu.audit`."""
+@dataclass(frozen=True)
+class Asked:
+    """Everything that `audit` was asked for, as it was passed; see there."""
+
+    X: object
+    y: object
+    X_test: object
+    y_test: object
+    forget: object
+    mechanisms: object
+    attacks: object
+    n_shadows: object
+    n_oracles: object
+    test_size: object
+    reference_size: object
+    n_jobs: object
+    random_state: object
+    level: object
+    title: object
+    memory: object
+
+
+def make_plan(estimator, asked):
+    """Check everything that can be checked without training.
+
+    Parameters
+    ----------
+    estimator : classifier
+    asked : Asked
+    """
     _check_estimator(estimator)
-    _check_count("n_oracles", n_oracles, 1, "every figure stands beside retrained models")
-    _check_level(level)
-    _check_n_jobs(n_jobs)
-    if title is not None and not isinstance(title, str):
-        raise ValueError(f"title={title!r} must be a text or None.")
-    attacks = _check_attacks(attacks, n_shadows)
-    mechanisms = _check_mechanisms(mechanisms, estimator)
-    X, y, X_test, y_test = _check_rows(X, y, X_test, y_test)
-    entropy = entropy_from(random_state)
+    _check_count("n_oracles", asked.n_oracles, 1, "every figure stands beside retrained models")
+    _check_level(asked.level)
+    _check_n_jobs(asked.n_jobs)
+    _check_memory(asked.memory, asked.random_state)
+    if asked.title is not None and not isinstance(asked.title, str):
+        raise ValueError(f"title={asked.title!r} must be a text or None.")
+    attacks = _check_attacks(asked.attacks, asked.n_shadows)
+    mechanisms = _check_mechanisms(asked.mechanisms, estimator)
+    X, y, X_test, y_test = _check_rows(asked.X, asked.y, asked.X_test, asked.y_test)
+    entropy = entropy_from(asked.random_state)
     split_seed, scenario_seed = np.random.SeedSequence(entropy, spawn_key=(7,)).spawn(2)
-    forget = _named(forget)
+    forget = _named(asked.forget)
     data = split_data(
         X,
         y,
         X_test,
         y_test,
-        test_size=test_size,
-        reference_size=_reference_size(reference_size, estimator),
+        test_size=asked.test_size,
+        reference_size=_reference_size(asked.reference_size, estimator),
         rng=np.random.default_rng(split_seed),
     )
     rng = np.random.default_rng(scenario_seed)
@@ -139,15 +155,31 @@ def make_plan(
         scenarios=make_scenarios(masks, data, rng),
         mechanisms=mechanisms,
         attacks=attacks,
-        n_shadows=n_shadows,
-        n_oracles=n_oracles,
-        n_jobs=n_jobs,
+        n_shadows=asked.n_shadows,
+        n_oracles=asked.n_oracles,
+        n_jobs=asked.n_jobs,
         entropy=entropy,
-        level=float(level),
-        title=title,
+        level=float(asked.level),
+        title=asked.title,
+        memory=asked.memory,
     )
     check_mechanisms(plan)
     return plan
+
+
+def _check_memory(memory, random_state):
+    if memory is None:
+        return
+    if not isinstance(memory, str | os.PathLike | joblib.Memory):
+        raise ValueError(
+            f"memory={memory!r} must be None, a folder, or a joblib.Memory; got "
+            f"{type(memory).__name__}."
+        )
+    if random_state is None:
+        raise ValueError(
+            f"memory={memory!r} needs a random_state (got None): models are found again by what "
+            "they were drawn from. Pass an integer."
+        )
 
 
 def _check_estimator(estimator):

@@ -8,6 +8,7 @@ from skqmu.attacks import ShadowPool
 from skqmu.attacks.tools import run_jobs
 from skqmu.audit._attacks import needs_shadows
 from skqmu.audit._audit_measure import Judge, without
+from skqmu.audit._kept_models import kept_or_made
 from skqmu.audit._models import can_unlearn, fit_model, unlearn_copy
 from skqmu.audit._report import AuditReport, describe, json_values
 from skqmu.audit._step_judge import StepsJudge, still_told
@@ -45,9 +46,10 @@ class AuditRun:
         start = time.perf_counter()
         plan, data = self.plan, self.plan.data
         self.listener("training the original", 0, 1)
-        original = fit_model(
-            plan.estimator, data.X, data.y, name="original", role="original",
-            seed=self._original_seed,
+        seed = self._original_seed
+        original = kept_or_made(
+            plan.memory, self._named("original", seed), fit_model,
+            plan.estimator, data.X, data.y, name="original", role="original", seed=seed,
         )  # fmt: skip
         self.listener("training the original", 1, 1)
         # the mechanisms come before the shadows: a misspelt one costs seconds, not minutes
@@ -68,27 +70,40 @@ class AuditRun:
         stays = ~scenario.forget
         rows = data.X[stays], data.y[stays]
         classes = original.estimator.classes_
-        jobs = [
-            (fit_model, (plan.estimator, *rows), {
-                "name": f"oracle {i + 1}", "role": "oracle", "seed": seed, "classes": classes,
-            })
-            for i, seed in enumerate(self._oracle_seeds[k])
-        ]  # fmt: skip
+        jobs = []
+        for i, seed in enumerate(self._oracle_seeds[k]):
+            options = {"role": "oracle", "seed": seed, "classes": classes}
+            name = f"oracle {i + 1}"
+            what = self._named(name, seed, scenario.forget, classes)
+            jobs.append(((what, fit_model, plan.estimator, *rows), {"name": name, **options}))
         for (name, strategy), seed in zip(
             plan.mechanisms.items(), self._retrain_seeds[k], strict=True
         ):
             if can_unlearn(original.estimator):
-                jobs.append((unlearn_copy, (original, strategy, data, scenario), {"name": name}))
+                what = self._named(name, self._original_seed, scenario.forget, strategy)
+                args, options = (unlearn_copy, original, strategy, data, scenario), {}
             else:
                 # Plan has made sure that it is "retrain", which needs no help of the classifier
+                what = self._named(name, seed, scenario.forget, classes)
+                args = (fit_model, plan.estimator, *rows)
                 options = {"role": "mechanism", "seed": seed, "classes": classes}
-                jobs.append((fit_model, (plan.estimator, *rows), {"name": name, **options}))
+            jobs.append(((what, *args), {"name": name, **options}))
         return self._in_parallel(jobs, f"{scenario.name}: oracles and mechanisms")
+
+    def _named(self, name, seed, *more):
+        """All that a model of this audit depends on, but for the versions of libraries."""
+        plan, data = self.plan, self.plan.data
+        if plan.memory is None:
+            return ()
+        rows = (data.X, data.y, data.X_reference, data.y_reference)
+        seed = (seed.entropy, seed.spawn_key)
+        return (name, plan.estimator, seed, rows, more)
 
     def _in_parallel(self, jobs, stage):
         models = [None] * len(jobs)
         self.listener(stage, 0, len(jobs))
-        arguments = ((i, *job) for i, job in enumerate(jobs))
+        memory = self.plan.memory
+        arguments = ((i, memory, args, options) for i, (args, options) in enumerate(jobs))
         finished = run_jobs(_numbered, arguments, len(jobs), n_jobs=self.plan.n_jobs)
         for done, (i, model) in enumerate(finished, start=1):
             models[i] = model
@@ -104,6 +119,7 @@ class AuditRun:
         pool = ShadowPool(
             plan.estimator,
             n_shadows=plan.n_shadows,
+            memory=plan.memory,
             n_jobs=plan.n_jobs,
             random_state=self._shadow_seed,
         )
@@ -187,8 +203,8 @@ class AuditRun:
         return entry
 
 
-def _numbered(i, function, args, kwargs):
-    return i, function(*args, **kwargs)
+def _numbered(i, memory, args, options):
+    return i, kept_or_made(memory, *args, **options)
 
 
 def _plain(label):

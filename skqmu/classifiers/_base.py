@@ -199,8 +199,10 @@ class BaseUnlearningClassifier(
         seed = self._next_seed()
         context = callback_context(origin(self), self.max_iter)
         given = (X, y, sample_weight)
-        result = fit_result(self, data, seed, start=start, context=context, given=given)
         checkpoint = None if resuming or self._solves_head() else self.checkpoint
+        result = fit_result(
+            self, data, seed, start=start, context=context, given=given, checkpoint=checkpoint
+        )
         self._adopt(result, data, fingerprint_key, extend=resuming, checkpoint=checkpoint)
         return result.stopped
 

@@ -1,6 +1,7 @@
 """How shards are trained, and how they forget: those that hold a row, from its slice on."""
 
 import secrets
+from numbers import Integral
 
 import joblib
 import numpy as np
@@ -9,7 +10,16 @@ from sklearn.dummy import DummyClassifier
 from .._side_by_side import finished_jobs
 from ..unlearning import UPSTREAM, Assumption, Certificate
 from ._baseline import sampled_rows
-from ._shards import RemovedModels, StoredModel, loaded, remove_files, slices_of, train_shard
+from ._meta import as_memory, cached_call
+from ._shards import (
+    CachedShards,
+    RemovedModels,
+    StoredModel,
+    loaded,
+    remove_files,
+    slices_of,
+    train_shard,
+)
 from .deletion import (
     MOST_MEASURED,
     Done,
@@ -39,22 +49,29 @@ class ShardTraining:
     classes : ndarray
     seeds : list of numpy.random.SeedSequence
     folder : OwnedFolder or None
+    memory : joblib.Memory
+        Where shards are kept as they are finished, if the model's seed is fixed.
 
     Attributes
     ----------
+    kept : dict of int to tuple of CachedFit
+        By shard.
     costs : list of dict
         Of each model that was trained, also where the training failed.
     stored : list of pathlib.Path
         Files that were written.
     """
 
-    def __init__(self, model, members, assignment, classes, seeds, folder):
+    def __init__(self, model, members, assignment, classes, seeds, folder, memory):
         self.model = model
         self.members = members
         self.assignment = assignment
         self.classes = classes
         self.seeds = seeds
         self.folder = folder
+        # An unseeded fit is never asked for again.
+        self.memory = memory if isinstance(model.random_state, Integral) else as_memory(None)
+        self.kept = {}
         self.costs = []
         self.stored = []
 
@@ -70,6 +87,8 @@ class ShardTraining:
         refitted = [shard for shard, start in enumerate(first) if start < n_slices]
         jobs = [
             (
+                self.memory,
+                train_shard,
                 model.estimator,
                 self.seeds[shard],
                 slices_of(self.members, self.assignment, self.classes, shard, n_slices),
@@ -81,14 +100,21 @@ class ShardTraining:
         ]
         models = [list(slices) for slices in old or [()] * model.n_shards]
         try:
-            for i, new in finished_jobs(train_shard, jobs, n_jobs=model.n_jobs):
+            for i, (new, kept) in finished_jobs(cached_call, jobs, n_jobs=model.n_jobs):
                 shard = refitted[i]
+                self.kept[shard] = (*self.kept.get(shard, ()), *[kept] * (kept is not None))
                 self.costs += _costs_of(new)
                 models[shard][first[shard] :] = [self._stored(each, shard) for each in new]
         except BaseException as error:
             self.costs += getattr(error, "costs", ())
             raise
         return models
+
+    def keep_also(self, earlier):
+        """Know earlier entries of the cache, by shard, beside the new ones."""
+        for shard, entries in earlier.items():
+            known = {repr(entry): entry for entry in (*entries, *self.kept.get(shard, ()))}
+            self.kept[shard] = tuple(known.values())
 
     def _stored(self, model, shard):
         if self.folder is None or model is None:
@@ -146,7 +172,13 @@ class ByShards(Way):
         assignment = np.delete(model.assignment_, forget.entries, axis=0)
         first = self._first_slices(forget.entries)
         self.training = ShardTraining(
-            model, members, assignment, model.classes_, state.seeds, state.folder
+            model,
+            members,
+            assignment,
+            model.classes_,
+            state.seeds,
+            state.folder,
+            as_memory(model.memory),
         )
         return Found(
             n_forget=len(forget),
@@ -164,12 +196,15 @@ class ByShards(Way):
         measured = self._measured(forget)
         measures = {"before": measured(model)} if measured else {}
         models = training.run(first, old)
+        known = fitted_state(model).cached_fits
+        stale = [CachedShards(kept) for shard in training.kept if (kept := known.get(shard))]
         changes = {
             "models_": models,
             "members": training.members,
             "assignment_": training.assignment,
             "expected_refit_fraction_": expected_refit_fraction(model, training.assignment),
-            "leftovers": (_replaced(old, models, first, model.n_slices, training.folder),),
+            "cached_fits": {**known, **training.kept},
+            "leftovers": (_replaced(old, models, first, model.n_slices, training.folder), *stale),
         }
         digests = [_digest(each, first, model.n_slices) for each in (old, models)]
         model._become(models_=models)

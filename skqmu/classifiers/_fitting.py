@@ -281,7 +281,14 @@ def make_run(estimator, network, records, seed, *, start=None, max_iter=None):
 
 
 def run_loop(estimator, run, valid=None, *, extra_hooks=(), title="fit", checkpoint=None):
-    """Train with the estimator's hooks; returns the run."""
+    """Train with the estimator's hooks; returns the run.
+
+    Parameters
+    ----------
+    checkpoint : path-like or None, default=None
+        The estimator's own belongs to one fit. Any other is a request's: that of another
+        request, which was cut off, is written over.
+    """
     criterion = {"tol": estimator.tol, "n_iter_no_change": estimator.n_iter_no_change}
     hooks = []
     if takes_steps(estimator):  # the others have criteria of their own
@@ -293,7 +300,9 @@ def run_loop(estimator, run, valid=None, *, extra_hooks=(), title="fit", checkpo
     hooks.extend(extra_hooks)
     if checkpoint is not None:
         saved = [hook for hook in hooks if hook.state]
-        hooks.append(Checkpoint(checkpoint, _signature(estimator, run, valid), saved))
+        signature = _signature(estimator, run, valid)
+        replaces = str(checkpoint) != str(estimator.checkpoint)
+        hooks.append(Checkpoint(checkpoint, signature, saved, replaces=replaces))
     return train(run, hooks)
 
 

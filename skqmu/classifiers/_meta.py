@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import os
 import warnings
 from contextlib import contextmanager
 
@@ -17,6 +18,7 @@ from .._versions import numeric_versions
 __all__ = [
     "aligned_proba",
     "as_memory",
+    "cached_call",
     "cached_fit",
     "draw_seed",
     "fit_clone",
@@ -76,8 +78,8 @@ def draw_seed(random_state):
 
 def as_memory(memory):
     """Joblib's Memory from a path, a Memory or None."""
-    if memory is None or isinstance(memory, str):
-        return Memory(memory, verbose=0)
+    if memory is None or isinstance(memory, str | os.PathLike):
+        return Memory(None if memory is None else os.fspath(memory), verbose=0)
     if not hasattr(memory, "cache"):
         raise TypeError(
             f"memory must be a path, a joblib.Memory or None; got {type(memory).__name__}."
@@ -153,32 +155,30 @@ class CachedFit:
         return repr(self._shelved)
 
 
-def _fit_named(name, estimator, arguments):
-    """What joblib keeps under a name that tells estimators and rows apart (see `digest`)."""
-    return fit_clone(estimator, *arguments)
+def _called(name, function, arguments):
+    """What joblib keeps under a name that tells functions and arguments apart (see `digest`)."""
+    return function(*arguments)
 
 
-def cached_fit(memory, estimator, *arguments):
-    """Fitted clone and, where joblib keeps it, where: a `CachedFit`, else None.
+def cached_call(memory, function, *arguments):
+    """What a function returns and, where joblib keeps it, where: a `CachedFit`, else None.
 
     Parameters
     ----------
     memory : joblib.Memory
-    estimator : estimator
-        Cached only where its seeds are fixed: a cached result of an unseeded fit would pass
-        one draw off as another.
+    function : callable
+        Of a module; all that its result depends on is among the arguments.
     *arguments : object
-        Of `fit_clone`.
     """
-    if not has_seed(estimator) or memory.store_backend is None:
-        return fit_clone(estimator, *arguments), None
+    if memory.store_backend is None:
+        return function(*arguments), None
     try:
-        name = digest(numeric_versions(), estimator, arguments)
+        name = digest(numeric_versions(), function.__name__, arguments)
     except Unidentifiable as error:
         warnings.warn(f"memory= keeps no fits of this model: {error}", UserWarning)
-        return fit_clone(estimator, *arguments), None
-    kept = memory.cache(_fit_named, ignore=["estimator", "arguments"])
-    shelved = kept.call_and_shelve(name, estimator, arguments)
+        return function(*arguments), None
+    kept = memory.cache(_called, ignore=["function", "arguments"])
+    shelved = kept.call_and_shelve(name, function, arguments)
     try:
         return shelved.get(), CachedFit(shelved)
     except Exception as error:  # whatever a damaged file makes of the unpickler
@@ -188,7 +188,18 @@ def cached_fit(memory, estimator, *arguments):
             UserWarning,
         )
         shelved.clear()
+        return function(*arguments), None
+
+
+def cached_fit(memory, estimator, *arguments):
+    """Fitted clone and where it is kept; see `fit_clone` and `cached_call`.
+
+    An estimator is cached only where its seeds are fixed: a cached result of an unseeded fit
+    would pass one draw off as another.
+    """
+    if not has_seed(estimator):
         return fit_clone(estimator, *arguments), None
+    return cached_call(memory, fit_clone, estimator, *arguments)
 
 
 def released(model):

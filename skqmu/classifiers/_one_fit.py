@@ -15,7 +15,9 @@ from .state import origin
 __all__ = ["fit_result"]
 
 
-def fit_result(estimator, data, seed, *, start=None, context=None, given=None, max_iter=None):
+def fit_result(
+    estimator, data, seed, *, start=None, context=None, given=None, max_iter=None, checkpoint=None
+):
     """Train a network on validated data.
 
     Parameters
@@ -33,6 +35,8 @@ def fit_result(estimator, data, seed, *, start=None, context=None, given=None, m
         keeps its last step.
     max_iter : int or None, default=None
         Epochs of a `partial_fit`; None: the estimator's own.
+    checkpoint : path-like or None, default=None
+        File to write after each epoch, and to go on from.
 
     Returns
     -------
@@ -43,10 +47,11 @@ def fit_result(estimator, data, seed, *, start=None, context=None, given=None, m
         if estimator._solves_head():
             goes_on = max_iter if start is None else start
             return _solved(estimator, network, data, seed, given, goes_on=goes_on)
-        return _trained(estimator, network, data, seed, start, context, given, max_iter)
+        how = (start, context, given, max_iter, checkpoint)
+        return _trained(estimator, network, data, seed, *how)
 
 
-def _trained(estimator, network, data, seed, start, context, given, max_iter):
+def _trained(estimator, network, data, seed, start, context, given, max_iter, checkpoint):
     records = make_records(data, estimator.class_weight, estimator.classes_)
     held_out, valid = np.zeros(len(data), dtype=bool), None
     if estimator.early_stopping and max_iter is None:
@@ -67,7 +72,7 @@ def _trained(estimator, network, data, seed, start, context, given, max_iter):
                     valid,
                     extra_hooks=[*hooks, *[log] * (log is not None)],
                     title="fit" if max_iter is None else "partial_fit",
-                    checkpoint=estimator.checkpoint if start is None and given else None,
+                    checkpoint=checkpoint,
                 )
                 importances = {
                     kind: importance_of(

@@ -22,7 +22,7 @@ from .._validation import (
 )
 from ._by_shards import ByShards, ShardTraining, expected_refit_fraction
 from ._members import MemberRecord, are_members
-from ._meta import aligned_proba, draw_seed, released
+from ._meta import aligned_proba, as_memory, draw_seed, released
 from ._shards import RemovedFolder, loaded
 from .deletion import REPORTS, carry_out, given_parts
 from .state import (
@@ -61,6 +61,11 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         Keep slices' arrays in files instead of in memory, in a folder of this fit's own below
         this one. Files of models that saw a forgotten row are deleted; all are gone with the
         estimator. A copy or a pickle holds the models itself and keeps no files.
+    memory : str, path-like, joblib.Memory or None, default=None
+        Keeps each shard when it is trained, by settings, rows and seed: a `fit` or a request that
+        was cut off, by whatever, goes on from there when it is asked again. Needs an integer
+        `random_state`. The cache holds models and rows: treat it like the data. `unlearn`
+        deletes the entries of shards that it refits.
     n_jobs : int or None, default=None
         Shards that train at once.
     random_state : int, RandomState instance or None, default=None
@@ -89,8 +94,8 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
     remaining rows with the same assignment and seeds, exactly.
 
     Parameters that are set after `fit` act at the next `fit`, those of the `estimator` too; a
-    deletion refits with the values of `fit`. `aggregation` and `n_jobs` act at once. Requests
-    from several threads are carried out one after another.
+    deletion refits with the values of `fit`. `aggregation`, `memory` and `n_jobs` act at once.
+    Requests from several threads are carried out one after another.
 
     Examples
     --------
@@ -115,11 +120,12 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         "n_slices": [Interval(Integral, 1, None, closed="left")],
         "aggregation": [StrOptions({"mean", "vote"})],
         "checkpoint_dir": [str, Path, None],
+        "memory": [str, Path, HasMethods(["cache"]), None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
 
-    _live_params = frozenset({"aggregation", "n_jobs"})
+    _live_params = frozenset({"aggregation", "memory", "n_jobs"})
 
     def __init__(
         self,
@@ -129,6 +135,7 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         n_slices=1,
         aggregation="mean",
         checkpoint_dir=None,
+        memory=None,
         n_jobs=None,
         random_state=None,
     ):
@@ -137,6 +144,7 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         self.n_slices = n_slices
         self.aggregation = aggregation
         self.checkpoint_dir = checkpoint_dir
+        self.memory = memory
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -193,21 +201,26 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         folder = None
         if self.checkpoint_dir is not None:
             folder = OwnedFolder(self.checkpoint_dir, "slices")
-        training = ShardTraining(self, members, assignment, classes, shard_seeds, folder)
+        memory = as_memory(self.memory)
+        training = ShardTraining(self, members, assignment, classes, shard_seeds, folder, memory)
         try:
             models = training.run([0] * self.n_shards)
         except BaseException:
             if folder is not None:
                 folder.remove()
             raise
-        earlier = getattr(fitted_state(self), "folder", None)
+        earlier = fitted_state(self)
+        if earlier is not None:  # what an earlier fit has kept goes with the next request, too
+            training.keep_also(earlier.cached_fits)
+        folder_before = getattr(earlier, "folder", None)
         self._become(
             ShardedState(
                 settings=self._own_params(),
                 seeds=shard_seeds,
                 members=members,
                 folder=folder,
-                leftovers=() if earlier is None else (RemovedFolder(earlier),),
+                cached_fits=training.kept,
+                leftovers=() if folder_before is None else (RemovedFolder(folder_before),),
             ),
             classes_=classes,
             assignment_=assignment,

@@ -16,6 +16,7 @@ from .deletion import files_of
 from .state import kept_files
 
 __all__ = [
+    "CachedShards",
     "RemovedFolder",
     "RemovedModels",
     "StoredModel",
@@ -111,6 +112,29 @@ class RemovedFolder:
         """Delete it; returns what is to be said about it, a list of str."""
         left = self.folder.remove()
         return [f"{path}, of the fit before, could not be deleted." for path in left]
+
+
+class CachedShards:
+    """Entries of the cache that hold a forgotten row, to be deleted when it is forgotten.
+
+    Parameters
+    ----------
+    entries : tuple of CachedFit
+    """
+
+    def __init__(self, entries):
+        self.entries = entries
+
+    def discard(self):
+        """Delete them; returns what is to be said about it, a list of str."""
+        left = [entry for entry in self.entries if not entry.clear()]
+        n_gone = len(self.entries) - len(left)
+        notes = [f"{n_gone} entries of the cache (memory=) were deleted."]
+        if left:
+            notes.append(
+                f"entries of the cache (memory=) that hold rows could not be deleted: {left}."
+            )
+        return notes
 
 
 class RemovedModels:

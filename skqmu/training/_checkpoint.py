@@ -29,14 +29,24 @@ class Checkpoint(Hook):
         Of parameters and data; a file of another run is refused, not resumed.
     hooks : sequence of Hook
         Whose state (best loss so far, ...) belongs to the run. This hook comes after them.
+    replaces : bool, default=False
+        Whether a checkpoint of another run is written over, not refused.
     """
 
     _SAVED = ("history", "stop_reason", "finished")
 
-    def __init__(self, path: str | PathLike, signature: str, hooks: Sequence[Hook]):
+    def __init__(
+        self,
+        path: str | PathLike,
+        signature: str,
+        hooks: Sequence[Hook],
+        *,
+        replaces: bool = False,
+    ):
         self.path = Path(path)
         self.signature = signature
         self.hooks = hooks
+        self.replaces = replaces
         self.states = None
         self.epoch = 0
 
@@ -44,9 +54,10 @@ class Checkpoint(Hook):
         remove_leftovers(self.path.parent, self.path.name)
         if self.path.exists() or self.path.is_symlink():
             saved = self._read(run)
-            run.restore(**saved["run"])
-            for hook, state in zip(self.hooks, saved["hooks"], strict=True):
-                hook.restore(state)
+            if saved is not None:
+                run.restore(**saved["run"])
+                for hook, state in zip(self.hooks, saved["hooks"], strict=True):
+                    hook.restore(state)
         # Not before the file was accepted: what is refused must not be written over.
         self.states, self.epoch = self._hook_states(), run.epoch
         return run.finished
@@ -59,6 +70,8 @@ class Checkpoint(Hook):
                 f"checkpoint={str(self.path)!r} is no checkpoint of skqmu ({error.__cause__}); "
                 "delete the file or name another one."
             ) from error
+        if signature != self.signature and self.replaces:
+            return None
         if signature != self.signature:
             raise ValueError(
                 f"checkpoint={str(self.path)!r} belongs to another fit (other data, parameters or "

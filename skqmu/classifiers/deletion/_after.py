@@ -1,6 +1,7 @@
 """The state of a classifier after a request: what is to change, computed and not put in place."""
 
 from dataclasses import replace
+from numbers import Integral
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from ..._owned import OwnedFile
 from ...unlearning import importance_of
 from ..state import fitted_state
 
-__all__ = ["files_of", "fitted_attributes", "state_after"]
+__all__ = ["files_of", "fitted_attributes", "request_checkpoint", "state_after"]
 
 
 def fitted_attributes(result):
@@ -57,7 +58,7 @@ def state_after(model, forget, retain, request, outcome):
         "members": members,
         "updates": _updates_after(state, forget, retain, outcome),
         "importances": _importances_after(state, request, outcome),
-        "leftovers": files_of(model),
+        "leftovers": (*files_of(model), *_files_of_request(model)),
         "files": (),
     }
     notes += _about_buffers(request, refit)
@@ -138,6 +139,18 @@ def _importances_after(state, request, outcome):
         else:
             after[kind] = everyone
     return after
+
+
+def request_checkpoint(model):
+    """File from which a request that refits goes on when it was cut off; None: it does not."""
+    resumes = model.checkpoint is not None and isinstance(model.random_state, Integral)
+    return f"{model.checkpoint}.unlearn" if resumes and not model._solves_head() else None
+
+
+def _files_of_request(model):
+    path = request_checkpoint(model)
+    file = None if path is None else OwnedFile.kept(path, "checkpoint")
+    return () if file is None else (file,)
 
 
 def files_of(estimator):

@@ -27,7 +27,7 @@ from .._fitting import (
 from .._head import head_view
 from .._one_fit import fit_result
 from ..state import fitted_state
-from ._after import state_after
+from ._after import request_checkpoint, state_after
 from ._carry_out import Done, Found, Way
 from ._given import assuming, given_parts, notes_on, reach_of
 from ._log_entry import LogEntry, digest_of, shortened
@@ -348,7 +348,7 @@ def _trainer(estimator, forget, retain, n_rows, importance):
     def refit(seed):
         seed = np.random.SeedSequence(state.seed) if seed is None else seed
         data = FitData(retain.X, retain.labels, retain.weights, len(estimator.classes_))
-        return fit_result(estimator, data, seed)
+        return fit_result(estimator, data, seed, checkpoint=request_checkpoint(estimator))
 
     return Trainer(
         learning_rate_init=estimator.learning_rate_init,

@@ -99,6 +99,8 @@ class ShardedState:
         None: a released copy.
     folder : OwnedFolder or None
         Of the slices' files.
+    cached_fits : dict of int to tuple of CachedFit
+        By shard: entries of the cache that hold what it was trained on.
     leftovers : tuple
         Of the state before, still to be deleted (see `sweep`).
     """
@@ -107,6 +109,7 @@ class ShardedState:
     seeds: list
     members: Any = None
     folder: Any = None
+    cached_fits: Mapping = field(default_factory=dict)
     leftovers: tuple = ()
 
 
