@@ -130,7 +130,8 @@ default="adam"
         File that `fit` writes after each epoch and on interruption, and resumes from.
         Needs an integer `random_state`. One file serves one fit: a checkpoint of other
         data or parameters is refused (so leave it None inside a grid search). It is
-        deleted by `unlearn`.
+        deleted by `unlearn`, which goes on, where it retrains and was cut off, from a file of
+        this name with ``.unlearn`` behind it.
     random_state : int, RandomState instance or None, default=None
     verbose : int, default=0
         1: a progress bar; 2: a line an epoch.

@@ -4,6 +4,7 @@ This file looks inside.
 """
 
 import copy
+import functools
 import pickle
 
 import joblib
@@ -254,3 +255,60 @@ def test_models_on_disk_predict_after_a_round_trip(iris, tmp_path):
     for path in slice_files(tmp_path / "s"):
         path.unlink()
     assert released.predict_proba(X).shape == (len(X), 3)
+
+
+def counting(monkeypatch):
+    fits, train = [], _by_shards.train_shard
+
+    @functools.wraps(train)
+    def counted(*args):
+        fits.append(1)
+        return train(*args)
+
+    monkeypatch.setattr(_by_shards, "train_shard", counted)
+    return fits
+
+
+@pytest.mark.parametrize("n_slices", [1, 2])
+def test_with_memory_a_fit_that_was_cut_off_goes_on_and_a_request_deletes_what_saw_the_row(
+    iris, monkeypatch, tmp_path, n_slices
+):
+    X, y = iris
+
+    def make(**params):
+        inner = LogisticRegression(max_iter=300, random_state=0)
+        return ShardedClassifier(inner, n_shards=4, n_slices=n_slices, random_state=0, **params)
+
+    plain = make().fit(X, y)
+    fits = counting(monkeypatch)
+    real, calls = _by_shards.train_shard, []
+
+    @functools.wraps(real)
+    def stops(*args):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_by_shards, "train_shard", stops)
+        with pytest.raises(KeyboardInterrupt):
+            make(memory=tmp_path).fit(X, y)
+    assert len(fits) == 2
+    clf = make(memory=tmp_path).fit(X, y)
+    assert len(fits) == 4  # the other two
+    np.testing.assert_array_equal(clf.predict_proba(X), plain.predict_proba(X))
+    n_before = len(list(tmp_path.rglob("output.pkl")))
+    clf.unlearn(X[:1])
+    plain.unlearn(X[:1])
+    np.testing.assert_array_equal(clf.predict_proba(X), plain.predict_proba(X))
+    # One went (it held the row), one came.
+    assert len(list(tmp_path.rglob("output.pkl"))) == n_before == 4
+    number = np.ascontiguousarray(X[0]).tobytes()
+    assert not any(number in path.read_bytes() for path in tmp_path.rglob("output.pkl"))
+    assert "1 entries of the cache" in " ".join(clf.unlearning_log_[-1]["notes"])
+
+
+def test_without_a_seed_nothing_is_kept(iris, tmp_path):
+    ShardedClassifier(LogisticRegression(max_iter=300), memory=tmp_path).fit(*iris)
+    assert not list(tmp_path.rglob("output.pkl"))
