@@ -1,0 +1,153 @@
+"""A deletion request to `UnlearningClassifier`: the model forgets, and the experiment ends."""
+
+import copy
+from contextlib import suppress
+
+import numpy as np
+
+from ..exceptions import AlreadyForgottenError, NotATrainingSampleError
+from ._meta import last_step
+from ._pipeline import unlearn
+from .state import changing_along, fitted_state, share_files
+
+__all__ = ["forget_and_end"]
+
+# What `fit` keeps to compare with, and a deletion request drops.
+_EXPERIMENT = ("original_", "oracles_", "X_forget_", "y_forget_", "X_retain_", "y_retain_")
+
+
+class _End:
+    """The end of an experiment: a model in place, and all that knows forgotten rows dropped.
+
+    Parameters
+    ----------
+    work : Writing
+        On the `UnlearningClassifier`.
+    model : fitted classifier
+        That a request goes to.
+    """
+
+    def __init__(self, work, model):
+        self.work = work
+        self.model = model
+
+    def places(self):
+        """What is put in place at the moment at which the model changes: (object, dict)."""
+        self._prepared()
+        return self.work.places()
+
+    def commit(self):
+        """Put it in place now: the model is another library's, or had nothing to change."""
+        self._prepared()
+        self.work.commit()
+
+    def _prepared(self):
+        ended = self.work.model
+        dropped = [name for name in _EXPERIMENT if name in vars(ended)]
+        ended._drop(*dropped)
+        cached = fitted_state(ended).cached_fits
+        ended._become(
+            estimator_=self.model,
+            cached_fits=(),
+            leftovers=(_Experiment(dropped, cached),) if dropped or cached else (),
+        )
+
+
+class _Experiment:
+    """What an experiment has kept, to be deleted when it is over.
+
+    Parameters
+    ----------
+    dropped : list of str
+        Attributes that are gone.
+    cached : tuple of CachedFit
+    """
+
+    def __init__(self, dropped, cached):
+        self.dropped = dropped
+        self.cached = cached
+
+    def discard(self):
+        """Delete the entries of the cache; returns what is to be said, a list of str."""
+        notes = []
+        if self.dropped:
+            notes.append(
+                f"the experiment ended with the request: {', '.join(self.dropped)}, which hold or "
+                "know rows, were dropped; to compare again, fit on the rows that stay."
+            )
+        left = [entry for entry in self.cached if not entry.clear()]
+        if self.cached:
+            n_gone = len(self.cached) - len(left)
+            notes.append(f"{n_gone} entries of the cache (memory=) were deleted.")
+        if left:
+            notes.append(
+                f"entries of the cache (memory=) that hold rows could not be deleted: {left}."
+            )
+        return notes
+
+
+def forget_and_end(work, X_forget, y_forget, request):
+    """Carry out a request to the model of an experiment, and end the experiment with it.
+
+    Parameters
+    ----------
+    work : Writing
+        On the `UnlearningClassifier`.
+    X_forget, y_forget, request
+        Of its `unlearn`.
+
+    Returns
+    -------
+    bool
+        Whether the rows had been forgotten by `fit`, so that only what was kept of them went.
+    """
+    experiment = work.estimator
+    model, original = experiment.estimator_, getattr(experiment, "original_", None)
+    if model is original:
+        model = copy.deepcopy(original)
+    if original is not None:
+        share_files(last_step(model), last_step(original))
+    end = _End(work, model)
+    refused = None
+    try:
+        # Where the model is ours, both change at the same moment.
+        with changing_along(last_step(model), end.places):
+            unlearn(model, X_forget, y_forget, **request)
+    except BaseException as error:
+        # Those of the mask are strangers to the model, not to what is kept beside it.
+        if (
+            isinstance(error, NotATrainingSampleError)
+            and original is not None
+            and _names_the_mask(experiment, X_forget, request.get("index"), error)
+        ):
+            refused = error
+        else:
+            if not work.committed:
+                _keep_failure(work, model)
+            raise
+    if not work.committed:
+        end.commit()
+    return refused is not None
+
+
+def _names_the_mask(experiment, X, index, error):
+    """Whether all rows of a request that the model refused are rows of the mask."""
+    if X is None:
+        index = np.asarray(index)
+        n_asked = index.sum() if index.dtype == bool else len(np.unique(index))
+    else:
+        n_asked = len(X)
+    if len(error.rows) < n_asked:
+        return False  # the model knows the others: it must forget them first
+    if isinstance(error, AlreadyForgottenError):
+        return True
+    known = set(map(tuple, np.asarray(experiment.X_forget_).tolist()))
+    return X is not None and all(tuple(row) in known for row in np.asarray(X).tolist())
+
+
+def _keep_failure(work, model):
+    """Keep a copy that failed, where its log says what was spent."""
+    with suppress(AttributeError):  # an estimator of another kind may have no log
+        if len(last_step(model).unlearning_log_) > len(work.estimator.unlearning_log_):
+            work.model._become(estimator_=model)
+            work.commit()
