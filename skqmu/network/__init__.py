@@ -6,6 +6,7 @@ from ._dropout import Dropout
 from ._layers import Dense, Layer, OneVsRest, QuantumLayer
 from ._losses import cross_entropy, cross_entropy_gradient, entropy, log_softmax, softmax
 from ._meter import Meter
+from ._models_axis import forward_many, models_at_once, overhead_rows
 from ._network import Network
 from ._parameters import ParameterLayout
 from ._qiskit_ml import QiskitMLLayer, check_neural_network
@@ -31,7 +32,10 @@ __all__ = [
     "cross_entropy",
     "cross_entropy_gradient",
     "entropy",
+    "forward_many",
     "import_torch",
     "log_softmax",
+    "models_at_once",
+    "overhead_rows",
     "softmax",
 ]

@@ -8,10 +8,10 @@ __all__ = ["cross_entropy", "cross_entropy_gradient", "entropy", "log_softmax", 
 
 def _log_p(logits):
     """`log_softmax` along the classes; scipy's takes .1 ms a batch to find out what it got."""
-    top = logits.max(axis=1, keepdims=True)
+    top = logits.max(axis=-1, keepdims=True)
     below = logits - np.where(np.isfinite(top), top, 0.0)
     with np.errstate(divide="ignore"):  # a row of -inf
-        return below - np.log(np.exp(below).sum(axis=1, keepdims=True))
+        return below - np.log(np.exp(below).sum(axis=-1, keepdims=True))
 
 
 def cross_entropy(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -19,13 +19,13 @@ def cross_entropy(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    logits : ndarray of shape (B, C)
-    targets : ndarray of shape (B, C)
+    logits : ndarray of shape (..., C)
+    targets : ndarray of shape (..., C)
         Soft targets; rows sum to 1.
 
     Returns
     -------
-    ndarray of shape (B,)
+    ndarray of shape (...,)
         In nats.
 
     Examples
@@ -35,7 +35,7 @@ def cross_entropy(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
     >>> cross_entropy(np.zeros((1, 2)), np.array([[1.0, 0.0]])).round(4)
     array([0.6931])
     """
-    return -(targets * _log_p(logits)).sum(axis=1)
+    return -(targets * _log_p(logits)).sum(axis=-1)
 
 
 def cross_entropy_gradient(
@@ -45,13 +45,13 @@ def cross_entropy_gradient(
 
     Parameters
     ----------
-    logits, targets : ndarray of shape (B, C)
-    weights : ndarray of shape (B,)
+    logits, targets : ndarray of shape (..., C)
+    weights : ndarray of shape (...,)
         Negative weights ascend.
 
     Returns
     -------
-    ndarray of shape (B, C)
+    ndarray of shape (..., C)
 
     Examples
     --------
@@ -61,7 +61,7 @@ def cross_entropy_gradient(
     >>> cross_entropy_gradient(logits, targets, np.ones(1))
     array([[-0.5,  0.5]])
     """
-    return weights[:, None] * (np.exp(_log_p(logits)) - targets)
+    return weights[..., None] * (np.exp(_log_p(logits)) - targets)
 
 
 def entropy(logits: np.ndarray) -> np.ndarray:
@@ -69,11 +69,11 @@ def entropy(logits: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    logits : ndarray of shape (B, C)
+    logits : ndarray of shape (..., C)
 
     Returns
     -------
-    ndarray of shape (B,)
+    ndarray of shape (...,)
         In nats, between 0 and ln C.
 
     Examples
@@ -84,4 +84,4 @@ def entropy(logits: np.ndarray) -> np.ndarray:
     array([1.3863])
     """
     log_p = _log_p(logits)
-    return -(np.exp(log_p) * log_p).sum(axis=1)
+    return -(np.exp(log_p) * log_p).sum(axis=-1)
