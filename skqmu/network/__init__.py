@@ -4,7 +4,14 @@ from ._activations import Activation, activations
 from ._batchnorm import BatchNorm
 from ._dropout import Dropout
 from ._layers import Dense, Layer, OneVsRest, QuantumLayer
-from ._losses import cross_entropy, cross_entropy_gradient, entropy, log_softmax, softmax
+from ._losses import (
+    cross_entropy,
+    cross_entropy_gradient,
+    entropy,
+    log_softmax,
+    softmax,
+    weighted_cross_entropy,
+)
 from ._meter import Meter
 from ._models_axis import forward_many, models_at_once, overhead_rows
 from ._network import Network
@@ -38,4 +45,5 @@ __all__ = [
     "models_at_once",
     "overhead_rows",
     "softmax",
+    "weighted_cross_entropy",
 ]

@@ -28,11 +28,14 @@ def grouped(sizes: list[int], network: Network) -> list[list[int]]:
     spare = overhead_rows(network)
     groups: list[list[int]] = []
     room, longest, filled = 0, 0, 0
-    for place in sorted(range(len(sizes)), key=lambda i: -sizes[i]):
+    order = sorted(range(len(sizes)), key=lambda i: -sizes[i])
+    for taken, place in enumerate(order):
         missing = longest - sizes[place]
         if not room or filled + missing > spare:
             longest, missing, filled = sizes[place], 0, 0
-            room = models_at_once(network, longest)
+            # As many in each as in the others, not a few in the last.
+            left = len(order) - taken
+            room = -(-left // -(-left // models_at_once(network, longest)))
             groups.append([])
         groups[-1].append(place)
         room, filled = room - 1, filled + missing
@@ -154,8 +157,9 @@ def _stacked(runs, asked):
             records.weights.take(rows, out=weights[place, first:stop], mode="clip")
             lengths[place, first:stop] = len(rows)
             first = stop
-        X[place, first:] = X[place, 0]
-        targets[place, first:] = targets[place, 0]
+        if first < n_rows:
+            X[place, first:] = X[place, 0]
+            targets[place, first:] = targets[place, 0]
     return Records(X, targets, weights), lengths
 
 
