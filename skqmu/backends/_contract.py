@@ -148,6 +148,13 @@ class Executable(ABC):
     shares_rows : bool
         Whether :meth:`taken` is there: a training step then runs each distinct row once, and
         takes the others' tape from it. It matters where circuits are counted.
+    takes_models : bool
+        Whether weights may have a leading axis of models, (M, n_weights), and inputs too,
+        (M, B, n_inputs); values and slopes then have it. False by default: models are then
+        trained one after another. Where it is true, :meth:`models_at_once` says how many a call
+        should have.
+    overhead_rows : int
+        Rows of one model that cost as much as a call does besides.
     physical : sequence of qiskit.QuantumCircuit
         Circuits as they run, whose depth an estimate of costs states; empty by default.
 
@@ -173,6 +180,8 @@ class Executable(ABC):
     spent: Spent | None = None
     shots_a_row = 0
     shares_rows = False
+    takes_models = False
+    overhead_rows = 0
     physical: Sequence[QuantumCircuit] = ()
 
     @cached_property
@@ -192,6 +201,10 @@ class Executable(ABC):
     @abstractmethod
     def backward(self, tape, cotangent, per_sample=False, need_inputs=True, need_weights=True):
         """Return ``(d_inputs, d_weights)`` of ``sum(cotangent * values)``."""
+
+    def models_at_once(self, n_rows):
+        """Return how many models, of `n_rows` records each, a call should have at most."""
+        return 1
 
     def taken(self, tape, rows):
         """Return the tape of :meth:`forward` as if its inputs had been ``inputs[rows]``.

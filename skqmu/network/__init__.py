@@ -4,8 +4,16 @@ from ._activations import Activation, activations
 from ._batchnorm import BatchNorm
 from ._dropout import Dropout
 from ._layers import Dense, Layer, OneVsRest, QuantumLayer
-from ._losses import cross_entropy, cross_entropy_gradient, entropy, log_softmax, softmax
+from ._losses import (
+    cross_entropy,
+    cross_entropy_gradient,
+    entropy,
+    log_softmax,
+    softmax,
+    weighted_cross_entropy,
+)
 from ._meter import Meter
+from ._models_axis import forward_many, models_at_once, overhead_rows
 from ._network import Network
 from ._parameters import ParameterLayout
 from ._qiskit_ml import QiskitMLLayer, check_neural_network
@@ -31,7 +39,11 @@ __all__ = [
     "cross_entropy",
     "cross_entropy_gradient",
     "entropy",
+    "forward_many",
     "import_torch",
     "log_softmax",
+    "models_at_once",
+    "overhead_rows",
     "softmax",
+    "weighted_cross_entropy",
 ]

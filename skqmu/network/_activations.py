@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import expit
 
 from .._validation import check_choice
-from ._layers import Layer
+from ._layers import Layer, no_slopes
 
 __all__ = ["Activation", "activations"]
 
@@ -63,6 +63,8 @@ class Activation(Layer):
     array([[0., 2.]])
     """
 
+    takes_models = True
+
     def __init__(self, function: str):
         self.function = check_choice("activation", function, activations())
         self.name = function
@@ -80,6 +82,6 @@ class Activation(Layer):
         per_sample: bool,
         need_inputs: bool,
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        d_params = np.zeros((len(d_outputs), 0) if per_sample else 0)
         slope = _FUNCTIONS[self.function][1]
-        return d_params, d_outputs * slope(*tape) if need_inputs else None
+        d_inputs = d_outputs * slope(*tape) if need_inputs else None
+        return no_slopes(d_outputs, per_sample), d_inputs

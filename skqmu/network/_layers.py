@@ -31,6 +31,10 @@ class Layer(ABC):
     batch_free : bool
         Whether a row's outputs in prediction are the same whatever rows come with it, up to
         rounding in double precision.
+    takes_models : bool
+        Whether `forward` and `backward` take many models at once: `params` then have a leading
+        axis, (M, n_parameters), and inputs, outputs and their derivatives too, (M, B, n). Inputs
+        without it are rows that all models share. A class that overrides either says so anew.
     given : str
         What became of values that the user gave the layer instead of having them drawn
         (``"frozen"``, ``"the start of every fit"``); empty where all are drawn.
@@ -58,6 +62,7 @@ class Layer(ABC):
     n_buffers = 0
     has_training_mode = False
     batch_free = True
+    takes_models = False
     given = ""
 
     def initial(self, rng: np.random.Generator) -> np.ndarray:
@@ -136,6 +141,11 @@ class Layer(ABC):
         return params
 
 
+def no_slopes(d_outputs: np.ndarray, per_sample: bool) -> np.ndarray:
+    """The `d_params` of a layer without parameters."""
+    return np.zeros((*d_outputs.shape[: -1 if per_sample else -2], 0))
+
+
 class Dense(Layer):
     """Affine map ``inputs @ kernel + bias``; the group is the kernel, then the bias.
 
@@ -164,6 +174,8 @@ class Dense(Layer):
     (array([3., 4., 1.]), array([[ 1., 10.]]))
     """
 
+    takes_models = True
+
     def __init__(self, name: str, n_inputs: int, n_outputs: int):
         self.name = name
         self.n_inputs = n_inputs
@@ -175,7 +187,8 @@ class Dense(Layer):
 
     def _split(self, params):
         n_kernel = self.n_inputs * self.n_outputs
-        return params[:n_kernel].reshape(self.n_inputs, self.n_outputs), params[n_kernel:]
+        shape = (*params.shape[:-1], self.n_inputs, self.n_outputs)
+        return params[..., :n_kernel].reshape(shape), params[..., n_kernel:]
 
     def initial(self, rng: np.random.Generator) -> np.ndarray:
         bound = np.sqrt(6.0 / (self.n_inputs + self.n_outputs))
@@ -184,7 +197,7 @@ class Dense(Layer):
 
     def forward(self, params: np.ndarray, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
         kernel, bias = self._split(params)
-        return inputs @ kernel + bias, inputs
+        return inputs @ kernel + bias[..., None, :], inputs
 
     def backward(
         self,
@@ -197,11 +210,14 @@ class Dense(Layer):
     ) -> tuple[np.ndarray, np.ndarray | None]:
         inputs = tape
         if per_sample:
-            d_kernel = inputs[:, :, None] * d_outputs[:, None, :]
-            d_params = np.concatenate([d_kernel.reshape(len(inputs), -1), d_outputs], axis=1)
+            d_kernel = inputs[..., :, None] * d_outputs[..., None, :]
+            d_bias = d_outputs
         else:
-            d_params = np.concatenate([(inputs.T @ d_outputs).ravel(), d_outputs.sum(axis=0)])
-        d_inputs = d_outputs @ self._split(params)[0].T if need_inputs else None
+            d_kernel = inputs.swapaxes(-1, -2) @ d_outputs
+            d_bias = d_outputs.sum(axis=-2)
+        flat = d_kernel.reshape(*d_bias.shape[:-1], -1)
+        d_params = np.concatenate([flat, d_bias], axis=-1)
+        d_inputs = d_outputs @ self._split(params)[0].swapaxes(-1, -2) if need_inputs else None
         return d_params, d_inputs
 
     def decayed(self) -> np.ndarray:
@@ -257,6 +273,8 @@ class QuantumLayer(Layer):
         self.executable = executable
         self.name = name
         self.n_parameters = executable.n_weights
+        # Which rows share a circuit, where they do, is looked for in one model's batch.
+        self.takes_models = executable.takes_models and not executable.shares_rows
 
     def array_shapes(self) -> dict[str, tuple[int, ...]]:
         return {"angles": (self.n_parameters,)}
@@ -319,10 +337,11 @@ class OneVsRest(Layer):
     """
 
     name = "one_vs_rest"
+    takes_models = True
 
     def forward(self, params: np.ndarray, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
-        single = inputs.shape[1] == 1
-        both = np.concatenate([-inputs, inputs], axis=1) if single else inputs
+        single = inputs.shape[-1] == 1
+        both = np.concatenate([-inputs, inputs], axis=-1) if single else inputs
         return log_expit(both), (both, single)
 
     def backward(
@@ -335,6 +354,6 @@ class OneVsRest(Layer):
         need_inputs: bool,
     ) -> tuple[np.ndarray, np.ndarray | None]:
         both, single = tape
-        d_params = np.zeros((len(both), 0) if per_sample else 0)
         d_both = d_outputs * expit(-both)
-        return d_params, d_both[:, 1:] - d_both[:, :1] if single else d_both
+        d_inputs = d_both[..., 1:] - d_both[..., :1] if single else d_both
+        return no_slopes(d_outputs, per_sample), d_inputs

@@ -105,7 +105,7 @@ class Network:
 
     def _of(self, layer, params):
         part = self.layout.slices.get(layer.name)
-        mine = params[part] if part is not None else params[:0]
+        mine = params[..., part] if part is not None else params[..., :0]
         if not layer.n_buffers:
             return mine
         return np.concatenate([mine, params[self.layout.buffers[layer.name]]])
@@ -187,6 +187,23 @@ class Network:
         """Mask of the parameters that dampening and penalties reach, shape (layout.size,)."""
         return self._per_layer("shrinkable", False)
 
+    @property
+    def takes_models(self) -> bool:
+        """Whether passes take a leading axis of models; see `Layer`."""
+        return self.treats_rows_alone and all(layer.takes_models for layer in self.layers)
+
+    def twin(self) -> "Network":
+        """A network of the very same layers, with a meter and a noise stream of its own."""
+        return Network(self.layers)
+
+    def count(self, **amounts: int) -> None:
+        """Count what a pass elsewhere spent for this network's model, as `Meter.add` does."""
+        self._meter.add(**amounts)
+
+    def circuits_a_row(self) -> int:
+        """Circuits that a pass counts for each row by itself: those nobody else counts."""
+        return sum(executable.spent is None for executable in self.executables)
+
     def forward(
         self, params: np.ndarray, X: np.ndarray, *, start: int = 0, stop: int | None = None
     ) -> tuple[np.ndarray, Any]:
@@ -194,8 +211,10 @@ class Network:
 
         Parameters
         ----------
-        params : ndarray of shape (layout.size,)
+        params : ndarray of shape (layout.size,), or (M, layout.size) where `takes_models`
         X : ndarray of shape (B, n_features)
+            With M models either rows that they share or (M, B, n_features); what comes out
+            has a leading axis M.
         start : int, default=0
             First layer that is gone through; `X` are its inputs.
         stop : int or None, default=None
@@ -212,7 +231,8 @@ class Network:
         for layer in self.layers[start:stop]:
             values, entry = layer.forward(self._of(layer, params), values)
             tape.append(entry)
-        self._spend(len(X) if stop is None else 0, self.layers[start:stop], len(X))
+        n_rows = _n_rows(params, X)
+        self._spend(n_rows if stop is None else 0, self.layers[start:stop], n_rows)
         return values, (params, tape)
 
     def forward_training(
@@ -276,6 +296,7 @@ class Network:
         ----------
         params : ndarray of shape (layout.size,)
         X : ndarray of shape (B, n_features)
+            Or of many models; see `forward`.
         n_layers : int
 
         Returns
@@ -285,7 +306,8 @@ class Network:
         values = X
         for layer in self.layers[:n_layers]:
             values = layer.outputs(self._of(layer, params), values)
-        self._spend(len(X), self.layers, len(X))
+        n_rows = _n_rows(params, X)
+        self._spend(n_rows, self.layers, n_rows)
         return values
 
     def backward(
@@ -303,7 +325,7 @@ class Network:
         ----------
         tape : object
             From `forward`.
-        d_logits : ndarray of shape (B, n_outputs)
+        d_logits : ndarray of shape (B, n_outputs), or (M, B, n_outputs)
             Derivative of the objective by each record's logits.
         per_sample : bool, default=False
             Keep the parameters' gradient of each record apart.
@@ -320,7 +342,8 @@ class Network:
         """
         params, entries = tape
         first = 0 if need_inputs else self.first_of(wanted)
-        d_params = np.zeros((len(d_logits), self.layout.size) if per_sample else self.layout.size)
+        lead = d_logits.shape[: -1 if per_sample else -2]
+        d_params = np.zeros((*lead, self.layout.size))
         d_values = d_logits
         for i in reversed(range(first, len(self.layers))):
             if d_values is None:
@@ -335,7 +358,7 @@ class Network:
             )
             if layer.n_parameters:
                 d_params[..., self.layout.slices[layer.name]] = d_layer
-        self._meter.add(gradient_rows=len(d_logits))
+        self._meter.add(gradient_rows=_n_rows(params, d_logits))
         return d_params, d_values if need_inputs else None
 
     def first_of(self, wanted: np.ndarray | None) -> int:
@@ -395,3 +418,8 @@ class Network:
             total += foreign if name == "circuits" else 0
             self._meter.add(**{name: total - settled})
             self._settled[name] = total
+
+
+def _n_rows(params, values):
+    """Rows of a pass, of all its models."""
+    return values.shape[-2] * (len(params) if params.ndim == 2 else 1)

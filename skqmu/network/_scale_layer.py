@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._layers import Layer
+from ._layers import Layer, no_slopes
 
 __all__ = ["InputScale"]
 
@@ -48,6 +48,8 @@ class InputScale(Layer):
     array([[0.431, 3.142]])
     """
 
+    takes_models = True
+
     def __init__(
         self,
         bounds: ArrayLike,
@@ -65,14 +67,15 @@ class InputScale(Layer):
         return {"log_scale": (self.n_parameters,)} if self.n_parameters else {}
 
     def scales(self, params: np.ndarray) -> np.ndarray:
-        """Radians a unit of each feature near 0, shape (n_inputs,)."""
-        factor = np.exp(np.minimum(_PACE * params, _LARGEST_LOG)) if self.n_parameters else 1.0
-        return np.broadcast_to(self.scale * factor, self.bounds.shape)
+        """Radians a unit of each feature near 0, shape (n_inputs,), or (M, n_inputs)."""
+        if not self.n_parameters:
+            return np.broadcast_to(self.scale, self.bounds.shape)
+        return self.scale * np.exp(np.minimum(_PACE * params, _LARGEST_LOG))
 
     def pressed(self, params: np.ndarray, inputs: np.ndarray) -> np.ndarray:
         """The ``u`` of each value: at 1 an angle is half of its bound."""
         with np.errstate(over="ignore"):
-            u = inputs * (self.scales(params) / self.bounds)
+            u = inputs * (self.scales(params) / self.bounds)[..., None, :]
         return np.clip(u, -_LARGEST, _LARGEST)
 
     def forward(self, params: np.ndarray, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
@@ -90,12 +93,13 @@ class InputScale(Layer):
         need_inputs: bool,
     ) -> tuple[np.ndarray, np.ndarray | None]:
         u, shrunk = tape
-        d_inputs = d_outputs * (self.scales(params) / shrunk**2) if need_inputs else None
+        slope = self.scales(params)[..., None, :] / shrunk**2 if need_inputs else None
+        d_inputs = None if slope is None else d_outputs * slope
         if not self.n_parameters:
-            return np.zeros((len(u), 0) if per_sample else 0), d_inputs
+            return no_slopes(d_outputs, per_sample), d_inputs
         # In this order: u / shrunk stays below 1, however large u is.
         each = d_outputs * (_PACE * self.bounds * (u / shrunk) / shrunk)
-        return each if per_sample else each.sum(axis=0), d_inputs
+        return each if per_sample else each.sum(axis=-2), d_inputs
 
     def shrinkable(self) -> np.ndarray:
         return np.zeros(self.n_parameters, dtype=bool)

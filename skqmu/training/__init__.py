@@ -12,6 +12,7 @@ from ._hooks import (
     UpdateLog,
 )
 from ._loop import train
+from ._many import can_train_many, many_obstacle, train_many
 from ._minimize import Minimizer
 from ._objective import Objective, Records, shared_steps
 from ._optimizers import OPTIMIZERS, check_optimizer, optimizer_identity, resolve_optimizer
@@ -40,9 +41,12 @@ __all__ = [
     "Tolerance",
     "TrainingRun",
     "UpdateLog",
+    "can_train_many",
     "check_optimizer",
+    "many_obstacle",
     "optimizer_identity",
     "resolve_optimizer",
     "shared_steps",
     "train",
+    "train_many",
 ]

@@ -73,9 +73,12 @@ class EarlyStopping(Hook):
             and (best is None or (isinstance(best, np.ndarray) and best.shape == run.params.shape))
         )
 
+    def watched(self) -> Records:
+        return self.records
+
     def after_epoch(self, run: TrainingRun) -> bool:
         with np.errstate(over="ignore", invalid="ignore"):
-            logits = run.network.logits(run.params, self.records.X)
+            logits = run.logits(self.records)
             weights = self.records.weights / self.records.weights.sum()
             loss = float(weights @ cross_entropy(logits, self.records.targets))
         if not np.isfinite(loss):

@@ -1,15 +1,35 @@
 """The ONE training loop: fits, strategies, fine-tuning, relearning, shadow models."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 
 import numpy as np
 
 from ._minimize import Minimizer, minimize
-from ._objective import epoch_batches
+from ._objective import Records, epoch_batches
 from ._training_run import Hook, Point, TrainingRun, any_ends, check_finite
 
-__all__ = ["train"]
+__all__ = ["Look", "Step", "course", "step_alone", "stepped", "train"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """The course asks for a step over `batches`, the `number`-th of its epoch from 0."""
+
+    batches: list
+    number: int
+
+
+@dataclass(frozen=True)
+class Look:
+    """Hooks are about to ask for the logits of these records, one `Records` a hook.
+
+    Who works on many runs may `foresee` them; nobody has to.
+    """
+
+    records: list[Records]
 
 
 def train(run: TrainingRun, hooks: Sequence[Hook] = ()) -> TrainingRun:
@@ -31,6 +51,18 @@ def train(run: TrainingRun, hooks: Sequence[Hook] = ()) -> TrainingRun:
     TrainingDivergedError
         The loss or the gradient is not finite; `run.point` is that before the step.
     """
+    with closing(course(run, hooks)) as asked:
+        for request in asked:
+            if isinstance(request, Step):
+                step_alone(run, request)
+    return run
+
+
+def course(run: TrainingRun, hooks: Sequence[Hook]) -> Generator[Step | Look, None, None]:
+    """The loop, as a generator that asks for each step and goes on when it was taken.
+
+    To be closed, whatever happens: hooks are told of the end then, and costs filled in.
+    """
     run.begin()
     noise = run.network.noise
     if noise is not None:
@@ -40,7 +72,7 @@ def train(run: TrainingRun, hooks: Sequence[Hook] = ()) -> TrainingRun:
             if isinstance(run.solver, Minimizer):
                 minimize(run, hooks)
             else:
-                while run.epoch < run.max_iter and not _epoch(run, hooks):
+                while run.epoch < run.max_iter and not (yield from _epoch(run, hooks)):
                     pass
         run.finish()
     finally:
@@ -49,7 +81,6 @@ def train(run: TrainingRun, hooks: Sequence[Hook] = ()) -> TrainingRun:
             hook.end(run)
         if noise is not None:
             noise.end_run()
-    return run
 
 
 def _epoch(run, hooks):
@@ -59,17 +90,21 @@ def _epoch(run, hooks):
     for number, batches in enumerate(steps):
         if number < run.point.step:
             continue  # taken before a resume
-        _step(run, batches, number)
+        yield Step(batches, number)
         if any_ends([hook.after_step(run) for hook in hooks]):
             _close_epoch(run)
             return True
     _close_epoch(run)
+    watched = [records for hook in hooks if (records := hook.watched()) is not None]
+    if watched:
+        yield Look(watched)
     return any_ends([hook.after_epoch(run) for hook in hooks])
 
 
-def _step(run, batches, number):
+def step_alone(run: TrainingRun, asked: Step) -> None:
+    """Take the step that a run asks for."""
     started = time.perf_counter()
-    here = run.point
+    here, batches, number = run.point, asked.batches, asked.number
     run.place_noise(number + 1)
     # Overflow is found below, and told as what it is.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -81,19 +116,38 @@ def _step(run, batches, number):
     if run.objective.trainable is not None:
         params = np.where(run.objective.trainable, params, here.params)
     params = run.network.with_buffers(params, after)
-    n_rows = len(batches[0][1])
+    stepped(run, asked, params, moments, (loss, norm, time.perf_counter() - started))
+
+
+def stepped(
+    run: TrainingRun, asked: Step, params: np.ndarray, moments: object, measured: tuple
+) -> None:
+    """Let a run go on from where the step that it asked for has led.
+
+    Parameters
+    ----------
+    run : TrainingRun
+    asked : Step
+    params : ndarray of shape (layout.size,)
+    moments : object
+        Of the solver.
+    measured : tuple of float
+        Loss and norm of the gradient before the step, and the seconds that it took.
+    """
+    loss, norm, seconds = measured
+    here, n_rows = run.point, len(asked.batches[0][1])
     point = Point(
         params=params,
         previous=here.params,
         moments=moments,
         epoch=here.epoch,
-        step=number + 1,
+        step=asked.number + 1,
         loss=here.loss + loss * n_rows,
         gradient_norm=here.gradient_norm + norm * n_rows,
         rows=here.rows + n_rows,
-        seconds=here.seconds + time.perf_counter() - started,
+        seconds=here.seconds + seconds,
     )
-    run.advance(point, batches)
+    run.advance(point, asked.batches)
 
 
 def _close_epoch(run):

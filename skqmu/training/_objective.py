@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..network import cross_entropy, cross_entropy_gradient
+from ..network import weighted_cross_entropy
 
 if TYPE_CHECKING:
     from ._training_run import TrainingRun
@@ -109,8 +109,7 @@ class Objective:
         self, stream: str, logits: np.ndarray, batch: Records
     ) -> tuple[np.ndarray, np.ndarray]:
         """Loss of each record, shape (B,), and its derivative by the logits, (B, C)."""
-        values = batch.weights * cross_entropy(logits, batch.targets)
-        return values, cross_entropy_gradient(logits, batch.targets, batch.weights)
+        return weighted_cross_entropy(logits, batch.targets, batch.weights)
 
     def penalty(self, run: "TrainingRun") -> tuple[float, np.ndarray | float]:
         """Value and gradient of what depends on the parameters alone."""

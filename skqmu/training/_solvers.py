@@ -1,6 +1,7 @@
 """First-order solvers on one flat vector."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Self
 
@@ -21,6 +22,24 @@ class Solver(ABC):
         self, params: np.ndarray, gradient: np.ndarray, moments: Any = None
     ) -> tuple[np.ndarray, Any]:
         """Return ``(params, moments)`` after one step; nothing is changed in place."""
+
+    @classmethod
+    def step_many(
+        cls, solvers: Sequence[Self], params: np.ndarray, gradients: np.ndarray, moments: Sequence
+    ) -> tuple[np.ndarray, list]:
+        """Return ``(params, moments)`` after one step of many models.
+
+        Parameters
+        ----------
+        solvers : sequence of M solvers of this class
+            Each model's own, at its own learning rate.
+        params, gradients : ndarray of shape (M, n_parameters)
+        moments : sequence of M objects
+            Of models that may be at different steps.
+        """
+        each = zip(solvers, params, gradients, moments, strict=True)
+        points, after = zip(*(solver.step(*own) for solver, *own in each), strict=True)
+        return np.stack(points), list(after)
 
     def scaled(self, factor: float) -> Self:
         """The solver with `factor` times its learning rate (a dataclass, with `learning_rate`)."""
@@ -66,6 +85,29 @@ class Adam(Solver):
         move = first / (1 - self.beta_1**n_steps) / scale
         return params - self.learning_rate * move, (n_steps, first, second)
 
+    @classmethod
+    def step_many(
+        cls, solvers: Sequence[Self], params: np.ndarray, gradients: np.ndarray, moments: Sequence
+    ) -> tuple[np.ndarray, list]:
+        earlier = [own or (0, 0.0, 0.0) for own in moments]
+        n_steps = [own[0] + 1 for own in earlier]
+        first = _stacked([own[1] for own in earlier], params)
+        second = _stacked([own[2] for own in earlier], params)
+        first *= _column(s.beta_1 for s in solvers)
+        first += _column(1 - s.beta_1 for s in solvers) * gradients
+        second *= _column(s.beta_2 for s in solvers)
+        second += _column(1 - s.beta_2 for s in solvers) * gradients**2
+        # Powers of Python's numbers, as one model takes them: numpy's may differ in the last bit.
+        own = list(zip(solvers, n_steps, strict=True))
+        scale = np.sqrt(second / _column(1 - s.beta_2**n for s, n in own))
+        scale += _column(s.epsilon for s in solvers)
+        move = first / _column(1 - s.beta_1**n for s, n in own) / scale
+        move *= _column(s.learning_rate for s in solvers)
+        after = [
+            (n, one.copy(), two.copy()) for n, one, two in zip(n_steps, first, second, strict=True)
+        ]
+        return params - move, after
+
 
 @dataclass(frozen=True)
 class SGD(Solver):
@@ -103,3 +145,28 @@ class SGD(Solver):
         if self.nesterov:
             move = self.momentum * velocity - self.learning_rate * gradient
         return params + move, velocity
+
+    @classmethod
+    def step_many(
+        cls, solvers: Sequence[Self], params: np.ndarray, gradients: np.ndarray, moments: Sequence
+    ) -> tuple[np.ndarray, list]:
+        velocity = _stacked([0.0 if own is None else own for own in moments], params)
+        momentum = _column(s.momentum for s in solvers)
+        fall = _column(s.learning_rate for s in solvers) * gradients
+        velocity = momentum * velocity - fall
+        ahead = _column(s.nesterov for s in solvers) != 0
+        move = np.where(ahead, momentum * velocity - fall, velocity)
+        return params + move, [own.copy() for own in velocity]
+
+
+def _column(values):
+    """One number a model, shape (M, 1)."""
+    return np.array(list(values), dtype=float)[:, None]
+
+
+def _stacked(rows, like):
+    """Each model's moments, which are the number 0 before its first step, as a new array."""
+    stack = np.empty_like(like)
+    for place, row in enumerate(rows):
+        stack[place] = row
+    return stack

@@ -9,7 +9,7 @@ import numpy as np
 from ..exceptions import TrainingDivergedError
 from ..network import Network
 from ._fixed_layers import FixedLayers
-from ._objective import Objective
+from ._objective import Objective, Records
 from ._solvers import Solver
 
 __all__ = ["Hook", "Point", "TrainingRun", "any_ends", "check_finite"]
@@ -45,6 +45,10 @@ class Hook:
     def after_step(self, run: "TrainingRun") -> bool:
         """After each step."""
         return False
+
+    def watched(self) -> Records | None:
+        """Records for whose `run.logits` every `after_epoch` asks, if there are any."""
+        return None
 
     def after_epoch(self, run: "TrainingRun") -> bool:
         """After each epoch; `run.history` has its row."""
@@ -123,6 +127,7 @@ class TrainingRun:
 
     def __post_init__(self):
         self._meter = self.network.meter.copy()
+        self._foreseen: list = []
         if self.fixed is None:
             self.fixed = FixedLayers(self.network, self.objective.trainable)
 
@@ -199,6 +204,18 @@ class TrainingRun:
     def solver_now(self) -> Solver:
         """The solver with the learning rate of this epoch."""
         return self.solver if self.schedule is None else self.solver.scaled(self.schedule(self))
+
+    def logits(self, records: Records) -> np.ndarray:
+        """Logits of records at `params`, as predictions give them, shape (n, C)."""
+        for params, known, logits in self._foreseen:
+            if known is records and params is self.params:
+                return logits
+        return self.network.logits(self.params, records.X)
+
+    def foresee(self, records: Records, logits: np.ndarray) -> None:
+        """Let `logits` answer for `records` as long as `params` stay: somebody has them."""
+        kept = [found for found in self._foreseen if found[0] is self.params]
+        self._foreseen = [*kept, (self.params, records, logits)]
 
     def generator(self, *key: int) -> np.random.Generator:
         """Generator of its own for (`epoch`, `key`), the same after a resume."""

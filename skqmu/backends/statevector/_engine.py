@@ -18,6 +18,11 @@ _DTYPES = ("complex64", "complex128")
 # A chunk's state stays in the outer cache, but is wide enough to keep BLAS busy.
 _CHUNK_BYTES = 2**22
 _CHUNK_ROWS = 16
+# What many models keep for `backward` stays in a core's own cache where that leaves enough of
+# them to share the calls, else in the outer one.
+_NEAR_BYTES, _FAR_BYTES, _FEW_MODELS = 2**21, 2**24, 4
+# A call takes as long as states of so many bytes.
+_CALL_BYTES = 2**19
 
 
 class StatevectorBackend(BaseBackend):
@@ -126,6 +131,8 @@ class StatevectorExecutable(Executable):
         ``program.describe()`` shows the fusion choice.
     """
 
+    takes_models = True
+
     def __init__(self, program, dtype, n_threads, max_memory, chunk_size):
         self.program = program
         self.n_qubits = program.n_qubits
@@ -143,6 +150,18 @@ class StatevectorExecutable(Executable):
         self._record_bytes = dtype.itemsize * program.amplitudes() + 3 * self._state_bytes
         self._engine = Engine(program, dtype, max_memory)
         self._gatewise = GateByGate(program)
+
+    @property
+    def overhead_rows(self):
+        """Rows that cost as much as a call does besides."""
+        return _CALL_BYTES // self._record_bytes
+
+    def models_at_once(self, n_rows):
+        """Return how many models, of `n_rows` records each, a call should have at most."""
+        model = max(1, n_rows) * self._record_bytes
+        near = min(_NEAR_BYTES, self.max_memory) // model
+        far = min(_FAR_BYTES, self.max_memory) // model
+        return int(max(1, near, min(_FEW_MODELS, far)))
 
     def limit_threads(self):
         """Return a context manager that holds BLAS at the backend's number of threads."""

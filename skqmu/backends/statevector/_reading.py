@@ -93,7 +93,8 @@ class _Diagonal:
                     flat = split.reshape(*split.shape[:2], -1)
                     marginal = summed(flat, 1).reshape(marginal.shape)
                 own = _product(group.table, marginal)
-                values[:, outputs] += own.reshape(*own.shape[:2], -1, 2).sum(axis=-1)
+                pairs = own.reshape(*own.shape[:2], -1, 2)
+                values[:, outputs] += pairs[..., 0] + pairs[..., 1]  # .sum takes five times as long
             if i + 1 < len(self.parts):
                 rest = summed(split, 2)
 
