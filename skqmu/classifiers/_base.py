@@ -30,8 +30,9 @@ from ._estimate import EstimatingMixin
 from ._fitting import LATER_FITS, FitData, check_solver, initial_params, takes_steps
 from ._forgetting import ForgettingMixin
 from ._head_access import HeadAccessMixin
+from ._many_fits import fit_many
 from ._members import MemberRecord, check_key
-from ._one_fit import fit_result
+from ._one_fit import alone, fit_course, fit_result
 from ._predicting import PredictingMixin
 from .deletion import fitted_attributes
 from .state import CircuitState, StateMixin, Writing, as_fitted, exclusive, fitted_state, origin
@@ -134,6 +135,8 @@ class BaseUnlearningClassifier(
 
     # ------------------------------------------------------------------------- fitting
 
+    fit_many = staticmethod(fit_many)
+
     @exclusive
     @with_callbacks
     def fit(self, X, y, sample_weight=None, *, classes=None, fingerprint_key=None):
@@ -177,14 +180,22 @@ class BaseUnlearningClassifier(
         (3, 450)
         """
         with Writing(self) as work:
-            stopped = work.model._fit(X, y, sample_weight, classes, fingerprint_key)
+            model = work.model
+            course = model._fit_course(X, y, sample_weight, classes, fingerprint_key)
+            stopped = alone(model, course)
             work.commit()
         if stopped is not None:
             raise stopped
         return self
 
-    def _fit(self, X, y, sample_weight, classes, fingerprint_key):
-        """Fit this working copy; returns the interrupt that ended it before its time, or None."""
+    def _fit_course(self, X, y, sample_weight, classes, fingerprint_key):
+        """Fit this working copy; see `fit_course`.
+
+        Returns
+        -------
+        BaseException or None
+            The interrupt that ended it before its time.
+        """
         self._check_parameters()
         self._check_members_can_be_kept(fingerprint_key)
         resuming = self.warm_start and hasattr(self, "params_")
@@ -200,7 +211,7 @@ class BaseUnlearningClassifier(
         context = callback_context(origin(self), self.max_iter)
         given = (X, y, sample_weight)
         checkpoint = None if resuming or self._solves_head() else self.checkpoint
-        result = fit_result(
+        result = yield from fit_course(
             self, data, seed, start=start, context=context, given=given, checkpoint=checkpoint
         )
         self._adopt(result, data, fingerprint_key, extend=resuming, checkpoint=checkpoint)

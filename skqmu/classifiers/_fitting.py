@@ -26,7 +26,6 @@ from ..training import (
     check_optimizer,
     optimizer_identity,
     resolve_optimizer,
-    train,
 )
 
 __all__ = [
@@ -37,11 +36,11 @@ __all__ = [
     "child_seed",
     "class_factors",
     "initial_params",
+    "loop_hooks",
     "make_records",
     "make_run",
     "make_solver",
     "resolved_batch_size",
-    "run_loop",
     "scaled_weights",
     "takes_steps",
     "validation_rows",
@@ -280,8 +279,8 @@ def make_run(estimator, network, records, seed, *, start=None, max_iter=None):
     )
 
 
-def run_loop(estimator, run, valid=None, *, extra_hooks=(), title="fit", checkpoint=None):
-    """Train with the estimator's hooks; returns the run.
+def loop_hooks(estimator, run, valid=None, *, extra_hooks=(), title="fit", checkpoint=None):
+    """The estimator's hooks for a run.
 
     Parameters
     ----------
@@ -303,7 +302,7 @@ def run_loop(estimator, run, valid=None, *, extra_hooks=(), title="fit", checkpo
         signature = _signature(estimator, run, valid)
         replaces = str(checkpoint) != str(estimator.checkpoint)
         hooks.append(Checkpoint(checkpoint, signature, saved, replaces=replaces))
-    return train(run, hooks)
+    return hooks
 
 
 def _signature(estimator, run, valid):

@@ -5,20 +5,54 @@ from contextlib import contextmanager
 import numpy as np
 
 from ..exceptions import BudgetExceededError, InputRowsError
-from ..training import FitResult, SklearnCallbacks, UpdateLog
+from ..training import FitResult, SklearnCallbacks, UpdateLog, train
 from ..unlearning import importance_of, resolve_strategy
 from ._fit_warnings import warn_of_ending, warn_of_inputs
-from ._fitting import make_records, make_run, run_loop, validation_rows
+from ._fitting import loop_hooks, make_records, make_run, validation_rows
 from ._head import solve_head
 from .state import origin
 
-__all__ = ["fit_result"]
+__all__ = ["alone", "ended", "fit_course", "fit_result"]
 
 
-def fit_result(
+def fit_result(estimator, data, seed, **how):
+    """What a fit of validated data brings; arguments as of `fit_course`."""
+    return alone(estimator, fit_course(estimator, data, seed, **how))
+
+
+def alone(estimator, course):
+    """Drive one course to its end; returns what it returns."""
+    try:
+        run, hooks = next(course)
+    except StopIteration as end:
+        return end.value
+    with estimator._backend().session():
+        try:
+            train(run, hooks)
+        except BaseException as error:
+            return ended(course, error)
+        return ended(course)
+
+
+def ended(course, error=None):
+    """Let a course end after its run was trained, or was cut off by an error."""
+    try:
+        if error is None:
+            next(course)
+        else:
+            course.throw(error)
+    except StopIteration as end:
+        return end.value
+    raise RuntimeError("a course asks for one run")
+
+
+def fit_course(
     estimator, data, seed, *, start=None, context=None, given=None, max_iter=None, checkpoint=None
 ):
-    """Train a network on validated data.
+    """One fit, as a generator: it asks for a run to be trained, and goes on when that is done.
+
+    Whoever drives it trains the run, alone or beside others, in a session of the backend, and
+    throws in what ended the training before its time.
 
     Parameters
     ----------
@@ -38,6 +72,11 @@ def fit_result(
     checkpoint : path-like or None, default=None
         File to write after each epoch, and to go on from.
 
+    Yields
+    ------
+    tuple of (TrainingRun, list of Hook)
+        Once; never where the head is solved.
+
     Returns
     -------
     FitResult
@@ -48,7 +87,7 @@ def fit_result(
             goes_on = max_iter if start is None else start
             return _solved(estimator, network, data, seed, given, goes_on=goes_on)
         how = (start, context, given, max_iter, checkpoint)
-        return _trained(estimator, network, data, seed, *how)
+        return (yield from _trained(estimator, network, data, seed, *how))
 
 
 def _trained(estimator, network, data, seed, start, context, given, max_iter, checkpoint):
@@ -64,22 +103,19 @@ def _trained(estimator, network, data, seed, start, context, given, max_iter, ch
     log = UpdateLog() if estimator.log_updates else None
     stopped = None
     with _told_to_callbacks(estimator, context, given, run) as hooks:
+        title = "fit" if max_iter is None else "partial_fit"
+        hooks = [*hooks, *[log] * (log is not None)]
+        hooks = loop_hooks(
+            estimator, run, valid, extra_hooks=hooks, title=title, checkpoint=checkpoint
+        )
         try:
-            with estimator._backend().session():
-                run_loop(
-                    estimator,
-                    run,
-                    valid,
-                    extra_hooks=[*hooks, *[log] * (log is not None)],
-                    title="fit" if max_iter is None else "partial_fit",
-                    checkpoint=checkpoint,
+            yield run, hooks
+            importances = {
+                kind: importance_of(
+                    network, run.params, records, kind, wanted=run.objective.trainable
                 )
-                importances = {
-                    kind: importance_of(
-                        network, run.params, records, kind, wanted=run.objective.trainable
-                    )
-                    for kind in _importance_kinds_to_keep(estimator)
-                }
+                for kind in _importance_kinds_to_keep(estimator)
+            }
         except (KeyboardInterrupt, BudgetExceededError) as error:
             if given is None or (run.epoch == 0 and run.point.step == 0):
                 raise

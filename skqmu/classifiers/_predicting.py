@@ -1,17 +1,20 @@
 """Prediction of a fitted classifier, on whatever backend it has now."""
 
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from .._identity import Unidentifiable, same_settings
 from .._validation import check_is_fitted, validate_data
 from ..backends import BACKENDS, BaseBackend, resolve_backend
 from ..network import log_softmax, softmax
 from ._queries import count_query, query_report
 from .state import fitted_state, origin, reads
 
-__all__ = ["PredictingMixin"]
+__all__ = ["PredictingMixin", "sharing_networks"]
 
 # Networks live outside the estimators: they hold compiled circuits, which are neither
 # state that `predict` may change nor anything to pickle. Whoever works takes one out and gives
@@ -19,6 +22,32 @@ __all__ = ["PredictingMixin"]
 _NETWORKS: WeakKeyDictionary = WeakKeyDictionary()
 # Of one estimator, for the next who asks.
 _MOST_IDLE = 2
+
+
+# Networks whose layers the models of a context share, to be trained side by side.
+_SHARED: ContextVar[list | None] = ContextVar("shared_networks", default=None)
+
+
+@contextmanager
+def sharing_networks():
+    """Context in which models of equal structure have twins of one network."""
+    token = _SHARED.set([])
+    try:
+        yield
+    finally:
+        _SHARED.reset(token)
+
+
+def _alike(one, other):
+    """Whether two structures make the same network; not where nobody can tell."""
+    if one.keys() != other.keys():
+        return False
+    if all(one[name] is other[name] for name in one):
+        return True
+    try:
+        return same_settings(dict(one), dict(other))
+    except Unidentifiable:
+        return False
 
 
 @dataclass(frozen=True)
@@ -54,11 +83,23 @@ class PredictingMixin:
         if known is None:
             known = self._taken_out(key)
         if known is None:
-            network = self._build_network(self._structure, self.n_features_in_, n_classes, backend)
-            known = _Compiled(key, network, self._structure)
+            known = _Compiled(key, self._made_network(n_classes, backend), self._structure)
         known.network.use_noise(fitted_state(self).noise)
         mine[:] = [known]
         return known.network
+
+    def _made_network(self, n_classes, backend):
+        """A network for the fitted structure, or a twin of an equal one that is shared."""
+        n_features, shared = self.n_features_in_, _SHARED.get()
+        if shared is None or not backend.exact:  # noise is drawn by one model alone
+            return self._build_network(self._structure, n_features, n_classes, backend)
+        shape = (n_features, n_classes, backend.identity())
+        for structure, its_shape, network in shared:
+            if its_shape == shape and _alike(structure, self._structure):
+                return network.twin()
+        network = self._build_network(self._structure, n_features, n_classes, backend)
+        shared.append((self._structure, shape, network))
+        return network.twin()
 
     def _taken_out(self, key):
         """A network that nobody works with, out of those of the estimator this is a copy of."""
@@ -74,6 +115,10 @@ class PredictingMixin:
 
     def _give_back_networks(self):
         """Let others have what this working copy has used; see `_taken_out`."""
+        if _SHARED.get() is not None:
+            # A twin shares its layers: whoever works with one later builds their own.
+            _NETWORKS.pop(self, None)
+            return
         owner = origin(self)
         idle = _NETWORKS.setdefault(owner, [])
         for used in _NETWORKS.pop(self, ()):

@@ -1,0 +1,97 @@
+"""Many models fitted at once, by whatever their classes offer for it."""
+
+import inspect
+from collections import defaultdict
+
+from sklearn.pipeline import Pipeline
+
+__all__ = ["fit_many", "fit_one", "fits_many", "has_own_fit"]
+
+
+def _definer(cls, name):
+    """The class of the line of descent that defines an attribute; None: none does."""
+    return next((each for each in cls.__mro__ if name in vars(each)), None)
+
+
+def _protocol(estimator):
+    """Class whose `fit_many` fits an estimator as its own `fit` does; None: there is none."""
+    cls = type(estimator)
+    many, own = _definer(cls, "fit_many"), _definer(cls, "fit")
+    # A subclass that has a fit of its own is fitted by that.
+    return many if many is not None and own is not None and issubclass(many, own) else None
+
+
+def has_own_fit(estimator):
+    """Whether a class overrides the `fit` that its `fit_many` stands for."""
+    return _protocol(estimator) is None
+
+
+def _last(estimator):
+    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+
+
+def fits_many(estimator):
+    """Whether models like this one (or its last step) are fitted side by side."""
+    kept = isinstance(estimator, Pipeline) and estimator.memory is not None
+    return not kept and _protocol(_last(estimator)) is not None
+
+
+def fit_many(estimators, Xs, ys, *, sample_weights=None, classes=None):
+    """Fit models, those of one class side by side where the class has ``fit_many``.
+
+    That is a function ``fit_many(estimators, Xs, ys, *, sample_weights, classes)`` on the class,
+    which leaves each model as its own ``fit`` would have and returns the errors by number (see
+    :meth:`skqmu.QNNClassifier.fit_many`). A pipeline's earlier steps are fitted one by one, and
+    its last steps together. Every other model is fitted by its own ``fit``.
+
+    Parameters
+    ----------
+    estimators : sequence of M estimators
+        Of their own each.
+    Xs, ys : sequences of M array-likes
+    sample_weights : sequence of M (array-like or None), default=None
+    classes : array-like of shape (n_classes,), default=None
+        All classes, for estimators whose ``fit`` takes them.
+
+    Returns
+    -------
+    dict of int to Exception
+        What ended a fit, by the model's number.
+    """
+    weights = [None] * len(estimators) if sample_weights is None else sample_weights
+    failures, together = {}, defaultdict(list)
+    for number, asked in enumerate(zip(estimators, Xs, ys, weights, strict=True)):
+        try:
+            _begin(number, *asked, classes, together)
+        except Exception as error:
+            failures[number] = error
+    for cls, members in together.items():
+        numbers, models, inputs, labels, given = zip(*members, strict=True)
+        more = {} if classes is None else {"classes": classes}
+        errors = cls.fit_many(models, inputs, labels, sample_weights=given, **more)
+        failures.update({numbers[place]: error for place, error in errors.items()})
+    return dict(sorted(failures.items()))
+
+
+def _begin(number, estimator, X, y, weights, classes, together):
+    """Fit a model, or what comes before its last step, and put that among its like."""
+    if not fits_many(estimator):
+        fit_one(estimator, X, y, weights, classes)
+        return
+    if isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
+        X = estimator[:-1].fit_transform(X, y)  # (the very same steps)
+    last = _last(estimator)
+    together[_protocol(last)].append((number, last, X, y, weights))
+
+
+def fit_one(estimator, X, y, sample_weight=None, classes=None):
+    """Fit a model with what its ``fit`` takes of sample weights and class list."""
+    last, prefix = _last(estimator), ""
+    if isinstance(estimator, Pipeline):
+        prefix = f"{estimator.steps[-1][0]}__"
+    more = {}
+    if sample_weight is not None:
+        more[f"{prefix}sample_weight"] = sample_weight
+    if classes is not None and "classes" in inspect.signature(last.fit).parameters:
+        more[f"{prefix}classes"] = classes
+    return estimator.fit(X, y, **more)
