@@ -7,7 +7,7 @@ Run from the root of the repository (some five minutes)::
 writes ``benchmarks/results/many_requests.json``. Digits (1,797 rows, eight principal components),
 one row a request, 1,000 requests to each of three models: a ridge head that is downdated exactly,
 a `ShardedClassifier` of ridge heads, and gradient ascent with its stop rule and its guard. Written
-down: the median time of a request in each hundred, the process's memory and open files, and what
+down: the median CPU time of a request in each hundred, the process's memory and open files, and what
 the log grows by. ``--check`` fails where the last hundred takes more than 1.2 times the second
 one (the first one warms up), memory grows by more than 8 kB a request (an entry of the log is some
 4 kB of Python's dicts, 0.5 to 0.7 kB in a pickle), a descriptor stays open, or an entry takes more
@@ -68,9 +68,9 @@ def measured(make, request, X, y):
     rows = np.random.default_rng(0).permutation(len(X))[:N_REQUESTS]
     seconds, work, memory, files, log = [], [], [], [], []
     for number, row in enumerate(rows):
-        started = time.perf_counter()
+        started = time.process_time()
         clf.unlearn(index=[row], **request)
-        seconds.append(time.perf_counter() - started)
+        seconds.append(time.process_time() - started)
         work.append(clf.unlearning_log_[-1]["cost"]["forward_rows"])
         if (number + 1) % BLOCK == 0:
             gc.collect()

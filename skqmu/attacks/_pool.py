@@ -5,8 +5,10 @@ from copy import copy
 from functools import partial
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
 
+from skqmu._fit_many import fits_many
 from skqmu._identity import digest
 from skqmu._validation import check_is_fitted
 from skqmu._versions import numeric_versions
@@ -14,10 +16,13 @@ from skqmu.attacks._balance import BLOCK, balanced_membership
 from skqmu.attacks._estimators import entropy_from, settings_of, shadow_template
 from skqmu.attacks._parallel import run_jobs
 from skqmu.attacks._records import RecordIndex, check_count, check_mask, check_records
-from skqmu.attacks._shadow import Query, Shadow, apply, train_shadow
+from skqmu.attacks._shadow import Query, Shadow, apply, train_shadows
 from skqmu.attacks._store import BLOCK_BYTES, ShadowOutputs, ShadowStore, cache_directory
 
 __all__ = ["ShadowPool"]
+
+# Shadows that a worker trains side by side, and holds.
+_MOST_AT_ONCE = 64
 
 
 class ShadowPool(MetaEstimatorMixin, BaseEstimator):
@@ -160,19 +165,11 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
 
         store = ShadowStore(cache_directory(self.memory, name))
         missing = [i for i in range(self.n_shadows) if i not in store]
-        jobs = (
-            (
-                Shadow(i, template, self.unlearn, seeds[i], classes, self.n_queries),
-                X,
-                y,
-                np.flatnonzero(members[i]),
-                None if forget is None else np.flatnonzero(members[i] & forget),
-            )
-            for i in missing
-        )
-        run = partial(run_jobs, n_jobs=self.n_jobs, verbose=self.verbose, label="shadows")
-        for i, model, outputs in run(train_shadow, jobs, len(missing)):
-            store.write(i, model, outputs)
+        shadows = [
+            Shadow(i, template, self.unlearn, seed, classes, self.n_queries)
+            for i, seed in enumerate(seeds)
+        ]
+        self._train([shadows[i] for i in missing], X, y, members, forget, store)
 
         self.X_, self.y_, self.classes_ = X, y, classes
         self.members_ = members
@@ -184,6 +181,31 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         # set by asked_again: outputs and settings other than those of the fit
         self._asked, self._params = None, None
         return self
+
+    def _train(self, shadows, X, y, members, forget, store):
+        """Train shadows, and put each away as soon as it comes back."""
+        size = 1
+        if shadows and fits_many(shadows[0].template):
+            # side by side, but all workers at work
+            size = min(_MOST_AT_ONCE, max(1, -(-len(shadows) // effective_n_jobs(self.n_jobs))))
+        jobs = (
+            (
+                chunk,
+                X,
+                y,
+                [np.flatnonzero(members[s.index]) for s in chunk],
+                [
+                    None if forget is None else np.flatnonzero(members[s.index] & forget)
+                    for s in chunk
+                ],
+            )
+            for chunk in (shadows[k : k + size] for k in range(0, len(shadows), size))
+        )
+        n_jobs = -(-len(shadows) // size)
+        run = partial(run_jobs, n_jobs=self.n_jobs, verbose=self.verbose, label="shadows")
+        for finished in run(train_shadows, jobs, n_jobs):
+            for i, model, outputs in finished:
+                store.write(i, model, outputs)
 
     # -- reading ------------------------------------------------------------------------
 

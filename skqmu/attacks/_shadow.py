@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from skqmu._fit_many import fit_many
 from skqmu.attacks._estimators import settings_of, with_seed
 from skqmu.attacks._outputs import query_proba
 from skqmu.attacks._records import take
@@ -16,7 +17,7 @@ try:
 except ImportError:  # joblib below 1.6 brings its own copy
     from joblib.externals import cloudpickle
 
-__all__ = ["Query", "Shadow", "apply", "cloudpickle", "train_shadow"]
+__all__ = ["Query", "Shadow", "apply", "cloudpickle", "train_shadows"]
 
 
 class Shadow:
@@ -30,36 +31,66 @@ class Shadow:
         return query_proba(model, X, self.classes, self.n_queries)
 
 
-def train_shadow(shadow, X, y, rows, forget):
-    """Train one shadow, in a worker; return its number, pickle and outputs on the pool."""
-    model = with_seed(clone(shadow.template), shadow.seed)
-    outputs = {}
-    try:
-        model.fit(take(X, rows), y[rows])
-        proba = hasattr(model, "predict_proba")
-        if forget is not None:
-            if proba:
-                outputs["before"] = shadow.outputs(model, X)
-            if forget.size:
-                model = _unlearn(shadow.unlearn, model, take(X, forget), y[forget])
+def train_shadows(shadows, X, y, rows, forget):
+    """Train some shadows, in a worker, side by side where their class allows it.
+
+    Parameters
+    ----------
+    shadows : list of Shadow
+    X, y : the pool
+    rows : list of ndarray of int
+        Of each shadow: what it is trained on.
+    forget : list of (ndarray of int or None)
+        What it is to forget then.
+
+    Returns
+    -------
+    list of (int, bytes, dict)
+        Number, pickle and outputs on the pool of each.
+    """
+    models = [with_seed(clone(shadow.template), shadow.seed) for shadow in shadows]
+    failures = fit_many(models, [take(X, own) for own in rows], [y[own] for own in rows])
+    finished = []
+    for place, (shadow, model) in enumerate(zip(shadows, models, strict=True)):
+        outputs = {}
+        try:
+            if place in failures:
+                raise failures[place]
+            model = _asked(shadow, model, X, y, forget[place], outputs)
+        except Exception as error:
+            raise _failure_of(shadow, error, y, rows[place]) from error
+        # cloudpickle: a class defined in the user's script is known to the worker by value only
+        finished.append((shadow.index, cloudpickle.dumps(_release(model)), outputs))
+    return finished
+
+
+def _asked(shadow, model, X, y, forget, outputs):
+    """Ask a shadow about the pool, before and after it forgets; `outputs` receives the answers."""
+    proba = hasattr(model, "predict_proba")
+    if forget is not None:
         if proba:
-            outputs["after"] = shadow.outputs(model, X)
-    except Exception as error:
-        seen = np.unique(y[rows])
-        single = (
-            f" Its half of the pool holds the single class {seen[0]!r}: the pool needs two "
-            "distinct records of two classes at least."
-            if seen.size == 1 and shadow.classes.size > 1
-            else ""
-        )
-        raise ShadowFitError(
-            f"shadow {shadow.index} ({settings_of(shadow.template)}, {rows.size} records, "
-            f"{seen.size} of {shadow.classes.size} classes) failed with "
-            f"{type(error).__name__}: {error}.{single}"
-        ) from error
-    model = _release(model)
-    # cloudpickle: a class defined in the user's script is known to the worker by value only
-    return shadow.index, cloudpickle.dumps(model), outputs
+            outputs["before"] = shadow.outputs(model, X)
+        if forget.size:
+            model = _unlearn(shadow.unlearn, model, take(X, forget), y[forget])
+    if proba:
+        outputs["after"] = shadow.outputs(model, X)
+    return model
+
+
+def _failure_of(shadow, error, y, rows):
+    """The error of a shadow that failed."""
+    seen = np.unique(y[rows])
+    single = (
+        f" Its half of the pool holds the single class {seen[0]!r}: the pool needs two "
+        "distinct records of two classes at least."
+        if seen.size == 1 and shadow.classes.size > 1
+        else ""
+    )
+    return ShadowFitError(
+        f"shadow {shadow.index} ({settings_of(shadow.template)}, {rows.size} records, "
+        f"{seen.size} of {shadow.classes.size} classes) failed with "
+        f"{type(error).__name__}: {error}.{single}"
+    )
 
 
 def _release(model):

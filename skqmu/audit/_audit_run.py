@@ -3,13 +3,15 @@
 import time
 
 import numpy as np
+from joblib import effective_n_jobs
 
+from skqmu._fit_many import fits_many
 from skqmu.attacks import ShadowPool
 from skqmu.attacks.tools import run_jobs
 from skqmu.audit._attacks import needs_shadows
 from skqmu.audit._audit_measure import Judge, without
 from skqmu.audit._kept_models import kept_or_made
-from skqmu.audit._models import can_unlearn, fit_model, unlearn_copy
+from skqmu.audit._models import can_unlearn, fit_model, fit_models, unlearn_copy
 from skqmu.audit._report import AuditReport, describe, json_values
 from skqmu.audit._step_judge import StepsJudge, still_told
 
@@ -70,12 +72,7 @@ class AuditRun:
         stays = ~scenario.forget
         rows = data.X[stays], data.y[stays]
         classes = original.estimator.classes_
-        jobs = []
-        for i, seed in enumerate(self._oracle_seeds[k]):
-            options = {"role": "oracle", "seed": seed, "classes": classes}
-            name = f"oracle {i + 1}"
-            what = self._named(name, seed, scenario.forget, classes)
-            jobs.append(((what, fit_model, plan.estimator, *rows), {"name": name, **options}))
+        jobs = self._oracle_jobs(rows, classes, scenario, k)
         for (name, strategy), seed in zip(
             plan.mechanisms.items(), self._retrain_seeds[k], strict=True
         ):
@@ -87,8 +84,32 @@ class AuditRun:
                 what = self._named(name, seed, scenario.forget, classes)
                 args = (fit_model, plan.estimator, *rows)
                 options = {"role": "mechanism", "seed": seed, "classes": classes}
-            jobs.append(((what, *args), {"name": name, **options}))
-        return self._in_parallel(jobs, f"{scenario.name}: oracles and mechanisms")
+            jobs.append((kept_or_made, (plan.memory, what, *args), {"name": name, **options}))
+        n_models = plan.n_oracles + len(plan.mechanisms)
+        return self._in_parallel(jobs, n_models, f"{scenario.name}: oracles and mechanisms")
+
+    def _oracle_jobs(self, rows, classes, scenario, k):
+        """Jobs that train the oracles: one each where they are kept, else side by side."""
+        plan, seeds = self.plan, self._oracle_seeds[k]
+        names = [f"oracle {i + 1}" for i in range(len(seeds))]
+        options = {"role": "oracle", "classes": classes}
+        if plan.memory is None and fits_many(plan.estimator):
+            size = -(-len(seeds) // effective_n_jobs(plan.n_jobs))
+            chunks = [slice(start, start + size) for start in range(0, len(seeds), size)]
+            return [
+                (
+                    fit_models,
+                    (plan.estimator, *rows),
+                    {"names": names[chunk], "seeds": seeds[chunk], **options},
+                )
+                for chunk in chunks
+            ]
+        jobs = []
+        for name, seed in zip(names, seeds, strict=True):
+            what = self._named(name, seed, scenario.forget, classes)
+            args = (plan.memory, what, fit_model, plan.estimator, *rows)
+            jobs.append((kept_or_made, args, {"name": name, "seed": seed, **options}))
+        return jobs
 
     def _named(self, name, seed, *more):
         """All that a model of this audit depends on, but for the versions of libraries."""
@@ -99,16 +120,17 @@ class AuditRun:
         seed = (seed.entropy, seed.spawn_key)
         return (name, plan.estimator, seed, rows, more)
 
-    def _in_parallel(self, jobs, stage):
-        models = [None] * len(jobs)
-        self.listener(stage, 0, len(jobs))
-        memory = self.plan.memory
-        arguments = ((i, memory, args, options) for i, (args, options) in enumerate(jobs))
-        finished = run_jobs(_numbered, arguments, len(jobs), n_jobs=self.plan.n_jobs)
-        for done, (i, model) in enumerate(finished, start=1):
-            models[i] = model
-            self.listener(stage, done, len(jobs))
-        return models
+    def _in_parallel(self, jobs, n_models, stage):
+        """Models of all jobs, in their order; a job brings one or several."""
+        found = {}
+        self.listener(stage, 0, n_models)
+        arguments = ((i, *job) for i, job in enumerate(jobs))
+        done = 0
+        for i, models in run_jobs(_numbered, arguments, len(jobs), n_jobs=self.plan.n_jobs):
+            found[i] = models
+            done += len(models)
+            self.listener(stage, done, n_models)
+        return [model for i in range(len(jobs)) for model in found[i]]
 
     def _shadows(self):
         plan, data = self.plan, self.plan.data
@@ -203,8 +225,9 @@ class AuditRun:
         return entry
 
 
-def _numbered(i, memory, args, options):
-    return i, kept_or_made(memory, *args, **options)
+def _numbered(i, function, args, options):
+    models = function(*args, **options)
+    return i, models if isinstance(models, list) else [models]
 
 
 def _plain(label):

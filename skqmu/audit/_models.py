@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.pipeline import Pipeline
 
+from skqmu._fit_many import fit_many
 from skqmu.attacks.tools import align_columns, shadow_template, with_seed
 from skqmu.exceptions import UnlearningError
 
@@ -17,6 +18,7 @@ __all__ = [
     "Model",
     "can_unlearn",
     "fit_model",
+    "fit_models",
     "is_default",
     "strategy_label",
     "takes_strategy",
@@ -133,16 +135,6 @@ def _final(estimator):
     return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
 
 
-def _class_list(estimator, classes):
-    """Return fit's keyword for the list of all classes, where the classifier takes one."""
-    final = _final(estimator)
-    if classes is None or "classes" not in inspect.signature(final.fit).parameters:
-        return {}
-    if final is estimator:
-        return {"classes": classes}
-    return {f"{estimator.steps[-1][0]}__classes": classes}
-
-
 def _counts(cost):
     """Keep the known numbers of what an estimator says it spent; nan and None are not known."""
     known = ("forward_rows", "gradient_rows", "circuits", "shots")
@@ -167,17 +159,32 @@ def fit_model(template, X, y, *, name, role, seed, classes=None):
     classes : ndarray or None, default=None
         All labels that the model shall have columns for, where `y` may lack some.
     """
-    estimator = with_seed(shadow_template(template), seed)
+    (model,) = fit_models(template, X, y, names=[name], role=role, seeds=[seed], classes=classes)
+    return model
+
+
+def fit_models(template, X, y, *, names, role, seeds, classes=None):
+    """Train fresh clones on the same rows, side by side where their class allows it.
+
+    Parameters and result are those of `fit_model`, for many; seconds are shared evenly.
+    """
+    estimators = [with_seed(shadow_template(template), seed) for seed in seeds]
     start, cpu = time.perf_counter(), time.process_time()
-    estimator.fit(X, y, **_class_list(estimator, classes))
-    cost = {
-        "seconds": time.perf_counter() - start,
-        "cpu_seconds": time.process_time() - cpu,
-        **_counts(getattr(_final(estimator), "fit_cost_", None)),
+    n = len(estimators)
+    failures = fit_many(estimators, [X] * n, [y] * n, classes=classes)
+    for error in failures.values():
+        raise error
+    shares = {
+        "seconds": (time.perf_counter() - start) / n,
+        "cpu_seconds": (time.process_time() - cpu) / n,
     }
-    if classes is not None and not np.array_equal(estimator.classes_, classes):
-        estimator = PaddedClassifier(estimator, classes)
-    return Model(name=name, role=role, estimator=estimator, cost=cost, kind=None)
+    models = []
+    for name, estimator in zip(names, estimators, strict=True):
+        cost = {**shares, **_counts(getattr(_final(estimator), "fit_cost_", None))}
+        if classes is not None and not np.array_equal(estimator.classes_, classes):
+            estimator = PaddedClassifier(estimator, classes)
+        models.append(Model(name=name, role=role, estimator=estimator, cost=cost, kind=None))
+    return models
 
 
 def unlearn_copy(original, strategy, data, scenario, *, name):

@@ -1,18 +1,19 @@
 """What the meta-estimators share: seeds, probabilities on a fixed class list, sub-fits."""
 
 import copy
-import inspect
 import os
 import warnings
 from contextlib import contextmanager
 
 import numpy as np
-from joblib import Memory
+from joblib import Memory, effective_n_jobs
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
+from .._fit_many import fit_many, fit_one, fits_many
 from .._identity import Unidentifiable, digest
+from .._side_by_side import finished_jobs
 from .._versions import numeric_versions
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "as_memory",
     "cached_call",
     "cached_fit",
+    "cached_fits",
     "draw_seed",
     "fit_clone",
     "forgets",
@@ -90,17 +92,14 @@ def as_memory(memory):
 def fit_clone(estimator, X, y, classes, sample_weight=None):
     """Fit a clone; ours learn the whole class list, others the classes that they see."""
     model = clone(estimator)
-    if sample_weight is None:
-        weights = {}
-    elif isinstance(model, Pipeline):
-        weights = {f"{model.steps[-1][0]}__sample_weight": sample_weight}
-    else:
-        weights = {"sample_weight": sample_weight}
-    if not isinstance(model, Pipeline) and "classes" in inspect.signature(model.fit).parameters:
-        weights["classes"] = classes
     with telling_costs() as models:
         models.append(model)
-        return model.fit(X, y, **weights)
+        return fit_one(model, X, y, sample_weight, _class_list(model, classes))
+
+
+def _class_list(model, classes):
+    """The class list for a model; a pipeline's last step learns the classes that it sees."""
+    return None if isinstance(model, Pipeline) else classes
 
 
 @contextmanager
@@ -200,6 +199,38 @@ def cached_fit(memory, estimator, *arguments):
     if not has_seed(estimator):
         return fit_clone(estimator, *arguments), None
     return cached_call(memory, fit_clone, estimator, *arguments)
+
+
+def cached_fits(memory, estimators, *arguments, n_jobs=None):
+    """`cached_fit` of estimators on the same rows, side by side where their class allows it.
+
+    Returns
+    -------
+    list of (fitted estimator, CachedFit or None)
+        In the order of the estimators.
+    """
+    if memory.store_backend is None and estimators and fits_many(estimators[0]):
+        size = -(-len(estimators) // effective_n_jobs(n_jobs))
+        chunks = [estimators[k : k + size] for k in range(0, len(estimators), size)]
+        jobs = [(chunk, *arguments) for chunk in chunks]
+        found = dict(finished_jobs(_fit_clones, jobs, n_jobs=n_jobs))
+        return [(model, None) for i in range(len(jobs)) for model in found[i]]
+    jobs = [(memory, estimator, *arguments) for estimator in estimators]
+    found = dict(finished_jobs(cached_fit, jobs, n_jobs=n_jobs))
+    return [found[i] for i in range(len(jobs))]
+
+
+def _fit_clones(estimators, X, y, classes, sample_weight=None):
+    models, n = [clone(estimator) for estimator in estimators], len(estimators)
+    with telling_costs() as fitted:
+        fitted += models
+        classes = _class_list(models[0], classes)
+        failures = fit_many(
+            models, [X] * n, [y] * n, sample_weights=[sample_weight] * n, classes=classes
+        )
+        for error in failures.values():
+            raise error
+    return models
 
 
 def released(model):

@@ -10,7 +10,6 @@ from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d,
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
-from .._side_by_side import finished_jobs
 from .._validation import (
     check_is_fitted,
     check_sample_weight,
@@ -24,6 +23,7 @@ from ._meta import (
     aligned_proba,
     as_memory,
     cached_fit,
+    cached_fits,
     draw_seed,
     fit_clone,
     forgets,
@@ -222,13 +222,10 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
             self._forget(unlearned, X, y, mask, sample_weight, strategy)
         else:
             unlearned = fit_clone(base, X_retain, y[staying], classes, weights)
-        jobs = [
-            (memory, with_seed(self.estimator, seed), X_retain, y[staying], classes, weights)
-            for seed in seeds
-        ]
-        # (in the order of the seeds)
-        by_number = dict(finished_jobs(cached_fit, jobs, n_jobs=self.n_jobs))
-        fitted = [by_number[i] for i in range(len(jobs))]
+        oracles = [with_seed(self.estimator, seed) for seed in seeds]
+        fitted = cached_fits(
+            memory, oracles, X_retain, y[staying], classes, weights, n_jobs=self.n_jobs
+        )
         earlier = getattr(fitted_state(self), "cached_fits", ())
         entries = [*earlier, cached, *(entry for _, entry in fitted)]
         kept = {repr(entry): entry for entry in entries if entry is not None}
