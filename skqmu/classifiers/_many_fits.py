@@ -3,7 +3,7 @@
 from collections import defaultdict
 from contextlib import ExitStack
 
-from .._fit_many import has_own_fit
+from .._fit_many import fit_one, has_own_fit
 from ..training import train_many
 from ._one_fit import ended
 from ._predicting import sharing_networks
@@ -90,7 +90,7 @@ def _fit_side_by_side(asked, classes, failures):
         for number, (estimator, X, y, weights) in asked:
             with _noted(failures, number):
                 if not _goes_beside_others(estimator):
-                    estimator.fit(X, y, weights, classes=classes)
+                    fit_one(estimator, X, y, weights, classes)
                     continue
                 work = stack.enter_context(Writing(estimator))
                 course = work.model._fit_course(X, y, weights, classes, None)
