@@ -20,7 +20,7 @@ _CHUNK_BYTES = 2**22
 _CHUNK_ROWS = 16
 # What many models keep for `backward` stays in a core's own cache where that leaves enough of
 # them to share the calls, else in the outer one.
-_NEAR_BYTES, _FAR_BYTES, _FEW_MODELS = 2**21, 2**24, 4
+_NEAR_BYTES, _FAR_BYTES, _FEW_MODELS = 2**21, 2**24, 16
 
 
 class StatevectorBackend(BaseBackend):
