@@ -151,10 +151,8 @@ class Executable(ABC):
     takes_models : bool
         Whether weights may have a leading axis of models, (M, n_weights), and inputs too,
         (M, B, n_inputs); values and slopes then have it. False by default: models are then
-        trained one after another. Where it is true, :meth:`models_at_once` says how many a call
-        should have.
-    overhead_rows : int
-        Rows of one model that cost as much as a call does besides.
+        trained one after another. Where it is true, a model's numbers do not depend on those
+        beside it, and :meth:`models_at_once` says how many a call should have.
     physical : sequence of qiskit.QuantumCircuit
         Circuits as they run, whose depth an estimate of costs states; empty by default.
 
@@ -181,7 +179,6 @@ class Executable(ABC):
     shots_a_row = 0
     shares_rows = False
     takes_models = False
-    overhead_rows = 0
     physical: Sequence[QuantumCircuit] = ()
 
     @cached_property

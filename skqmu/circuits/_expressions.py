@@ -50,7 +50,8 @@ class _Leaf:
         if self.repeats:
             onto = np.zeros((len(self.index), target.shape[-1]))
             onto[np.arange(len(self.index)), self.index] = 1.0
-            target += values @ onto
+            # A product a model, not one of all: its last bits do not depend on how many there are.
+            target += (values[:, None] @ onto)[:, 0] if values.ndim == 2 else values @ onto
         else:
             target[..., self.at] += values
 

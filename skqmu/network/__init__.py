@@ -13,7 +13,7 @@ from ._losses import (
     weighted_cross_entropy,
 )
 from ._meter import Meter
-from ._models_axis import forward_many, models_at_once, overhead_rows
+from ._models_axis import forward_many, models_at_once
 from ._network import Network
 from ._parameters import ParameterLayout
 from ._qiskit_ml import QiskitMLLayer, check_neural_network
@@ -43,7 +43,6 @@ __all__ = [
     "import_torch",
     "log_softmax",
     "models_at_once",
-    "overhead_rows",
     "softmax",
     "weighted_cross_entropy",
 ]

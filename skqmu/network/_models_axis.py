@@ -4,11 +4,10 @@ import numpy as np
 
 from ._network import Network
 
-__all__ = ["forward_many", "models_at_once", "overhead_rows"]
+__all__ = ["forward_many", "models_at_once"]
 
 # Of networks without circuits: layers of a few hundred numbers a model.
 _MOST_MODELS = 64
-_OVERHEAD_ROWS = 1024
 
 
 def models_at_once(network: Network, n_rows: int) -> int:
@@ -23,17 +22,6 @@ def models_at_once(network: Network, n_rows: int) -> int:
         return 1
     limits = [executable.models_at_once(n_rows) for executable in network.executables]
     return min([_MOST_MODELS, *limits])
-
-
-def overhead_rows(network: Network) -> int:
-    """Rows of one model that cost as much as a pass does besides.
-
-    Parameters
-    ----------
-    network : Network
-    """
-    rows = [executable.overhead_rows for executable in network.executables]
-    return min(rows, default=_OVERHEAD_ROWS)
 
 
 def forward_many(network: Network, params: np.ndarray, X: np.ndarray) -> np.ndarray:

@@ -52,9 +52,9 @@ def train_many(
 
     Notes
     -----
-    A row's loss is summed with those of its own batch alone. Where batches of several lengths
-    share a pass, the shorter ones are filled up with rows of no weight, so that sums may differ
-    from those of `train` in their last bits; ``seconds`` of the history are a run's share.
+    Steps whose batches are as long share a pass; models of as many rows each and of one batch
+    size always do. In a pass each model has matrix products and sums of its own, which is why its
+    numbers are those of `train`. ``seconds`` of the history are a run's share of its passes.
 
     Examples
     --------
@@ -170,14 +170,14 @@ class _Member:
     def __init__(self, number, run, hooks):
         self.number, self.run, self.hooks = number, run, hooks
         self.asked = None
-        self.n_rows = 0
+        self.sizes = ()
         self._course = course(run, hooks)
 
     def go_on(self):
         """Go on to the next request; returns whether there is one."""
         self.asked = next(self._course, None)
         if isinstance(self.asked, Step):
-            self.n_rows = sum(len(rows) for _, rows in self.asked.batches)
+            self.sizes = tuple(len(rows) for _, rows in self.asked.batches)
         return self.asked is not None
 
     def close(self):
@@ -222,7 +222,7 @@ class _Cohort:
     def _most(self):
         if not self.active:
             return 1
-        size = models_at_once(self.passes.network, self.active[0].n_rows)
+        size = models_at_once(self.passes.network, sum(self.active[0].sizes))
         return _IN_FLIGHT * size if size > 1 else 1
 
     def _go_on(self, member):
@@ -242,7 +242,8 @@ class _Cohort:
         """Give hooks the logits that they are about to ask for."""
         looking = [member for member in self.active if isinstance(member.asked, Look)]
         wanted = [(member.run, records) for member in looking for records in member.asked.records]
-        for group in grouped([len(records) for _, records in wanted], self.passes.network):
+        sizes = [(len(records),) for _, records in wanted]
+        for group in grouped(sizes, self.passes.network):
             if len(group) > 1:
                 runs, records = zip(*(wanted[place] for place in group), strict=True)
                 # What goes wrong, goes wrong for its own run when the hook asks for itself.
@@ -253,7 +254,8 @@ class _Cohort:
 
     def _take_steps(self):
         stepping = [member for member in self.active if isinstance(member.asked, Step)]
-        for group in grouped([member.n_rows for member in stepping], self.passes.network):
+        sizes = [member.sizes for member in stepping]
+        for group in grouped(sizes, self.passes.network):
             members = [stepping[place] for place in group]
             for member in self._stepped(members):
                 self._go_on(member)

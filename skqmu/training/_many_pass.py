@@ -1,11 +1,14 @@
 """One step of many runs at once: their batches as one array with a leading axis of models."""
 
 import time
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
 from ..exceptions import TrainingDivergedError
-from ..network import Network, models_at_once, overhead_rows
+from ..network import Network, models_at_once
 from ._loop import Step, stepped
 from ._objective import Records
 from ._training_run import TrainingRun, check_finite
@@ -13,32 +16,28 @@ from ._training_run import TrainingRun, check_finite
 __all__ = ["SideBySide", "grouped"]
 
 
-def grouped(sizes: list[int], network: Network) -> list[list[int]]:
+def grouped(sizes: Sequence[tuple[int, ...]], network: Network) -> list[list[int]]:
     """Which of many batches go into one pass: a list of groups of their numbers.
 
-    Batches of other lengths are filled up with rows of no weight where that takes less time
-    than a pass of their own would.
+    Only batches of the same sizes do. Filled up with rows of no weight, shorter ones would be
+    summed in another order, and a solver that divides by a gradient's size makes much of the
+    last bits of one that should be 0.
 
     Parameters
     ----------
-    sizes : list of int
-        Rows of each batch.
+    sizes : sequence of tuple of int
+        Rows of each part of each batch.
     network : Network
     """
-    spare = overhead_rows(network)
-    groups: list[list[int]] = []
-    room, longest, filled = 0, 0, 0
-    order = sorted(range(len(sizes)), key=lambda i: -sizes[i])
-    for taken, place in enumerate(order):
-        missing = longest - sizes[place]
-        if not room or filled + missing > spare:
-            longest, missing, filled = sizes[place], 0, 0
-            # As many in each as in the others, not a few in the last.
-            left = len(order) - taken
-            room = -(-left // -(-left // models_at_once(network, longest)))
-            groups.append([])
-        groups[-1].append(place)
-        room, filled = room - 1, filled + missing
+    alike = defaultdict(list)
+    for place, own in enumerate(sizes):
+        alike[own].append(place)
+    groups = []
+    for own, places in alike.items():
+        # As many in each as in the others, not a few in the last.
+        n_groups = -(-len(places) // models_at_once(network, sum(own)))
+        ends = [len(places) * number // n_groups for number in range(n_groups + 1)]
+        groups += [places[a:b] for a, b in pairwise(ends)]
     return groups
 
 
@@ -54,15 +53,17 @@ class SideBySide:
     def __init__(self, network: Network):
         self.network = network
         self._circuits = network.circuits_a_row()
+        self._decayed = network.decayed
 
-    def step(self, runs: list[TrainingRun], asked: list[Step]) -> dict[int, Exception]:
+    def step(self, runs: Sequence[TrainingRun], asked: Sequence[Step]) -> dict[int, Exception]:
         """Take the steps that runs ask for.
 
         Parameters
         ----------
-        runs : list of TrainingRun
+        runs : sequence of TrainingRun
             With solvers of one class.
-        asked : list of Step
+        asked : sequence of Step
+            With batches of the same sizes.
 
         Returns
         -------
@@ -71,21 +72,19 @@ class SideBySide:
         """
         started = time.perf_counter()
         params = np.stack([run.params for run in runs])
+        masks = _masks(runs, params.shape[1])
         # Overflow is found below, and told as what it is.
         with np.errstate(over="ignore", invalid="ignore"):
             losses, gradients = self._evaluated(runs, asked, params)
-            norms = np.sqrt(np.einsum("mp,mp->m", gradients, gradients))
+            if masks is not None:
+                gradients = np.where(masks, gradients, 0.0)
+            norms = np.sqrt(_squares(gradients))
             solvers = [run.solver_now() for run in runs]
             moments = [run.point.moments for run in runs]
             after, moments = type(solvers[0]).step_many(solvers, params, gradients, moments)
-        masks = _masks(runs, after.shape[1])
+        failures = _not_finite(runs, asked, losses, norms, after)
         if masks is not None:
             after = np.where(masks, after, params)
-        failures: dict[int, Exception] = {}
-        if not (
-            np.isfinite(losses).all() and np.isfinite(norms).all() and np.isfinite(after).all()
-        ):
-            failures = _not_finite(runs, asked, losses, norms, after)
         seconds = (time.perf_counter() - started) / len(runs)
         measured = zip(losses.tolist(), norms.tolist(), strict=True)
         for place, (run, found) in enumerate(zip(runs, measured, strict=True)):
@@ -96,77 +95,71 @@ class SideBySide:
 
     def _evaluated(self, runs, asked, params):
         """Losses (M,) and gradients (M, n_parameters)."""
-        batch, lengths = _stacked(runs, asked)
+        batch, parts = _stacked(runs, asked)
         logits, tape = self.network.forward(params, batch.X)
-        # What the predicate let in has this method from the base class.
+        # It is the same method for all: others have a `many_obstacle`.
         values, d_logits = runs[0].objective.loss("", logits, batch)
-        gradients, _ = self.network.backward(tape, d_logits / lengths[..., None])
-        losses = (values / lengths).sum(axis=1)
-        for run, step in zip(runs, asked, strict=True):
-            n = sum(len(rows) for _, rows in step.batches)
-            run.network.count(forward_rows=n, gradient_rows=n, circuits=n * self._circuits)
+        losses = 0.0
+        for part in parts:
+            n = part.stop - part.start
+            losses = losses + values[:, part].sum(axis=1) / n
+            d_logits[:, part] /= n
+        gradients, _ = self.network.backward(tape, d_logits)
+        self._count(runs, forward=values.shape[1], backward=values.shape[1])
         decays = np.array([run.objective.decay for run in runs])
         if decays.any():
-            kernels = self.network.decayed * params
-            losses += 0.5 * decays * np.einsum("mp,mp->m", kernels, kernels)
+            kernels = self._decayed * params
+            losses = losses + 0.5 * decays * _squares(kernels)
             gradients += decays[:, None] * kernels
-        masks = _masks(runs, params.shape[1])
-        return losses, gradients if masks is None else np.where(masks, gradients, 0.0)
+        return losses, gradients
 
-    def look(self, runs: list[TrainingRun], records: list[Records]) -> None:
-        """Foresee the logits of records, one `Records` a run.
+    def _count(self, runs, *, forward, backward=0):
+        """Let each run's own meter count what a pass took of its rows."""
+        circuits = forward * self._circuits
+        for run in runs:
+            run.network.count(forward_rows=forward, gradient_rows=backward, circuits=circuits)
+
+    def look(self, runs: Sequence[TrainingRun], records: Sequence[Records]) -> None:
+        """Foresee the logits of records, one `Records` of the same size a run.
 
         Parameters
         ----------
-        runs : list of TrainingRun
-        records : list of Records
+        runs : sequence of TrainingRun
+        records : sequence of Records
         """
-        n = max(map(len, records))
-        X = np.empty((len(runs), n, *records[0].X.shape[1:]))
-        for place, own in enumerate(records):
-            _fill(X[place], own.X)
+        X = np.stack([own.X for own in records])
         with np.errstate(over="ignore", invalid="ignore"):
             logits = self.network.logits(np.stack([run.params for run in runs]), X)
+        self._count(runs, forward=X.shape[1])
         for run, own, found in zip(runs, records, logits, strict=True):
-            run.network.count(forward_rows=len(own), circuits=len(own) * self._circuits)
-            run.foresee(own, found[: len(own)].copy())
+            run.foresee(own, found.copy())
 
 
 def _stacked(runs, asked):
-    """Batches of all runs as `Records` with a leading axis, and what each row's loss is divided by.
-
-    Rows that fill up a batch are copies of its first one, of no weight.
-    """
-    own = [
-        [(run.objective.streams[name], rows) for name, rows in step.batches]
-        for run, step in zip(runs, asked, strict=True)
-    ]
-    n_rows = max(sum(len(rows) for _, rows in parts) for parts in own)
-    sample = own[0][0][0]
-    lead = (len(own), n_rows)
+    """Batches of all runs as `Records` with a leading axis, and slices of their streams."""
+    parts, start = [], 0
+    for _, rows in asked[0].batches:
+        parts.append(slice(start, start + len(rows)))
+        start += len(rows)
+    name, _ = asked[0].batches[0]
+    sample = runs[0].objective.streams[name]
+    lead = (len(runs), start)
     X = np.empty((*lead, *sample.X.shape[1:]))
     targets = np.empty((*lead, *sample.targets.shape[1:]))
-    weights, lengths = np.zeros(lead), np.ones(lead)
-    for place, parts in enumerate(own):
-        first = 0
-        for records, rows in parts:
-            stop = first + len(rows)
+    weights = np.empty(lead)
+    for place, (run, step) in enumerate(zip(runs, asked, strict=True)):
+        for (name, rows), part in zip(step.batches, parts, strict=True):
+            records = run.objective.streams[name]
             # The mode that takes no detour over a buffer; rows are in range.
-            records.X.take(rows, axis=0, out=X[place, first:stop], mode="clip")
-            records.targets.take(rows, axis=0, out=targets[place, first:stop], mode="clip")
-            records.weights.take(rows, out=weights[place, first:stop], mode="clip")
-            lengths[place, first:stop] = len(rows)
-            first = stop
-        if first < n_rows:
-            X[place, first:] = X[place, 0]
-            targets[place, first:] = targets[place, 0]
-    return Records(X, targets, weights), lengths
+            records.X.take(rows, axis=0, out=X[place, part], mode="clip")
+            records.targets.take(rows, axis=0, out=targets[place, part], mode="clip")
+            records.weights.take(rows, out=weights[place, part], mode="clip")
+    return Records(X, targets, weights), parts
 
 
-def _fill(target, rows):
-    """Write rows, and copies of the first one behind them."""
-    target[: len(rows)] = rows
-    target[len(rows) :] = rows[0]
+def _squares(vectors):
+    """Squared norm of each row (M, n), as ``v @ v`` says it, to the last bit."""
+    return (vectors[:, None, :] @ vectors[:, :, None])[:, 0, 0]
 
 
 def _masks(runs, n):
@@ -179,7 +172,9 @@ def _masks(runs, n):
 
 def _not_finite(runs, asked, losses, norms, params):
     """Each diverged run's error, as the loop would have raised it."""
-    failures = {}
+    failures: dict[int, Exception] = {}
+    if all(np.isfinite(values).all() for values in (losses, norms, params)):
+        return failures
     for place, (run, step) in enumerate(zip(runs, asked, strict=True)):
         try:
             check_finite(run, step.number, loss=losses[place], gradient=norms[place])

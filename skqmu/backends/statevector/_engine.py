@@ -20,9 +20,7 @@ _CHUNK_BYTES = 2**22
 _CHUNK_ROWS = 16
 # What many models keep for `backward` stays in a core's own cache where that leaves enough of
 # them to share the calls, else in the outer one.
-_NEAR_BYTES, _FAR_BYTES, _FEW_MODELS = 2**21, 2**24, 4
-# A call takes as long as states of so many bytes.
-_CALL_BYTES = 2**19
+_NEAR_BYTES, _FAR_BYTES, _FEW_MODELS = 2**21, 2**24, 16
 
 
 class StatevectorBackend(BaseBackend):
@@ -151,13 +149,9 @@ class StatevectorExecutable(Executable):
         self._engine = Engine(program, dtype, max_memory)
         self._gatewise = GateByGate(program)
 
-    @property
-    def overhead_rows(self):
-        """Rows that cost as much as a call does besides."""
-        return _CALL_BYTES // self._record_bytes
-
     def models_at_once(self, n_rows):
         """Return how many models, of `n_rows` records each, a call should have at most."""
+        # Few enough for their rows to be one chunk, as they are when each is alone.
         model = max(1, n_rows) * self._record_bytes
         near = min(_NEAR_BYTES, self.max_memory) // model
         far = min(_FAR_BYTES, self.max_memory) // model

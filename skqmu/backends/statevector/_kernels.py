@@ -198,7 +198,8 @@ def _onto(array, shape):
 def _phase_table(terms, run):
     """Return exp(i sum_S a_S prod bits), shape (models, 2**width, records or 1)."""
     columns, coefficients = terms.shared
-    angles = (run.shared[:, columns] @ coefficients.T)[:, :, None]
+    # A product a model, not one of all: its last bits must not depend on how many there are.
+    angles = (run.shared[:, None, columns] @ coefficients.T).swapaxes(1, 2)
     columns, coefficients = terms.sampled
     if len(columns):
         angles = angles + coefficients @ run.sampled[:, columns]

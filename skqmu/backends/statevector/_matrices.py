@@ -164,13 +164,45 @@ def _kron_backward(gradient, tree, out, by_record):
     _kron_backward(d_low, low_tree, out[..., half:, :, :], by_record)
 
 
+class _Monomial:
+    """A constant with one number in each row and column: a gather instead of a product."""
+
+    def __init__(self, matrix):
+        self.dense = matrix[None, None]
+        self.order = np.abs(matrix).argmax(axis=1)
+        self.inverse = np.argsort(self.order)
+        phases = matrix[np.arange(len(matrix)), self.order][:, None]
+        self.phases = None if (phases == 1).all() else phases
+
+    def applied(self, matrices):
+        """Return the products with the constant on the left."""
+        moved = matrices.take(self.order, axis=-2)
+        return moved if self.phases is None else self.phases * moved
+
+    def taken_back(self, gradient):
+        """Return the products with its transpose."""
+        turned = gradient if self.phases is None else self.phases * gradient
+        return turned.take(self.inverse, axis=-2)
+
+
+def _lightened(factor):
+    if isinstance(factor, np.ndarray) and len(factor) == 1:
+        there = factor[0] != 0
+        if (there.sum(axis=0) == 1).all() and (there.sum(axis=1) == 1).all():
+            return _Monomial(factor[0])
+    return factor
+
+
 class _Family:
     """Blocks of one build."""
 
     def __init__(self, family):
         self.family = family
         self.factors = [
-            (factor, contiguous(factor.rows) if isinstance(factor, KronFactor) else None)
+            (
+                _lightened(factor),
+                contiguous(factor.rows) if isinstance(factor, KronFactor) else None,
+            )
             for factor in family.factors
         ]
 
@@ -185,6 +217,9 @@ class _Family:
                 matrix = unit_phases(angles).swapaxes(-1, -2)
                 product = matrix * (np.eye(2**family.width) if before is None else before)
                 after = product
+            elif isinstance(factor, _Monomial):
+                matrix = None
+                product = factor.dense if before is None else factor.applied(before)
             else:
                 matrix = factor[None] if rows is None else trees[family.width][0][:, rows]
                 product = matrix if before is None else matrix @ before
@@ -197,6 +232,9 @@ class _Family:
         for (factor, rows), (before, matrix, after) in zip(
             self.factors[::-1], steps[::-1], strict=True
         ):
+            if isinstance(factor, _Monomial):
+                gradient = factor.taken_back(gradient)
+                continue
             if by_record:
                 before = None if before is None else before[:, None]
                 matrix = matrix[:, None]
