@@ -245,18 +245,3 @@ def _leak(estimator, X, y, signal, **options):
         membership_signal(case.model, case.X_nonmember, case.y_nonmember, signal),
         **{"fprs": (), **options},
     )
-
-
-SCORERS = {
-    scorer.__name__: scorer
-    for scorer in (
-        neg_mia_advantage,
-        neg_mia_distinguishability,
-        neg_tpr_at_1pct_fpr,
-        neg_forget_gap,
-        neg_retain_gap,
-        oracle_agreement,
-        tug_of_war,
-        uqi,
-    )
-}
