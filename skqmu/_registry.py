@@ -4,10 +4,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from importlib import import_module
-from inspect import isabstract, isclass
+from inspect import Parameter, isabstract, isclass, signature
 from typing import Any
 
-__all__ = ["NamedClasses", "exported", "snake_case"]
+__all__ = ["NamedClasses", "NamedExports", "NamedFunctions", "exported", "snake_case"]
+
+_BY_KEYWORD = (Parameter.KEYWORD_ONLY, Parameter.VAR_KEYWORD)
 
 
 def exported(package: str, wanted: Callable[[Any], bool]) -> dict[str, Any]:
@@ -17,11 +19,55 @@ def exported(package: str, wanted: Callable[[Any], bool]) -> dict[str, Any]:
     return {name: each for name, each in found.items() if wanted(each)}
 
 
-class NamedClasses(Mapping):
+class NamedExports(Mapping):
+    """What a package exports, by the words that users say.
+
+    A subclass says which exports it wants and under which words they stand. They are looked up
+    when somebody first asks, so that a module of the package can hold them.
+
+    Parameters
+    ----------
+    package : str
+    """
+
+    def __init__(self, package: str):
+        self.package = package
+
+    def _is_wanted(self, value: Any) -> bool:
+        raise NotImplementedError
+
+    def _entries(self, name: str, value: Any) -> dict[str, Any]:
+        """Words of one export, and what each stands for."""
+        return {name: value}
+
+    @cached_property
+    def _found(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, value in exported(self.package, self._is_wanted).items():
+            entries = self._entries(name, value)
+            twice = sorted(found.keys() & entries.keys())
+            if twice:
+                raise ValueError(f"{self.package} exports two things that are called {twice[0]!r}.")
+            found |= entries
+        return found
+
+    def __getitem__(self, name: str) -> Any:
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self)})"
+
+
+class NamedClasses(NamedExports):
     """The concrete subclasses of a base among what a package exports, by name.
 
     The name is the class's in snake case: ``LastLayersRetrain`` is ``"last_layers_retrain"``.
-    They are looked up when somebody first asks, so that a module of the package can hold them.
 
     Parameters
     ----------
@@ -33,29 +79,37 @@ class NamedClasses(Mapping):
     """
 
     def __init__(self, package: str, base: type, *, ending: str = ""):
-        self.package = package
+        super().__init__(package)
         self.base = base
         self.ending = ending
-
-    @cached_property
-    def _classes(self) -> dict[str, type]:
-        found = exported(self.package, self._is_wanted)
-        return {snake_case(name.removesuffix(self.ending)): each for name, each in found.items()}
 
     def _is_wanted(self, value: Any) -> bool:
         return isclass(value) and issubclass(value, self.base) and not isabstract(value)
 
-    def __getitem__(self, name: str) -> type:
-        return self._classes[name]
+    def _entries(self, name: str, value: Any) -> dict[str, Any]:
+        return {snake_case(name.removesuffix(self.ending)): value}
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._classes)
 
-    def __len__(self) -> int:
-        return len(self._classes)
+class NamedFunctions(NamedExports):
+    """The callables among what a package exports that are called in one way, by name.
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(self)})"
+    Parameters
+    ----------
+    package : str
+    arguments : tuple of str
+        Names of the positional arguments; whatever else it takes is by keyword.
+    """
+
+    def __init__(self, package: str, arguments: tuple[str, ...]):
+        super().__init__(package)
+        self.arguments = arguments
+
+    def _is_wanted(self, value: Any) -> bool:
+        if isclass(value) or not callable(value):
+            return False
+        taken = signature(value).parameters.values()
+        by_place = [each.name for each in taken if each.kind not in _BY_KEYWORD]
+        return by_place == list(self.arguments)
 
 
 def snake_case(name: str) -> str:

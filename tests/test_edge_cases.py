@@ -35,6 +35,7 @@ from skqmu.attacks import (
 )
 from skqmu.exceptions import ResolutionWarning
 from skqmu.metrics import (
+    SCORERS,
     RecordedAnswers,
     agreement_score,
     forgetting_quality,
@@ -42,16 +43,8 @@ from skqmu.metrics import (
     js_to_oracle,
     kl_to_oracle,
     membership_result,
-    neg_forget_gap,
-    neg_mia_advantage,
-    neg_mia_distinguishability,
-    neg_retain_gap,
-    neg_tpr_at_1pct_fpr,
-    oracle_agreement,
     oracle_equivalence,
     retraining_verdict,
-    tug_of_war,
-    uqi,
     zrf_score,
 )
 
@@ -343,9 +336,6 @@ def test_the_challenges_score_of_few_models(n_models, n, seed, tie):
 
 # --- scorers --------------------------------------------------------------------------------
 
-SCORERS = (neg_mia_advantage, neg_mia_distinguishability, neg_tpr_at_1pct_fpr, neg_forget_gap,
-           neg_retain_gap, oracle_agreement, tug_of_war, uqi)  # fmt: skip
-
 
 @given(case=cases(), n_forget=st.integers(1, 5), n_held=st.integers(1, 6))
 @settings(EDGE, max_examples=20)
@@ -365,7 +355,7 @@ def test_scorers_on_data_at_the_edge(case, n_forget, n_held):
     y = case.y[rng.integers(n, size=n_held)]
     if rng.random() < 0.3:
         y = np.repeat(y[:1], n_held)
-    for scorer in SCORERS:
+    for scorer in SCORERS.values():
         value, caught = result_or_clear_error(lambda scorer=scorer: scorer(fitted, X, y))
         if value is not None:
             no_silent_nan(value, caught)

@@ -14,6 +14,7 @@ from sklearn.preprocessing import scale
 from sklearn.tree import DecisionTreeClassifier
 
 import skqmu.attacks
+import skqmu.metrics
 import skqmu.unlearning
 from skqmu import QNNClassifier, UnlearningClassifier
 from skqmu.attacks import ThresholdAttack, all_attacks
@@ -74,6 +75,16 @@ def test_an_attack_is_found_and_keeps_the_contract(recipe, monkeypatch):
     exported(monkeypatch, skqmu.attacks, recipe.MarginAttack)
     assert dict(all_attacks())["MarginAttack"] is recipe.MarginAttack
     check_attack(recipe.MarginAttack(DecisionTreeClassifier(), n_shadows=8))
+
+
+def test_a_scorer_is_found_by_its_name(recipe, monkeypatch):
+    known = skqmu.metrics.SCORERS
+    name = "neg_confidence_left"
+    monkeypatch.setattr(skqmu.metrics, name, recipe.neg_confidence_left, raising=False)
+    monkeypatch.setattr(skqmu.metrics, "__all__", [*skqmu.metrics.__all__, name])
+    names = type(known)(known.package, known.arguments)
+    assert set(names) == {*known, name}
+    assert names[name] is recipe.neg_confidence_left
 
 
 def test_a_scorer_searches(recipe):

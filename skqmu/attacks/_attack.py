@@ -16,11 +16,12 @@ from skqmu.attacks._estimators import (
     unwrap,
 )
 from skqmu.attacks._guards import check_evaluation, n_requests, warn_if_stale
-from skqmu.attacks._outputs import encode_labels, query_labels, query_proba
+from skqmu.attacks._outputs import query_labels, query_proba
 from skqmu.attacks._pool import ShadowPool
 from skqmu.attacks._records import check_count, check_records
 from skqmu.attacks._result import attack_result
 from skqmu.attacks._threat_model import ThreatModel
+from skqmu.metrics.signals import encode_labels
 
 __all__ = ["Attack", "ShadowAttack"]
 

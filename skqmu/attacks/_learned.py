@@ -17,9 +17,9 @@ from skqmu.attacks._attack import ShadowAttack
 from skqmu.attacks._calibration import Calibration
 from skqmu.attacks._estimators import entropy_from, with_seed
 from skqmu.attacks._guards import warn_if_in_sample
-from skqmu.attacks._outputs import align_columns, cross_entropy, true_class_logit
 from skqmu.attacks._records import RecordIndex, check_mask
 from skqmu.exceptions import ThreatModelWarning
+from skqmu.metrics.signals import align_columns, cross_entropy, true_class_logit
 
 __all__ = ["QNNOutputAttack", "ShadowModelAttack"]
 

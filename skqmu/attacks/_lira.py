@@ -4,8 +4,8 @@ import numpy as np
 from scipy.special import log_ndtr
 
 from skqmu._validation import check_choice
-from skqmu.attacks._outputs import resolution, true_class_logit
 from skqmu.attacks._per_record import PerRecordAttack, masked_median, masked_moments
+from skqmu.metrics.signals import resolution, true_class_logit
 
 __all__ = ["LiRAAttack"]
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from skqmu.attacks._attack import ShadowAttack
 from skqmu.attacks._guards import warn_if_outside_pool, warn_if_pool_differs
-from skqmu.attacks._outputs import align_columns
 from skqmu.attacks._records import take
+from skqmu.metrics.signals import align_columns
 
 __all__ = ["PerRecordAttack", "masked_median", "masked_moments"]
 

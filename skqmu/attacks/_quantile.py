@@ -12,8 +12,8 @@ from sklearn.utils.validation import check_array
 
 from skqmu.attacks._attack import Attack
 from skqmu.attacks._estimators import entropy_from, known_members, unwrap, with_seed
-from skqmu.attacks._outputs import resolution, true_class_logit
 from skqmu.attacks._records import RecordIndex, check_count, record_keys
+from skqmu.metrics.signals import resolution, true_class_logit
 
 __all__ = ["QuantileAttack"]
 

@@ -5,9 +5,9 @@ import numbers
 import numpy as np
 
 from skqmu.attacks._estimators import unwrap
-from skqmu.attacks._outputs import align_columns, encode_labels
 from skqmu.attacks._per_record import PerRecordAttack, masked_moments
 from skqmu.attacks._records import check_records
+from skqmu.metrics.signals import SIGNALS, align_columns, encode_labels
 
 __all__ = ["RMIAAttack"]
 
@@ -144,8 +144,7 @@ class RMIAAttack(PerRecordAttack):
                 self.__dict__.pop(name, None)
 
     def _observe(self, proba, y):
-        y = np.broadcast_to(y, proba.shape[:-1])
-        return np.take_along_axis(proba, y[..., None], axis=-1)[..., 0]
+        return SIGNALS["true_confidence"](proba, y)
 
     def _summarise(self, signals, inside):
         mean_in, _, _ = masked_moments(signals, inside)

@@ -5,7 +5,7 @@ from scipy.stats import rankdata
 
 from skqmu._validation import check_choice
 from skqmu.attacks._attack import ShadowAttack
-from skqmu.attacks._outputs import SIGNALS, align_columns
+from skqmu.metrics.signals import SIGNALS, align_columns
 
 __all__ = ["ThresholdAttack"]
 

@@ -7,8 +7,8 @@ from scipy.stats import rankdata
 
 from skqmu.attacks._guards import check_evaluation
 from skqmu.attacks._lira import LiRAAttack
-from skqmu.attacks._outputs import encode_labels
 from skqmu.attacks._result import AttackResult, attack_result
+from skqmu.metrics.signals import encode_labels
 
 __all__ = ["UnlearningAttack", "UnlearningResult"]
 

@@ -5,13 +5,14 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 
 from skqmu._validation import check_choice, check_is_fitted
 from skqmu.attacks._estimators import check_query_method, check_target, shots_of, unwrap
-from skqmu.attacks._outputs import encode_labels, query_proba
+from skqmu.attacks._outputs import query_proba
 from skqmu.attacks._records import check_count, check_records
 from skqmu.attacks._threat_model import ThreatModel
 from skqmu.attacks._update_heads import HEADS, has_head, read_head
 from skqmu.attacks._update_match import AnswerChange, update_gradient, weight_scores
 from skqmu.attacks._update_reconstruct import rebuild
 from skqmu.attacks._update_result import update_result
+from skqmu.metrics.signals import encode_labels
 
 __all__ = ["UpdateAttack"]
 

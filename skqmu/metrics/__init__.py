@@ -24,6 +24,7 @@ from ._plot_shots import ShotCurveDisplay
 from ._quality import ForgettingQuality, forgetting_quality
 from ._rates import OperatingPoint
 from ._relearn import RelearnTime, relearn_time
+from ._scorer_names import SCORERS
 from ._scorers import (
     neg_forget_gap,
     neg_mia_advantage,
@@ -38,6 +39,7 @@ from ._scoring_case import ScoringCase
 from ._verdict import RetrainingVerdict, retraining_verdict
 
 __all__ = [
+    "SCORERS",
     "EquivalenceResult",
     "Estimate",
     "ForgettingQuality",

@@ -3,7 +3,7 @@
 from sklearn.metrics import get_scorer, get_scorer_names
 
 from .._validation import check_choice
-from ._scorers import SCORERS
+from ._scorer_names import SCORERS
 from ._scoring_case import scoring_case
 
 _NEEDS = ("forget", "members", "oracles", "original")
@@ -18,9 +18,9 @@ class _PrivacyScorer:
         self.sign = sign
         self.options = options
 
-    def __call__(self, estimator, X, y):
+    def __call__(self, estimator, X, y, **options):
         case = scoring_case(estimator, X, y, needs=self.needs)
-        return self.sign * float(self.function(case, **self.options))
+        return self.sign * float(self.function(case, **{**self.options, **options}))
 
     def __repr__(self):
         extra = "".join(f", {key}={value!r}" for key, value in self.options.items())
@@ -30,8 +30,8 @@ class _PrivacyScorer:
 class _Variant(_PrivacyScorer):
     """One of our scorers with other options."""
 
-    def __call__(self, estimator, X, y):
-        return self.sign * self.function(estimator, X, y, **self.options)
+    def __call__(self, estimator, X, y, **options):
+        return self.sign * self.function(estimator, X, y, **{**self.options, **options})
 
 
 def make_privacy_scorer(function, *, needs=(), greater_is_better=True, **options):
@@ -87,9 +87,7 @@ def privacy_scoring(*names, **scorers):
     Parameters
     ----------
     *names : str
-        Names of ours (``"neg_mia_advantage"``, ``"neg_mia_distinguishability"``,
-        ``"neg_tpr_at_1pct_fpr"``, ``"neg_forget_gap"``, ``"neg_retain_gap"``,
-        ``"oracle_agreement"``, ``"tug_of_war"``, ``"uqi"``) or of scikit-learn's.
+        Names of ours, which are the keys of ``skqmu.metrics.SCORERS``, or of scikit-learn's.
     **scorers : callable
         Others ``(estimator, X, y)``, under the keyword's name.
 

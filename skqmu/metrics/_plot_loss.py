@@ -9,12 +9,13 @@ import numpy as np
 from .._validation import check_choice
 from ._inputs import check_vector
 from ._plotting import axes_for, literal, role_color, tidy
-from ._signals import true_class_signal
+from .signals import asked, cross_entropy, true_class_logit
 
 _LABELS = {
     "loss": "cross-entropy loss (nats)",
     "logit": r"confidence in the true class, $\ln p_y - \ln(1 - p_y)$",
 }
+_VALUES = {"loss": cross_entropy, "logit": true_class_logit}
 
 
 class LossDistributionDisplay:
@@ -92,10 +93,11 @@ class LossDistributionDisplay:
         LossDistributionDisplay
         """
         check_choice("signal", signal, _LABELS)
-        values = {name: true_class_signal(model, X, y, signal) for name, (X, y) in groups.items()}
+        of = _VALUES[signal]
+        values = {name: of(*asked(model, X, y)) for name, (X, y) in groups.items()}
         if oracle is not None:
             last = next((n for n in groups if str(n).startswith("forgot")), list(groups)[-1])
-            values[f"oracle on {last}"] = true_class_signal(oracle, *groups[last], signal)
+            values[f"oracle on {last}"] = of(*asked(oracle, *groups[last]))
         return cls(values, signal).plot(ax=ax, **plot_options)
 
     def plot(self, ax=None, *, bins=40, rug=True):

@@ -2,12 +2,72 @@
 
 Every comparison of models goes through here.  It takes fitted estimators and ONE `X` and asks
 all of them itself, so rows cannot be in different orders; columns are matched by `classes_`.
+Attacks align the answers of shadows here, too.
 """
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
 
-__all__ = ["aligned_predictions", "aligned_probabilities", "class_union", "probabilities"]
+__all__ = [
+    "align_columns",
+    "aligned_predictions",
+    "aligned_probabilities",
+    "class_union",
+    "encode_labels",
+    "probabilities",
+]
+
+
+def encode_labels(y, classes, *, name="y"):
+    """Turn labels into column numbers of `classes`.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+    classes : array-like of shape (n_classes,)
+    name : str, default="y"
+        What the labels are called in the error message.
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
+
+    Raises
+    ------
+    ValueError
+        A label is not one of `classes`.
+    """
+    # dictionaries, not searchsorted: labels of mixed types need not be comparable
+    columns = {label: k for k, label in enumerate(np.asarray(classes).tolist())}
+    labels = np.asarray(y).tolist()
+    unknown = sorted({repr(label) for label in labels if label not in columns})
+    if unknown:
+        raise ValueError(
+            f"{name} holds labels that the classifier does not know: "
+            f"{', '.join(unknown[:5])}{', ...' if len(unknown) > 5 else ''}; "
+            f"known: {', '.join(map(repr, list(columns)[:20]))}. "
+            "Leave those rows out, or attack a classifier that was trained on them."
+        )
+    return np.fromiter((columns[label] for label in labels), dtype=np.int64, count=len(labels))
+
+
+def align_columns(proba, classes_from, classes_to):
+    """Reorder probability columns to `classes_to`; classes never seen get probability 0.
+
+    Parameters
+    ----------
+    proba : ndarray of shape (n, len(classes_from))
+    classes_from, classes_to : array-like of labels
+
+    Returns
+    -------
+    ndarray of shape (n, len(classes_to))
+    """
+    proba = np.asarray(proba, dtype=np.float64)
+    columns = encode_labels(classes_from, classes_to, name="classes_")
+    aligned = np.zeros((proba.shape[0], len(classes_to)))
+    aligned[:, columns] = proba
+    return aligned
 
 
 def is_estimator(value):
@@ -63,15 +123,7 @@ def probabilities(estimator, X, classes=None):
         )
     if classes is None:
         return raw
-    classes = np.asarray(classes)
-    unknown = np.setdiff1d(own, classes)
-    if len(unknown):
-        raise ValueError(
-            f"classes {unknown.tolist()} of {type(estimator).__name__} have no column."
-        )
-    aligned = np.zeros((len(raw), len(classes)))
-    aligned[:, np.searchsorted(classes, own)] = raw
-    return aligned
+    return align_columns(raw, own, classes)
 
 
 def aligned_probabilities(models, X, retained=None):

@@ -10,7 +10,7 @@ from ._divergence import agreement_score
 from ._forgetting_result import gap_to_oracle, tug_of_war_score, uqi_score
 from ._membership_scores import membership_result
 from ._scoring_case import scoring_case
-from ._signals import membership_signal
+from .signals import membership_signal
 
 
 def neg_mia_advantage(estimator, X, y, *, signal="logit", n_resamples=50):
@@ -27,8 +27,10 @@ def neg_mia_advantage(estimator, X, y, *, signal="logit", n_resamples=50):
     X : array-like of shape (n, d)
         Held-out rows; rows that were trained on are not counted as non-members.
     y : array-like of shape (n,)
-    signal : {"logit", "confidence", "entropy", "correct"}, default="logit"
-        What the attacker looks at.
+    signal : str, default="logit"
+        What the attacker looks at: ``"logit"``, ``"loss"``, ``"confidence"``,
+        ``"true_confidence"``, ``"entropy"``, ``"modified_entropy"``, or ``"correct"``, which
+        needs labels only.
     n_resamples : int, default=50
         Divisions of the cross-fitting.
 
@@ -57,7 +59,8 @@ def neg_mia_distinguishability(estimator, X, y, *, signal="logit", n_resamples=5
         Or a classifier with a member record, as for :func:`neg_mia_advantage`.
     X : array-like of shape (n, d)
     y : array-like of shape (n,)
-    signal : {"logit", "confidence", "entropy", "correct"}, default="logit"
+    signal : str, default="logit"
+        As for :func:`neg_mia_advantage`.
     n_resamples : int, default=50
         Divisions of the cross-fitting.
 
@@ -86,7 +89,8 @@ def neg_tpr_at_1pct_fpr(estimator, X, y, *, signal="logit"):
         Or a classifier with a member record, as for :func:`neg_mia_advantage`.
     X : array-like of shape (n, d)
     y : array-like of shape (n,)
-    signal : {"logit", "confidence", "entropy", "correct"}, default="logit"
+    signal : str, default="logit"
+        As for :func:`neg_mia_advantage`.
 
     Returns
     -------
@@ -241,18 +245,3 @@ def _leak(estimator, X, y, signal, **options):
         membership_signal(case.model, case.X_nonmember, case.y_nonmember, signal),
         **{"fprs": (), **options},
     )
-
-
-SCORERS = {
-    scorer.__name__: scorer
-    for scorer in (
-        neg_mia_advantage,
-        neg_mia_distinguishability,
-        neg_tpr_at_1pct_fpr,
-        neg_forget_gap,
-        neg_retain_gap,
-        oracle_agreement,
-        tug_of_war,
-        uqi,
-    )
-}

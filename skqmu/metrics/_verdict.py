@@ -13,7 +13,7 @@ from ._chance import chance_of_agreement, oracles_to_rule_out_chance
 from ._gap import auc_gap, distance_gap, mean_gap
 from ._inputs import check_level
 from ._proba import aligned_probabilities
-from ._signals import membership_signal, true_class_signal
+from .signals import asked, cross_entropy, membership_signal
 
 __all__ = ["RetrainingVerdict", "retraining_verdict"]
 
@@ -258,7 +258,9 @@ def _means(everyone, parts, unseen):
     means["confidence", "forget"] = np.array([_confidence(model, X, y) for model in everyone])
     if not unseen:
         # a removed class has no loss to compare: an oracle may give it probability 0
-        means["loss", "forget"] = np.array([true_class_signal(model, X, y) for model in everyone])
+        means["loss", "forget"] = np.array(
+            [cross_entropy(*asked(model, X, y)) for model in everyone]
+        )
     return means
 
 
@@ -306,7 +308,7 @@ def _confidence(model, X, y):
 
 
 def _minus_loss(model, X, y):
-    return -true_class_signal(model, X, y)
+    return membership_signal(model, X, y, "loss")
 
 
 def _judged(gaps, sizes, delta, level):

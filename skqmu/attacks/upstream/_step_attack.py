@@ -8,10 +8,10 @@ from skqmu.attacks._attack import Attack
 from skqmu.attacks._balance import balanced_membership
 from skqmu.attacks._calibration import Calibration
 from skqmu.attacks._estimators import check_target, entropy_from, settings_of, unwrap
-from skqmu.attacks._outputs import encode_labels
 from skqmu.attacks._records import RecordIndex, check_count, check_records
 from skqmu.attacks.upstream._fitted_steps import upstream_steps
 from skqmu.attacks.upstream._step_shadows import SIGNALS, StepEvidence, calibration_shadows
+from skqmu.metrics.signals import encode_labels
 
 __all__ = ["UpstreamAttack"]
 
