@@ -5,8 +5,10 @@ from numbers import Integral
 
 import joblib
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.dummy import DummyClassifier
 
+from .._fit_many import fits_many
 from .._side_by_side import finished_jobs
 from ..unlearning import UPSTREAM, Assumption, Certificate
 from ._baseline import sampled_rows
@@ -19,6 +21,7 @@ from ._shards import (
     remove_files,
     slices_of,
     train_shard,
+    train_shards,
 )
 from .deletion import (
     MOST_MEASURED,
@@ -85,23 +88,9 @@ class ShardTraining:
         """Models of all shards, kept up to slice ``first[shard]``, trained from there."""
         model, n_slices = self.model, self.model.n_slices
         refitted = [shard for shard, start in enumerate(first) if start < n_slices]
-        jobs = [
-            (
-                self.memory,
-                train_shard,
-                model.estimator,
-                self.seeds[shard],
-                slices_of(self.members, self.assignment, self.classes, shard, n_slices),
-                self.classes,
-                first[shard],
-                loaded(old[shard][first[shard] - 1]) if old and first[shard] else None,
-            )
-            for shard in refitted
-        ]
         models = [list(slices) for slices in old or [()] * model.n_shards]
         try:
-            for i, (new, kept) in finished_jobs(cached_call, jobs, n_jobs=model.n_jobs):
-                shard = refitted[i]
+            for shard, new, kept in self._trained(refitted, first, old):
                 self.kept[shard] = (*self.kept.get(shard, ()), *[kept] * (kept is not None))
                 self.costs += _costs_of(new)
                 models[shard][first[shard] :] = [self._stored(each, shard) for each in new]
@@ -109,6 +98,45 @@ class ShardTraining:
             self.costs += getattr(error, "costs", ())
             raise
         return models
+
+    def _trained(self, shards, first, old):
+        """Yield each shard with its new models and where the cache keeps them, as they come."""
+        model = self.model
+        rows = {
+            shard: slices_of(self.members, self.assignment, self.classes, shard, model.n_slices)
+            for shard in shards
+        }
+        if model.n_slices == 1 and self.memory.store_backend is None and fits_many(model.estimator):
+            size = -(-len(shards) // effective_n_jobs(model.n_jobs))
+            chunks = [shards[k : k + size] for k in range(0, len(shards), size)]
+            jobs = [
+                (
+                    model.estimator,
+                    [self.seeds[shard] for shard in chunk],
+                    [rows[shard][0] for shard in chunk],
+                    self.classes,
+                )
+                for chunk in chunks
+            ]
+            for i, found in finished_jobs(train_shards, jobs, n_jobs=model.n_jobs):
+                for shard, new in zip(chunks[i], found, strict=True):
+                    yield shard, [new], None
+            return
+        jobs = [
+            (
+                self.memory,
+                train_shard,
+                model.estimator,
+                self.seeds[shard],
+                rows[shard],
+                self.classes,
+                first[shard],
+                loaded(old[shard][first[shard] - 1]) if old and first[shard] else None,
+            )
+            for shard in shards
+        ]
+        for i, (new, kept) in finished_jobs(cached_call, jobs, n_jobs=model.n_jobs):
+            yield shards[i], new, kept
 
     def keep_also(self, earlier):
         """Know earlier entries of the cache, by shard, beside the new ones."""

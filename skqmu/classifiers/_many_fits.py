@@ -135,19 +135,26 @@ def _train_members(members, failures):
     with works[0].model._backend().session():
         try:
             errors = train_many(runs, hooks)
-        except BaseException as error:
-            cut_off = error
+        except BaseException as interrupt:
+            cut_off = interrupt
         for place, (number, work, course) in enumerate(zip(numbers, works, courses, strict=True)):
+            own = errors.get(place)
+            if cut_off is not None and not runs[place].finished:
+                own = cut_off
             with _noted(failures, number):
-                error = errors.get(place)
-                if cut_off is not None and not runs[place].finished:
-                    error = cut_off
-                try:
-                    stopped = ended(course, error)
-                except KeyboardInterrupt:
-                    continue  # not begun: as it was
-                work.commit()
-                if stopped is not None and cut_off is None:
-                    raise stopped
+                _end(work, course, own, cut_off)
     if cut_off is not None:
         raise cut_off
+
+
+def _end(work, course, own, cut_off):
+    """Put one model in place as its run has left it."""
+    try:
+        stopped = ended(course, own)
+    except KeyboardInterrupt:
+        if cut_off is None:
+            raise
+        return  # it was not begun: as it was
+    work.commit()
+    if stopped is not None and cut_off is None:
+        raise stopped

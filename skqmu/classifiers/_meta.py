@@ -24,6 +24,7 @@ __all__ = [
     "cached_fits",
     "draw_seed",
     "fit_clone",
+    "fit_clones",
     "forgets",
     "last_step",
     "released",
@@ -213,20 +214,30 @@ def cached_fits(memory, estimators, *arguments, n_jobs=None):
         size = -(-len(estimators) // effective_n_jobs(n_jobs))
         chunks = [estimators[k : k + size] for k in range(0, len(estimators), size)]
         jobs = [(chunk, *arguments) for chunk in chunks]
-        found = dict(finished_jobs(_fit_clones, jobs, n_jobs=n_jobs))
+        found = dict(finished_jobs(_fit_on_the_same, jobs, n_jobs=n_jobs))
         return [(model, None) for i in range(len(jobs)) for model in found[i]]
     jobs = [(memory, estimator, *arguments) for estimator in estimators]
     found = dict(finished_jobs(cached_fit, jobs, n_jobs=n_jobs))
     return [found[i] for i in range(len(jobs))]
 
 
-def _fit_clones(estimators, X, y, classes, sample_weight=None):
-    models, n = [clone(estimator) for estimator in estimators], len(estimators)
-    with telling_costs() as fitted:
-        fitted += models
-        classes = _class_list(models[0], classes)
+def _fit_on_the_same(estimators, X, y, classes, sample_weight=None):
+    n = len(estimators)
+    return fit_clones(estimators, [X] * n, [y] * n, classes, [sample_weight] * n)
+
+
+def fit_clones(estimators, Xs, ys, classes, sample_weights=None):
+    """`fit_clone` of estimators on rows of their own, side by side where their class allows it."""
+    if not estimators:
+        return []
+    with telling_costs() as models:
+        models += map(clone, estimators)
         failures = fit_many(
-            models, [X] * n, [y] * n, sample_weights=[sample_weight] * n, classes=classes
+            models,
+            Xs,
+            ys,
+            sample_weights=sample_weights,
+            classes=_class_list(models[0], classes),
         )
         for error in failures.values():
             raise error

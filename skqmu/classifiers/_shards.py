@@ -11,7 +11,7 @@ from sklearn.dummy import DummyClassifier
 
 from .._files import remove_leftovers
 from .._packed import read_packed, write_packed
-from ._meta import fit_clone, last_step, telling_costs, with_seed
+from ._meta import fit_clone, fit_clones, last_step, telling_costs, with_seed
 from .deletion import files_of
 from .state import kept_files
 
@@ -24,6 +24,7 @@ __all__ = [
     "remove_files",
     "slices_of",
     "train_shard",
+    "train_shards",
 ]
 
 _KIND = "slice"
@@ -199,6 +200,42 @@ def _can_go_on(model, y, classes):
     return np.array_equal(known, np.unique(y)) or np.array_equal(known, classes)
 
 
+def train_shards(estimator, seeds, rows, classes):
+    """Models of shards of one slice each, side by side.
+
+    Parameters
+    ----------
+    estimator : classifier
+    seeds : list of numpy.random.SeedSequence
+    rows : list of (X, y)
+    classes : ndarray
+
+    Returns
+    -------
+    list of fitted classifier or None
+    """
+    made = [_model_without_training(X, y) for X, y in rows]
+    places = [i for i, (X, _) in enumerate(rows) if made[i] is None and len(X)]
+    for i, model in zip(
+        places,
+        fit_clones(
+            [with_seed(estimator, seeds[i]) for i in places],
+            [rows[i][0] for i in places],
+            [rows[i][1] for i in places],
+            classes,
+        ),
+        strict=True,
+    ):
+        made[i] = model
+    return made
+
+
+def _model_without_training(X, y):
+    """The model of rows that teach nothing; None where there is something to learn, or no row."""
+    # Most classifiers refuse a single class; nothing else can be learned from it.
+    return DummyClassifier(strategy="prior").fit(X, y) if len(np.unique(y)) == 1 else None
+
+
 def train_shard(estimator, seed, slices, classes, first, model):
     """Models of the slices from `first` on, each going on from the one before."""
     with telling_costs() as models:
@@ -212,9 +249,9 @@ def _train_slices(models, estimator, seed, slices, classes, first, model):
         if len(X) == 0:
             models.append(None)
             continue
-        if len(np.unique(y)) == 1:
-            # Most classifiers refuse a single class; nothing else can be learned from it.
-            model, trained = DummyClassifier(strategy="prior").fit(X, y), None
+        constant = _model_without_training(X, y)
+        if constant is not None:
+            model, trained = constant, None
         elif model is None or not _can_go_on(model, y, classes):
             trained = with_seed(estimator, seed)
         else:

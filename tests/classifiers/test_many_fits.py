@@ -11,7 +11,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skqmu import HybridQNNClassifier, QNNClassifier, UnlearningClassifier, audit
+from skqmu import (
+    HybridQNNClassifier,
+    QNNClassifier,
+    ShardedClassifier,
+    UnlearningClassifier,
+    audit,
+)
 from skqmu import _fit_many as protocol
 from skqmu._fit_many import fit_many, fits_many
 from skqmu.attacks import ShadowPool
@@ -250,6 +256,23 @@ def test_oracles_are_those_that_are_fitted_one_by_one(n_jobs, monkeypatch):
     plain = UnlearningClassifier(qnn(max_iter=5), **made).fit(X, Y, forget=forget)
     for one, other in zip(clf.oracles_, plain.oracles_, strict=True):
         assert_same(one, other)
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_shards_are_those_that_are_fitted_one_by_one(n_jobs, monkeypatch):
+    def make(n_jobs=None):
+        return ShardedClassifier(qnn(max_iter=5), n_shards=4, random_state=0, n_jobs=n_jobs)
+
+    # (the last rows alone make a shard of one class)
+    assignment = np.stack([np.arange(90) % 3, np.zeros(90, dtype=int)], axis=1)
+    assignment[np.flatnonzero(Y == 1)[:4]] = 3, 0
+    clf = make(n_jobs).fit(X, Y, assignment=assignment).unlearn(index=[0, 1])
+    one_by_one(monkeypatch)
+    plain = make().fit(X, Y, assignment=assignment).unlearn(index=[0, 1])
+    np.testing.assert_allclose(clf.predict_proba(X), plain.predict_proba(X), atol=1e-9)
+    assert clf.fit_cost_ == plain.fit_cost_
+    one, other = (m.unlearning_log_[-1] for m in (clf, plain))
+    assert one["cost"] == other["cost"]
 
 
 def test_an_audit_says_the_same(monkeypatch):
