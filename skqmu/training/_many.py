@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
 from ..network import models_at_once
-from ._loop import Look, Step, course, step_alone, train
+from ._loop import Look, Step, course, step_alone, stepped, train
 from ._many_pass import SideBySide, grouped
 from ._objective import Objective
 from ._solvers import Solver
@@ -257,23 +257,32 @@ class _Cohort:
         sizes = [member.sizes for member in stepping]
         for group in grouped(sizes, self.passes.network):
             members = [stepping[place] for place in group]
-            for member in self._stepped(members):
-                self._go_on(member)
+            for member, outcome in zip(members, self._outcomes(members), strict=True):
+                # One by one, hooks included: whoever interrupts finds no step that they missed.
+                self._take(member, outcome)
 
-    def _stepped(self, members):
-        """Let members take their steps; returns those that did."""
-        points = [member.run.point for member in members]
+    def _outcomes(self, members):
+        """Where the members' steps lead; None for those who must find out alone."""
         if len(members) > 1:
-            # An error of the pass does not say whose it is: those that are still where they
-            # were take the step alone, and who is at fault fails alone.
+            # An error of the pass does not say whose it is: alone, who is at fault fails alone.
             with suppress(Exception):
-                runs, asked = zip(*((member.run, member.asked) for member in members), strict=True)
-                for place, error in self.passes.step(runs, asked).items():
-                    self._fail(members[place], error)
-        for member, before in zip(members, points, strict=True):
-            if member in self.active and member.run.point is before:
-                try:
-                    step_alone(member.run, member.asked)
-                except Exception as error:
-                    self._fail(member, error)
-        return [member for member in members if member in self.active]
+                return self.passes.step(
+                    [member.run for member in members], [member.asked for member in members]
+                )
+        return [None] * len(members)
+
+    def _take(self, member, outcome):
+        run = member.run
+        try:
+            if outcome is None:
+                step_alone(run, member.asked)
+            else:
+                n_rows = sum(member.sizes)
+                self.passes.count(run, forward=n_rows, backward=n_rows)
+                if isinstance(outcome, Exception):
+                    raise outcome
+                stepped(run, member.asked, *outcome)
+        except Exception as error:
+            self._fail(member, error)
+        else:
+            self._go_on(member)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..exceptions import TrainingDivergedError
 from ..network import Network, models_at_once
-from ._loop import Step, stepped
+from ._loop import Step
 from ._objective import Records
 from ._training_run import TrainingRun, check_finite
 
@@ -55,8 +55,8 @@ class SideBySide:
         self._circuits = network.circuits_a_row()
         self._decayed = network.decayed
 
-    def step(self, runs: Sequence[TrainingRun], asked: Sequence[Step]) -> dict[int, Exception]:
-        """Take the steps that runs ask for.
+    def step(self, runs: Sequence[TrainingRun], asked: Sequence[Step]) -> list:
+        """Find where the steps lead that runs ask for; no run is changed, nothing counted.
 
         Parameters
         ----------
@@ -67,8 +67,8 @@ class SideBySide:
 
         Returns
         -------
-        dict of int to Exception
-            What ended a run, by its place in `runs`; its point is that before the step.
+        list of M tuples or TrainingDivergedError
+            What `stepped` is to be told of each run: parameters, moments and what was measured.
         """
         started = time.perf_counter()
         params = np.stack([run.params for run in runs])
@@ -82,16 +82,16 @@ class SideBySide:
             solvers = [run.solver_now() for run in runs]
             moments = [run.point.moments for run in runs]
             after, moments = type(solvers[0]).step_many(solvers, params, gradients, moments)
-        failures = _not_finite(runs, asked, losses, norms, after)
+        errors = _not_finite(runs, asked, losses, norms, after)
         if masks is not None:
             after = np.where(masks, after, params)
         seconds = (time.perf_counter() - started) / len(runs)
-        measured = zip(losses.tolist(), norms.tolist(), strict=True)
-        for place, (run, found) in enumerate(zip(runs, measured, strict=True)):
-            if place not in failures:
-                own = after[place].copy()
-                stepped(run, asked[place], own, moments[place], (*found, seconds))
-        return failures
+        found = zip(after, moments, losses.tolist(), norms.tolist(), strict=True)
+        return [
+            # Arrays of its own: what a run keeps must not keep those of all others.
+            errors.get(place) or (own.copy(), moment, (loss, norm, seconds))
+            for place, (own, moment, loss, norm) in enumerate(found)
+        ]
 
     def _evaluated(self, runs, asked, params):
         """Losses (M,) and gradients (M, n_parameters)."""
@@ -105,7 +105,6 @@ class SideBySide:
             losses = losses + values[:, part].sum(axis=1) / n
             d_logits[:, part] /= n
         gradients, _ = self.network.backward(tape, d_logits)
-        self._count(runs, forward=values.shape[1], backward=values.shape[1])
         decays = np.array([run.objective.decay for run in runs])
         if decays.any():
             kernels = self._decayed * params
@@ -113,11 +112,17 @@ class SideBySide:
             gradients += decays[:, None] * kernels
         return losses, gradients
 
-    def _count(self, runs, *, forward, backward=0):
-        """Let each run's own meter count what a pass took of its rows."""
+    def count(self, run: TrainingRun, *, forward: int, backward: int = 0) -> None:
+        """Let a run's own meter count what a pass took of its rows.
+
+        Parameters
+        ----------
+        run : TrainingRun
+        forward, backward : int
+            Rows.
+        """
         circuits = forward * self._circuits
-        for run in runs:
-            run.network.count(forward_rows=forward, gradient_rows=backward, circuits=circuits)
+        run.network.count(forward_rows=forward, gradient_rows=backward, circuits=circuits)
 
     def look(self, runs: Sequence[TrainingRun], records: Sequence[Records]) -> None:
         """Foresee the logits of records, one `Records` of the same size a run.
@@ -130,8 +135,8 @@ class SideBySide:
         X = np.stack([own.X for own in records])
         with np.errstate(over="ignore", invalid="ignore"):
             logits = self.network.logits(np.stack([run.params for run in runs]), X)
-        self._count(runs, forward=X.shape[1])
         for run, own, found in zip(runs, records, logits, strict=True):
+            self.count(run, forward=len(own))
             run.foresee(own, found.copy())
 
 

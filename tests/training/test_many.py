@@ -141,6 +141,27 @@ def test_equal_batches_give_the_very_same_numbers():
         np.testing.assert_allclose(run.params, alone.params, rtol=1e-13, atol=1e-13)
 
 
+def test_steps_and_looks_are_really_taken_side_by_side(monkeypatch):
+    leads = {"forward": [], "outputs": []}
+
+    def watch(name):
+        inner = getattr(Network, name)
+
+        def watched(self, params, *arguments, **layers):
+            leads[name].append(params.shape[:-1])
+            return inner(self, params, *arguments, **layers)
+
+        monkeypatch.setattr(Network, name, watched)
+
+    watch("forward")
+    watch("outputs")
+    runs = [make(NETWORKS["quantum"], seed, n=15) for seed in range(8)]
+    valid = [records(seed, 6) for seed in range(8)]
+    hooks = [[EarlyStopping(own, tol=0.1, n_iter_no_change=9)] for own in valid]
+    assert train_many(runs, hooks) == {}
+    assert leads == {"forward": [(8,)] * 12, "outputs": [(8,)] * 4}
+
+
 SOLVERS = [
     Adam(0.1, beta_1=0.8, beta_2=0.9, epsilon=1e-4),
     SGD(0.2, momentum=0.0, nesterov=False),
@@ -413,14 +434,19 @@ def test_after_an_interrupt_every_run_goes_on_as_if_it_had_not_been(n_steps):
     network = NETWORKS["quantum"]
     runs = [make(network, seed) for seed in range(5)]
     hooks = [[FailAfter(n_steps if seed == 2 else 0, KeyboardInterrupt())] for seed in range(5)]
+    logs = [UpdateLog() for _ in runs]
     with pytest.raises(KeyboardInterrupt):
-        train_many(runs, hooks)
+        train_many(runs, [[log, *own] for log, own in zip(logs, hooks, strict=True)])
+    assert [len(log.updates) for log in logs] == [
+        run.epoch * 4 + run.point.step for run in runs
+    ]  # no step that its hooks did not see
     taken = [run.epoch * 4 + run.point.step for run in runs]
     assert taken[2] == n_steps
     assert max(taken) - min(taken) <= 1
     assert [hook.ends for (hook,) in hooks] == [1] * 5
     assert not any(run.finished for run in runs)
-    assert all(run.cost["gradient_rows"] > 0 for run in runs)
+    spent = [17 * (n // 4) + 5 * (n % 4) for n in taken]
+    assert [run.cost["gradient_rows"] for run in runs] == spent
     assert train_many(runs) == {}
     for seed, run in enumerate(runs):
         assert_same(run, train(make(network, seed)))
