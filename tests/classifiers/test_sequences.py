@@ -5,14 +5,19 @@ This file looks inside.
 """
 
 import copy
+import gc
 import itertools
 import json
 import os
 import pickle
+import shutil
 import sys
+import tempfile
 import threading
 import warnings
+import zipfile
 from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,6 +57,19 @@ KINDS = {
     "experiment": lambda: UnlearningClassifier(qnn(), n_oracles=1, random_state=0),
     "around shards": lambda: UnlearningClassifier(ShardedClassifier(qnn(), n_shards=2)),
 }
+# The same with files, in a folder of their own.
+FILED = {
+    "checkpoint": lambda folder: qnn(checkpoint=folder / "fit"),
+    "stored shards": lambda folder: ShardedClassifier(
+        qnn(), n_shards=2, random_state=0, checkpoint_dir=folder, memory=folder / "cache"
+    ),
+    "stored slices": lambda folder: ShardedClassifier(
+        qnn(), n_shards=2, n_slices=2, random_state=0, checkpoint_dir=folder
+    ),
+    "cached experiment": lambda folder: UnlearningClassifier(
+        qnn(), n_oracles=1, random_state=0, memory=str(folder / "cache")
+    ),
+}
 STRATEGIES = ["retrain", "fine_tune", "gradient_ascent", "scrub", "amnesiac", "exact_downdate"]
 # Parameters that are set after a fit and must wait for the next one.
 LATER = {"max_iter": 3, "learning_rate_init": 0.5, "n_layers": 2, "alpha": 1.0, "batch_size": 5}
@@ -84,12 +102,17 @@ OFTEN = [*["forget"] * 4, *["forget_and_be_interrupted"] * 4, *STEPS]
 class Sequences(RuleBasedStateMachine):
     """A classifier beside the set of rows that it must know."""
 
-    @initialize(kind=st.sampled_from(sorted(KINDS)))
+    @initialize(kind=st.sampled_from([*sorted(KINDS), *sorted(FILED)]))
     def begin(self, kind):
         self.kind = kind
-        self.clf = KINDS[kind]()
+        self.folder = Path(tempfile.mkdtemp(prefix="sequence-"))
+        self.clf = KINDS[kind]() if kind in KINDS else FILED[kind](self.folder)
         self.live = False
         self.fit()
+
+    def teardown(self):
+        self.clf = None
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     # ------------------------------------------------------------------------- what is done
 
@@ -139,7 +162,7 @@ class Sequences(RuleBasedStateMachine):
 
     def learn_a_little_more(self, rows):
         rows = sorted(rows & self.staying)
-        if not rows or self.kind not in ("rows", "updates", "hybrid", "sampled"):
+        if not rows or self.kind not in ("rows", "updates", "hybrid", "sampled", "checkpoint"):
             return
         with quiet():
             self.clf.partial_fit(X[rows], Y[rows])
@@ -194,12 +217,7 @@ class Sequences(RuleBasedStateMachine):
             key = KEY if self.kind == "fingerprints" else {}
             known = clf.is_member(X, **key)
             assert set(np.flatnonzero(known)) == staying, "the record is another than the truth"
-        gone = X[sorted(set(range(N)) - staying)]
-        dump = pickle.dumps(clf)
-        for number in gone.ravel():
-            assert number.tobytes() not in dump, "a number of a forgotten row"
-            assert np.float32(number).tobytes() not in dump, "a forgotten number, single"
-            assert repr(float(number)).encode() not in dump, "a forgotten number, as text"
+        self.search(pickle.dumps(clf), "a pickle")
 
     # ------------------------------------------------------------------------------- helpers
 
@@ -239,6 +257,25 @@ class Sequences(RuleBasedStateMachine):
         else:
             assert not unknown or self.kind == "none", "rows that are gone were forgotten again"
             self.settle(rows)
+            self.search_files()
+
+    def search(self, content, where):
+        """Refuse numbers of forgotten rows in what lies somewhere."""
+        for number in X[sorted(set(range(N)) - self.staying)].ravel():
+            assert number.tobytes() not in content, f"a forgotten number in {where}"
+            assert np.float32(number).tobytes() not in content, f"a single one in {where}"
+            assert repr(float(number)).encode() not in content, f"a number as text in {where}"
+
+    def search_files(self):
+        """The same in all files: of the model, its caches, and half-written ones."""
+        gc.collect()  # what a copy has replaced lets its files go
+        for path in self.folder.rglob("*"):
+            if path.is_file():
+                content = path.read_bytes()
+                if path.suffix == ".npz":  # which packs its arrays
+                    with zipfile.ZipFile(path) as packed:
+                        content += b"".join(packed.read(name) for name in packed.namelist())
+                self.search(content, path.name)
 
     def settle(self, rows, times=1):
         self.staying -= set(rows)
@@ -258,7 +295,8 @@ class Sequences(RuleBasedStateMachine):
 
 # A failed attempt is logged, moves the place in the stream of noise, and deletes what the request
 # before was kept from deleting.
-MOVES = ("unlearning_log_", "noise", "leftovers")
+# (joblib forgets in a copy when an entry was made)
+MOVES = ("unlearning_log_", "noise", "leftovers", "timestamp")
 DONE = ("done", "short of target", "damaged")
 
 
