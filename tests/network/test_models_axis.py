@@ -65,6 +65,26 @@ def test_a_layer_of_many_models_is_each_models_layer(layer, per_sample, shared):
         np.testing.assert_array_equal(d_inputs[m], alone[1])
 
 
+def test_a_layer_that_changes_a_pass_takes_one_model_unless_it_says_otherwise():
+    class Doubled(Dense):
+        def forward(self, params, inputs):
+            outputs, tape = super().forward(params, inputs)
+            return 2 * outputs, tape
+
+    class Named(Dense):
+        def period(self):
+            return np.ones(self.n_parameters)
+
+    class OtherCircuit(QuantumLayer):
+        def backward(self, *arguments, **how):
+            return super().backward(*arguments, **how)
+
+    assert not Doubled("a", 3, 2).takes_models
+    assert Named("a", 3, 2).takes_models
+    assert not OtherCircuit(circuit().executable).takes_models
+    assert not Network([Doubled("a", 3, 2)]).takes_models
+
+
 def network():
     return Network([InputScale([2.0] * 3), circuit(), Dense("head", 3, 2)])
 
