@@ -21,7 +21,7 @@ class Solver(ABC):
         super().__init_subclass__(**options)
         if "step" in vars(cls) and "step_many" not in vars(cls):
             # What a parent does with many models is not what this class does with one.
-            cls.step_many = vars(Solver)["step_many"]
+            cls.step_many = vars(Solver)["step_many"]  # type: ignore[method-assign]
 
     @abstractmethod
     def step(
