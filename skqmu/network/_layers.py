@@ -34,7 +34,8 @@ class Layer(ABC):
     takes_models : bool
         Whether `forward` and `backward` take many models at once: `params` then have a leading
         axis, (M, n_parameters), and inputs, outputs and their derivatives too, (M, B, n). Inputs
-        without it are rows that all models share. A class that overrides either says so anew.
+        without it are rows that all models share. A subclass that overrides one of them says so
+        anew, or is taken not to.
     given : str
         What became of values that the user gave the layer instead of having them drawn
         (``"frozen"``, ``"the start of every fit"``); empty where all are drawn.
@@ -64,6 +65,12 @@ class Layer(ABC):
     batch_free = True
     takes_models = False
     given = ""
+
+    def __init_subclass__(cls, **options: Any):
+        super().__init_subclass__(**options)
+        own = vars(cls)
+        if "takes_models" not in own and {"forward", "backward", "outputs"} & own.keys():
+            cls.takes_models = False
 
     def initial(self, rng: np.random.Generator) -> np.ndarray:
         """Draw initial parameters, shape (n_parameters,)."""
@@ -269,12 +276,15 @@ class QuantumLayer(Layer):
     array([[ 1., -1.]])
     """
 
+    takes_models = True
+
     def __init__(self, executable: Any, name: str = "quantum"):
         self.executable = executable
         self.name = name
         self.n_parameters = executable.n_weights
         # Which rows share a circuit, where they do, is looked for in one model's batch.
-        self.takes_models = executable.takes_models and not executable.shares_rows
+        asks_alone = executable.shares_rows or not executable.takes_models
+        self.takes_models = type(self).takes_models and not asks_alone
 
     def array_shapes(self) -> dict[str, tuple[int, ...]]:
         return {"angles": (self.n_parameters,)}

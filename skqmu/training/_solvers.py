@@ -17,6 +17,12 @@ class Solver(ABC):
     not at all, whenever an interrupt arrives.
     """
 
+    def __init_subclass__(cls, **options: Any):
+        super().__init_subclass__(**options)
+        if "step" in vars(cls) and "step_many" not in vars(cls):
+            # What a parent does with many models is not what this class does with one.
+            cls.step_many = vars(Solver)["step_many"]  # type: ignore[method-assign]
+
     @abstractmethod
     def step(
         self, params: np.ndarray, gradient: np.ndarray, moments: Any = None

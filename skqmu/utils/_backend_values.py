@@ -145,11 +145,20 @@ def check_model_axis(backend):
     try:
         values = executable.expectations(np.stack([inputs, inputs]), models)
     except ValueError:
+        assert not executable.takes_models, "takes_models is true, and models are refused"
         return
     assert values.shape == (2, len(inputs), executable.n_outputs), f"values {values.shape}"
     if backend.exact:
         alone = [executable.expectations(inputs, model) for model in models]
         np.testing.assert_allclose(values, alone, atol=1e-5)
+    if executable.takes_models:
+        assert executable.models_at_once(len(inputs)) >= 1, "models_at_once is below 1"
+        cotangent = np.ones(values.shape)
+        together = executable.vjp(np.stack([inputs, inputs]), models, cotangent)
+        for number, model in enumerate(models):
+            alone = executable.vjp(inputs, model, cotangent[number])
+            for found, own in zip(together, alone, strict=True):
+                np.testing.assert_allclose(found[number], own, atol=1e-5)
 
 
 def check_bad_numbers(backend):

@@ -411,6 +411,37 @@ class TestModels:
             np.testing.assert_allclose(d_inputs[m], expected[0], atol=1e-11)
             np.testing.assert_allclose(d_weights[m], expected[1], atol=1e-11)
 
+    @pytest.mark.parametrize("encoding", ["angle", "angle_xyz", "iqp", "amplitude"])
+    @pytest.mark.parametrize("ansatz", ["strong", "efficient_su2"])
+    @pytest.mark.parametrize("n_qubits", [2, 5])
+    def test_not_a_bit_of_a_model_depends_on_those_beside_it(self, encoding, ansatz, n_qubits):
+        executable = compiled(n_qubits, encoding, ansatz)
+        rng = np.random.default_rng(n_qubits)
+        inputs = rng.normal(size=(5, 17, executable.n_inputs))
+        weights = rng.normal(size=(5, executable.n_weights))
+        cotangent = rng.normal(size=(5, 17, executable.n_outputs))
+        values, tape = executable.forward(inputs, weights)
+        slopes = executable.backward(tape, cotangent)
+        for m in range(5):
+            own, tape = executable.forward(inputs[m], weights[m])
+            np.testing.assert_array_equal(values[m], own)
+            for found, alone in zip(slopes, executable.backward(tape, cotangent[m]), strict=True):
+                np.testing.assert_array_equal(found[m], alone)
+
+    @pytest.mark.parametrize("n_qubits", [2, 4, 8, 10])
+    @pytest.mark.parametrize("n_rows", [0, 1, 75, 5000])
+    @pytest.mark.parametrize("max_memory", [2**20, 2**30])
+    def test_models_at_once_fit_into_memory_and_one_chunk(self, n_qubits, n_rows, max_memory):
+        executable = compiled(n_qubits, "angle", backend_max_memory=max_memory)
+        n_models = executable.models_at_once(n_rows)
+        assert isinstance(n_models, int)
+        assert n_models >= 1
+        if n_models > 1:
+            assert executable._chunk_rows(n_models) >= n_rows
+            assert executable._chunk_rows(1) >= n_rows
+            assert n_models * n_rows * executable._record_bytes <= max_memory
+        assert executable.models_at_once(n_rows + 1) <= n_models
+
 
 class TestChunks:
     @pytest.mark.parametrize("encoding", ["angle", "iqp", "amplitude"])

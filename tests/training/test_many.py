@@ -175,6 +175,20 @@ def test_every_solver_takes_its_own_steps(solver):
     check(lambda seed: make(NETWORKS["quantum"], seed, solver=solver), range(5))
 
 
+class Halved(Adam):
+    """Half of Adam's step; of many models it says nothing."""
+
+    def step(self, params, gradient, moments=None):
+        there, moments = super().step(params, gradient, moments)
+        return 0.5 * (params + there), moments
+
+
+def test_a_solver_that_changes_a_step_changes_that_of_many():
+    runs = check(lambda seed: make(NETWORKS["quantum"], seed, solver=Halved(0.1)), range(4))
+    whole = train(make(NETWORKS["quantum"], 0, solver=Adam(0.1)))
+    assert not np.allclose(runs[0].params, whole.params, atol=1e-3)
+
+
 def test_solvers_schedules_and_lengths_may_all_differ():
     def one(seed):
         return make(

@@ -125,7 +125,8 @@ class _Block:
 
     def _transition(self, costate, before):
         bra, ket = self._paired(costate, False), self._paired(before, False)
-        return np.matmul(bra, ket.swapaxes(-1, -2)).sum(axis=1)
+        parts = np.matmul(bra, ket.swapaxes(-1, -2))
+        return parts[:, 0] if parts.shape[1] == 1 else parts.sum(axis=1)
 
     def _transition_by_record(self, costate, before):
         bra, ket = self._paired(costate, True), self._paired(before, True)

@@ -221,7 +221,8 @@ class ProductStart:
         sample = costates[self.starts[0].slots[0]]
         gradient = np.empty((len(sample), self.n_rows, 2, sample.shape[-1]), complex)
         for start, tree in zip(self.starts, trees, strict=True):
-            window = np.stack([costates[slot] for slot in start.slots], axis=1)
+            first, *others = (costates[slot] for slot in start.slots)
+            window = np.stack([first, *others], axis=1) if others else first[:, None]
             parts = np.empty(
                 (*window.shape[:2], start.qubits.shape[1], 2, window.shape[-1]), complex
             )
@@ -251,8 +252,9 @@ def _outer_backward(gradient, tree, out):
     a, b = high.shape[-2], low.shape[-2]
     pairs = gradient.reshape(*gradient.shape[:-2], a, b, gradient.shape[-1])
     half = a.bit_length() - 1
-    d_high = (pairs * low[..., None, :, :]).sum(axis=-2)
-    d_low = (pairs * high[..., :, None, :]).sum(axis=-3)
+    products = pairs * low[..., None, :, :]
+    d_high = products.sum(axis=-2)
+    d_low = np.multiply(pairs, high[..., :, None, :], out=products).sum(axis=-3)
     _outer_backward(d_high, high_tree, out[..., :half, :, :])
     _outer_backward(d_low, low_tree, out[..., half:, :, :])
 
