@@ -218,6 +218,10 @@ class ShadowAttack(Attack):
 
     # shadows that play the target for the calibration
     _n_calibration = 8
+    # False where n_shadows=0 does
+    needs_shadows = True
+    # whether scores are relative to those of the pool's records (RMIA); saves a query of the pool
+    uses_population = False
 
     @abstractmethod
     def _learn(self, pool, y):
@@ -260,6 +264,29 @@ class ShadowAttack(Attack):
         return self._finish_fit(
             pool.y_, shadow_estimator=pool.settings_, n_shadows=pool.n_shadows, **self._facts()
         )
+
+    @classmethod
+    def for_audit(cls, case, **parameters):
+        """Make this attack against a model of an audit, and fit it.
+
+        Parameters
+        ----------
+        case : AttackCase
+            With shadows, unless the class can do without.
+        **parameters : object
+            Of the attack; of those that an audit knows a class names its own in
+            ``audit_names``.
+
+        Returns
+        -------
+        Attack
+            Fitted.
+        """
+        n_shadows = 0 if case.pool is None else case.pool.n_shadows
+        attack = cls(case.target, n_shadows=n_shadows, random_state=case.random_state, **parameters)
+        if case.pool is None:
+            return attack.fit(case.X_public, case.y_public)
+        return attack.fit(pool=case.pool)
 
     def _facts(self):
         return {}

@@ -2,6 +2,7 @@
 
 import warnings
 from abc import abstractmethod
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import entr
@@ -247,6 +248,8 @@ class QNNOutputAttack(_LearnedAttack):
     >>> bool(scores[::2].mean() > scores[1::2].mean())
     True
     """
+
+    audit_names: ClassVar = {"qnn_output": {}}
 
     def __init__(
         self,

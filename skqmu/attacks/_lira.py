@@ -1,5 +1,7 @@
 """The likelihood-ratio attack: is this logit likelier with the record in, or out?"""
 
+from typing import ClassVar
+
 import numpy as np
 from scipy.special import log_ndtr
 
@@ -79,6 +81,8 @@ class LiRAAttack(PerRecordAttack):
     >>> bool(scores[::2].mean() > scores[1::2].mean())
     True
     """
+
+    audit_names: ClassVar = {"lira": {"online": True}, "lira_offline": {"online": False}}
 
     def __init__(
         self,

@@ -25,8 +25,6 @@ class PerRecordAttack(ShadowAttack):
     outside; for all others every shadow is outside, and they get the offline score.
     """
 
-    # whether scores are relative to other records' (RMIA); saves a query of the pool
-    _uses_population = False
     _target_population = None
     # whether shadows trained on a record take part in its score; a parameter of most
     online = True
@@ -97,7 +95,7 @@ class PerRecordAttack(ShadowAttack):
             pool, pool.outputs(), y, pool.members_, [None, *shadows]
         )
         self._whole = self._join(self.statistics_)
-        if self._uses_population:
+        if self.uses_population:
             signal = self._observe(self._ask(pool.X_), y)
             self._target_population = self._population(None, signal, self.statistics_)
 

@@ -1,6 +1,7 @@
 """The relative attack: does this record gain more from this model than others do?"""
 
 import numbers
+from typing import ClassVar
 
 import numpy as np
 
@@ -78,7 +79,8 @@ class RMIAAttack(PerRecordAttack):
     True
     """
 
-    _uses_population = True
+    uses_population = True
+    audit_names: ClassVar = {"rmia": {"online": True}, "rmia_offline": {"online": False}}
 
     def __init__(
         self,

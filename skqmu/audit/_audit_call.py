@@ -63,7 +63,8 @@ def audit(
         Threshold attacks by their signal (``"loss"``, ``"confidence"``,
         ``"true_confidence"``, ``"entropy"``, ``"modified_entropy"``, ``"logit"``), and those
         that learn from shadows: ``"lira"``, ``"lira_offline"``, ``"rmia"``,
-        ``"rmia_offline"``, ``"shadow_model"``, ``"qnn_output"``.
+        ``"rmia_offline"``, ``"shadow_model"``, ``"qnn_output"``; ``"update"`` compares the
+        model with the original, weight by weight or answer by answer.
     n_shadows : int, default=16
         Shadow models, even; trained once, on halves of training and held-out rows, and
         shared by all attacks. Threshold attacks alone need none.
