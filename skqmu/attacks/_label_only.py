@@ -164,7 +164,7 @@ class LabelOnlyAttack(ShadowAttack):
         }[self.perturbation]()
         return _Robustness(self.target_classes_, noise)
 
-    def _shadow_scores(self, pool, y, shadows):
+    def _shadow_scores(self, pool, y, shadows, learned):
         scores = pool.map(self._observe(), pool.X_, y, shadows=[int(s) for s in shadows])
         for k in range(len(shadows)):
             yield scores.one(k)

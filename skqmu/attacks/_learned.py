@@ -68,7 +68,7 @@ class _LearnedAttack(ShadowAttack):
         proba = pool.outputs().one(shadow)[rows]
         return self._features(align_columns(proba, pool.classes_, self.target_classes_), y[rows])
 
-    def _shadow_scores(self, pool, y, shadows):
+    def _shadow_scores(self, pool, y, shadows, learned):
         for s in shadows:
             yield self._log_odds(self._shadow_features(pool, y, s, np.arange(len(y))))
 

@@ -124,17 +124,20 @@ class LiRAAttack(PerRecordAttack):
         -------
         self
         """
-        check_choice("variance", self.variance, ("auto", "record", "pooled"))
+        self._check_variance()
         return super().fit(X_pool, y_pool, pool=pool)
+
+    def _check_variance(self):
+        check_choice("variance", self.variance, ("auto", "record", "pooled"))
 
     def _observe(self, proba, y):
         return true_class_logit(proba, y, self.eps_)
 
-    def _learn(self, pool, y):
+    def _learn(self, pool, y, **given):
         self.eps_ = resolution(
             (self._aligned(pool, block), y[rows]) for rows, block in pool.outputs().blocks()
         )
-        super()._learn(pool, y)
+        return super()._learn(pool, y, **given)
 
     def _summarise(self, signals, inside):
         statistics = {}

@@ -156,7 +156,7 @@ class ThresholdAttack(ShadowAttack):
         """The signal, shape (n,), of probabilities (n, n_classes) and indices of classes."""
         return SIGNALS[self.signal](proba, y)
 
-    def _shadow_scores(self, pool, y, shadows):
+    def _shadow_scores(self, pool, y, shadows, learned):
         for s in shadows:
             yield self._offset(self._signal_of(pool, y, s), y)
 
