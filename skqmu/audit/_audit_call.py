@@ -1,7 +1,7 @@
 """`audit`: one call from a classifier and a deletion request to a report."""
 
 from skqmu._text import one_line
-from skqmu.audit._audit_plan import make_plan
+from skqmu.audit._audit_plan import AuditSettings, make_plan
 from skqmu.audit._audit_run import AuditRun
 from skqmu.audit._cost import audit_cost
 
@@ -131,13 +131,8 @@ def audit(
     >>> print(report.model("fraction:0.2", "retrain")["verdict"]["level"])
     indistinguishable
     """
-    plan = make_plan(
-        estimator,
-        X,
-        y,
+    settings = AuditSettings(
         forget=forget,
-        X_test=X_test,
-        y_test=y_test,
         mechanisms=mechanisms,
         attacks=attacks,
         n_shadows=n_shadows,
@@ -149,6 +144,7 @@ def audit(
         level=level,
         title=title,
     )
+    plan = make_plan(estimator, X, y, X_test, y_test, settings)
     if dry_run:
         cost = None if dry_run == "count" else audit_cost(plan)
         return {**plan.steps(), **({} if cost is None else {"cost": cost})}

@@ -17,11 +17,31 @@ from skqmu.audit._rehearsal import check_mechanisms
 from skqmu.audit._scenarios import Data, make_scenarios, split_data
 from skqmu.datasets import forget_split
 
-__all__ = ["Plan", "make_plan"]
+__all__ = ["AuditSettings", "Plan", "make_plan"]
 
 # more models than this no machine holds: whoever asks for it has mistyped
 _MOST_MODELS = 100_000
 DEFAULT_MECHANISMS = ("retrain", "gradient_ascent", "label_complement")
+
+
+@dataclass(frozen=True)
+class AuditSettings:
+    """What an audit is asked to do, as the caller said it: nothing is checked yet.
+
+    The fields are the parameters of :func:`skqmu.audit` of the same names.
+    """
+
+    forget: object
+    mechanisms: object
+    attacks: object
+    n_shadows: int
+    n_oracles: int
+    test_size: float
+    reference_size: object
+    n_jobs: int | None
+    random_state: object
+    level: float
+    title: str | None
 
 
 @dataclass(frozen=True)
@@ -90,45 +110,39 @@ def _name(estimator):
     )  # fmt: skip
 
 
-def make_plan(
-    estimator,
-    X,
-    y,
-    *,
-    forget,
-    X_test,
-    y_test,
-    mechanisms,
-    attacks,
-    n_shadows,
-    n_oracles,
-    test_size,
-    reference_size,
-    n_jobs,
-    random_state,
-    level,
-    title,
-):
-    """Check everything that can be checked without training; see :func:`skqmu.audit`."""
+def make_plan(estimator, X, y, X_test, y_test, settings):
+    """Check everything that can be checked without training; see :func:`skqmu.audit`.
+
+    Parameters
+    ----------
+    estimator : classifier
+    X, y, X_test, y_test : array-like
+        The test rows may be None.
+    settings : AuditSettings
+
+    Returns
+    -------
+    Plan
+    """
     _check_estimator(estimator)
-    _check_count("n_oracles", n_oracles, 1, "every figure stands beside retrained models")
-    _check_level(level)
-    _check_n_jobs(n_jobs)
-    if title is not None and not isinstance(title, str):
-        raise ValueError(f"title={title!r} must be a text or None.")
-    attacks = _check_attacks(attacks, n_shadows)
-    mechanisms = _check_mechanisms(mechanisms, estimator)
+    _check_count("n_oracles", settings.n_oracles, 1, "every figure stands beside retrained models")
+    _check_level(settings.level)
+    _check_n_jobs(settings.n_jobs)
+    if settings.title is not None and not isinstance(settings.title, str):
+        raise ValueError(f"title={settings.title!r} must be a text or None.")
+    attacks = _check_attacks(settings.attacks, settings.n_shadows)
+    mechanisms = _check_mechanisms(settings.mechanisms, estimator)
     X, y, X_test, y_test = _check_rows(X, y, X_test, y_test)
-    entropy = entropy_from(random_state)
+    entropy = entropy_from(settings.random_state)
     split_seed, scenario_seed = np.random.SeedSequence(entropy, spawn_key=(7,)).spawn(2)
-    forget = _named(forget)
+    forget = _named(settings.forget)
     data = split_data(
         X,
         y,
         X_test,
         y_test,
-        test_size=test_size,
-        reference_size=_reference_size(reference_size, estimator),
+        test_size=settings.test_size,
+        reference_size=_reference_size(settings.reference_size, estimator),
         rng=np.random.default_rng(split_seed),
     )
     rng = np.random.default_rng(scenario_seed)
@@ -139,12 +153,12 @@ def make_plan(
         scenarios=make_scenarios(masks, data, rng),
         mechanisms=mechanisms,
         attacks=attacks,
-        n_shadows=n_shadows,
-        n_oracles=n_oracles,
-        n_jobs=n_jobs,
+        n_shadows=settings.n_shadows,
+        n_oracles=settings.n_oracles,
+        n_jobs=settings.n_jobs,
         entropy=entropy,
-        level=float(level),
-        title=title,
+        level=float(settings.level),
+        title=settings.title,
     )
     check_mechanisms(plan)
     return plan
@@ -243,11 +257,11 @@ def _check_mechanisms(mechanisms, estimator):
             f"{', '.join(map(repr, others))}."
         )
     if able and not takes_strategy(estimator):
-        told = [name for name, strategy in mechanisms.items() if not is_default(strategy)]
-        if told:
+        chosen = [name for name, strategy in mechanisms.items() if not is_default(strategy)]
+        if chosen:
             raise ValueError(
-                f"mechanism {told[0]!r} was asked for, but the unlearn of {_name(estimator)} takes "
-                "no strategy; use mechanisms=('default',), its own way to forget."
+                f"mechanism {chosen[0]!r} was asked for, but the unlearn of {_name(estimator)} "
+                "takes no strategy; use mechanisms=('default',), its own way to forget."
             )
     return mechanisms
 
