@@ -119,7 +119,7 @@ def _add_what(what):
         action="append",
         metavar="NAME",
         help="how to attack: loss, confidence, true_confidence, entropy, modified_entropy, logit "
-        "(thresholds), lira, lira_offline, rmia, rmia_offline, shadow_model, qnn_output; "
+        "(thresholds), lira, lira_offline, rmia, rmia_offline, shadow_model, qnn_output, update; "
         f"repeatable (default: {', '.join(DEFAULT_ATTACKS)})",
     )
 

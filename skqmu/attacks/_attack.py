@@ -211,20 +211,28 @@ class Attack(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
 class ShadowAttack(Attack):
     """Base class of attacks that learn from shadow models.
 
-    A subclass learns from ``shadow_pool_`` in :meth:`_learn`, and offers
-    :meth:`_shadow_scores`, the scores that it would give had a shadow been the target: on
-    these, whose membership the attacker knows, probabilities are calibrated.
+    A subclass learns from the pool in :meth:`_learn`, and offers :meth:`_shadow_scores`, the
+    scores that it would give had a shadow been the target: on these, whose membership the
+    attacker knows, probabilities are calibrated.
     """
 
     # shadows that play the target for the calibration
     _n_calibration = 8
+    # False where n_shadows=0 does
+    needs_shadows = True
+    # whether scores are relative to those of the pool's records (RMIA); saves a query of the pool
+    uses_population = False
 
     @abstractmethod
-    def _learn(self, pool, y):
-        """Learn from the pool's shadows; `y` are the pool's labels as columns."""
+    def _learn(self, pool, y, **given):
+        """Learn from the pool's shadows; `y` are the pool's labels as columns.
+
+        `given` is what a subclass's ``fit`` was given beside the pool. What this returns is
+        needed by the calibration alone: :meth:`_shadow_scores` gets it, and nobody keeps it.
+        """
 
     @abstractmethod
-    def _shadow_scores(self, pool, y, shadows):
+    def _shadow_scores(self, pool, y, shadows, learned):
         """Yield the scores of the pool's records for each of `shadows` as the target."""
 
     def fit(self, X_pool=None, y_pool=None, *, pool=None):
@@ -244,22 +252,48 @@ class ShadowAttack(Attack):
         -------
         self
         """
+        return self._fit(X_pool, y_pool, pool)
+
+    def _fit(self, X_pool, y_pool, pool, **given):
         self._check_target()
         if pool is None:
             if X_pool is None:
                 raise ValueError("fit needs X_pool and y_pool, or pool=.")
             X, _, labels = self._start_fit(X_pool, y_pool)
-            pool = self._fit_pool(X, labels)
+            pool = self._make_pool().fit(X, labels)
         else:
             pool = self._adopt(pool, X_pool)
         y = encode_labels(pool.y_, self.target_classes_, name="y_pool")
-        self._learn(pool, y)
+        learned = self._learn(pool, y, **given)
         if self._can_calibrate():
-            self._calibration = self._calibrate(pool, y)
+            self._calibration = self._calibrate(pool, y, learned)
         self.shadow_pool_ = pool
         return self._finish_fit(
             pool.y_, shadow_estimator=pool.settings_, n_shadows=pool.n_shadows, **self._facts()
         )
+
+    @classmethod
+    def for_audit(cls, case, **parameters):
+        """Make this attack against a model of an audit, and fit it.
+
+        Parameters
+        ----------
+        case : AttackCase
+            With shadows, unless the class can do without.
+        **parameters : object
+            Of the attack; of those that an audit knows a class names its own in
+            ``audit_names``.
+
+        Returns
+        -------
+        Attack
+            Fitted.
+        """
+        n_shadows = 0 if case.pool is None else case.pool.n_shadows
+        attack = cls(case.target, n_shadows=n_shadows, random_state=case.random_state, **parameters)
+        if case.pool is None:
+            return attack.fit(case.X_public, case.y_public)
+        return attack.fit(pool=case.pool)
 
     def _facts(self):
         return {}
@@ -267,9 +301,6 @@ class ShadowAttack(Attack):
     def _n_shadow_queries(self):
         # shadows are asked as often as the target: averages of K have another spread
         return self.n_queries
-
-    def _fit_pool(self, X, labels):
-        return self._make_pool().fit(X, labels)
 
     def _make_pool(self):
         source = self.target if self.shadow_estimator is None else self.shadow_estimator
@@ -305,7 +336,7 @@ class ShadowAttack(Attack):
         step = max(1, pool.n_shadows // self._n_calibration)
         return np.arange(0, pool.n_shadows, step)[: self._n_calibration]
 
-    def _calibrate(self, pool, y):
+    def _calibrate(self, pool, y, learned):
         shadows = self._calibration_shadows(pool)
-        scores = list(self._shadow_scores(pool, y, shadows))
+        scores = list(self._shadow_scores(pool, y, shadows, learned))
         return Calibration.fit(np.concatenate(scores), pool.members_[shadows].ravel())

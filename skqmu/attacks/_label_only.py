@@ -1,5 +1,7 @@
 """Attacks that see labels only: is it right, and how firmly?"""
 
+from typing import ClassVar
+
 import numpy as np
 from scipy import sparse
 
@@ -74,6 +76,8 @@ class LabelOnlyAttack(ShadowAttack):
     """
 
     query = "label"
+    # not in audits: it asks more than once a record, which they do not count
+    audit_names: ClassVar = {}
 
     def __init__(
         self,
@@ -160,7 +164,7 @@ class LabelOnlyAttack(ShadowAttack):
         }[self.perturbation]()
         return _Robustness(self.target_classes_, noise)
 
-    def _shadow_scores(self, pool, y, shadows):
+    def _shadow_scores(self, pool, y, shadows, learned):
         scores = pool.map(self._observe(), pool.X_, y, shadows=[int(s) for s in shadows])
         for k in range(len(shadows)):
             yield scores.one(k)

@@ -2,6 +2,7 @@
 
 import warnings
 from abc import abstractmethod
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import entr
@@ -67,7 +68,7 @@ class _LearnedAttack(ShadowAttack):
         proba = pool.outputs().one(shadow)[rows]
         return self._features(align_columns(proba, pool.classes_, self.target_classes_), y[rows])
 
-    def _shadow_scores(self, pool, y, shadows):
+    def _shadow_scores(self, pool, y, shadows, learned):
         for s in shadows:
             yield self._log_odds(self._shadow_features(pool, y, s, np.arange(len(y))))
 
@@ -247,6 +248,8 @@ class QNNOutputAttack(_LearnedAttack):
     >>> bool(scores[::2].mean() > scores[1::2].mean())
     True
     """
+
+    audit_names: ClassVar = {"qnn_output": {}}
 
     def __init__(
         self,

@@ -1,5 +1,7 @@
 """The likelihood-ratio attack: is this logit likelier with the record in, or out?"""
 
+from typing import ClassVar
+
 import numpy as np
 from scipy.special import log_ndtr
 
@@ -80,6 +82,8 @@ class LiRAAttack(PerRecordAttack):
     True
     """
 
+    audit_names: ClassVar = {"lira": {"online": True}, "lira_offline": {"online": False}}
+
     def __init__(
         self,
         target,
@@ -120,17 +124,20 @@ class LiRAAttack(PerRecordAttack):
         -------
         self
         """
-        check_choice("variance", self.variance, ("auto", "record", "pooled"))
+        self._check_variance()
         return super().fit(X_pool, y_pool, pool=pool)
+
+    def _check_variance(self):
+        check_choice("variance", self.variance, ("auto", "record", "pooled"))
 
     def _observe(self, proba, y):
         return true_class_logit(proba, y, self.eps_)
 
-    def _learn(self, pool, y):
+    def _learn(self, pool, y, **given):
         self.eps_ = resolution(
             (self._aligned(pool, block), y[rows]) for rows, block in pool.outputs().blocks()
         )
-        super()._learn(pool, y)
+        return super()._learn(pool, y, **given)
 
     def _summarise(self, signals, inside):
         statistics = {}

@@ -2,6 +2,7 @@
 
 import dataclasses
 from abc import abstractmethod
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +16,14 @@ __all__ = ["PerRecordAttack", "masked_median", "masked_moments"]
 ONLINE = "online scores."
 
 
+@dataclass(frozen=True)
+class _Learned:
+    """What the calibration needs: statistics without each shadow, and the records outside."""
+
+    left_out: list
+    outsiders: object
+
+
 class PerRecordAttack(ShadowAttack):
     """Base class of LiRA and RMIA: reduce shadow outputs to statistics of each record.
 
@@ -25,8 +34,6 @@ class PerRecordAttack(ShadowAttack):
     outside; for all others every shadow is outside, and they get the offline score.
     """
 
-    # whether scores are relative to other records' (RMIA); saves a query of the pool
-    _uses_population = False
     _target_population = None
     # whether shadows trained on a record take part in its score; a parameter of most
     online = True
@@ -50,11 +57,15 @@ class PerRecordAttack(ShadowAttack):
     def _compare(self, signal, statistics, whole, population):
         """Return scores of shape (n,)."""
 
-    def _population(self, model, signal, statistics):
+    def _outsiders(self, pool, **given):
+        """Return what the shadows say of a population beside the pool; None: there is none."""
+        return None
+
+    def _population(self, outsiders, model, signal, statistics):
         """Return what a population says of the model under attack.
 
-        `model` is the number of a shadow, or None for the target; `signal` and
-        `statistics` are the model's on the records of the pool.
+        `outsiders` is what :meth:`_outsiders` returned; `model` is the number of a shadow, or
+        None for the target; `signal` and `statistics` are the model's on the pool's records.
         """
         return None
 
@@ -91,21 +102,23 @@ class PerRecordAttack(ShadowAttack):
         _check_shadows(type(self).__name__, self.n_shadows)
         return super()._make_pool()
 
-    def _learn(self, pool, y):
+    def _learn(self, pool, y, **given):
+        outsiders = self._outsiders(pool, **given)
         shadows = self._calibration_shadows(pool)
-        self.statistics_, *self._left_out = self._reduce(
+        self.statistics_, *left_out = self._reduce(
             pool, pool.outputs(), y, pool.members_, [None, *shadows]
         )
         self._whole = self._join(self.statistics_)
-        if self._uses_population:
+        if self.uses_population:
             signal = self._observe(self._ask(pool.X_), y)
-            self._target_population = self._population(None, signal, self.statistics_)
+            self._target_population = self._population(outsiders, None, signal, self.statistics_)
+        return _Learned(left_out, outsiders)
 
-    def _shadow_scores(self, pool, y, shadows):
-        for s, statistics in zip(shadows, self.__dict__.pop("_left_out"), strict=True):
+    def _shadow_scores(self, pool, y, shadows, learned):
+        for s, statistics in zip(shadows, learned.left_out, strict=True):
             proba = align_columns(pool.outputs().one(s), pool.classes_, self.target_classes_)
             signal = self._observe(proba, y)
-            population = self._population(s, signal, statistics)
+            population = self._population(learned.outsiders, s, signal, statistics)
             yield self._compare(signal, statistics, self._join(statistics), population)
 
     # -- target ---------------------------------------------------------------------------
@@ -139,14 +152,14 @@ class PerRecordAttack(ShadowAttack):
         in_pool = self.shadow_pool_.locate(X, labels) >= 0
         if not self.online or in_pool.all():
             return self.threat_model_
-        told = (
+        which = (
             f"online scores for {in_pool.sum()} of {in_pool.size} evaluated records, offline "
             "scores for the others, which are not in the pool."
             if in_pool.any()
             else f"offline scores: none of {in_pool.size} evaluated records is in the pool."
         )
         notes = [note for note in self.threat_model_.notes if note != ONLINE]
-        return dataclasses.replace(self.threat_model_, notes=(told, *notes))
+        return dataclasses.replace(self.threat_model_, notes=(which, *notes))
 
     def _facts(self):
         return {"notes": (ONLINE if self.online else "offline scores.",)}

@@ -1,6 +1,8 @@
 """The relative attack: does this record gain more from this model than others do?"""
 
 import numbers
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -13,6 +15,17 @@ __all__ = ["RMIAAttack"]
 
 # a probability below this is none; the ratio to it would be infinite
 SMALLEST_PROBABILITY = 1e-12
+
+
+@dataclass(frozen=True)
+class _Outsiders:
+    """Records of a population that nobody trained on, and the shadows' answers on them."""
+
+    X: object
+    y: np.ndarray
+    statistics: dict
+    outputs: object
+    classes: np.ndarray
 
 
 class RMIAAttack(PerRecordAttack):
@@ -78,7 +91,8 @@ class RMIAAttack(PerRecordAttack):
     True
     """
 
-    _uses_population = True
+    uses_population = True
+    audit_names: ClassVar = {"rmia": {"online": True}, "rmia_offline": {"online": False}}
 
     def __init__(
         self,
@@ -131,17 +145,11 @@ class RMIAAttack(PerRecordAttack):
         self._check_target()
         population = None
         if X_population is not None:
-            population = check_records(
+            X, labels = check_records(
                 X_population, y_population, unwrap(self.target), suffix="_population"
             )
-            encode_labels(population[1], self.target_classes_, name="y_population")
-        # _learn needs them, and runs within the base class's fit
-        self._given_population = population
-        try:
-            return super().fit(X_pool, y_pool, pool=pool)
-        finally:
-            for name in ("_given_population", "_z", "_z_shadows"):
-                self.__dict__.pop(name, None)
+            population = X, encode_labels(labels, self.target_classes_, name="y_population")
+        return self._fit(X_pool, y_pool, pool, population=population)
 
     def _observe(self, proba, y):
         return SIGNALS["true_confidence"](proba, y)
@@ -158,31 +166,28 @@ class RMIAAttack(PerRecordAttack):
             expected = ((1 + self.a) * statistics["mean_out"] + 1 - self.a) / 2
         return signal / np.maximum(expected, SMALLEST_PROBABILITY)
 
-    def _learn(self, pool, y):
-        self._z = self._z_shadows = None
-        if self._given_population is not None:
-            X, labels = self._given_population
-            columns = encode_labels(labels, self.target_classes_)
-            outputs = pool.query(X)
-            outside = np.zeros(outputs.shape[:2], dtype=bool)
-            (statistics,) = self._reduce(pool, outputs, columns, outside)
-            self._z = X, columns, statistics
-            self._z_shadows = outputs, pool.classes_
-        super()._learn(pool, y)
+    def _outsiders(self, pool, population=None):
+        if population is None:
+            return None
+        X, y = population
+        outputs = pool.query(X)
+        outside = np.zeros(outputs.shape[:2], dtype=bool)
+        (statistics,) = self._reduce(pool, outputs, y, outside)
+        return _Outsiders(X, y, statistics, outputs, pool.classes_)
 
-    def _population(self, model, signal, statistics):
+    def _population(self, outsiders, model, signal, statistics):
         """Return the sorted ratios of the population, for scores of both kinds."""
-        if self._z is None:
+        if outsiders is None:
             kinds = {kind: self._ratio(signal, statistics, kind) for kind in (True, False)}
             # one shadow taken out may leave a record without any inside
             return {kind: np.sort(values[~np.isnan(values)]) for kind, values in kinds.items()}
-        X, y, statistics = self._z
         if model is None:
-            proba = self._ask(X)
+            proba = self._ask(outsiders.X)
         else:
-            outputs, classes = self._z_shadows
-            proba = align_columns(outputs.one(model), classes, self.target_classes_)
-        ratios = np.sort(self._ratio(self._observe(proba, y), statistics, False))
+            answers = outsiders.outputs.one(model)
+            proba = align_columns(answers, outsiders.classes, self.target_classes_)
+        signal = self._observe(proba, outsiders.y)
+        ratios = np.sort(self._ratio(signal, outsiders.statistics, False))
         return {True: ratios, False: ratios}
 
     def _compare(self, signal, statistics, whole, population):

@@ -1,5 +1,7 @@
 """One signal of the output, compared with one threshold."""
 
+from typing import ClassVar
+
 import numpy as np
 from scipy.stats import rankdata
 
@@ -70,6 +72,9 @@ class ThresholdAttack(ShadowAttack):
     >>> print(attack.predict(X_in, y_in).mean())    # it has learned its members by heart
     1.0
     """
+
+    needs_shadows = False
+    audit_names: ClassVar = {signal: {"signal": signal} for signal in SIGNALS}
 
     def __init__(
         self,
@@ -151,7 +156,7 @@ class ThresholdAttack(ShadowAttack):
         """The signal, shape (n,), of probabilities (n, n_classes) and indices of classes."""
         return SIGNALS[self.signal](proba, y)
 
-    def _shadow_scores(self, pool, y, shadows):
+    def _shadow_scores(self, pool, y, shadows, learned):
         for s in shadows:
             yield self._offset(self._signal_of(pool, y, s), y)
 

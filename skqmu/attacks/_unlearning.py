@@ -1,6 +1,7 @@
 """Does unlearning leave a trace? A record trained and forgotten against one never trained."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from scipy.stats import rankdata
@@ -168,6 +169,8 @@ class UnlearningAttack(LiRAAttack):
     """
 
     fit_requires = frozenset({"forget"})
+    # not in audits: its shadows unlearn, which the audit's do not
+    audit_names: ClassVar = {}
     online = True
 
     def __init__(
@@ -213,18 +216,17 @@ class UnlearningAttack(LiRAAttack):
         """
         if (forget is None) == (pool is None):
             raise ValueError("fit needs X_pool, y_pool and forget=, or pool= and nothing else.")
-        # used within the base class's fit
-        self._forget = forget
-        try:
-            super().fit(X_pool, y_pool, pool=pool)
-        finally:
-            del self._forget
+        self._check_variance()
+        if pool is None:
+            if X_pool is None:
+                raise ValueError("fit needs X_pool and y_pool, or pool=.")
+            X, _, labels = self._start_fit(X_pool, y_pool)
+            pool = self._make_pool().set_params(unlearn=self.unlearn)
+            pool.fit(X, labels, forget=forget)
+            X_pool = None
+        super().fit(X_pool, pool=pool)
         self.candidates_ = self.shadow_pool_.candidates_
         return self
-
-    def _fit_pool(self, X, labels):
-        pool = self._make_pool().set_params(unlearn=self.unlearn)
-        return pool.fit(X, labels, forget=self._forget)
 
     def _adopt(self, pool, X_pool):
         pool = super()._adopt(pool, X_pool)

@@ -107,6 +107,10 @@ class UpdateAttack(MetaEstimatorMixin, BaseEstimator):
     ((1.0,),)
     """
 
+    # in audits it needs neither shadows nor more than a look at each row
+    needs_shadows = False
+    uses_population = False
+
     def __init__(
         self,
         before,
@@ -165,6 +169,26 @@ class UpdateAttack(MetaEstimatorMixin, BaseEstimator):
         if self.access_ == "answers":
             self._change = AnswerChange.of(self._reference[0])
         return self
+
+    @classmethod
+    def for_audit(cls, case, **parameters):
+        """Make this attack of an audit's original and a model after the deletion, and fit it.
+
+        Parameters
+        ----------
+        case : AttackCase
+        **parameters : object
+            Of the attack.
+
+        Returns
+        -------
+        UpdateAttack
+            Fitted.
+        """
+        before = case.target if case.original is None else case.original
+        sizes = {"n_deleted": case.n_deleted, "n_rows": case.n_rows}
+        attack = cls(before, case.target, **sizes, **parameters)
+        return attack.fit(case.X_public, case.y_public)
 
     def decision_function(self, X, y):
         """Score candidates: the larger, the more likely the deleted row.

@@ -4,6 +4,7 @@ The rest of the library imports these names from here and no private module of t
 They are documented where they are defined; they may change between releases.
 """
 
+from skqmu.attacks._attack_case import AttackCase
 from skqmu.attacks._estimators import entropy_from, shadow_template, with_seed
 from skqmu.attacks._outputs import query_proba
 from skqmu.attacks._parallel import run_jobs
@@ -20,6 +21,7 @@ from skqmu.metrics.signals import (
 __all__ = [
     "PROBABILITY_EPS",
     "SIGNALS",
+    "AttackCase",
     "RecordIndex",
     "ShadowStore",
     "align_columns",

@@ -1,61 +1,50 @@
-"""The attacks that an audit can make, by name."""
+"""The attacks that an audit can make, by name: what the room of attacks exports for it."""
 
-from skqmu.attacks import (
-    LiRAAttack,
-    QNNOutputAttack,
-    RMIAAttack,
-    ShadowModelAttack,
-    ThresholdAttack,
-    UpdateAttack,
-)
-from skqmu.attacks.tools import SIGNALS
+from inspect import isabstract, isclass
 
-__all__ = ["ATTACKS", "fit_attack", "needs_shadows"]
+from .._registry import NamedExports, snake_case
 
-#: name -> (class, parameters); a name of a signal is a threshold on it
-ATTACKS = {
-    **{signal: (ThresholdAttack, {"signal": signal}) for signal in SIGNALS},
-    "lira": (LiRAAttack, {"online": True}),
-    "lira_offline": (LiRAAttack, {"online": False}),
-    "qnn_output": (QNNOutputAttack, {}),
-    "rmia": (RMIAAttack, {"online": True}),
-    "rmia_offline": (RMIAAttack, {"online": False}),
-    "shadow_model": (ShadowModelAttack, {}),
-    "update": (UpdateAttack, {}),
-}
-_WITHOUT_SHADOWS = (ThresholdAttack, UpdateAttack)
+__all__ = ["ATTACKS", "AuditAttacks", "asks_about_pool", "fit_attack", "needs_shadows"]
+
+
+class AuditAttacks(NamedExports):
+    """Exported attacks with ``for_audit``, each under its own words.
+
+    A class says them as ``audit_names``, ``{word: parameters}``; ``{}`` keeps it out of audits.
+    A subclass does not take over its parent's words: what says nothing has one, its name in snake
+    case (``MarginAttack`` is ``"margin"``), and its defaults.
+    """
+
+    def _is_wanted(self, value):
+        return isclass(value) and not isabstract(value) and hasattr(value, "for_audit")
+
+    def _entries(self, name, value):
+        word = snake_case(name.removesuffix("Attack"))
+        names = vars(value).get("audit_names", {word: {}})
+        return {word: (value, parameters) for word, parameters in names.items()}
+
+
+#: word -> (class, parameters)
+ATTACKS = AuditAttacks("skqmu.attacks")
 
 
 def needs_shadows(names):
     """Whether any of these attacks learns from shadow models."""
-    return any(ATTACKS[name][0] not in _WITHOUT_SHADOWS for name in names)
+    return any(ATTACKS[name][0].needs_shadows for name in names)
 
 
-def fit_attack(name, target, pool, data, random_state, original=None, n_deleted=1):
+def asks_about_pool(name):
+    """Whether this attack asks each target about all rows of the pool once more."""
+    return ATTACKS[name][0].uses_population
+
+
+def fit_attack(name, case):
     """Fit a fresh attack against one model.
 
     Parameters
     ----------
     name : str
-    target : fitted classifier
-    pool : ShadowPool or None
-        Shared by all attacks; None when none of them needs shadows.
-    data : Data
-    random_state : int
-        Of what the attack itself draws; shadows bring their own.
-    original : fitted classifier or None, default=None
-        The version before the deletion, which ``"update"`` compares `target` with; None: the
-        target itself.
-    n_deleted : int, default=1
-        Rows between the two.
+    case : AttackCase
     """
     make, parameters = ATTACKS[name]
-    if make is UpdateAttack:
-        before = target if original is None else original
-        attack = make(before, target, n_deleted=n_deleted, n_rows=len(data.y), **parameters)
-        return attack.fit(data.X_test, data.y_test)
-    if pool is None:
-        attack = make(target, n_shadows=0, random_state=random_state, **parameters)
-        return attack.fit(data.X_test, data.y_test)
-    attack = make(target, n_shadows=pool.n_shadows, random_state=random_state, **parameters)
-    return attack.fit(pool=pool)
+    return make.for_audit(case, **parameters)

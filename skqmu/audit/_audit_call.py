@@ -1,7 +1,7 @@
 """`audit`: one call from a classifier and a deletion request to a report."""
 
 from skqmu._text import one_line
-from skqmu.audit._audit_plan import Asked, make_plan
+from skqmu.audit._audit_plan import AuditSettings, make_plan
 from skqmu.audit._audit_run import AuditRun
 from skqmu.audit._cost import audit_cost
 
@@ -64,7 +64,8 @@ def audit(
         Threshold attacks by their signal (``"loss"``, ``"confidence"``,
         ``"true_confidence"``, ``"entropy"``, ``"modified_entropy"``, ``"logit"``), and those
         that learn from shadows: ``"lira"``, ``"lira_offline"``, ``"rmia"``,
-        ``"rmia_offline"``, ``"shadow_model"``, ``"qnn_output"``.
+        ``"rmia_offline"``, ``"shadow_model"``, ``"qnn_output"``; ``"update"`` compares the
+        model with the original, weight by weight or answer by answer.
     n_shadows : int, default=16
         Shadow models, even; trained once, on halves of training and held-out rows, and
         shared by all attacks. Threshold attacks alone need none.
@@ -136,12 +137,8 @@ def audit(
     >>> print(report.model("fraction:0.2", "retrain")["verdict"]["level"])
     indistinguishable
     """
-    asked = Asked(
-        X=X,
-        y=y,
+    settings = AuditSettings(
         forget=forget,
-        X_test=X_test,
-        y_test=y_test,
         mechanisms=mechanisms,
         attacks=attacks,
         n_shadows=n_shadows,
@@ -154,7 +151,7 @@ def audit(
         title=title,
         memory=memory,
     )
-    plan = make_plan(estimator, asked)
+    plan = make_plan(estimator, X, y, X_test, y_test, settings)
     if dry_run:
         cost = None if dry_run == "count" else audit_cost(plan)
         return {**plan.steps(), **({} if cost is None else {"cost": cost})}

@@ -6,6 +6,7 @@ import numpy as np
 
 from skqmu.attacks.tools import (
     PROBABILITY_EPS,
+    AttackCase,
     cross_entropy,
     encode_labels,
     query_proba,
@@ -99,16 +100,18 @@ class Judge:
         X, y = self._attacked_rows()
         scores, threats = {}, {}
         n_members = len(self.scenario.members)
+        case = AttackCase(
+            target=model,
+            pool=self.pool,
+            X_public=self.data.X_test,
+            y_public=self.data.y_test,
+            random_state=self.seed,
+            original=self.original,
+            n_deleted=int(self.scenario.forget.sum()),
+            n_rows=len(self.data.y),
+        )
         for name in self.attacks:
-            attack = fit_attack(
-                name,
-                model,
-                self.pool,
-                self.data,
-                self.seed,
-                original=self.original,
-                n_deleted=int(self.scenario.forget.sum()),
-            )
+            attack = fit_attack(name, case)
             values = attack.decision_function(X, y)
             scores[name] = values[:n_members], values[n_members:]
             threats[name] = attack.threat_model_.to_dict()

@@ -19,11 +19,32 @@ from skqmu.audit._rehearsal import check_mechanisms
 from skqmu.audit._scenarios import Data, make_scenarios, split_data
 from skqmu.datasets import forget_split
 
-__all__ = ["Asked", "Plan", "make_plan"]
+__all__ = ["AuditSettings", "Plan", "make_plan"]
 
 # more models than this no machine holds: whoever asks for it has mistyped
 _MOST_MODELS = 100_000
 DEFAULT_MECHANISMS = ("retrain", "gradient_ascent", "label_complement")
+
+
+@dataclass(frozen=True)
+class AuditSettings:
+    """What an audit is asked to do, as the caller said it: nothing is checked yet.
+
+    The fields are the parameters of :func:`skqmu.audit` of the same names.
+    """
+
+    forget: object
+    mechanisms: object
+    attacks: object
+    n_shadows: int
+    n_oracles: int
+    test_size: float
+    reference_size: object
+    n_jobs: int | None
+    random_state: object
+    level: float
+    title: str | None
+    memory: object = None
 
 
 @dataclass(frozen=True)
@@ -95,56 +116,40 @@ def _name(estimator):
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Asked:
-    """Everything that `audit` was asked for, as it was passed; see there."""
-
-    X: object
-    y: object
-    X_test: object
-    y_test: object
-    forget: object
-    mechanisms: object
-    attacks: object
-    n_shadows: object
-    n_oracles: object
-    test_size: object
-    reference_size: object
-    n_jobs: object
-    random_state: object
-    level: object
-    title: object
-    memory: object
-
-
-def make_plan(estimator, asked):
-    """Check everything that can be checked without training.
+def make_plan(estimator, X, y, X_test, y_test, settings):
+    """Check everything that can be checked without training; see :func:`skqmu.audit`.
 
     Parameters
     ----------
     estimator : classifier
-    asked : Asked
+    X, y, X_test, y_test : array-like
+        The test rows may be None.
+    settings : AuditSettings
+
+    Returns
+    -------
+    Plan
     """
     _check_estimator(estimator)
-    _check_count("n_oracles", asked.n_oracles, 1, "every figure stands beside retrained models")
-    _check_level(asked.level)
-    _check_n_jobs(asked.n_jobs)
-    _check_memory(asked.memory, asked.random_state)
-    if asked.title is not None and not isinstance(asked.title, str):
-        raise ValueError(f"title={asked.title!r} must be a text or None.")
-    attacks = _check_attacks(asked.attacks, asked.n_shadows)
-    mechanisms = _check_mechanisms(asked.mechanisms, estimator)
-    X, y, X_test, y_test = _check_rows(asked.X, asked.y, asked.X_test, asked.y_test)
-    entropy = entropy_from(asked.random_state)
+    _check_count("n_oracles", settings.n_oracles, 1, "every figure stands beside retrained models")
+    _check_level(settings.level)
+    _check_n_jobs(settings.n_jobs)
+    _check_memory(settings.memory, settings.random_state)
+    if settings.title is not None and not isinstance(settings.title, str):
+        raise ValueError(f"title={settings.title!r} must be a text or None.")
+    attacks = _check_attacks(settings.attacks, settings.n_shadows)
+    mechanisms = _check_mechanisms(settings.mechanisms, estimator)
+    X, y, X_test, y_test = _check_rows(X, y, X_test, y_test)
+    entropy = entropy_from(settings.random_state)
     split_seed, scenario_seed = np.random.SeedSequence(entropy, spawn_key=(7,)).spawn(2)
-    forget = _named(asked.forget)
+    forget = _named(settings.forget)
     data = split_data(
         X,
         y,
         X_test,
         y_test,
-        test_size=asked.test_size,
-        reference_size=_reference_size(asked.reference_size, estimator),
+        test_size=settings.test_size,
+        reference_size=_reference_size(settings.reference_size, estimator),
         rng=np.random.default_rng(split_seed),
     )
     rng = np.random.default_rng(scenario_seed)
@@ -155,13 +160,13 @@ def make_plan(estimator, asked):
         scenarios=make_scenarios(masks, data, rng),
         mechanisms=mechanisms,
         attacks=attacks,
-        n_shadows=asked.n_shadows,
-        n_oracles=asked.n_oracles,
-        n_jobs=asked.n_jobs,
+        n_shadows=settings.n_shadows,
+        n_oracles=settings.n_oracles,
+        n_jobs=settings.n_jobs,
         entropy=entropy,
-        level=float(asked.level),
-        title=asked.title,
-        memory=asked.memory,
+        level=float(settings.level),
+        title=settings.title,
+        memory=settings.memory,
     )
     check_mechanisms(plan)
     return plan
@@ -275,11 +280,11 @@ def _check_mechanisms(mechanisms, estimator):
             f"{', '.join(map(repr, others))}."
         )
     if able and not takes_strategy(estimator):
-        told = [name for name, strategy in mechanisms.items() if not is_default(strategy)]
-        if told:
+        chosen = [name for name, strategy in mechanisms.items() if not is_default(strategy)]
+        if chosen:
             raise ValueError(
-                f"mechanism {told[0]!r} was asked for, but the unlearn of {_name(estimator)} takes "
-                "no strategy; use mechanisms=('default',), its own way to forget."
+                f"mechanism {chosen[0]!r} was asked for, but the unlearn of {_name(estimator)} "
+                "takes no strategy; use mechanisms=('default',), its own way to forget."
             )
     return mechanisms
 

@@ -13,7 +13,7 @@ from skqmu.audit._audit_measure import Judge, without
 from skqmu.audit._kept_models import kept_or_made
 from skqmu.audit._models import can_unlearn, fit_model, fit_models, unlearn_copy
 from skqmu.audit._report import AuditReport, describe, json_values
-from skqmu.audit._step_judge import StepsJudge, still_told
+from skqmu.audit._step_judge import StepsJudge, leak_of_steps
 
 __all__ = ["AuditRun"]
 
@@ -192,7 +192,7 @@ class AuditRun:
             ]
             for entry, found in zip(facts["models"], upstream, strict=True):
                 entry["upstream"] = found
-                beside = still_told(found, theirs)
+                beside = leak_of_steps(found, theirs)
                 if beside and "verdict" in entry:
                     entry["verdict"]["beside"] = beside
         return facts

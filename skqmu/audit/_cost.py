@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from skqmu.audit._attacks import needs_shadows
+from skqmu.audit._attacks import asks_about_pool, needs_shadows
 from skqmu.audit._models import can_unlearn, is_default
 
 __all__ = ["audit_cost", "cost_estimator", "deletion_cost"]
@@ -38,8 +38,8 @@ def audit_cost(plan):
         parts["shadows"] += [(plan.n_shadows // 2, cost) for cost in halves]
         parts["queries"].append((plan.n_shadows, everything))
     n_models = 1 + plan.n_oracles + len(plan.mechanisms)
-    # Each model is asked about all rows once; RMIA compares with the shadows' rows again.
-    n_asked = n_models * (1 + sum(name.startswith("rmia") for name in plan.attacks))
+    # Each model is asked about all rows once, and again by what compares with the shadows' rows.
+    n_asked = n_models * (1 + sum(map(asks_about_pool, plan.attacks)))
     for scenario in plan.scenarios:
         stays = ~scenario.forget
         retrained = estimate(data.X[stays], data.y[stays])

@@ -9,7 +9,7 @@ from skqmu.attacks import UpstreamAttack, upstream_steps
 from skqmu.exceptions import ResolutionWarning, ShadowFitError
 from skqmu.metrics import membership_result
 
-__all__ = ["StepsJudge", "still_told"]
+__all__ = ["StepsJudge", "leak_of_steps"]
 
 # refits of each step: few, for they come on top of everything else that an audit does
 _REFITS = 32
@@ -81,7 +81,7 @@ class StepsJudge:
             return membership_result(*scores, level=self._level, fprs=_FPRS).to_dict()
 
 
-def still_told(found, oracles):
+def leak_of_steps(found, oracles):
     """Say which steps tell forgotten rows from unseen ones as no refitted step does.
 
     Parameters
@@ -95,7 +95,7 @@ def still_told(found, oracles):
     str or None
         None where no step's interval lies outside what the oracles' steps span.
     """
-    told = []
+    leaking = []
     for step, result in found.items():
         areas = [oracle[step]["auc"] for oracle in oracles if "auc" in oracle.get(step, {})]
         if "error" in result or not areas:
@@ -103,10 +103,10 @@ def still_told(found, oracles):
         low, high = result["auc_interval"]
         if low > max(areas) or high < min(areas):
             band = f"{min(areas):.2f} to {max(areas):.2f}"
-            told.append(f"{step} (AUC {result['auc']:.2f}, oracles' {band})")
-    if not told:
+            leaking.append(f"{step} (AUC {result['auc']:.2f}, oracles' {band})")
+    if not leaking:
         return None
     return (
-        f"Beside the model, its fitted steps still tell the forgotten rows: {', '.join(told)}; "
+        f"Beside the model, its fitted steps still tell the forgotten rows: {', '.join(leaking)}; "
         'skqmu.unlearn(..., upstream="refit") is the cure.'
     )

@@ -3,6 +3,7 @@
 This file looks inside.
 """
 
+import inspect
 import json
 import pickle
 import subprocess
@@ -21,7 +22,9 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 import skqmu
+import skqmu.attacks
 from skqmu import QNNClassifier, ShardedClassifier
+from skqmu.attacks import ThresholdAttack
 from skqmu.audit import AuditReport, audit
 from skqmu.audit._attacks import ATTACKS
 from skqmu.backends import AerBackend
@@ -147,6 +150,35 @@ def test_every_attack_that_can_be_asked_for_finds_what_was_memorised(forest, att
     for oracle in ("oracle 1", "oracle 2"):
         assert abs(report.attack("fraction:0.4", oracle, attack).auc - 0.5) < 0.15
     assert report["fraction:0.4"]["threat_models"][attack]["knows_members"] is False
+
+
+def test_an_exported_attack_is_made_under_its_own_word(forest, monkeypatch):
+    class MarginAttack(ThresholdAttack):
+        def _values(self, proba, y):
+            return np.sort(proba, axis=1)[:, -1] - np.sort(proba, axis=1)[:, -2]
+
+    options = {"forget": "fraction:0.4", "mechanisms": (), "n_oracles": 1, "random_state": 0}
+    with pytest.raises(ValueError, match="attacks='margin'"):
+        audit(forest, *NOISY, attacks="margin", **options)
+    known = set(ATTACKS)
+    monkeypatch.setattr(skqmu.attacks, "MarginAttack", MarginAttack, raising=False)
+    monkeypatch.setattr(skqmu.attacks, "__all__", [*skqmu.attacks.__all__, "MarginAttack"])
+    monkeypatch.delitem(vars(ATTACKS), "_found")  # it looks once
+    try:
+        assert set(ATTACKS) == {*known, "margin"}
+        report = audit(forest, *NOISY, attacks=("margin", "confidence"), **options)
+    finally:
+        vars(ATTACKS).pop("_found", None)
+    margin, confidence = (
+        report.attack("fraction:0.4", "original", name).auc for name in ("margin", "confidence")
+    )
+    # of two classes the margin is 2 p - 1 of the largest probability
+    assert margin == pytest.approx(confidence)
+
+
+def test_the_manual_names_every_attack():
+    text = inspect.getdoc(audit)
+    assert not [name for name in ATTACKS if f'"{name}"' not in text]
 
 
 @pytest.mark.parametrize("rows", [[7], [7, 90], [7, 8, 90]], ids=len)
