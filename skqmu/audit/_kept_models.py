@@ -49,6 +49,17 @@ def clear_kept(memory):
     ----------
     memory : path-like
         Of `audit`; what else lies in it stays.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from skqmu.audit import audit, clear_kept
+    >>> folder = tempfile.mkdtemp()
+    >>> report = audit(GaussianNB(), *load_iris(return_X_y=True), forget="fraction:0.1",
+    ...                attacks="loss", random_state=0, memory=folder)
+    >>> clear_kept(folder)
     """
     location = cache_directory(memory, lambda: "", kind="")
     for kind in (_KIND, _SHADOWS):
