@@ -3,6 +3,7 @@
 This file looks inside: it follows calls by a trace.
 """
 
+import inspect
 import itertools
 import os
 import sys
@@ -37,12 +38,16 @@ def holds(value, rows, depth=0):
 
 def walk(call, rows):
     """Files of skqmu that rows are handed to, in order, down to the network."""
-    files = []
+    files, entered = [], []
 
     def look(frame, event, _):
         code = frame.f_code
         if event != "call" or not code.co_filename.startswith(str(ROOT)):
             return
+        if any(frame is known for known in entered):
+            return  # a generator that goes on
+        if code.co_flags & inspect.CO_GENERATOR:
+            entered.append(frame)
         name = os.path.relpath(code.co_filename, ROOT)
         if name.split(os.sep)[0] in BELOW or (files and files[-1] == name):
             return
