@@ -146,9 +146,9 @@ def _cohorts(runs):
     cohorts = defaultdict(list)
     for number, run in enumerate(runs):
         layers = tuple(id(layer) for layer in run.network.layers)
-        shape = next(iter(run.objective.streams.values())).X.shape[1:]
-        obstacle = many_obstacle(run)
-        cohorts[layers, run.fixed.n_layers, type(run.solver), shape, obstacle].append(number)
+        shapes = {records.X.shape[1:] for records in run.objective.streams.values()}
+        alike = (layers, run.fixed.n_layers, type(run.solver), frozenset(shapes))
+        cohorts[alike, many_obstacle(run)].append(number)
     return list(cohorts.values())
 
 

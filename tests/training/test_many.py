@@ -580,3 +580,16 @@ def test_what_runs_would_change_for_one_another_is_refused():
 
 def test_nothing_to_train_is_no_error():
     assert train_many([]) == {}
+
+
+def test_streams_without_rows_end_their_own_run():
+    empty = Objective({"train": records(0)[:0]})
+    runs = [
+        make(NETWORKS["quantum"], 0, objective=empty),
+        make(NETWORKS["quantum"], 1, objective=Objective({})),
+        *(make(NETWORKS["quantum"], seed) for seed in (2, 3)),
+    ]
+    failures = train_many(runs)
+    assert list(failures) == [0, 1]
+    assert "holds no records" in str(failures[0])
+    assert [run.finished for run in runs] == [False, False, True, True]
