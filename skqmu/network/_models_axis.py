@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ._layers import QuantumLayer
 from ._network import Network
 
 __all__ = ["forward_many", "models_at_once"]
@@ -10,17 +11,23 @@ __all__ = ["forward_many", "models_at_once"]
 _MOST_MODELS = 64
 
 
-def models_at_once(network: Network, n_rows: int) -> int:
+def models_at_once(network: Network, n_rows: int, *, start: int = 0) -> int:
     """How many models, of `n_rows` each, a pass should have: more would not be faster.
 
     Parameters
     ----------
     network : Network
     n_rows : int
+    start : int, default=0
+        First layer that is gone through.
     """
     if not network.takes_models:
         return 1
-    limits = [executable.models_at_once(n_rows) for executable in network.executables]
+    limits = [
+        layer.executable.models_at_once(n_rows)
+        for layer in network.layers[start:]
+        if isinstance(layer, QuantumLayer)
+    ]
     return min([_MOST_MODELS, *limits])
 
 

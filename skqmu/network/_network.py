@@ -200,9 +200,17 @@ class Network:
         """Count what a pass elsewhere spent for this network's model, as `Meter.add` does."""
         self._meter.add(**amounts)
 
-    def circuits_a_row(self) -> int:
-        """Circuits that a pass counts for each row by itself: those nobody else counts."""
-        return sum(executable.spent is None for executable in self.executables)
+    def circuits_a_row(self, start: int = 0) -> int:
+        """Circuits that a pass from a layer on counts for each row: those nobody else counts.
+
+        Parameters
+        ----------
+        start : int, default=0
+            First layer that is gone through.
+        """
+        layers = self.layers[start:]
+        circuits = [layer.executable for layer in layers if isinstance(layer, QuantumLayer)]
+        return sum(executable.spent is None for executable in circuits)
 
     def forward(
         self, params: np.ndarray, X: np.ndarray, *, start: int = 0, stop: int | None = None
@@ -232,7 +240,8 @@ class Network:
             values, entry = layer.forward(self._of(layer, params), values)
             tape.append(entry)
         n_rows = _n_rows(params, X)
-        self._spend(n_rows if stop is None else 0, self.layers[start:stop], n_rows)
+        circuits = self.circuits_a_row(start) - (0 if stop is None else self.circuits_a_row(stop))
+        self._meter.add(forward_rows=n_rows if stop is None else 0, circuits=n_rows * circuits)
         return values, (params, tape)
 
     def forward_training(
@@ -272,7 +281,7 @@ class Network:
             if buffers is not None:
                 after = after.copy() if after is params else after
                 after[self.layout.buffers[layer.name]] = buffers
-        self._spend(len(X), self.layers, len(X))
+        self._meter.add(forward_rows=len(X), circuits=len(X) * self.circuits_a_row())
         return values, (params, tape), after
 
     def logits(self, params: np.ndarray, X: np.ndarray) -> np.ndarray:
@@ -307,7 +316,7 @@ class Network:
         for layer in self.layers[:n_layers]:
             values = layer.outputs(self._of(layer, params), values)
         n_rows = _n_rows(params, X)
-        self._spend(n_rows, self.layers, n_rows)
+        self._meter.add(forward_rows=n_rows, circuits=n_rows * self.circuits_a_row())
         return values
 
     def backward(
@@ -401,12 +410,6 @@ class Network:
                 information[self.layout.slices[layer.name]] = weights @ per_row / weights.sum()
             values, _ = layer.forward(mine, values)
         return information
-
-    def _spend(self, n_forward, layers, n_rows):
-        """Count a pass over rows: of those that got logits, and circuits nobody else counts."""
-        circuits = [layer.executable for layer in layers if isinstance(layer, QuantumLayer)]
-        uncounted = sum(executable.spent is None for executable in circuits)
-        self._meter.add(forward_rows=n_forward, circuits=n_rows * uncounted)
 
     def _settle(self):
         """Bring the meter up to what the circuits say that they have run."""

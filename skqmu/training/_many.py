@@ -118,8 +118,6 @@ def many_obstacle(run: TrainingRun) -> str:
     if not network.takes_models:
         names = [layer.name for layer in network.layers if not layer.takes_models]
         return f"layer {names[0]!r} takes one model at a time"
-    if run.fixed.n_layers:
-        return "the first layers do not move, and what they say of each row is kept"
     own = type(objective)
     changed = [
         name
@@ -148,9 +146,9 @@ def _cohorts(runs):
     cohorts = defaultdict(list)
     for number, run in enumerate(runs):
         layers = tuple(id(layer) for layer in run.network.layers)
-        shape = next(iter(run.objective.streams.values())).X.shape[1:]
-        obstacle = many_obstacle(run)
-        cohorts[layers, type(run.solver), shape, obstacle].append(number)
+        shapes = {records.X.shape[1:] for records in run.objective.streams.values()}
+        alike = (layers, run.fixed.n_layers, type(run.solver), frozenset(shapes))
+        cohorts[alike, many_obstacle(run)].append(number)
     return list(cohorts.values())
 
 
@@ -192,7 +190,8 @@ class _Cohort:
         self.waiting = iter(members)
         self.active = []
         self.failures = {}
-        self.passes = SideBySide(members[0].run.network.twin())
+        first = members[0].run
+        self.passes = SideBySide(first.network.twin(), first.fixed.n_layers)
 
     def trained(self):
         """Train all of them; returns the errors by number."""
@@ -222,7 +221,8 @@ class _Cohort:
     def _most(self):
         if not self.active:
             return 1
-        size = models_at_once(self.passes.network, sum(self.active[0].sizes))
+        passes = self.passes
+        size = models_at_once(passes.network, sum(self.active[0].sizes), start=passes.start)
         return _IN_FLIGHT * size if size > 1 else 1
 
     def _go_on(self, member):
@@ -255,7 +255,7 @@ class _Cohort:
     def _take_steps(self):
         stepping = [member for member in self.active if isinstance(member.asked, Step)]
         sizes = [member.sizes for member in stepping]
-        for group in grouped(sizes, self.passes.network):
+        for group in grouped(sizes, self.passes.network, start=self.passes.start):
             members = [stepping[place] for place in group]
             for member, outcome in zip(members, self._outcomes(members), strict=True):
                 # One by one, hooks included: whoever interrupts finds no step that they missed.
@@ -277,8 +277,7 @@ class _Cohort:
             if outcome is None:
                 step_alone(run, member.asked)
             else:
-                n_rows = sum(member.sizes)
-                self.passes.count(run, forward=n_rows, backward=n_rows)
+                self.passes.count(run, sum(member.sizes))
                 if isinstance(outcome, Exception):
                     raise outcome
                 stepped(run, member.asked, *outcome)

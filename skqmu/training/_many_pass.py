@@ -16,7 +16,9 @@ from ._training_run import TrainingRun, check_finite
 __all__ = ["SideBySide", "grouped"]
 
 
-def grouped(sizes: Sequence[tuple[int, ...]], network: Network) -> list[list[int]]:
+def grouped(
+    sizes: Sequence[tuple[int, ...]], network: Network, *, start: int = 0
+) -> list[list[int]]:
     """Which of many batches go into one pass: a list of groups of their numbers.
 
     Only batches of the same sizes do. Filled up with rows of no weight, shorter ones would be
@@ -28,6 +30,8 @@ def grouped(sizes: Sequence[tuple[int, ...]], network: Network) -> list[list[int
     sizes : sequence of tuple of int
         Rows of each part of each batch.
     network : Network
+    start : int, default=0
+        First layer that is gone through.
     """
     alike = defaultdict(list)
     for place, own in enumerate(sizes):
@@ -35,7 +39,7 @@ def grouped(sizes: Sequence[tuple[int, ...]], network: Network) -> list[list[int
     groups = []
     for own, places in alike.items():
         # As many in each as in the others, not a few in the last.
-        n_groups = -(-len(places) // models_at_once(network, sum(own)))
+        n_groups = -(-len(places) // models_at_once(network, sum(own), start=start))
         ends = [len(places) * number // n_groups for number in range(n_groups + 1)]
         groups += [places[a:b] for a, b in pairwise(ends)]
     return groups
@@ -48,11 +52,13 @@ class SideBySide:
     ----------
     network : Network
         A twin of the runs' networks, whose meter nobody reads: each run's own counts its rows.
+    start : int
+        First layer that steps go through: those before it do not move (`FixedLayers`).
     """
 
-    def __init__(self, network: Network):
+    def __init__(self, network: Network, start: int):
         self.network = network
-        self._circuits = network.circuits_a_row()
+        self.start = start
         self._decayed = network.decayed
 
     def step(self, runs: Sequence[TrainingRun], asked: Sequence[Step]) -> list:
@@ -75,7 +81,7 @@ class SideBySide:
         masks = _masks(runs, params.shape[1])
         # Overflow is found below, and told as what it is.
         with np.errstate(over="ignore", invalid="ignore"):
-            losses, gradients = self._evaluated(runs, asked, params)
+            losses, gradients = self._evaluated(runs, asked, params, masks)
             if masks is not None:
                 gradients = np.where(masks, gradients, 0.0)
             norms = np.sqrt(_squares(gradients))
@@ -93,10 +99,10 @@ class SideBySide:
             for place, (own, moment, loss, norm) in enumerate(found)
         ]
 
-    def _evaluated(self, runs, asked, params):
+    def _evaluated(self, runs, asked, params, masks):
         """Losses (M,) and gradients (M, n_parameters)."""
-        batch, parts = _stacked(runs, asked)
-        logits, tape = self.network.forward(params, batch.X)
+        batch, parts = _stacked(runs, asked, kept=self.start > 0)
+        logits, tape = self.network.forward(params, batch.X, start=self.start)
         # It is the same method for all: others have a `many_obstacle`.
         values, d_logits = runs[0].objective.loss("", logits, batch)
         losses = 0.0
@@ -104,7 +110,8 @@ class SideBySide:
             n = part.stop - part.start
             losses = losses + values[:, part].sum(axis=1) / n
             d_logits[:, part] /= n
-        gradients, _ = self.network.backward(tape, d_logits)
+        wanted = None if masks is None else masks.any(axis=0)
+        gradients, _ = self.network.backward(tape, d_logits, wanted=wanted)
         decays = np.array([run.objective.decay for run in runs])
         if decays.any():
             kernels = self._decayed * params
@@ -112,17 +119,16 @@ class SideBySide:
             gradients += decays[:, None] * kernels
         return losses, gradients
 
-    def count(self, run: TrainingRun, *, forward: int, backward: int = 0) -> None:
-        """Let a run's own meter count what a pass took of its rows.
+    def count(self, run: TrainingRun, n_rows: int) -> None:
+        """Let a run's own meter count what a step took of its rows.
 
         Parameters
         ----------
         run : TrainingRun
-        forward, backward : int
-            Rows.
+        n_rows : int
         """
-        circuits = forward * self._circuits
-        run.network.count(forward_rows=forward, gradient_rows=backward, circuits=circuits)
+        circuits = n_rows * self.network.circuits_a_row(self.start)
+        run.network.count(forward_rows=n_rows, gradient_rows=n_rows, circuits=circuits)
 
     def look(self, runs: Sequence[TrainingRun], records: Sequence[Records]) -> None:
         """Foresee the logits of records, one `Records` of the same size a run.
@@ -135,13 +141,17 @@ class SideBySide:
         X = np.stack([own.X for own in records])
         with np.errstate(over="ignore", invalid="ignore"):
             logits = self.network.logits(np.stack([run.params for run in runs]), X)
+        circuits = X.shape[1] * self.network.circuits_a_row()
         for run, own, found in zip(runs, records, logits, strict=True):
-            self.count(run, forward=len(own))
+            run.network.count(forward_rows=X.shape[1], circuits=circuits)
             run.foresee(own, found.copy())
 
 
-def _stacked(runs, asked):
-    """Batches of all runs as `Records` with a leading axis, and slices of their streams."""
+def _stacked(runs, asked, *, kept):
+    """Batches of all runs as `Records` with a leading axis, and slices of their streams.
+
+    With `kept` the inputs are what the layers that do not move say of the rows.
+    """
     parts, start = [], 0
     for _, rows in asked[0].batches:
         parts.append(slice(start, start + len(rows)))
@@ -149,17 +159,28 @@ def _stacked(runs, asked):
     name, _ = asked[0].batches[0]
     sample = runs[0].objective.streams[name]
     lead = (len(runs), start)
-    X = np.empty((*lead, *sample.X.shape[1:]))
+    X = None if kept else np.empty((*lead, *sample.X.shape[1:]))
     targets = np.empty((*lead, *sample.targets.shape[1:]))
     weights = np.empty(lead)
     for place, (run, step) in enumerate(zip(runs, asked, strict=True)):
         for (name, rows), part in zip(step.batches, parts, strict=True):
             records = run.objective.streams[name]
             # The mode that takes no detour over a buffer; rows are in range.
-            records.X.take(rows, axis=0, out=X[place, part], mode="clip")
+            if not kept:
+                records.X.take(rows, axis=0, out=X[place, part], mode="clip")
             records.targets.take(rows, axis=0, out=targets[place, part], mode="clip")
             records.weights.take(rows, out=weights[place, part], mode="clip")
+    if kept:
+        X = np.stack([_outputs(run, step) for run, step in zip(runs, asked, strict=True)])
     return Records(X, targets, weights), parts
+
+
+def _outputs(run, step):
+    """What a run's layers that do not move say of a batch."""
+    streams = run.objective.streams
+    return np.concatenate(
+        [run.fixed.outputs(run.params, name, streams[name], rows) for name, rows in step.batches]
+    )
 
 
 def _squares(vectors):

@@ -260,6 +260,23 @@ def test_parameters_that_do_not_move_stay():
         assert moved[~mask].any() == bool(seed % 2)
 
 
+@pytest.mark.parametrize("name", ["quantum", "hybrid", "amplitude"])
+def test_what_layers_that_do_not_move_say_is_asked_for_once_a_row(name):
+    network = NETWORKS[name]
+
+    def one(seed):
+        head = network.layout.mask(["head"])
+        objective = Objective({"train": records(seed)}, decay=0.1, trainable=head)
+        return make(network, seed, objective=objective)
+
+    def hooks(seed):
+        return [EarlyStopping(records(seed + 30, 6), tol=1e-4, n_iter_no_change=9)]
+
+    for run in check(one, range(5), hooks):
+        assert run.fixed.n_layers
+        assert run.cost["circuits"] == 17 + 4 * 6
+
+
 # --- hooks and endings -------------------------------------------------------------------
 
 
@@ -510,21 +527,13 @@ class Own(Objective):
         return 2 * values, 2 * super().loss(stream, logits, batch)[1]
 
 
-def frozen(network):
-    mask = np.zeros(network.layout.size, dtype=bool)
-    mask[network.layout.slices["head"]] = True
-    return mask
-
-
 def obstacles():
     network = NETWORKS["quantum"]
     sampled = Network([circuit(AerBackend(shots=16, seed=0)), Dense("head", 3, N_CLASSES)])
     normed = Network([Dense("a", 3, 4), BatchNorm("norm", 4), Dense("b", 4, N_CLASSES)])
-    head = Objective({"train": records(0)}, trainable=frozen(network))
     return [
         (lambda seed: make(sampled, seed, max_iter=1), "sampled or paid for"),
         (lambda seed: make(normed, seed), "layer 'norm' trains in another way"),
-        (lambda seed: make(network, seed, objective=head), "first layers do not move"),
         (
             lambda seed: make(network, seed, objective=Own({"train": records(seed)})),
             "objective Own has a loss of its own",
@@ -571,3 +580,16 @@ def test_what_runs_would_change_for_one_another_is_refused():
 
 def test_nothing_to_train_is_no_error():
     assert train_many([]) == {}
+
+
+def test_streams_without_rows_end_their_own_run():
+    empty = Objective({"train": records(0)[:0]})
+    runs = [
+        make(NETWORKS["quantum"], 0, objective=empty),
+        make(NETWORKS["quantum"], 1, objective=Objective({})),
+        *(make(NETWORKS["quantum"], seed) for seed in (2, 3)),
+    ]
+    failures = train_many(runs)
+    assert list(failures) == [0, 1]
+    assert "holds no records" in str(failures[0])
+    assert [run.finished for run in runs] == [False, False, True, True]

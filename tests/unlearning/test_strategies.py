@@ -118,17 +118,17 @@ def test_what_fails_midway_changes_nothing(fitted, data, monkeypatch, name, how)
     clf = fitted(name)
     before, members = clf.params_, clf._fitted.members
     proba = clf.predict_proba(data.X)
-    step, calls = _loop._step, []
+    step, calls = _loop.step_alone, []
 
-    def broken(run, batches, number):
-        calls.append(number)
+    def broken(run, asked):
+        calls.append(asked)
         if len(calls) < 2:
-            return step(run, batches, number)
+            return step(run, asked)
         if how == "interrupt":
             raise KeyboardInterrupt
         raise TrainingDivergedError("the loss became non-finite")
 
-    monkeypatch.setattr(_loop, "_step", broken)
+    monkeypatch.setattr(_loop, "step_alone", broken)
     # SCRUB's rule asks for epochs, whatever the others ask.
     with pytest.raises(KeyboardInterrupt if how == "interrupt" else UnlearningError):
         quietly(clf, data.X_f, strategy=name)
