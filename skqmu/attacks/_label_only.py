@@ -77,7 +77,7 @@ class LabelOnlyAttack(ShadowAttack):
 
     query = "label"
     # not in audits: it asks more than once a record, which they do not count
-    audit_names: ClassVar = {}
+    audit_names: ClassVar[dict] = {}
 
     def __init__(
         self,

@@ -249,7 +249,7 @@ class QNNOutputAttack(_LearnedAttack):
     True
     """
 
-    audit_names: ClassVar = {"qnn_output": {}}
+    audit_names: ClassVar[dict] = {"qnn_output": {}}
 
     def __init__(
         self,

@@ -82,7 +82,7 @@ class LiRAAttack(PerRecordAttack):
     True
     """
 
-    audit_names: ClassVar = {"lira": {"online": True}, "lira_offline": {"online": False}}
+    audit_names: ClassVar[dict] = {"lira": {"online": True}, "lira_offline": {"online": False}}
 
     def __init__(
         self,

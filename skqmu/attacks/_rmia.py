@@ -92,7 +92,7 @@ class RMIAAttack(PerRecordAttack):
     """
 
     uses_population = True
-    audit_names: ClassVar = {"rmia": {"online": True}, "rmia_offline": {"online": False}}
+    audit_names: ClassVar[dict] = {"rmia": {"online": True}, "rmia_offline": {"online": False}}
 
     def __init__(
         self,

@@ -74,7 +74,7 @@ class ThresholdAttack(ShadowAttack):
     """
 
     needs_shadows = False
-    audit_names: ClassVar = {signal: {"signal": signal} for signal in SIGNALS}
+    audit_names: ClassVar[dict] = {signal: {"signal": signal} for signal in SIGNALS}
 
     def __init__(
         self,

@@ -170,7 +170,7 @@ class UnlearningAttack(LiRAAttack):
 
     fit_requires = frozenset({"forget"})
     # not in audits: its shadows unlearn, which the audit's do not
-    audit_names: ClassVar = {}
+    audit_names: ClassVar[dict] = {}
     online = True
 
     def __init__(
