@@ -30,7 +30,14 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from skqmu import HybridQNNClassifier, QNNClassifier, UnlearningClassifier
-from skqmu._identity import Unidentifiable, described, digest, same_settings, structure
+from skqmu._identity import (
+    Unidentifiable,
+    described,
+    digest,
+    same_settings,
+    settings_line,
+    structure,
+)
 from skqmu.attacks import ShadowPool
 from skqmu.backends import AerBackend, Budget, RuntimeBackend, StatevectorBackend
 from skqmu.unlearning import SCRUB, Composite, FineTune
@@ -220,7 +227,8 @@ spec = importlib.util.spec_from_file_location("test_identity", sys.argv[1])
 module = importlib.util.module_from_spec(spec)
 sys.modules["test_identity"] = module
 spec.loader.exec_module(module)
-print(json.dumps({name: module.digest(make()) for name, make in module.CATALOGUE.items()}))
+told = {n: [module.digest(m()), module.settings_line(m())] for n, m in module.CATALOGUE.items()}
+print(json.dumps(told))
 """
 
 
@@ -327,6 +335,32 @@ def test_descriptions_hold_no_address_and_no_secret():
     assert not [text for text in texts if " at 0x" in text]
     told = described({"account": {"token": "1234", "name": "me"}, "api_key": "5678"})
     assert told == {"account": {"token": "not shown", "name": "me"}, "api_key": "not shown"}
+
+
+def test_lines_are_what_repr_would_be_without_addresses():
+    for make in CATALOGUE.values():
+        line = settings_line(make())
+        assert " at 0x" not in line
+        assert "\n" not in line
+    for plain in (LogisticRegression(C=2.0), DecisionTreeClassifier(), 1.5, "a", (1,), [1, "b"]):
+        assert settings_line(plain) == repr(plain)
+    steps = make_pipeline(StandardScaler(), QNNClassifier(ansatz=circuit(), n_layers=2))
+    assert settings_line(steps) == (
+        "Pipeline(steps=[('standardscaler', StandardScaler()), ('qnnclassifier', "
+        f"QNNClassifier(ansatz=QuantumCircuit(digest {digest(circuit())[:12]}), n_layers=2))])"
+    )
+    assert settings_line(AerBackend(noise_model=noise())) == (
+        f"AerBackend(noise_model=<NoiseModel, digest {digest(noise())[:12]}>)"
+    )
+    assert settings_line(FunctionTransformer(np.log1p)) == "FunctionTransformer(func=numpy.log1p)"
+
+
+def test_what_stands_in_containers_is_described_too():
+    inner = np.empty((), dtype=object)
+    inner[()] = noise()
+    told = described({(1, 2): inner, np.float64(2.0): {3, 1, 2}})
+    assert told == {"(1, 2)": f"<NoiseModel, digest {digest(noise())[:12]}>", "2.0": [1, 2, 3]}
+    assert settings_line(set(range(30))).endswith("26, ... (30 in all)]")
 
 
 def test_descriptions_say_what_differs_from_the_defaults():

@@ -6,7 +6,7 @@ values that could act differently are not. What cannot be told is refused, so th
 instead of being wrong.
 """
 
-from ._description import described
+from ._description import described, settings_line
 from ._structure import Unidentifiable, digest, same_settings, structure
 
-__all__ = ["Unidentifiable", "described", "digest", "same_settings", "structure"]
+__all__ = ["Unidentifiable", "described", "digest", "same_settings", "settings_line", "structure"]

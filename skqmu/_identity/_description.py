@@ -1,16 +1,32 @@
 """Settings for people: in reports, logs and messages."""
 
-import json
 import re
 import sys
+from inspect import Parameter, signature
 
 from ._structure import Unidentifiable, digest
 
-__all__ = ["described"]
+__all__ = ["described", "settings_line"]
 
 # Parameters of such names are never shown.
 _SECRET = re.compile(r"token|password|passwd|secret|api_?key|credential", re.I)
 _MOST_ITEMS = 20
+# A text longer than this is cut in a line.
+_LONGEST = 200
+
+
+class _Settings(dict):
+    """Of an estimator: its class and its parameters."""
+
+
+class _Program(dict):
+    """Of a circuit: the code, which a line leaves out."""
+
+
+class _Words(str):
+    """Words about a value, which are not a value themselves: a line has them without quotes."""
+
+    __slots__ = ()
 
 
 def described(value):
@@ -39,25 +55,69 @@ def described(value):
     return _described(value, ())
 
 
+def settings_line(value):
+    """A value's settings on one line, as its ``repr`` would be if no object had an address.
+
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    str
+        Circuits by their digest: :func:`described` has them in full.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import FunctionTransformer
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from skqmu._identity import settings_line
+    >>> settings_line(make_pipeline(FunctionTransformer(abs), DecisionTreeClassifier(max_depth=2)))
+    "Pipeline(steps=[('functiontransformer', FunctionTransformer(func=builtins.abs)), \
+('decisiontreeclassifier', DecisionTreeClassifier(max_depth=2))])"
+    """
+    return " ".join(_line(described(value)).split())
+
+
+def _line(value):
+    if isinstance(value, _Program):
+        return f"QuantumCircuit(digest {value['digest'][:12]})"
+    if isinstance(value, _Settings):
+        parts = [f"{name}={_line(own)}" for name, own in value.items() if name != "class"]
+        return f"{value['class']}({', '.join(parts)})"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name!r}: {_line(own)}' for name, own in value.items())}}}"
+    if isinstance(value, list | tuple):
+        inner = ", ".join(map(_line, value))
+        return f"[{inner}]" if isinstance(value, list) else f"({inner}{',' * (len(value) == 1)})"
+    text = str(value) if isinstance(value, _Words) else repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
 def _described(value, inside):
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if id(value) in inside:
-        return "(itself)"
+        return _Words("(itself)")
     inside = (*inside, id(value))
     if isinstance(value, dict):
-        return {str(k): _named(str(k), v, inside) for k, v in value.items()}
+        names = [k if isinstance(k, str) else str(_described(k, inside)) for k in value]
+        return {k: _named(k, v, inside) for k, v in zip(names, value.values(), strict=True)}
     if isinstance(value, list | tuple | set | frozenset):
-        items = [_described(each, inside) for each in list(value)[:_MOST_ITEMS]]
-        return items + [f"... ({len(value)} in all)"] * (len(value) > _MOST_ITEMS)
+        items = [_described(each, inside) for each in value]
+        if isinstance(value, set | frozenset):
+            items.sort(key=repr)  # one order in every process
+        items[_MOST_ITEMS:] = [_Words(f"... ({len(value)} in all)")] * (len(value) > _MOST_ITEMS)
+        return tuple(items) if isinstance(value, tuple) else items
     for kind, teller in ((_estimator, _settings), (_circuit, _program), (_pauli, _terms)):
         if kind(value):
             return teller(value, inside)
-    return _else(value)
+    return _else(value, inside)
 
 
 def _named(name, value, inside):
-    return "not shown" if _SECRET.search(name) and value else _described(value, inside)
+    return _Words("not shown") if _SECRET.search(name) and value else _described(value, inside)
 
 
 def _estimator(value):
@@ -65,16 +125,16 @@ def _estimator(value):
 
 
 def _settings(value, inside):
-    params = value.get_params(deep=False)
     try:
-        defaults = type(value)().get_params(deep=False)
-    except TypeError:  # it needs arguments
-        defaults = {}
-    told = {"class": type(value).__name__}
-    for name, own in params.items():
-        if name not in defaults or not _same(own, defaults[name]):
-            told[name] = _named(name, own, inside)
-    return told
+        taken = signature(type(value)).parameters
+    except (TypeError, ValueError):  # it does not say what it takes
+        taken = {}
+    settings = _Settings({"class": type(value).__name__})
+    for name, own in value.get_params(deep=False).items():
+        default = taken[name].default if name in taken else Parameter.empty
+        if default is Parameter.empty or not _same(own, default):
+            settings[name] = _named(name, own, inside)
+    return settings
 
 
 def _same(one, other):
@@ -98,9 +158,13 @@ def _program(value, inside):
     from qiskit import qasm3
 
     try:
-        return {"circuit": qasm3.dumps(value)}
+        text = qasm3.dumps(value)
     except Exception:  # whatever the exporter says of gates that OpenQASM 3 does not have
-        return {"circuit": str(value.draw("text", fold=-1)), "digest": digest(value)}
+        text = str(value.draw("text", fold=-1))
+    try:
+        return _Program({"circuit": text, "digest": digest(value)})
+    except Unidentifiable:
+        return _Program({"circuit": text, "digest": "unknown"})
 
 
 def _pauli(value):
@@ -113,15 +177,15 @@ def _terms(value, inside):
     return [[label, str(number)] for label, number in zip(labels, numbers.tolist(), strict=True)]
 
 
-def _else(value):
+def _else(value, inside):
     name = getattr(value, "__qualname__", None)
     if name is not None:
-        return f"{value.__module__}.{name}"
+        return _Words(f"{value.__module__}.{name}")
     if hasattr(value, "item") and not getattr(value, "shape", ()):
-        return json.loads(json.dumps(value.item(), default=str))
+        return _described(value.item(), inside)
     shape = getattr(value, "shape", None)
     size = "" if not isinstance(shape, tuple) else f" of shape {tuple(map(int, shape))}"
     try:
-        return f"{type(value).__name__}{size}, digest {digest(value)[:12]}"
+        return _Words(f"<{type(value).__name__}{size}, digest {digest(value)[:12]}>")
     except Unidentifiable:
-        return f"{type(value).__name__}{size}"
+        return _Words(f"<{type(value).__name__}{size}>")

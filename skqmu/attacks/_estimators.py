@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
+from skqmu._identity import settings_line
 from skqmu._validation import check_choice
 from skqmu.exceptions import MemberRecordError
 
@@ -167,8 +168,8 @@ def shots_of(estimator):
 
 
 def settings_of(estimator):
-    """Return the estimator's repr on one line, for the threat model."""
-    return " ".join(repr(estimator).split())
+    """Return the estimator's settings on one line, for the threat model."""
+    return settings_line(estimator)
 
 
 def known_members(target, X, y):

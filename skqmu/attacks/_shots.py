@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 
+from skqmu._identity import settings_line
 from skqmu._validation import check_is_fitted, did_you_mean
 from skqmu.attacks._attack import ShadowAttack
 from skqmu.attacks._estimators import unwrap
@@ -99,9 +100,7 @@ class ShotCurveResult:
                 {
                     "shots": point.shots,
                     "n_queries": point.n_queries,
-                    "noise": point.noise
-                    if isinstance(point.noise, int | float | str | None)
-                    else repr(point.noise),
+                    "noise": _plain(point.noise),
                     "budget": point.budget,
                     "result": point.result.to_dict(),
                 }
@@ -113,8 +112,9 @@ class ShotCurveResult:
         lines = [f"{'shots':>8} {'queries':>8} {'noise':>10} {'budget':>9}  AUC"]
         for point in self.points:
             low, high = point.result.auc_interval
+            noise = _show(_plain(point.noise), "-")
             lines.append(
-                f"{_show(point.shots):>8} {point.n_queries:>8} {_show(point.noise, '-'):>10} "
+                f"{_show(point.shots):>8} {point.n_queries:>8} {noise:>10} "
                 f"{_show(point.budget):>9}  {point.result.auc:.3f} [{low:.3f}, {high:.3f}]"
             )
         if self.points:
@@ -125,6 +125,10 @@ class ShotCurveResult:
 def _cost(point):
     budget = np.inf if point.budget is None else point.budget
     return budget, point.n_queries
+
+
+def _plain(noise):
+    return noise if isinstance(noise, int | float | str | None) else settings_line(noise)
 
 
 def _show(value, missing="exact"):

@@ -11,6 +11,7 @@ from sklearn.base import is_classifier
 from sklearn.utils import check_X_y
 from sklearn.utils.multiclass import check_classification_targets
 
+from skqmu._identity import described, settings_line
 from skqmu._validation import check_choice
 from skqmu.attacks.tools import entropy_from, shadow_template
 from skqmu.audit._attacks import ATTACKS, needs_shadows
@@ -89,10 +90,11 @@ class Plan:
 
     @property
     def estimator_facts(self):
-        """Name and one-line repr of the estimator; parameters hold no credentials."""
+        """Name of the estimator, its settings on one line, and in full; no credentials."""
         return {
             "name": _name(self.estimator),
-            "settings": " ".join(repr(self.estimator).split()),
+            "settings": settings_line(self.estimator),
+            "described": described(self.estimator),
         }
 
     def steps(self):

@@ -10,7 +10,11 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.pipeline import Pipeline
 
+<<<<<<< HEAD
 from skqmu._fit_many import fit_many
+=======
+from skqmu._identity import settings_line
+>>>>>>> h2-tower
 from skqmu.attacks.tools import align_columns, shadow_template, with_seed
 from skqmu.exceptions import UnlearningError
 
@@ -143,8 +147,8 @@ def _counts(cost):
 
 
 def strategy_label(strategy):
-    """Return a mechanism's name: the string itself, or the object's one-line repr."""
-    return strategy if isinstance(strategy, str) else " ".join(repr(strategy).split())
+    """Return a mechanism's name: the string itself, or the object's settings on one line."""
+    return strategy if isinstance(strategy, str) else settings_line(strategy)
 
 
 def fit_model(template, X, y, *, name, role, seed, classes=None):

@@ -264,7 +264,7 @@ def describe(plan):
         "seconds": 0.0,
         "settings": {
             "title": plan.title,
-            "estimator": plan.estimator_facts,
+            "estimator": json_values(plan.estimator_facts),
             "mechanisms": list(plan.mechanisms),
             "attacks": list(plan.attacks),
             "n_shadows": plan.n_shadows,

@@ -9,9 +9,16 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from qiskit.circuit import ParameterVector, QuantumCircuit
 from sklearn.datasets import load_iris
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, scale
 
+from skqmu import HybridQNNClassifier, QNNClassifier
 from skqmu.audit import SCHEMA, AuditReport, audit
+from skqmu.backends import AerBackend
+from skqmu.unlearning import Composite, FineTune, GradientAscent
 
 X, Y = load_iris(return_X_y=True)
 
@@ -24,6 +31,71 @@ def report():
         RandomForestClassifier(5, random_state=0), X, Y, forget=["class:0", "fraction:0.2"],
         n_shadows=4, random_state=0, title="Iris <flowers> & more",
     )  # fmt: skip
+
+
+# --- settings ---------------------------------------------------------------------------
+
+
+def user_circuit():
+    x, w = ParameterVector("x", 2), ParameterVector("w", 2)
+    circuit = QuantumCircuit(2)
+    for qubit in range(2):
+        circuit.ry(x[qubit] + w[qubit], qubit)
+    circuit.cx(0, 1)
+    return circuit
+
+
+def noisy_backend():
+    from qiskit_aer.noise import NoiseModel, depolarizing_error
+
+    noise = NoiseModel()
+    noise.add_all_qubit_quantum_error(depolarizing_error(0.01, 1), ["ry"])
+    return AerBackend(shots=64, noise_model=noise)
+
+
+def torch_front():
+    torch = pytest.importorskip("torch")
+    return torch.nn.Linear(2, 2)
+
+
+@pytest.mark.parametrize(
+    ("make", "seen"),
+    [
+        (
+            lambda: QNNClassifier(ansatz=user_circuit(), n_qubits=2, max_iter=1),
+            "ansatz=QuantumCircuit(digest ",
+        ),
+        (
+            lambda: QNNClassifier(backend=noisy_backend(), n_layers=1, max_iter=1),
+            "noise_model=<NoiseModel, digest ",
+        ),
+        (
+            lambda: HybridQNNClassifier(front_end=torch_front(), n_qubits=2, max_iter=1),
+            "front_end=<Linear, digest ",
+        ),
+        (
+            lambda: make_pipeline(FunctionTransformer(scale), GaussianNB()),
+            "FunctionTransformer(func=sklearn.preprocessing._data.scale)",
+        ),
+    ],
+    ids=["a circuit", "a noise model", "a torch module", "a function"],
+)
+@pytest.mark.filterwarnings("ignore")
+def test_no_report_holds_an_address(make, seen):
+    mechanisms = ["retrain"]
+    if hasattr(make(), "unlearn"):
+        mechanisms.append(Composite([GradientAscent(max_iter=1), FineTune(max_iter=1)]))
+    report = audit(
+        make(), X[40:64, :2], Y[40:64], forget="fraction:0.2", mechanisms=mechanisms,
+        attacks=("loss", "lira"), n_shadows=4, n_oracles=2, random_state=0,
+    )  # fmt: skip
+    for text in (report.to_json(), report.to_html(), report.to_table(width=200)):
+        assert " at 0x" not in text
+    assert seen in report.data["settings"]["estimator"]["settings"]
+    (scenario,) = report.data["scenarios"]
+    assert seen in scenario["threat_models"]["lira"]["shadow_estimator"]
+    described = json.dumps(report.data["settings"]["estimator"]["described"])
+    assert ("OPENQASM 3" in described) == ("ansatz" in seen)
 
 
 # --- JSON -------------------------------------------------------------------------------
