@@ -10,11 +10,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.pipeline import Pipeline
 
-<<<<<<< HEAD
 from skqmu._fit_many import fit_many
-=======
 from skqmu._identity import settings_line
->>>>>>> h2-tower
 from skqmu.attacks.tools import align_columns, shadow_template, with_seed
 from skqmu.exceptions import UnlearningError
 

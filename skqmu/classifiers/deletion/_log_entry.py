@@ -67,7 +67,7 @@ class LogEntry:
         self.facts = {
             "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
             "strategy": strategy,
-            "params": described(params),
+            "params": _plain(described(params)),
             "kind": kind,
             "status": "done",
             "n_requested": None,
