@@ -131,6 +131,19 @@ def test_no_room_imports_a_private_module_of_another():
             assert not private or parts[0] == room or room.startswith("_cli"), (name, target)
 
 
+def test_imports_within_a_tower_are_relative():
+    absolute = [
+        f"{name_of(path)}:{node.lineno}"
+        for path in FILES
+        if name_of(path).split(".")[0] in (*LEARNING, *AUDIT)
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.ImportFrom)
+        and not node.level
+        and (node.module or "").split(".")[0] == "skqmu"
+    ]
+    assert not absolute, "\n".join(absolute)
+
+
 def test_every_file_name_is_there_once():
     places = defaultdict(list)
     for path in FILES:

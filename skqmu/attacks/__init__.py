@@ -1,23 +1,23 @@
 """Attacks: meta-estimators that measure what a fitted classifier gives away of its members."""
 
-from skqmu.attacks._all_attacks import all_attacks
-from skqmu.attacks._guards import match_classes
-from skqmu.attacks._label_only import LabelOnlyAttack
-from skqmu.attacks._learned import QNNOutputAttack, ShadowModelAttack
-from skqmu.attacks._lira import LiRAAttack
-from skqmu.attacks._pool import ShadowPool
-from skqmu.attacks._quantile import QuantileAttack
-from skqmu.attacks._result import AttackResult
-from skqmu.attacks._rmia import RMIAAttack
-from skqmu.attacks._shots import ShotCurveResult, ShotLeakageCurve, ShotPoint
-from skqmu.attacks._threat_model import ThreatModel
-from skqmu.attacks._threshold import ThresholdAttack
-from skqmu.attacks._unlearning import UnlearningAttack, UnlearningResult
-from skqmu.attacks._update import UpdateAttack
-from skqmu.attacks._update_match import statistics_scores
-from skqmu.attacks._update_reconstruct import Reconstruction
-from skqmu.attacks._update_result import UpdateResult
-from skqmu.attacks.upstream import UpstreamAttack, UpstreamStep, upstream_steps
+from ._all_attacks import all_attacks
+from ._guards import match_classes
+from ._label_only import LabelOnlyAttack
+from ._learned import QNNOutputAttack, ShadowModelAttack
+from ._lira import LiRAAttack
+from ._pool import ShadowPool
+from ._quantile import QuantileAttack
+from ._result import AttackResult
+from ._rmia import RMIAAttack
+from ._shots import ShotCurveResult, ShotLeakageCurve, ShotPoint
+from ._threat_model import ThreatModel
+from ._threshold import ThresholdAttack
+from ._unlearning import UnlearningAttack, UnlearningResult
+from ._update import UpdateAttack
+from ._update_match import statistics_scores
+from ._update_reconstruct import Reconstruction
+from ._update_result import UpdateResult
+from .upstream import UpstreamAttack, UpstreamStep, upstream_steps
 
 __all__ = [
     "AttackResult",

@@ -2,7 +2,7 @@
 
 import inspect
 
-from skqmu.attacks._attack import Attack
+from ._attack import Attack
 
 __all__ = ["all_attacks"]
 

@@ -6,22 +6,22 @@ import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils.metaestimators import available_if
 
-from skqmu._validation import check_is_fitted
-from skqmu.attacks._calibration import Calibration
-from skqmu.attacks._estimators import (
+from .._validation import check_is_fitted
+from ..metrics.signals import encode_labels
+from ._calibration import Calibration
+from ._estimators import (
     check_query_method,
     check_target,
     entropy_from,
     shots_of,
     unwrap,
 )
-from skqmu.attacks._guards import check_evaluation, n_requests, warn_if_stale
-from skqmu.attacks._outputs import query_labels, query_proba
-from skqmu.attacks._pool import ShadowPool
-from skqmu.attacks._records import check_count, check_records
-from skqmu.attacks._result import attack_result
-from skqmu.attacks._threat_model import ThreatModel
-from skqmu.metrics.signals import encode_labels
+from ._guards import check_evaluation, n_requests, warn_if_stale
+from ._outputs import query_labels, query_proba
+from ._pool import ShadowPool
+from ._records import check_count, check_records
+from ._result import attack_result
+from ._threat_model import ThreatModel
 
 __all__ = ["Attack", "ShadowAttack"]
 

@@ -10,9 +10,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from skqmu._identity import settings_line
-from skqmu._validation import check_choice
-from skqmu.exceptions import MemberRecordError
+from .._identity import settings_line
+from .._validation import check_choice
+from ..exceptions import MemberRecordError
 
 __all__ = [
     "check_target",

@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 from scipy.stats import chi2_contingency
 
-from skqmu.attacks._estimators import known_members, layers
-from skqmu.exceptions import NotATrainingSampleError, ThreatModelWarning
+from ..exceptions import NotATrainingSampleError, ThreatModelWarning
+from ._estimators import known_members, layers
 
 __all__ = [
     "check_evaluation",

@@ -5,11 +5,11 @@ from typing import ClassVar
 import numpy as np
 from scipy import sparse
 
-from skqmu._validation import check_choice
-from skqmu.attacks._attack import ShadowAttack
-from skqmu.attacks._estimators import entropy_from
-from skqmu.attacks._outputs import query_labels
-from skqmu.attacks._records import check_count
+from .._validation import check_choice
+from ._attack import ShadowAttack
+from ._estimators import entropy_from
+from ._outputs import query_labels
+from ._records import check_count
 
 __all__ = ["LabelOnlyAttack"]
 

@@ -13,14 +13,14 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skqmu._validation import check_choice
-from skqmu.attacks._attack import ShadowAttack
-from skqmu.attacks._calibration import Calibration
-from skqmu.attacks._estimators import entropy_from, with_seed
-from skqmu.attacks._guards import warn_if_in_sample
-from skqmu.attacks._records import RecordIndex, check_mask
-from skqmu.exceptions import ThreatModelWarning
-from skqmu.metrics.signals import align_columns, cross_entropy, true_class_logit
+from .._validation import check_choice
+from ..exceptions import ThreatModelWarning
+from ..metrics.signals import align_columns, cross_entropy, true_class_logit
+from ._attack import ShadowAttack
+from ._calibration import Calibration
+from ._estimators import entropy_from, with_seed
+from ._guards import warn_if_in_sample
+from ._records import RecordIndex, check_mask
 
 __all__ = ["QNNOutputAttack", "ShadowModelAttack"]
 

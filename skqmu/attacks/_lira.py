@@ -5,9 +5,9 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import log_ndtr
 
-from skqmu._validation import check_choice
-from skqmu.attacks._per_record import PerRecordAttack, masked_median, masked_moments
-from skqmu.metrics.signals import resolution, true_class_logit
+from .._validation import check_choice
+from ..metrics.signals import resolution, true_class_logit
+from ._per_record import PerRecordAttack, masked_median, masked_moments
 
 __all__ = ["LiRAAttack"]
 

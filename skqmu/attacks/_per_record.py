@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from skqmu.attacks._attack import ShadowAttack
-from skqmu.attacks._guards import warn_if_outside_pool, warn_if_pool_differs
-from skqmu.attacks._records import take
-from skqmu.metrics.signals import align_columns
+from ..metrics.signals import align_columns
+from ._attack import ShadowAttack
+from ._guards import warn_if_outside_pool, warn_if_pool_differs
+from ._records import take
 
 __all__ = ["PerRecordAttack", "masked_median", "masked_moments"]
 

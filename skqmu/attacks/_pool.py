@@ -8,16 +8,16 @@ import numpy as np
 from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
 
-from skqmu._fit_many import fits_many
-from skqmu._identity import digest
-from skqmu._validation import check_is_fitted
-from skqmu._versions import numeric_versions
-from skqmu.attacks._balance import BLOCK, balanced_membership
-from skqmu.attacks._estimators import entropy_from, settings_of, shadow_template
-from skqmu.attacks._parallel import run_jobs
-from skqmu.attacks._records import RecordIndex, check_count, check_mask, check_records
-from skqmu.attacks._shadow import Query, Shadow, apply, train_shadows
-from skqmu.attacks._store import BLOCK_BYTES, ShadowOutputs, ShadowStore, cache_directory
+from .._fit_many import fits_many
+from .._identity import digest
+from .._validation import check_is_fitted
+from .._versions import numeric_versions
+from ._balance import BLOCK, balanced_membership
+from ._estimators import entropy_from, settings_of, shadow_template
+from ._parallel import run_jobs
+from ._records import RecordIndex, check_count, check_mask, check_records
+from ._shadow import Query, Shadow, apply, train_shadows
+from ._store import BLOCK_BYTES, ShadowOutputs, ShadowStore, cache_directory
 
 __all__ = ["ShadowPool"]
 

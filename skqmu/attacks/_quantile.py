@@ -10,10 +10,10 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_array
 
-from skqmu.attacks._attack import Attack
-from skqmu.attacks._estimators import entropy_from, known_members, unwrap, with_seed
-from skqmu.attacks._records import RecordIndex, check_count, record_keys
-from skqmu.metrics.signals import resolution, true_class_logit
+from ..metrics.signals import resolution, true_class_logit
+from ._attack import Attack
+from ._estimators import entropy_from, known_members, unwrap, with_seed
+from ._records import RecordIndex, check_count, record_keys
 
 __all__ = ["QuantileAttack"]
 

@@ -10,7 +10,7 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _num_samples, check_array, column_or_1d
 
-from skqmu.attacks._estimators import unwrap
+from ._estimators import unwrap
 
 __all__ = [
     "RecordIndex",

@@ -3,8 +3,8 @@
 import dataclasses
 from dataclasses import dataclass
 
-from skqmu.attacks._threat_model import ThreatModel
-from skqmu.metrics import MembershipResult, membership_result
+from ..metrics import MembershipResult, membership_result
+from ._threat_model import ThreatModel
 
 __all__ = ["AttackResult", "attack_result"]
 

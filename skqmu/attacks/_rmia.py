@@ -6,10 +6,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from skqmu.attacks._estimators import unwrap
-from skqmu.attacks._per_record import PerRecordAttack, masked_moments
-from skqmu.attacks._records import check_records
-from skqmu.metrics.signals import SIGNALS, align_columns, encode_labels
+from ..metrics.signals import SIGNALS, align_columns, encode_labels
+from ._estimators import unwrap
+from ._per_record import PerRecordAttack, masked_moments
+from ._records import check_records
 
 __all__ = ["RMIAAttack"]
 

@@ -6,11 +6,11 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from skqmu._fit_many import fit_many
-from skqmu.attacks._estimators import settings_of, with_seed
-from skqmu.attacks._outputs import query_proba
-from skqmu.attacks._records import take
-from skqmu.exceptions import ShadowFitError
+from .._fit_many import fit_many
+from ..exceptions import ShadowFitError
+from ._estimators import settings_of, with_seed
+from ._outputs import query_proba
+from ._records import take
 
 try:
     import cloudpickle

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 
-from skqmu._identity import settings_line
-from skqmu._validation import check_is_fitted, did_you_mean
-from skqmu.attacks._attack import ShadowAttack
-from skqmu.attacks._estimators import unwrap
-from skqmu.attacks._records import check_count
-from skqmu.attacks._result import AttackResult
+from .._identity import settings_line
+from .._validation import check_is_fitted, did_you_mean
+from ._attack import ShadowAttack
+from ._estimators import unwrap
+from ._records import check_count
+from ._result import AttackResult
 
 __all__ = ["ShotCurveResult", "ShotLeakageCurve", "ShotPoint"]
 

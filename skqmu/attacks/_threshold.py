@@ -5,9 +5,9 @@ from typing import ClassVar
 import numpy as np
 from scipy.stats import rankdata
 
-from skqmu._validation import check_choice
-from skqmu.attacks._attack import ShadowAttack
-from skqmu.metrics.signals import SIGNALS, align_columns
+from .._validation import check_choice
+from ..metrics.signals import SIGNALS, align_columns
+from ._attack import ShadowAttack
 
 __all__ = ["ThresholdAttack"]
 

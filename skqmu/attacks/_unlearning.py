@@ -6,10 +6,10 @@ from typing import ClassVar
 import numpy as np
 from scipy.stats import rankdata
 
-from skqmu.attacks._guards import check_evaluation
-from skqmu.attacks._lira import LiRAAttack
-from skqmu.attacks._result import AttackResult, attack_result
-from skqmu.metrics.signals import encode_labels
+from ..metrics.signals import encode_labels
+from ._guards import check_evaluation
+from ._lira import LiRAAttack
+from ._result import AttackResult, attack_result
 
 __all__ = ["UnlearningAttack", "UnlearningResult"]
 

@@ -3,16 +3,16 @@
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 
-from skqmu._validation import check_choice, check_is_fitted
-from skqmu.attacks._estimators import check_query_method, check_target, shots_of, unwrap
-from skqmu.attacks._outputs import query_proba
-from skqmu.attacks._records import check_count, check_records
-from skqmu.attacks._threat_model import ThreatModel
-from skqmu.attacks._update_heads import HEADS, has_head, read_head
-from skqmu.attacks._update_match import AnswerChange, update_gradient, weight_scores
-from skqmu.attacks._update_reconstruct import rebuild
-from skqmu.attacks._update_result import update_result
-from skqmu.metrics.signals import encode_labels
+from .._validation import check_choice, check_is_fitted
+from ..metrics.signals import encode_labels
+from ._estimators import check_query_method, check_target, shots_of, unwrap
+from ._outputs import query_proba
+from ._records import check_count, check_records
+from ._threat_model import ThreatModel
+from ._update_heads import HEADS, has_head, read_head
+from ._update_match import AnswerChange, update_gradient, weight_scores
+from ._update_reconstruct import rebuild
+from ._update_result import update_result
 
 __all__ = ["UpdateAttack"]
 

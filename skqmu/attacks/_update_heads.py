@@ -12,8 +12,8 @@ from sklearn.linear_model import (
 )
 from sklearn.pipeline import Pipeline
 
-from skqmu._validation import check_choice
-from skqmu.attacks._estimators import layers
+from .._validation import check_choice
+from ._estimators import layers
 
 __all__ = ["HEADS", "Head", "has_head", "read_head"]
 

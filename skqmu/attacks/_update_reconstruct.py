@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import least_squares
 
-from skqmu.attacks._update_match import cosines, inverse_root
+from ._update_match import cosines, inverse_root
 
 __all__ = ["Reconstruction", "rebuild"]
 

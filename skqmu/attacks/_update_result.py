@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 from scipy.stats import rankdata
 
-from skqmu.attacks._threat_model import ThreatModel
-from skqmu.metrics import Estimate, accuracy_interval, gap_interval
+from ..metrics import Estimate, accuracy_interval, gap_interval
+from ._threat_model import ThreatModel
 
 __all__ = ["UpdateResult", "update_result"]
 

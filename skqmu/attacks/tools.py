@@ -4,19 +4,19 @@ The rest of the library imports these names from here and no private module of t
 They are documented where they are defined; they may change between releases.
 """
 
-from skqmu.attacks._attack_case import AttackCase
-from skqmu.attacks._estimators import entropy_from, shadow_template, with_seed
-from skqmu.attacks._outputs import query_proba
-from skqmu.attacks._parallel import run_jobs
-from skqmu.attacks._records import RecordIndex, record_keys
-from skqmu.attacks._store import ShadowStore, cache_directory
-from skqmu.metrics.signals import (
+from ..metrics.signals import (
     PROBABILITY_EPS,
     SIGNALS,
     align_columns,
     cross_entropy,
     encode_labels,
 )
+from ._attack_case import AttackCase
+from ._estimators import entropy_from, shadow_template, with_seed
+from ._outputs import query_proba
+from ._parallel import run_jobs
+from ._records import RecordIndex, record_keys
+from ._store import ShadowStore, cache_directory
 
 __all__ = [
     "PROBABILITY_EPS",

@@ -9,9 +9,9 @@ import inspect
 import sys
 import types
 
-from skqmu.audit._audit_call import audit
-from skqmu.audit._kept_models import clear_kept
-from skqmu.audit._report import SCHEMA, AuditReport
+from ._audit_call import audit
+from ._kept_models import clear_kept
+from ._report import SCHEMA, AuditReport
 
 __all__ = ["SCHEMA", "AuditReport", "audit", "clear_kept"]
 

@@ -1,9 +1,9 @@
 """`audit`: one call from a classifier and a deletion request to a report."""
 
-from skqmu._text import one_line
-from skqmu.audit._audit_plan import AuditSettings, make_plan
-from skqmu.audit._audit_run import AuditRun
-from skqmu.audit._cost import audit_cost
+from .._text import one_line
+from ._audit_plan import AuditSettings, make_plan
+from ._audit_run import AuditRun
+from ._cost import audit_cost
 
 __all__ = ["audit"]
 

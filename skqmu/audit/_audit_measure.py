@@ -4,16 +4,15 @@ import warnings
 
 import numpy as np
 
-from skqmu.attacks.tools import (
+from ..attacks.tools import (
     PROBABILITY_EPS,
     AttackCase,
     cross_entropy,
     encode_labels,
     query_proba,
 )
-from skqmu.audit._attacks import fit_attack
-from skqmu.exceptions import ResolutionWarning
-from skqmu.metrics import (
+from ..exceptions import ResolutionWarning
+from ..metrics import (
     RecordedAnswers,
     accuracy_interval,
     forgetting_result,
@@ -22,6 +21,7 @@ from skqmu.metrics import (
     oracle_equivalence,
     retraining_verdict,
 )
+from ._attacks import fit_attack
 
 __all__ = ["Judge", "Observation", "without"]
 

@@ -11,14 +11,14 @@ from sklearn.base import is_classifier
 from sklearn.utils import check_X_y
 from sklearn.utils.multiclass import check_classification_targets
 
-from skqmu._identity import described, settings_line
-from skqmu._validation import check_choice
-from skqmu.attacks.tools import entropy_from, shadow_template
-from skqmu.audit._attacks import ATTACKS, needs_shadows
-from skqmu.audit._models import can_unlearn, is_default, strategy_label, takes_strategy
-from skqmu.audit._rehearsal import check_mechanisms
-from skqmu.audit._scenarios import Data, make_scenarios, split_data
-from skqmu.datasets import forget_split
+from .._identity import described, settings_line
+from .._validation import check_choice
+from ..attacks.tools import entropy_from, shadow_template
+from ..datasets import forget_split
+from ._attacks import ATTACKS, needs_shadows
+from ._models import can_unlearn, is_default, strategy_label, takes_strategy
+from ._rehearsal import check_mechanisms
+from ._scenarios import Data, make_scenarios, split_data
 
 __all__ = ["AuditSettings", "Plan", "make_plan"]
 

@@ -5,15 +5,15 @@ import time
 import numpy as np
 from joblib import effective_n_jobs
 
-from skqmu._fit_many import fits_many
-from skqmu.attacks import ShadowPool
-from skqmu.attacks.tools import run_jobs
-from skqmu.audit._attacks import needs_shadows
-from skqmu.audit._audit_measure import Judge, without
-from skqmu.audit._kept_models import kept_or_made
-from skqmu.audit._models import can_unlearn, fit_model, fit_models, unlearn_copy
-from skqmu.audit._report import AuditReport, describe, json_values
-from skqmu.audit._step_judge import StepsJudge, leak_of_steps
+from .._fit_many import fits_many
+from ..attacks import ShadowPool
+from ..attacks.tools import run_jobs
+from ._attacks import needs_shadows
+from ._audit_measure import Judge, without
+from ._kept_models import kept_or_made
+from ._models import can_unlearn, fit_model, fit_models, unlearn_copy
+from ._report import AuditReport, describe, json_values
+from ._step_judge import StepsJudge, leak_of_steps
 
 __all__ = ["AuditRun"]
 

@@ -4,8 +4,8 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from skqmu.audit._attacks import asks_about_pool, needs_shadows
-from skqmu.audit._models import can_unlearn, is_default
+from ._attacks import asks_about_pool, needs_shadows
+from ._models import can_unlearn, is_default
 
 __all__ = ["audit_cost", "cost_estimator", "deletion_cost"]
 

@@ -4,9 +4,9 @@ A report may be somebody else's file. What passes here can be shown in every way
 is refused with the place of the first thing that is wrong.
 """
 
-from skqmu._shape import each, flag, maybe, named, number, one_of, record, text, whole
-from skqmu.audit._words import LEVELS, PART_WORDS
-from skqmu.metrics import MembershipResult
+from .._shape import each, flag, maybe, named, number, one_of, record, text, whole
+from ..metrics import MembershipResult
+from ._words import LEVELS, PART_WORDS
 
 __all__ = ["SCHEMA", "check_report"]
 

@@ -4,9 +4,9 @@ import pickle
 import shutil
 from pathlib import Path
 
-from skqmu._identity import digest
-from skqmu._versions import numeric_versions
-from skqmu.attacks.tools import ShadowStore, cache_directory
+from .._identity import digest
+from .._versions import numeric_versions
+from ..attacks.tools import ShadowStore, cache_directory
 
 __all__ = ["clear_kept", "kept_or_made"]
 

@@ -10,10 +10,10 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.pipeline import Pipeline
 
-from skqmu._fit_many import fit_many
-from skqmu._identity import settings_line
-from skqmu.attacks.tools import align_columns, shadow_template, with_seed
-from skqmu.exceptions import UnlearningError
+from .._fit_many import fit_many
+from .._identity import settings_line
+from ..attacks.tools import align_columns, shadow_template, with_seed
+from ..exceptions import UnlearningError
 
 __all__ = [
     "Model",

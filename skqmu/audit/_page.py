@@ -7,9 +7,9 @@ page's policy lets nothing run and nothing be loaded, should both have failed.
 
 from importlib import resources
 
-from skqmu._text import printable_values
-from skqmu.audit import _figures as figures
-from skqmu.audit import _words as words
+from .._text import printable_values
+from . import _figures as figures
+from . import _words as words
 
 __all__ = ["as_page"]
 

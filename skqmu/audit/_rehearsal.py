@@ -9,9 +9,9 @@ import warnings
 import numpy as np
 from sklearn.base import clone
 
-from skqmu.audit._cost import cost_estimator, deletion_cost
-from skqmu.audit._models import can_unlearn
-from skqmu.exceptions import BackendError
+from ..exceptions import BackendError
+from ._cost import cost_estimator, deletion_cost
+from ._models import can_unlearn
 
 __all__ = ["check_mechanisms"]
 

@@ -5,9 +5,9 @@ import math
 from datetime import UTC, datetime
 from pathlib import Path
 
-from skqmu._text import one_line
-from skqmu.audit._format import SCHEMA, check_report
-from skqmu.metrics import MembershipResult
+from .._text import one_line
+from ..metrics import MembershipResult
+from ._format import SCHEMA, check_report
 
 __all__ = ["AuditReport", "describe", "json_values"]
 
@@ -152,12 +152,12 @@ class AuditReport:
         -------
         str
         """
-        from skqmu.audit._table import as_text
+        from ._table import as_text
 
         return as_text(self.data, width)
 
     def __rich__(self):
-        from skqmu.audit._table import renderable
+        from ._table import renderable
 
         return renderable(self.data)
 
@@ -225,7 +225,7 @@ class AuditReport:
         -------
         str
         """
-        from skqmu.audit._page import as_page
+        from ._page import as_page
 
         text = as_page(self.data)
         if path is not None:
@@ -254,7 +254,7 @@ def _write(path, text):
 
 def describe(plan):
     """Return the data of a report that has no scenario yet."""
-    from skqmu._versions import package_versions
+    from .._versions import package_versions
 
     data = plan.data
     return {

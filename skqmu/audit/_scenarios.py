@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from skqmu.attacks.tools import RecordIndex
+from ..attacks.tools import RecordIndex
 
 __all__ = ["Data", "Scenario", "make_scenarios", "split_data"]
 

@@ -5,9 +5,9 @@ import warnings
 import joblib
 import numpy as np
 
-from skqmu.attacks import UpstreamAttack, upstream_steps
-from skqmu.exceptions import ResolutionWarning, ShadowFitError
-from skqmu.metrics import membership_result
+from ..attacks import UpstreamAttack, upstream_steps
+from ..exceptions import ResolutionWarning, ShadowFitError
+from ..metrics import membership_result
 
 __all__ = ["StepsJudge", "leak_of_steps"]
 

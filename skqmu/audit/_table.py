@@ -5,8 +5,8 @@ Everything from the data is a `Text`: rich reads markup in a plain string.
 
 import io
 
-from skqmu._text import printable_values
-from skqmu.audit._words import (
+from .._text import printable_values
+from ._words import (
     UPSTREAM_ATTACKER,
     attack_words,
     auc_words,

@@ -18,6 +18,7 @@ import skqmu
 from skqmu import HybridQNNClassifier, QNNClassifier, ShardedClassifier, UnlearningClassifier
 
 ROOT = Path(skqmu.__file__).parent
+DOCS = Path(__file__).parents[2] / "docs"
 MOST_FILES, MOST_ENTRIES = 8, 2
 # Where rows become numbers: the rooms below are the one data path of all training.
 BELOW = ("network", "backends", "training", "unlearning")
@@ -112,8 +113,8 @@ def test_rows_to_learn_pass_through_few_files_and_none_again_and_again(kind, dat
 
 def test_the_walk_is_the_one_that_the_architecture_tells(data):
     X, y = data
-    page = (ROOT.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
-    section = page[page.index("## Two walks") :]
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    section = page[page.index("## Three walks") :]
     fitted = small().fit(X, y)
     rows = X[[4, 7]].copy()
     for files in (walk(lambda: small().fit(X, y), X), walk(lambda: fitted.unlearn(rows), rows)):

@@ -1,6 +1,6 @@
 """Attacks on the fitted steps before a classifier."""
 
-from skqmu.attacks.upstream._fitted_steps import UpstreamStep, upstream_steps
-from skqmu.attacks.upstream._step_attack import UpstreamAttack
+from ._fitted_steps import UpstreamStep, upstream_steps
+from ._step_attack import UpstreamAttack
 
 __all__ = ["UpstreamAttack", "UpstreamStep", "upstream_steps"]

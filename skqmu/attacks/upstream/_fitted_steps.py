@@ -7,7 +7,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import _safe_indexing, get_tags
 
-from skqmu.attacks._estimators import layers
+from .._estimators import layers
 
 __all__ = ["UpstreamStep", "upstream_steps"]
 

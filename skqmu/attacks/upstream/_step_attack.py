@@ -3,15 +3,15 @@
 import numpy as np
 from sklearn.base import clone
 
-from skqmu._validation import check_choice
-from skqmu.attacks._attack import Attack
-from skqmu.attacks._balance import balanced_membership
-from skqmu.attacks._calibration import Calibration
-from skqmu.attacks._estimators import check_target, entropy_from, settings_of, unwrap
-from skqmu.attacks._records import RecordIndex, check_count, check_records
-from skqmu.attacks.upstream._fitted_steps import upstream_steps
-from skqmu.attacks.upstream._step_shadows import SIGNALS, StepEvidence, calibration_shadows
-from skqmu.metrics.signals import encode_labels
+from ..._validation import check_choice
+from ...metrics.signals import encode_labels
+from .._attack import Attack
+from .._balance import balanced_membership
+from .._calibration import Calibration
+from .._estimators import check_target, entropy_from, settings_of, unwrap
+from .._records import RecordIndex, check_count, check_records
+from ._fitted_steps import upstream_steps
+from ._step_shadows import SIGNALS, StepEvidence, calibration_shadows
 
 __all__ = ["UpstreamAttack"]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skqmu.attacks.upstream._step_signals import N_EVENTS, OUTSIDE
+from ._step_signals import N_EVENTS, OUTSIDE
 
 __all__ = ["Evidence"]
 

@@ -4,9 +4,9 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
-from skqmu.attacks._estimators import with_seed
-from skqmu.attacks._parallel import run_jobs
-from skqmu.attacks.upstream._step_signals import state_of
+from .._estimators import with_seed
+from .._parallel import run_jobs
+from ._step_signals import state_of
 
 __all__ = ["Influence", "affordable"]
 

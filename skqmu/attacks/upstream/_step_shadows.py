@@ -6,14 +6,14 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
-from skqmu.attacks._estimators import settings_of, with_seed
-from skqmu.attacks._parallel import run_jobs
-from skqmu.attacks._shadow import cloudpickle
-from skqmu.attacks._store import ShadowStore
-from skqmu.attacks.upstream._step_evidence import Evidence
-from skqmu.attacks.upstream._step_influence import Influence, affordable
-from skqmu.attacks.upstream._step_signals import NUMBERS, events_of, numbers_of, state_of
-from skqmu.exceptions import ShadowFitError
+from ...exceptions import ShadowFitError
+from .._estimators import settings_of, with_seed
+from .._parallel import run_jobs
+from .._shadow import cloudpickle
+from .._store import ShadowStore
+from ._step_evidence import Evidence
+from ._step_influence import Influence, affordable
+from ._step_signals import NUMBERS, events_of, numbers_of, state_of
 
 __all__ = ["SIGNALS", "StepEvidence", "calibration_shadows"]
 
