@@ -60,6 +60,7 @@ class SideBySide:
         self.network = network
         self.start = start
         self._decayed = network.decayed
+        self._circuits = network.circuits_a_row(start)
 
     def step(self, runs: Sequence[TrainingRun], asked: Sequence[Step]) -> list:
         """Find where the steps lead that runs ask for; no run is changed, nothing counted.
@@ -127,7 +128,7 @@ class SideBySide:
         run : TrainingRun
         n_rows : int
         """
-        circuits = n_rows * self.network.circuits_a_row(self.start)
+        circuits = n_rows * self._circuits
         run.network.count(forward_rows=n_rows, gradient_rows=n_rows, circuits=circuits)
 
     def look(self, runs: Sequence[TrainingRun], records: Sequence[Records]) -> None:

@@ -443,6 +443,37 @@ class TestModels:
         assert executable.models_at_once(n_rows + 1) <= n_models
 
 
+class TestBuffers:
+    @pytest.mark.parametrize("n_qubits", [4, 6, 8, 10])
+    @pytest.mark.parametrize("n_models", [1, 3])
+    def test_passes_leave_no_more_than_the_first_ones_did(self, n_qubits, n_models):
+        executable = compiled(n_qubits)
+        inputs, weights, cotangent = numbers(executable, 5)
+        weights = np.stack([weights] * n_models)
+        cotangent = np.stack([cotangent] * n_models)
+
+        def held(n_passes):
+            for _ in range(n_passes):
+                executable.vjp(inputs, weights, cotangent)
+            (workspace,) = executable._engine._workspaces
+            return workspace.held
+
+        assert held(40) == held(3) > 0
+
+    def test_nor_do_those_of_random_circuits(self, kit):
+        rng = np.random.default_rng(5)
+        for _ in range(12):
+            circuit, x, w = kit.random_circuit(rng, 6, 25)
+            observables = kit.random_observables(rng, 6)
+            executable = StatevectorBackend().compile(circuit, observables, inputs=x, weights=w)
+            inputs, weights, cotangent = numbers(executable, 5)
+            found = []
+            for _ in range(30):
+                executable.vjp(inputs, weights, cotangent)
+                found.append(sum(run.held for run in executable._engine._workspaces))
+            assert found[-1] <= found[4]
+
+
 class TestChunks:
     @pytest.mark.parametrize("encoding", ["angle", "iqp", "amplitude"])
     @pytest.mark.parametrize(

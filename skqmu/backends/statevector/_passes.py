@@ -42,6 +42,7 @@ class Pass:
         self.tapes = {}
         self._own = {}
         self._free = {}
+        self._n_made = {}
         self._free_real = {}
 
     def begin_forward(self, blocks, shared, sampled):
@@ -83,12 +84,23 @@ class Pass:
 
     def scratch(self, slot):
         """Return a free array of the slot's shape."""
-        pool = self._free.get(self.widths[slot])
-        return pool.pop() if pool else np.empty(self._shape(slot), self.dtype)
+        width = self.widths[slot]
+        pool = self._free.get(width)
+        if pool:
+            return pool.pop()
+        self._n_made[width] = self._n_made.get(width, 0) + 1
+        return np.empty(self._shape(slot), self.dtype)
 
     def release(self, slot, array):
-        """Give back an array of :meth:`scratch`'s kind."""
-        self._free.setdefault(self.widths[slot], []).append(array)
+        """Give back an array of :meth:`scratch`'s kind; no more are kept than were asked for.
+
+        Costates that a join made anew come back, too: with all of them every pass would leave
+        a few more arrays than the one before.
+        """
+        width = self.widths[slot]
+        pool = self._free.setdefault(width, [])
+        if len(pool) < self._n_made.get(width, 0):
+            pool.append(array)
 
     def scratch_real(self, slot):
         """Return a free real array with two numbers for each amplitude of the slot."""
