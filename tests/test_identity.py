@@ -3,21 +3,31 @@
 This file looks inside.
 """
 
+import copy
 import functools
+import importlib.util
 import json
+import random
 import re
+import socket
 import subprocess
 import sys
 import threading
+import types
 import warnings
-from dataclasses import dataclass
-from enum import Enum
+from collections import Counter, OrderedDict, defaultdict, namedtuple
+from dataclasses import dataclass, make_dataclass
+from decimal import Decimal
+from enum import Enum, Flag
+from fractions import Fraction
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
+import scipy.special
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -227,7 +237,9 @@ spec = importlib.util.spec_from_file_location("test_identity", sys.argv[1])
 module = importlib.util.module_from_spec(spec)
 sys.modules["test_identity"] = module
 spec.loader.exec_module(module)
-told = {n: [module.digest(m()), module.settings_line(m())] for n, m in module.CATALOGUE.items()}
+made = {**module.CATALOGUE}
+made.update((f"{n} {i}", m) for n, each in module.PAIRS.items() for i, m in enumerate(each))
+told = {n: [module.digest(m()), module.settings_line(m())] for n, m in made.items()}
 print(json.dumps(told))
 """
 
@@ -299,6 +311,436 @@ def test_what_changes_no_result_is_not_part_of_a_backend():
     assert digest(AerBackend(50, seed=1)) != digest(AerBackend(50))
 
 
+# --------------------------------------------------------------------------- wrong hits
+
+
+def defined(source, name="f", **scope):
+    """What a user's module defines, with what its module holds."""
+    module = ModuleType("users_module")
+    vars(module).update(scope)
+    exec(compile(source, "users_module.py", "exec"), vars(module))
+    return vars(module)[name]
+
+
+def helpers(factor):
+    module = ModuleType("users_helpers")
+    exec(f"factor = {factor}\ndef scale(x): return x * factor", vars(module))
+    return module
+
+
+def users_class(body, name="Mine", bases="", **scope):
+    return defined(f"class {name}({bases}):\n    {body}", name, **scope)
+
+
+def wrapping(factor):
+    @functools.wraps(np.log1p)
+    def function(x):
+        return factor * np.log1p(x)
+
+    function.__module__, function.__qualname__ = "numpy", "log1p"
+    return function
+
+
+def with_attribute(value):
+    def function(x):
+        return x * function.factor
+
+    function.factor = value
+    return function
+
+
+def with_state(base, items, **state):
+    made = type("Mine", (base,), {"__module__": "users_module"})(items)
+    vars(made).update(state)
+    return made
+
+
+def structured(names):
+    return np.array([(1, 2)], dtype=[(names[0], "i4"), (names[1], "i4")])
+
+
+def masked(mask):
+    return np.ma.MaskedArray([1.0, 2.0], mask=mask)
+
+
+def gate_with(private):
+    made = type("Own", (Gate,), {"__module__": "users_module"})("own", 1, [])
+    made._strength = private
+    outer = QuantumCircuit(1)
+    outer.append(made, [0])
+    return outer
+
+
+def generic_device(seed):
+    from qiskit.providers.fake_provider import GenericBackendV2
+
+    return GenericBackendV2(2, seed=seed)
+
+
+def simulator(coupling):
+    from qiskit_aer import AerSimulator
+
+    return AerSimulator(coupling_map=coupling, n_qubits=3)
+
+
+def sum_of(parameter):
+    return SparsePauliOp(["X"], np.array([parameter], dtype=object))
+
+
+def categories(values, ordered=False):
+    return pd.Series(pd.Categorical(["a", "b"], categories=values, ordered=ordered))
+
+
+def attributes(**attrs):
+    frame = pd.DataFrame({"a": [1]})
+    frame.attrs.update(attrs)
+    return frame
+
+
+def spawned(n):
+    generator = np.random.default_rng(0)
+    generator.spawn(n)
+    return generator
+
+
+def drawn(n):
+    generator = np.random.default_rng(0)
+    generator.random(n)
+    return generator
+
+
+def parameter(vector):
+    return ParameterVector("x", 3)[1] if vector else Parameter("x[1]")
+
+
+PAIRS = {
+    "f(*x) and f(x)": [lambda s=s: defined(s) for s in (
+        "def f(*x): return x", "def f(x): return x", "def f(**x): return x",
+        "async def f(x): return x")],
+    "an argument by keyword": [lambda s=s: defined(s) for s in (
+        "def f(a, b): return a", "def f(a, *, b): return a", "def f(a, /, b): return a")],
+    "what is caught": [lambda s=s: defined(s) for s in (
+        "def f(x):\n try: return g(x)\n except ValueError: return 0",
+        "def f(x):\n try: return g(x)\n except TypeError: return 0")],
+    "a default": [lambda s=s: defined(s) for s in (
+        "def f(x, y=1): return x", "def f(x, y=2): return x", "def f(x, *, y=2): return x")],
+    "a global": [lambda v=v: defined("def f(x): return x * g", g=v) for v in (1, 2, 1.0, [1])],
+    "a global of a function within": [
+        lambda v=v: defined("def f(x): return [y * g for y in x]", g=v) for v in (1, 2)],
+    "a global function": [
+        lambda v=v: defined("def f(x): return g(x)", g=defined(f"def f(x): return {v}"))
+        for v in (1, 2)],
+    "a function of another module": [
+        lambda v=v: defined("def f(x): return helpers.scale(x)", helpers=helpers(v))
+        for v in (1, 2)],
+    "a module's other module": [
+        lambda v=v: defined("def f(x): return g.inner.scale(x)", g=package(v)) for v in (1, 2)],
+    "a method called eval": [
+        lambda v=v: defined(f"def f(x): return x.eval({v})") for v in (1, 2)],
+    "a method's other module": [
+        lambda v=v: users_class("def f(self, x): return helpers.scale(x)", helpers=helpers(v))()
+        for v in (1, 2)],
+    "a closure": [lambda v=v: adder(v) for v in (1, True, np.int64(1), [1], (1,), 10**5000)],
+    "a wrapper with another's name": [lambda v=v: wrapping(v) for v in (1, 2)] + [lambda: np.log1p],
+    "an attribute of a function": [lambda v=v: with_attribute(v) for v in (1, 2)],
+    "a cached function": [
+        lambda v=v: functools.lru_cache(defined(f"def f(x): return {v}")) for v in (1, 2)],
+    "an attribute of a part": [lambda v=v: with_state(functools.partial, len, x=v) for v in (1, 2)],
+    "a method of another class": [
+        lambda v=v: types.MethodType(defined(f"def f(self): return {v}"), [1]) for v in (1, 2)],
+    "a class's method from C": [
+        lambda: dict.fromkeys, lambda: type("Mine", (dict,), {}).fromkeys],
+    "a class attribute": [lambda v=v: users_class(f"factor = {v}")() for v in (1, 2)],
+    "a class attribute of a base": [
+        lambda v=v: users_class("x = 1", bases="Base", Base=users_class(f"y = {v}"))()
+        for v in (1, 2)],
+    "a list in a class": [lambda v=v: users_class(f"layers = [{v}]")() for v in (1, 2)],
+    "kinds of methods": [lambda s=s: users_class(f"{s}\n    def f(x): return x") for s in (
+        "pass", "@staticmethod", "@classmethod", "@property")],
+    "a property's side": [lambda s=s: users_class(f"f = property({s})") for s in (
+        "lambda x: 1", "None, lambda x: 1", "None, None, lambda x: 1", "lambda x: 2")],
+    "a class's source": [
+        lambda v=v: users_class(f"def forward(self, x): return x * {v}")() for v in (1, 2)],
+    "a metaclass": [
+        lambda v=v: users_class(
+            "x = 1", bases="metaclass=M", M=users_class(f"m = {v}", bases="type"))
+        for v in (1, 2)],
+    "slots": [lambda v=v: slotted(v) for v in (1, 2)],
+    "an enumeration's values": [lambda v=v: Enum("Mine", {"A": v}, module="m").A for v in (1, 2)],
+    "flags": [lambda v=v: Flag("Mine", "A B", module="m")(v) for v in (1, 2, 3)],
+    "names of a tuple": [lambda v=v: namedtuple("Mine", v)(1, 2) for v in ("a b", "b a")],
+    "a dataclass's default": [
+        lambda v=v: make_dataclass("Mine", [("x", int, v)]) for v in (1, 2)],
+    "state beside the fields": [lambda v=v: beside_fields(v) for v in (1, 2)],
+    "a list of a class of its own": [
+        lambda v=v: with_state(list, [1], x=v) for v in (1, 2)] + [lambda: [1]],
+    "a tuple of a class of its own": [
+        lambda v=v: with_state(tuple, [1], x=v) for v in (1, 2)] + [lambda: (1,)],
+    "a dict of a class of its own": [
+        lambda v=v: with_state(dict, {"a": 1}, x=v) for v in (1, 2)] + [lambda: {"a": 1}],
+    "a set of a class of its own": [
+        lambda v=v: with_state(set, {1}, x=v) for v in (1, 2)] + [lambda: {1}],
+    "a default of a dict": [lambda v=v: defaultdict(v) for v in (list, set, None)],
+    "mappings": [dict, OrderedDict, Counter, lambda: types.MappingProxyType({})],
+    "numbers": [lambda v=v: v for v in (
+        1, 1.0, True, 1 + 0j, np.int64(1), np.int32(1), np.float64(1), np.float32(1), np.bool_(1),
+        Fraction(1), Decimal(1), "1", b"1")],
+    "zeros and no numbers": [lambda v=v: v for v in (
+        0.0, -0.0, np.nan, np.float32("nan"), None, 0j, complex(0.0, -0.0), complex(-0.0, 0.0))],
+    "byte orders": [lambda v=v: np.array([1, 256], dtype=v) for v in ("<i2", ">i2", "<i4")],
+    "the other order with the other bytes": [
+        lambda: np.array([1], dtype="<i2"), lambda: np.array([256], dtype=">i2")],
+    "units of time": [lambda v=v: np.array([1], dtype=f"M8[{v}]") for v in ("s", "D")],
+    "names of fields": [lambda v=v: structured(v) for v in ("ab", "ba")],
+    "arrays of classes": [
+        lambda: np.eye(2), lambda: np.asmatrix(np.eye(2)), lambda: masked([0, 0]),
+        lambda: masked([0, 1]), lambda: masked([1, 1]),
+        lambda: np.eye(2).view(type("Mine", (np.ndarray,), {"__module__": "m"}))],
+    "an attribute of an array": [lambda v=v: named_array(v) for v in (1, 2)],
+    "arrays of texts": [
+        lambda: np.array(["1"]), lambda: np.array(["1"], dtype=object),
+        lambda: np.array(["1"], dtype=np.dtypes.StringDType()), lambda: np.array([b"1"]),
+        lambda: np.array([1], dtype=object), lambda: np.array([1.0], dtype=object)],
+    "generators": [lambda n=n: spawned(n) for n in (1, 2)] + [lambda n=n: drawn(n) for n in (0, 1)],
+    "kinds of generators": [
+        lambda: np.random.default_rng(0), lambda: np.random.Generator(np.random.MT19937(0)),
+        lambda: np.random.RandomState(0), lambda: random.Random(0)],
+    "half of a normal pair": [lambda n=n: half_drawn(n) for n in (0, 1, 2)],
+    "a ufunc of one's own": [lambda: np.log1p, lambda: scipy.special.expit, lambda: np.exp],
+    "labels of columns": [lambda v=v: pd.DataFrame({v: [1]}) for v in (1, "1", 1.0, True)],
+    "items of objects": [lambda v=v: pd.Series([v], dtype=object) for v in (1, "1", 1.0, None)],
+    "categories": [
+        lambda: categories(["a", "b"]), lambda: categories(["b", "a"]),
+        lambda: categories(["a", "b", "c"]), lambda: categories(["a", "b"], True),
+        lambda: pd.Series(["a", "b"])],
+    "attributes of a frame": [lambda v=v: attributes(unit=v) for v in (1, 2)] + [attributes],
+    "names of an index": [
+        lambda v=v: pd.DataFrame({"a": [1]}, index=pd.Index([0], name=v))
+        for v in ("x", "y", None)],
+    "names of the columns": [
+        lambda v=v: pd.DataFrame([[1]], columns=pd.Index(["a"], name=v)) for v in ("x", None)],
+    "missing values": [
+        lambda v=v: pd.Series([1, None], dtype=v) for v in ("Int64", "float64", object)],
+    "zones of time": [
+        lambda v=v: pd.Series(pd.to_datetime([0]).tz_localize(v)) for v in (None, "UTC", "CET")],
+    "levels of an index": [
+        lambda v=v: pd.MultiIndex.from_tuples(v) for v in ([("a", 1)], [("a", "1")], [("b", 1)])],
+    "a private attribute of a gate": [lambda v=v: gate_with(v) for v in (1, 2)],
+    "a parameter in a vector": [lambda v=v: parameter(v) for v in (True, False)] + [
+        lambda: ParameterVector("x", 4)[1]],
+    "expressions": [lambda f=f: f(Parameter("a"), Parameter("b")) for f in (
+        lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a * b, lambda a, b: a.sin() + b,
+        lambda a, b: a + b + 1e-13, lambda a, b: a + 2 * b, lambda a, b: a)],
+    "coefficients that are parameters": [lambda v=v: sum_of(Parameter(v)) for v in "ab"],
+    "long observables": [lambda v=v: Pauli("X" * 30 + v + "Z" * 30) for v in "XYZ"],
+    "phases": [lambda v=v: Pauli(v) for v in ("X", "-X", "iX")],
+    "errors of a device": [lambda v=v: generic_device(v) for v in (1, 2)],
+    "couplings": [lambda v=v: simulator(v) for v in ([[0, 1]], [[0, 1], [1, 2]], None)],
+}  # fmt: skip
+
+
+def slotted(value):
+    body = "__slots__ = ('x', '__y')\n    def put(self, y): self.__y = y"
+    made = users_class(body)()
+    made.put(value)
+    return made
+
+
+def beside_fields(value):
+    made = Pair(1.0)
+    made.more = value
+    return made
+
+
+def named_array(value):
+    made = np.eye(2).view(type("Mine", (np.ndarray,), {"__module__": "users_module"}))
+    made.unit = value
+    return made
+
+
+def half_drawn(n):
+    state = np.random.RandomState(0)
+    state.normal(size=n)
+    return state
+
+
+@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+def test_what_acts_differently_is_different_and_what_is_made_anew_is_the_same(name):
+    found = [digest(make()) for make in PAIRS[name]]
+    assert found == [digest(make()) for make in PAIRS[name]]
+    assert len(set(found)) == len(found) > 1
+
+
+REFUSED = {
+    "a ufunc of one's own": lambda: np.frompyfunc(lambda x: x + 1, 1, 1),
+    "a module": lambda: helpers(1),
+    "a module that is handed on": lambda: defined(
+        "def f(x): return getattr(g, 'scale')(x)", g=helpers(1)
+    ),
+    "a module of a module that is handed on": lambda: defined(
+        "def f(x): return apply(g.inner, x)", g=package(1)
+    ),
+    "a module under a local name": lambda: defined(
+        "def f(x):\n m = g\n return m.f(x)", g=helpers(1)
+    ),
+    "a module in a closure": lambda: adder(helpers(1)),
+    "an import within": lambda: defined("def f(x):\n import users_other\n return users_other.f(x)"),
+    "a relative import within": lambda: defined(
+        "def f(x):\n from . import numpy\n return numpy.f(x)"
+    ),
+    "text that is run": lambda: defined("def f(x): return eval('x + 1')"),
+    "names by text": lambda: defined("def f(x): return globals()['g']"),
+    "an import by text": lambda: defined(
+        "def f(x): return importlib.import_module('m')", importlib=importlib
+    ),
+    "a module that makes its names": lambda: defined(
+        "def f(x): return g.scale(x)", g=making_names()
+    ),
+    "a lock in a class": lambda: users_class("lock = g()", g=threading.Lock),
+    "a classical condition": lambda: conditional(),
+    "records of objects": lambda: np.zeros(1, dtype=[("a", object)]),
+    "an iterator": lambda: (lambda x: (yield x))(1),
+    "a socket": socket.socket,
+}
+
+
+def package(factor):
+    module = ModuleType("users_package")
+    module.inner = helpers(factor)
+    return module
+
+
+def making_names():
+    module = ModuleType("users_lazy")
+    exec("def __getattr__(name): return 1", vars(module))
+    return module
+
+
+def conditional():
+    made = QuantumCircuit(1, 1)
+    made.measure(0, 0)
+    with made.if_test((made.clbits[0], 1)):
+        made.x(0)
+    return made
+
+
+@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_what_may_depend_on_more_than_it_shows_is_refused(name):
+    value = REFUSED[name]()
+    with pytest.raises(Unidentifiable, match=r"cannot|import it|makes its names|depends on"):
+        digest(value)
+    if hasattr(value, "close"):
+        value.close()
+
+
+def test_a_file_of_the_user_is_not_the_standard_library_s(tmp_path, monkeypatch):
+    found = []
+    for value in (1, 2):
+        (tmp_path / "this.py").write_text(f"def f(x): return x + {value}", encoding="utf-8")
+        spec = importlib.util.spec_from_file_location("this", tmp_path / "this.py")
+        module = importlib.util.module_from_spec(spec)
+        monkeypatch.setitem(sys.modules, "this", module)
+        spec.loader.exec_module(module)
+        found.append(digest(module.f))
+    assert found[0] != found[1]
+
+
+def test_looking_at_a_class_does_not_change_it():
+    made = users_class("x = 1")()
+    assert digest(made) == digest(made) == digest(copy.deepcopy(made))
+    assert digest(type(made)) == digest(users_class("x = 1"))
+
+
+def users_module(body, **attributes):
+    torch = pytest.importorskip("torch")
+    made = users_class(f"def forward(self, x): return {body}", bases="Base", Base=torch.nn.Module)()
+    for name, value in attributes.items():
+        setattr(made, name, value)
+    return made
+
+
+def shared(tied):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    one = torch.nn.Linear(2, 2)
+    return torch.nn.Sequential(one, one if tied else copy.deepcopy(one))
+
+
+def tied_weights(tied):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    one = torch.nn.Linear(2, 2)
+    two = copy.deepcopy(one)
+    if tied:
+        two.weight = one.weight
+    return torch.nn.Sequential(one, two)
+
+
+def replaced_forward(factor):
+    torch = pytest.importorskip("torch")
+    module = torch.nn.Identity()
+    module.forward = types.MethodType(defined(f"def f(self, x): return {factor} * x"), module)
+    return module
+
+
+TORCH_PAIRS = {
+    "a module's source": [lambda v=v: users_module(f"x * {v}") for v in (1, 2)],
+    "a private attribute of a module": [
+        lambda v=v: users_module("x * self._scale", _scale=v) for v in (1, 2)],
+    "an attribute of a module": [
+        lambda v=v: users_module("x * self.scale", scale=v) for v in (1, 2)],
+    "a function of a module": [
+        lambda v=v: users_module("self.f(x)", f=adder(v)) for v in (1, 2)],
+    "a shared part": [lambda v=v: shared(v) for v in (True, False)],
+    "a shared weight": [lambda v=v: tied_weights(v) for v in (True, False)],
+    "another forward": [lambda v=v: replaced_forward(v) for v in (1, 2)],
+    "dropout": [lambda v=v: torch_of("nn.Dropout", v) for v in (0.1, 0.2)],
+    "a recurrent net": [lambda v=v: torch_of("nn.LSTM", 2, v) for v in (2, 3)],
+    "types": [lambda v=v: torch_of("zeros", 2).to(torch_type(v)) for v in (
+        "float32", "float64", "bfloat16", "complex64")],
+    "no numbers": [lambda v=v: torch_of("zeros", 0, v) for v in (1, 2)],
+    "a parameter": [lambda: torch_of("zeros", 2), lambda: torch_of("nn.Parameter", zeros()),
+                    lambda: torch_of("nn.Buffer", zeros())],
+}  # fmt: skip
+
+
+def torch_of(name, *arguments):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    return functools.reduce(getattr, name.split("."), torch)(*arguments)
+
+
+def torch_type(name):
+    return getattr(pytest.importorskip("torch"), name)
+
+
+def zeros():
+    return torch_of("zeros", 2)
+
+
+@pytest.mark.parametrize("name", TORCH_PAIRS)
+def test_torch_modules_that_act_differently_are_different(name):
+    found = [digest(make()) for make in TORCH_PAIRS[name]]
+    assert found == [digest(make()) for make in TORCH_PAIRS[name]]
+    assert len(set(found)) == len(found) > 1
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_torch_modules_whose_code_is_hidden_are_refused():
+    torch = pytest.importorskip("torch")
+    hooked = torch.nn.Linear(2, 2)
+    hooked.weight.register_hook(lambda grad: 2 * grad)
+    backward = torch.nn.Linear(2, 2)
+    backward.register_full_backward_pre_hook(lambda *_: None)
+    traced = torch.jit.trace(torch.nn.Linear(2, 2), torch.zeros(1, 2))
+    hidden = (hooked, backward, traced, torch.eye(2).to_sparse(), torch.zeros(2, device="meta"))
+    for value in hidden:
+        with pytest.raises(Unidentifiable):
+            digest(value)
+
+
 # ----------------------------------------------------------------------------------- torch
 
 
@@ -353,6 +795,14 @@ def test_lines_are_what_repr_would_be_without_addresses():
         f"AerBackend(noise_model=<NoiseModel, digest {digest(noise())[:12]}>)"
     )
     assert settings_line(FunctionTransformer(np.log1p)) == "FunctionTransformer(func=numpy.log1p)"
+
+
+def test_descriptions_are_what_json_gives_back():
+    for make in CATALOGUE.values():
+        told = described((make(),))
+        if told not in ([np.inf], [1j]) and told == told:  # noqa: PLR0124
+            assert json.loads(json.dumps(told)) == told
+            assert type(told) is list
 
 
 def test_what_stands_in_containers_is_described_too():

@@ -7,6 +7,7 @@ instead of being wrong.
 """
 
 from ._description import described, settings_line
-from ._structure import Unidentifiable, digest, same_settings, structure
+from ._plain import Unidentifiable
+from ._structure import digest, same_settings, structure
 
 __all__ = ["Unidentifiable", "described", "digest", "same_settings", "settings_line", "structure"]

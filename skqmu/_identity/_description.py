@@ -4,7 +4,8 @@ import re
 import sys
 from inspect import Parameter, signature
 
-from ._structure import Unidentifiable, digest
+from ._plain import Unidentifiable
+from ._structure import digest
 
 __all__ = ["described", "settings_line"]
 
@@ -52,7 +53,7 @@ def described(value):
     >>> described({"service_token": "a secret"})
     {'service_token': 'not shown'}
     """
-    return _described(value, ())
+    return _as_json(_described(value, ()))
 
 
 def settings_line(value):
@@ -77,7 +78,16 @@ def settings_line(value):
     "Pipeline(steps=[('functiontransformer', FunctionTransformer(func=builtins.abs)), \
 ('decisiontreeclassifier', DecisionTreeClassifier(max_depth=2))])"
     """
-    return " ".join(_line(described(value)).split())
+    return " ".join(_line(_described(value, ())).split())
+
+
+def _as_json(value):
+    """Plain dicts, lists and texts, without the marks that a line goes by."""
+    if isinstance(value, dict):
+        return {name: _as_json(own) for name, own in value.items()}
+    if isinstance(value, list | tuple):
+        return list(map(_as_json, value))
+    return str(value) if isinstance(value, _Words) else value
 
 
 def _line(value):

@@ -4,36 +4,92 @@ Each teller gets the walk and a value; a kind is looked up only where its packag
 """
 
 import hashlib
+import json
 
-from ._structure import Unidentifiable, array_structure
+from ._plain import Unidentifiable, hexadecimal
+from ._structure import array_structure, state
+from ._tensors import tensor_structure, torch_structure
 
 __all__ = ["FOREIGN"]
 
 
 def _array(walk, value):
-    if value.dtype.hasobject:
-        if value.dtype.names:
-            raise Unidentifiable(
-                "an array of records that hold objects cannot be told from others."
-            )
-        return ["array", "O", list(map(str, value.shape)), *map(walk.of, value.ravel().tolist())]
-    return array_structure(value)
+    import numpy as np
+
+    # a file that is mapped holds what an array would
+    if type(value) in (np.ndarray, np.memmap):
+        return _items(walk, value)
+    return [
+        "array of",
+        walk.of(type(value)),
+        _items(walk, value.view(np.ndarray)),
+        _rest(walk, value),
+    ]
 
 
-def _frame(walk, value):
-    """Of a pandas frame, series or index: names, types, and hashes of the rows."""
+def _rest(walk, value):
+    """What a subclass holds beside the items (a mask, a name)."""
+    return walk.of(state(value))
+
+
+def _items(walk, value):
+    if not value.dtype.hasobject:
+        return array_structure(value)
+    if value.dtype.names:
+        raise Unidentifiable("an array of records that hold objects cannot be told from others.")
+    shape, items = list(map(str, value.shape)), value.ravel().tolist()
+    if all(type(item) is str for item in items):
+        return ["array", "str", value.dtype.kind, shape, hexadecimal(json.dumps(items).encode())]
+    return ["array", value.dtype.kind, shape, *map(walk.of, items)]
+
+
+# --------------------------------------------------------------------------------- pandas
+
+
+def _frame(walk, frame):
+    """Of a pandas frame: every column with its type, names as they are, and its attributes."""
+    columns = [_column(walk, frame.iloc[:, i]) for i in range(frame.shape[1])]
+    return [
+        *("frame", walk.of(type(frame)), _index(walk, frame.columns), _index(walk, frame.index)),
+        *(columns, walk.of(frame.attrs), _marked(walk, frame)),
+    ]
+
+
+def _series(walk, series):
+    return [
+        *("series", walk.of(type(series)), walk.of(series.name), _index(walk, series.index)),
+        *(_column(walk, series), walk.of(series.attrs), _marked(walk, series)),
+    ]
+
+
+def _marked(walk, value):
+    """What a subclass says that its copies keep."""
+    return [[name, walk.of(getattr(value, name, None))] for name in value._metadata]
+
+
+def _index(walk, index):
     import pandas as pd
 
-    names = [getattr(value, each, None) for each in ("columns", "name", "names")]
-    names = [list(each) if isinstance(each, pd.Index) else each for each in names]
-    types = getattr(value, "dtypes", None)
-    types = [str(each) for each in (types if isinstance(types, pd.Series) else [types])]
-    try:
-        index = not isinstance(value, pd.Index)
-        rows = pd.util.hash_pandas_object(value, index=index).to_numpy()
-    except TypeError as error:
-        raise Unidentifiable(f"a frame with values that have no hash: {error}") from error
-    return [type(value).__name__, walk.of([str(each) for each in names]), types, walk.of(rows)]
+    names = walk.of(list(index.names))
+    if isinstance(index, pd.MultiIndex):
+        levels = (index.get_level_values(i) for i in range(index.nlevels))
+        return ["index", names, *(_column(walk, level) for level in levels)]
+    # a range is told by its numbers, as it acts
+    return ["index", names, _column(walk, index)]
+
+
+def _column(walk, values):
+    """Items of a series or index, as its type has them."""
+    import numpy as np
+    import pandas as pd
+
+    kind = values.dtype
+    if isinstance(kind, np.dtype):
+        return walk.of(values.to_numpy())
+    if isinstance(kind, pd.CategoricalDtype):
+        codes = pd.Categorical(values).codes
+        return ["category", str(kind.ordered), _index(walk, kind.categories), walk.of(codes)]
+    return ["extension", str(kind), walk.of(values.to_numpy(dtype=object))]
 
 
 # --------------------------------------------------------------------------------- qiskit
@@ -42,6 +98,11 @@ def _frame(walk, value):
 def _circuit(walk, circuit):
     """Gate by gate, parameters by their names: equal for a circuit that is built anew."""
     number = {bit: str(i) for i, bit in enumerate((*circuit.qubits, *circuit.clbits))}
+    for each in circuit.data:
+        if _is_controlled(each.operation):
+            raise Unidentifiable(
+                f"{each.operation.name} depends on a classical bit, whose place cannot be told."
+            )
     return [
         *("circuit", str(circuit.num_qubits), str(circuit.num_clbits)),
         walk.of(circuit.global_phase),
@@ -52,14 +113,26 @@ def _circuit(walk, circuit):
     ]
 
 
+def _is_controlled(operation):
+    from qiskit.circuit import ControlFlowOp
+
+    conditional = getattr(operation, "condition", None) is not None
+    return conditional or isinstance(operation, ControlFlowOp)
+
+
 # Of an operation that is not qiskit's own by class, what it does is in its definition.
-_PARTS = ("ctrl_state", "num_ctrl_qubits", "condition", "base_gate", "base_op", "modifiers")
+_PARTS = ("ctrl_state", "num_ctrl_qubits", "base_gate", "base_op", "modifiers")
+# Told by the public names, or by the definition.
+_TOLD_ELSEWHERE = {
+    *("_name", "_num_qubits", "_num_clbits", "_params", "_definition", "_label", "_condition"),
+    *("_base_gate", "_ctrl_state", "_num_ctrl_qubits", "base_gate"),
+}
 
 
 def _operation(walk, operation):
     kind = getattr(operation, "base_class", type(operation))
     told = [
-        *("operation", walk._class(kind)),
+        *("operation", walk.of(kind)),
         *(operation.name, str(operation.num_qubits), str(operation.num_clbits)),
         walk.of(getattr(operation, "label", None)),
         *map(walk.of, getattr(operation, "params", ())),
@@ -67,8 +140,8 @@ def _operation(walk, operation):
     ]
     library = kind.__module__.startswith("qiskit.circuit.library.standard_gates")
     definition = None if library else getattr(operation, "definition", None)
-    state = {k: v for k, v in vars(operation).items() if not k.startswith("_")}
-    return [*told, walk.of(definition), walk.of(state)]
+    own = {k: v for k, v in state(operation).items() if k not in _TOLD_ELSEWHERE}
+    return [*told, walk.of(definition), walk.of(own)]
 
 
 def _expression(walk, expression):
@@ -78,7 +151,7 @@ def _expression(walk, expression):
     parameters = sorted(expression.parameters, key=lambda p: p.name)
     names = [p.name for p in parameters]
     if names == [str(expression)]:
-        return ["parameter", names[0]]
+        return ["parameter", names[0], *_place(expression)]
     seed = int.from_bytes(hashlib.blake2b(repr(names).encode(), digest_size=8).digest())
     values = []
     for numbers in np.random.default_rng(seed).uniform(-2, 2, (3, len(names))):
@@ -87,16 +160,27 @@ def _expression(walk, expression):
     return ["expression", str(expression), names, *values]
 
 
+def _place(parameter):
+    """A vector's elements are sorted by their place, other parameters by their names."""
+    vector = getattr(parameter, "vector", None)
+    return [] if vector is None else [vector.name, str(parameter.index), str(len(vector))]
+
+
 def _parameters(walk, vector):
-    return ["parameters", *(parameter.name for parameter in vector)]
+    return ["parameters", vector.name, *(parameter.name for parameter in vector)]
 
 
 def _pauli_sum(walk, value):
-    return ["pauli_sum", *value.paulis.to_labels(), array_structure(value.coeffs)]
+    return ["pauli_sum", *value.paulis.to_labels(), walk.of(value.coeffs)]
 
 
 def _pauli(walk, value):
-    return [type(value).__name__, *map(str, getattr(value, "to_labels", lambda: [value])())]
+    # the text of a long one is cut; the label is whole
+    return ["pauli", value.to_label()]
+
+
+def _paulis(walk, value):
+    return ["paulis", *map(str, value.to_labels())]
 
 
 def _noise_model(walk, model):
@@ -124,77 +208,54 @@ def _aer(walk, backend):
     options = {k: v for k, v in vars(backend.options).items() if v is not None}
     fields = options.get("_fields", options)
     told = {k: v for k, v in fields.items() if k != "noise_model"}
-    return ["aer", backend.name, walk.of(told), walk.of(fields.get("noise_model"))]
+    wires = sorted(map(list, backend.coupling_map or ()))
+    return [
+        *("aer", walk.of(type(backend)), backend.name, sorted(backend.operation_names)),
+        *(walk.of(wires), walk.of(told), walk.of(fields.get("noise_model"))),
+    ]
 
 
 def _backend(walk, backend):
-    """A fake device is its name and its version; a real one is what its owner says it is."""
+    """A fake device is its class and its target; a real one is what its owner says it is."""
     if ".fake_provider" in type(backend).__module__:
         version = getattr(backend, "backend_version", None)
-        return ["device", type(backend).__qualname__, backend.name, str(version)]
+        kind = walk.of(type(backend))
+        return ["device", kind, backend.name, str(version), *_target(walk, backend.target)]
     raise Unidentifiable(
         f"the device {backend.name!r} is an open connection, which cannot be told from others; "
         "name it by RuntimeBackend(name=...)."
     )
 
 
-# ---------------------------------------------------------------------------------- torch
+def _target(walk, target):
+    """Operations with their errors and durations, and the qubits: some devices draw them."""
+    for name in sorted(target.operation_names):
+        places = sorted((target[name] or {}).items(), key=lambda item: str(item[0]))
+        yield [name, *([str(qubits), *_figures(walk, each)] for qubits, each in places)]
+    yield [_figures(walk, each) for each in target.qubit_properties or ()]
+    yield walk.of(target.dt)
 
 
-def _tensor(walk, tensor):
-    import torch
-
-    plain = tensor.detach().cpu().contiguous().reshape(-1)
-    content = plain.view(torch.uint8).numpy() if plain.numel() else plain.numpy()
-    shape = list(map(str, tensor.shape))
-    return ["tensor", str(tensor.dtype), shape, str(tensor.requires_grad), array_structure(content)]
-
-
-def _module(walk, module):
-    """Classes, settings and numbers of every part; hooks are code that nobody can tell."""
-    for name, part in module.named_modules():
-        if part._forward_hooks or part._forward_pre_hooks or part._backward_hooks:
-            raise Unidentifiable(f"the torch module has hooks on {name or 'itself'!r}.")
-    return [
-        "module",
-        *(
-            [
-                name,
-                walk._class(type(part)),
-                part.extra_repr(),
-                str(part.training),
-                _state(walk, part),
-            ]
-            for name, part in module.named_modules(remove_duplicate=False)
-        ),
-    ]
-
-
-def _state(walk, part):
-    held = [
-        [name, walk.of(value)]
-        for each in (part._parameters, part._buffers)
-        for name, value in each.items()
-    ]
-    own = {k: v for k, v in vars(part).items() if not k.startswith("_") and k != "training"}
-    return [*held, walk.of(own)]
+def _figures(walk, properties):
+    names = ("error", "duration", "t1", "t2", "frequency")
+    return [walk.of(getattr(properties, name, None)) for name in names]
 
 
 FOREIGN = (
     ("numpy", "ndarray", _array),
     ("pandas", "DataFrame", _frame),
-    ("pandas", "Series", _frame),
-    ("pandas", "Index", _frame),
+    ("pandas", "Series", _series),
+    ("pandas", "Index", _index),
     ("qiskit.circuit", "QuantumCircuit", _circuit),
     ("qiskit.circuit", "ParameterVector", _parameters),
     ("qiskit.circuit", "ParameterExpression", _expression),
     ("qiskit.circuit", "Operation", _operation),
     ("qiskit.quantum_info", "SparsePauliOp", _pauli_sum),
-    ("qiskit.quantum_info", "PauliList", _pauli),
+    ("qiskit.quantum_info", "PauliList", _paulis),
     ("qiskit.quantum_info", "Pauli", _pauli),
     ("qiskit_aer.noise", "NoiseModel", _noise_model),
     ("qiskit_aer", "AerSimulator", _aer),
     ("qiskit.providers", "BackendV2", _backend),
-    ("torch", "Tensor", _tensor),
-    ("torch.nn", "Module", _module),
+    ("torch", "Tensor", tensor_structure),
+    ("torch.nn", "Module", torch_structure),
 )

@@ -1,30 +1,26 @@
 """From values to nested lists of texts that are equal where the values act alike."""
 
 import copyreg
-import dis
 import enum
+import functools
 import hashlib
 import json
-import math
 import sys
 import types
-from collections.abc import Set
-from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import PurePath
 
-__all__ = ["Unidentifiable", "array_structure", "digest", "same_settings", "structure"]
+from ._code import (
+    builtin_structure,
+    class_structure,
+    function_structure,
+    is_released,
+    module_structure,
+    named_structure,
+)
+from ._plain import Unidentifiable, hexadecimal, plain_structure
 
-# Packages whose classes are told by their name: their code changes with their version alone.
-_RELEASED = {
-    *sys.stdlib_module_names,
-    *("numpy", "scipy", "sklearn", "pandas", "torch", "joblib", "skqmu", "builtins"),
-    *("qiskit", "qiskit_aer", "qiskit_ibm_runtime", "qiskit_machine_learning"),
-}
-
-
-class Unidentifiable(ValueError):
-    """A value whose settings cannot be told, such as an open connection."""
+__all__ = ["array_structure", "digest", "same_settings", "state", "structure"]
 
 
 def same_settings(one, other):
@@ -76,7 +72,10 @@ def digest(*values):
     >>> digest(DecisionTreeClassifier(max_depth=2)) == digest(DecisionTreeClassifier(max_depth=2))
     True
     """
-    text = json.dumps(structure(list(values)), ensure_ascii=True, separators=(",", ":"))
+    try:
+        text = json.dumps(structure(list(values)), ensure_ascii=True, separators=(",", ":"))
+    except RecursionError as error:
+        raise Unidentifiable("the value is nested too deeply to be told from others.") from error
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -85,7 +84,7 @@ def structure(value):
 
     An object says itself what it is by a method ``__skqmu_identity__()`` without arguments;
     otherwise it is its class and its state. Functions and classes that are not those of a
-    released package are told by their code, and functions by what they close over.
+    released package are told by their code and by all that it uses.
 
     Parameters
     ----------
@@ -115,12 +114,17 @@ def array_structure(array):
     import numpy as np
 
     content = np.ascontiguousarray(array).tobytes()
+    # fields have names, which the short form of a type leaves out
+    kind = repr(array.dtype) if array.dtype.names else array.dtype.str
     # -0.0 and the ways to write nan act alike hardly anywhere: they are told apart
-    return ["array", array.dtype.str, list(map(str, array.shape)), _hex(content)]
+    return ["array", kind, list(map(str, array.shape)), hexadecimal(content)]
 
 
-def _hex(content):
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+def state(value):
+    """Attributes of an object, those in slots too."""
+    slots = copyreg._slotnames(type(value))
+    held = {name: getattr(value, name) for name in slots if hasattr(value, name)}
+    return {**getattr(value, "__dict__", {}), **held}
 
 
 class _Walk:
@@ -128,16 +132,17 @@ class _Walk:
 
     def __init__(self):
         self.inside = {}
-        self.reading = set()  # classes and functions whose code is being read
+        self.reading = set()  # classes, functions and modules whose code is being read
+        self.read = {}  # classes that were read, not within others
 
     def of(self, value):
-        plain = _plain(value)
+        plain = plain_structure(value)
         if plain is not None:
             return plain
         if isinstance(value, type):
             return self._class(value)
         if isinstance(value, types.FunctionType):
-            return self._function(value)
+            return function_structure(self, value)
         if id(value) in self.inside:
             return ["again", str(self.inside[id(value)])]
         self.inside[id(value)] = len(self.inside)
@@ -153,7 +158,10 @@ class _Walk:
     def _compound(self, value):
         own = getattr(type(value), "__skqmu_identity__", None)
         if own is not None:
-            return ["own", self._class(type(value)), self.of(own(value))]
+            return ["own", self.of(type(value)), self.of(own(value))]
+        teller = _EXACTLY.get(type(value))
+        if teller is not None:
+            return teller(self, value)
         for kind, teller in _KINDS:
             if isinstance(value, kind):
                 return teller(self, value)
@@ -163,89 +171,55 @@ class _Walk:
                 return teller(self, value)
         return self._object(value)
 
+    def _class(self, cls):
+        if self.reading:
+            return class_structure(self, cls)
+        if id(cls) not in self.read:
+            self.read[id(cls)] = class_structure(self, cls), cls  # kept, so that its id stays
+        return self.read[id(cls)][0]
+
     # ------------------------------------------------------------------------- containers
 
     def _list(self, value):
         return [type(value).__name__, *map(self.of, value)]
 
     def _mapping(self, value):
-        return [self._class(type(value)), *([self.of(k), self.of(v)] for k, v in value.items())]
+        pairs = ([self.of(k), self.of(v)] for k, v in value.items())
+        return [type(value).__name__, *pairs]
 
     def _set(self, value):
-        return [type(value).__name__, *sorted(map(self.of, value), key=json.dumps)]
+        return [type(value).__name__, *self._sorted(value)]
 
-    # -------------------------------------------------------------------------------- code
+    def _other_set(self, value):
+        """A subclass's, whose items are in no order either."""
+        if type(value).__reduce__ not in (set.__reduce__, frozenset.__reduce__):
+            return self._object(value)
+        return ["set", self.of(type(value)), self._sorted(value), self.of(state(value))]
 
-    def _class(self, cls):
-        name = f"{cls.__module__}.{cls.__qualname__}"
-        if _is_released(cls.__module__) or id(cls) in self.reading:
-            return ["class", name]
-        self.reading.add(id(cls))
-        try:
-            own = sorted((k, v) for k, v in vars(cls).items() if _is_code(v))
-            bases = [self._class(base) for base in cls.__bases__ if base is not object]
-            return ["class", name, bases, *([k, self._code_of(v)] for k, v in own)]
-        finally:
-            self.reading.remove(id(cls))
+    def _sorted(self, value):
+        return sorted(map(self.of, value), key=json.dumps)
 
-    def _code_of(self, value):
-        if isinstance(value, staticmethod | classmethod):
-            return self._function(value.__func__)
-        if isinstance(value, property):
-            return [self._function(f) for f in (value.fget, value.fset, value.fdel) if f]
-        return self._function(value)
-
-    def _function(self, value):
-        name = f"{value.__module__}.{value.__qualname__}"
-        if _is_released(value.__module__ or "") and "<" not in value.__qualname__:
-            return ["function", name]
-        if id(value) in self.reading:
-            return ["function", name]
-        self.reading.add(id(value))
-        try:
-            closed = [self._cell(cell) for cell in value.__closure__ or ()]
-            defaults = [self.of(each) for each in (value.__defaults__, value.__kwdefaults__)]
-            used = sorted(set(_names(value.__code__)) & value.__globals__.keys())
-            outer = [[each, self._global(value.__globals__[each])] for each in used]
-            return ["function", name, _code(value.__code__), closed, defaults, outer]
-        finally:
-            self.reading.remove(id(value))
-
-    def _cell(self, cell):
-        try:
-            return self.of(cell.cell_contents)
-        except ValueError as error:
-            if isinstance(error, Unidentifiable):
-                raise
-            return ["empty"]  # a name that is filled later
-
-    def _global(self, value):
-        """What a function takes from its module: modules by name, the rest as it is."""
-        return ["module", value.__name__] if isinstance(value, types.ModuleType) else self.of(value)
-
-    def _builtin(self, value):
-        owner = getattr(value, "__self__", None)
-        if owner is None or isinstance(owner, types.ModuleType | type):
-            return ["function", f"{value.__module__}.{value.__qualname__}"]
-        return ["method", value.__name__, self.of(owner)]
+    # ------------------------------------------------------------------- parts of callables
 
     def _method(self, value):
-        return ["method", value.__func__.__qualname__, self.of(value.__self__)]
+        return ["method", self.of(value.__func__), self.of(value.__self__)]
 
     def _partial(self, value):
-        return ["partial", self.of(value.func), self.of(value.args), self.of(value.keywords)]
+        parts = (value.func, value.args, value.keywords, vars(value))
+        return ["partial", *map(self.of, parts)]
+
+    def _cached(self, value):
+        return ["cached", self.of(value.__wrapped__), self.of(value.cache_parameters())]
 
     # ----------------------------------------------------------------------------- objects
 
-    def _dataclass(self, value):
-        names = [field.name for field in fields(value)]
-        return [self._class(type(value)), *([n, self.of(getattr(value, n))] for n in names)]
-
     def _enum(self, value):
-        return [self._class(type(value)), value.name]
+        return ["enum", self.of(type(value)), str(value.name), self.of(value.value)]
 
     def _path(self, value):
-        return ["path", str(value)]
+        if not is_released(type(value)):
+            return self._object(value)
+        return ["path", type(value).__name__, str(value)]
 
     def _object(self, value):
         """Class and state, as a copy would be made from them."""
@@ -259,80 +233,36 @@ class _Walk:
                 "that returns what it depends on."
             ) from error
         if isinstance(parts, str):
-            return ["global", f"{type(value).__module__}.{parts}"]
-        make, arguments, state, items, pairs = (*parts, None, None, None)[:5]
+            return named_structure(self, value, parts)
+        make, arguments, content, items, pairs = (*parts, None, None, None)[:5]
         if make is copyreg.__newobj__:
-            made, arguments = self._class(arguments[0]), arguments[1:]
+            made, arguments = self.of(arguments[0]), arguments[1:]
         else:
             made = self.of(make)
         return [
-            *("object", made, self.of(arguments), self._class(type(value)), self.of(state)),
+            *("object", made, self.of(arguments), self.of(type(value)), self.of(content)),
             *(None if each is None else [self.of(e) for e in each] for each in (items, pairs)),
         ]
 
 
-def _plain(value):
-    """Of what has no parts; None: it has."""
-    if value is None or value is Ellipsis or value is NotImplemented:
-        return ["constant", repr(value)]
-    kind = type(value)
-    if kind is bool:
-        return ["bool", str(value)]
-    if kind is int:
-        return ["int", str(value)]
-    if kind is float:
-        return ["float", "nan" if math.isnan(value) else value.hex()]
-    if kind is complex:
-        return ["complex", value.real.hex(), value.imag.hex()]
-    if kind is str:
-        return ["str", value]
-    if kind in (bytes, bytearray):
-        return [kind.__name__, str(len(value)), _hex(bytes(value))]
-    return None
-
-
-def _is_released(module):
-    return module.split(".")[0] in _RELEASED
-
-
-def _is_code(value):
-    return isinstance(value, types.FunctionType | staticmethod | classmethod | property)
-
-
-def _names(code):
-    """Names that code takes from its module."""
-    for step in dis.get_instructions(code):
-        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            yield step.argval
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _names(constant)
-
-
-def _code(code):
-    constants = [
-        _code(c) if isinstance(c, types.CodeType) else _constant(c) for c in code.co_consts
-    ]
-    return [_hex(code.co_code), *map(list, (code.co_names, code.co_varnames)), constants]
-
-
-def _constant(value):
-    if isinstance(value, tuple | frozenset):
-        parts = [_constant(each) for each in value]
-        ordered = parts if isinstance(value, tuple) else sorted(parts, key=json.dumps)
-        return [type(value).__name__, *ordered]
-    return _plain(value) or ["constant", repr(value)]
-
-
+# Subclasses may hold more than their items, and do other things with them.
+_EXACTLY = {
+    list: _Walk._list,
+    tuple: _Walk._list,
+    dict: _Walk._mapping,
+    types.MappingProxyType: _Walk._mapping,
+    set: _Walk._set,
+    frozenset: _Walk._set,
+    partial: _Walk._partial,
+}
 _KINDS = (
-    (list | tuple, _Walk._list),
+    (set | frozenset, _Walk._other_set),
     (enum.Enum, _Walk._enum),
     (types.MethodType, _Walk._method),
-    (types.BuiltinFunctionType, _Walk._builtin),
-    (partial, _Walk._partial),
-    (Set, _Walk._set),
+    (types.BuiltinFunctionType, builtin_structure),
     (PurePath, _Walk._path),
-    (types.ModuleType, lambda walk, value: ["module", value.__name__]),
+    (types.ModuleType, module_structure),
+    (type(functools.lru_cache(len)), _Walk._cached),
 )
 
 
@@ -340,14 +270,3 @@ def _foreign_kinds():
     from ._foreign import FOREIGN
 
     yield from FOREIGN
-    yield "collections.abc", "Mapping", _Walk._mapping
-    yield "skqmu._identity._structure", "_Dataclass", _Walk._dataclass
-
-
-class _DataclassMeta(type):
-    def __instancecheck__(cls, value):
-        return is_dataclass(value) and not isinstance(value, type)
-
-
-class _Dataclass(metaclass=_DataclassMeta):
-    """Any dataclass's instances."""

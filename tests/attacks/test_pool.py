@@ -214,25 +214,23 @@ def test_memory_is_not_used_for_anything_else(tmp_path, params, rows):
     assert other.n_trained_ == 2
 
 
-def test_an_interrupted_run_keeps_what_was_finished(tmp_path):
+def test_an_interrupted_run_keeps_what_was_finished(tmp_path, monkeypatch):
     target = GaussianNB().fit(X, y)
-    pool = ShadowPool(Interrupted(), n_shadows=6, random_state=0, memory=tmp_path, n_jobs=1)
-    Interrupted.left = 4
+    left, fit = [4], GaussianNB.fit
+
+    def interrupted(self, X, y):
+        left[0] -= 1
+        if left[0] < 0:
+            raise KeyboardInterrupt
+        return fit(self, X, y)
+
+    monkeypatch.setattr(GaussianNB, "fit", interrupted)
+    pool = ShadowPool(GaussianNB(), n_shadows=6, random_state=0, memory=tmp_path, n_jobs=1)
     with pytest.raises(KeyboardInterrupt):
         pool.fit(X, y)
-    Interrupted.left = 100
+    left[0] = 100
     assert pool.fit(X, y).n_trained_ <= 3
     assert target.predict(X).shape == y.shape
-
-
-class Interrupted(GaussianNB):
-    left = 100
-
-    def fit(self, X, y):
-        type(self).left -= 1
-        if type(self).left < 0:
-            raise KeyboardInterrupt
-        return super().fit(X, y)
 
 
 def test_memory_must_be_a_folder_or_a_memory():
