@@ -158,7 +158,8 @@ class AuditRun:
         judge = Judge(
             data, scenario, classes, plan.attacks, pool, plan.level, seed, models[0].estimator
         )
-        steps_judge = StepsJudge(data, scenario, plan.level, seed, plan.n_jobs)
+        judged = scenario.members, scenario.nonmembers
+        steps_judge = StepsJudge(data, judged, plan.level, seed, plan.n_jobs)
         stage = f"{scenario.name}: attacks"
         observations, upstream = [], []
         self.listener(stage, 0, len(models))

@@ -22,7 +22,8 @@ class StepsJudge:
     Parameters
     ----------
     data : Data
-    scenario : Scenario
+    judged : tuple of (ndarray of int, ndarray of int)
+        Members among the training rows, and non-members among the test rows.
     level : float
     seed : int
         The same for every model: equal steps get equal results.
@@ -34,13 +35,13 @@ class StepsJudge:
         For each step who can make this attack.
     """
 
-    def __init__(self, data, scenario, level, seed, n_jobs):
+    def __init__(self, data, judged, level, seed, n_jobs):
         self._pool = (
             np.concatenate([data.X, data.X_test]),
             np.concatenate([data.y, data.y_test]),
         )
-        self._members = scenario.members
-        self._nonmembers = len(data.y) + scenario.nonmembers
+        self._members, nonmembers = judged
+        self._nonmembers = len(data.y) + nonmembers
         self._level = level
         self._options = {"n_shadows": _REFITS, "random_state": seed, "n_jobs": n_jobs}
         self._known = {}

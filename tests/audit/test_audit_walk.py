@@ -22,7 +22,7 @@ MOST_FILES, MOST_ENTRIES = 8, 2
 
 
 def holds(value, mask, depth=0):
-    """Whether a value is the mask of a request, or holds it a layer or two down."""
+    """Whether a value is the mask of a request, or settings or a scenario with it."""
     if isinstance(value, np.ndarray):
         return value.dtype == bool and value.shape == mask.shape and np.array_equal(value, mask)
     if depth < 2 and isinstance(value, dict):
@@ -30,9 +30,7 @@ def holds(value, mask, depth=0):
     if depth < 2 and isinstance(value, tuple | list):
         return any(holds(each, mask, depth + 1) for each in value[:8])
     ours = str(getattr(type(value), "__module__", "")).startswith("skqmu")
-    if depth < 2 and ours and hasattr(value, "__dict__"):
-        return any(holds(each, mask, depth + 1) for each in vars(value).values())
-    return False
+    return ours and holds(getattr(value, "__dict__", {}).get("forget"), mask, depth + 1)
 
 
 def walk(call, mask):
