@@ -63,11 +63,12 @@ def circuit(factor=1.0, gate="ry", phase=0.0, order=(0, 1), name="x"):
     return made
 
 
-def with_gate(angle):
-    inner = QuantumCircuit(1, name="mine")
+def with_gate(angle, name="mine", *, control=False):
+    inner = QuantumCircuit(1, name=name)
     inner.rx(angle, 0)
-    made = QuantumCircuit(1)
-    made.append(inner.to_gate(), [0])
+    gate = inner.to_gate().control() if control else inner.to_gate()
+    made = QuantumCircuit(gate.num_qubits)
+    made.append(gate, made.qubits)
     return made
 
 
@@ -185,6 +186,8 @@ CATALOGUE = {
     "a circuit's names": lambda: circuit(name="y"),
     "a definition": lambda: with_gate(0.1),
     "another definition": lambda: with_gate(0.1 + 1e-12),
+    "a gate without a name": lambda: with_gate(0.1, None),
+    "its control": lambda: with_gate(0.1, None, control=True),
     "an opaque gate": lambda: opaque(1),
     "another opaque gate": lambda: opaque(2),
     "a parameter": lambda: Parameter("a"),
@@ -534,9 +537,29 @@ PAIRS = {
     "coefficients that are parameters": [lambda v=v: sum_of(Parameter(v)) for v in "ab"],
     "long observables": [lambda v=v: Pauli("X" * 30 + v + "Z" * 30) for v in "XYZ"],
     "phases": [lambda v=v: Pauli(v) for v in ("X", "-X", "iX")],
+    "noise in waiting": [lambda v=v: relaxed(v) for v in (40e-6, 50e-6)],
     "errors of a device": [lambda v=v: generic_device(v) for v in (1, 2)],
     "couplings": [lambda v=v: simulator(v) for v in ([[0, 1]], [[0, 1], [1, 2]], None)],
 }  # fmt: skip
+
+
+def relaxed(t1, used=False):
+    from qiskit_aer import AerSimulator
+    from qiskit_aer.noise import NoiseModel, RelaxationNoisePass
+
+    model = NoiseModel(["delay", "x"])
+    model._custom_noise_passes.append(RelaxationNoisePass([t1], [50e-6], 1e-9))
+    if used:
+        line = QuantumCircuit(1)
+        line.delay(100, 0, unit="ns")
+        line.measure_all()
+        AerSimulator(noise_model=model).run(line, shots=1).result()
+    return model
+
+
+@pytest.mark.filterwarnings("ignore:Instruction duration not found")
+def test_a_noise_model_is_itself_when_it_was_used():
+    assert digest(relaxed(40e-6, used=True)) == digest(relaxed(40e-6))
 
 
 def slotted(value):

@@ -31,7 +31,7 @@ __all__ = [
 # Packages whose code is told by its name: it changes with their versions alone.
 _RELEASED = {
     *("numpy", "scipy", "sklearn", "pandas", "torch", "joblib", "skqmu"),
-    *("qiskit", "qiskit_aer", "qiskit_ibm_runtime", "qiskit_machine_learning"),
+    *("qiskit", "qiskit_aer", "qiskit_ibm_runtime", "qiskit_machine_learning", "rustworkx"),
 }
 # What a class holds that changes nothing of what it does.
 _OF_EVERY_CLASS = {

@@ -5,6 +5,7 @@ Each teller gets the walk and a value; a kind is looked up only where its packag
 
 import hashlib
 import json
+import re
 
 from ._plain import Unidentifiable, hexadecimal
 from ._structure import array_structure, state
@@ -120,6 +121,8 @@ def _is_controlled(operation):
     return conditional or isinstance(operation, ControlFlowOp)
 
 
+# A circuit without a name is numbered as it is made, and so is a gate that is made from it.
+_NUMBERED = re.compile(r"circuit-\d+(-\d+)?")
 # Of an operation that is not qiskit's own by class, what it does is in its definition.
 _PARTS = ("ctrl_state", "num_ctrl_qubits", "base_gate", "base_op", "modifiers")
 # Told by the public names, or by the definition.
@@ -133,7 +136,8 @@ def _operation(walk, operation):
     kind = getattr(operation, "base_class", type(operation))
     told = [
         *("operation", walk.of(kind)),
-        *(operation.name, str(operation.num_qubits), str(operation.num_clbits)),
+        *(_NUMBERED.sub("circuit-", operation.name), str(operation.num_qubits)),
+        str(operation.num_clbits),
         walk.of(getattr(operation, "label", None)),
         *map(walk.of, getattr(operation, "params", ())),
         *([part, walk.of(getattr(operation, part, None))] for part in _PARTS),
@@ -185,12 +189,17 @@ def _paulis(walk, value):
 
 def _noise_model(walk, model):
     """What a model would be written as, its passes over delays, and what it translates to."""
-    passes = [[type(own).__qualname__, walk.of(_without_ids(vars(own)))] for own in _passes(model)]
+    passes = map(walk.of, getattr(model, "_custom_noise_passes", ()))
     return ["noise_model", walk.of(_without_ids(model.to_dict())), *passes, *model.basis_gates]
 
 
-def _passes(model):
-    return getattr(model, "_custom_noise_passes", ())
+# What the transpiler notes of a pass, some of it as it runs.
+_NOTED = {"requires", "preserves", "property_set", "_hash"}
+
+
+def _pass(walk, own):
+    kept = {k: v for k, v in state(own).items() if k not in _NOTED}
+    return ["pass", walk.of(type(own)), walk.of(kept)]
 
 
 def _without_ids(value):
@@ -253,6 +262,7 @@ FOREIGN = (
     ("qiskit.quantum_info", "SparsePauliOp", _pauli_sum),
     ("qiskit.quantum_info", "PauliList", _paulis),
     ("qiskit.quantum_info", "Pauli", _pauli),
+    ("qiskit.transpiler.basepasses", "BasePass", _pass),
     ("qiskit_aer.noise", "NoiseModel", _noise_model),
     ("qiskit_aer", "AerSimulator", _aer),
     ("qiskit.providers", "BackendV2", _backend),
