@@ -3,20 +3,14 @@
 This file looks inside: it follows calls by a trace.
 """
 
-import inspect
-import os
-import sys
-import warnings
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import skqmu
 from skqmu import QNNClassifier, audit
 
-ROOT = Path(skqmu.__file__).parent
 DOCS = Path(__file__).parents[2] / "docs"
 MOST_FILES, MOST_ENTRIES = 8, 2
 
@@ -33,46 +27,18 @@ def holds(value, mask, depth=0):
     return ours and holds(getattr(value, "__dict__", {}).get("forget"), mask, depth + 1)
 
 
-def walk(call, mask):
-    """Files of the audit tower, and of data sets, that the request is handed to, in order."""
-    files, entered = [], []
-
-    def look(frame, event, _):
-        code = frame.f_code
-        if event != "call" or not code.co_filename.startswith(str(ROOT)):
-            return
-        if any(frame is known for known in entered):
-            return  # a generator that goes on
-        if code.co_flags & inspect.CO_GENERATOR:
-            entered.append(frame)
-        name = os.path.relpath(code.co_filename, ROOT)
-        if name.split(os.sep)[0] not in ("audit", "datasets") or (files and files[-1] == name):
-            return
-        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        given = [frame.f_locals.get(each) for each in names if each != "self"]
-        if any(holds(each, mask) for each in given):
-            files.append(name)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        sys.setprofile(look)
-        try:
-            call()
-        finally:
-            sys.setprofile(None)
-    return files
-
-
 @pytest.fixture(scope="module")
-def files():
+def files(files_handed):
     rng = np.random.default_rng(4)
     X, y = rng.normal(size=(60, 2)), np.arange(60) % 2
     X_test, y_test = rng.normal(size=(20, 2)), np.arange(20) % 2
     mask = rng.permutation(60) < 6
     model = QNNClassifier(n_qubits=2, n_layers=1, max_iter=1, random_state=0)
     asked = {"mechanisms": "retrain", "attacks": "loss", "n_oracles": 1, "random_state": 0}
-    return walk(
-        lambda: audit(model, X, y, forget=mask, X_test=X_test, y_test=y_test, **asked), mask
+    return files_handed(
+        lambda: audit(model, X, y, forget=mask, X_test=X_test, y_test=y_test, **asked),
+        lambda value: holds(value, mask),
+        lambda room: room in ("audit", "datasets"),
     )
 
 

@@ -3,21 +3,15 @@
 This file looks inside: it follows calls by a trace.
 """
 
-import inspect
 import itertools
-import os
-import sys
-import warnings
 from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import skqmu
 from skqmu import HybridQNNClassifier, QNNClassifier, ShardedClassifier, UnlearningClassifier
 
-ROOT = Path(skqmu.__file__).parent
 DOCS = Path(__file__).parents[2] / "docs"
 MOST_FILES, MOST_ENTRIES = 8, 2
 # Where rows become numbers: the rooms below are the one data path of all training.
@@ -37,34 +31,14 @@ def holds(value, rows, depth=0):
     return False
 
 
-def walk(call, rows):
-    """Files of skqmu that rows are handed to, in order, down to the network."""
-    files, entered = [], []
+@pytest.fixture
+def walk(files_handed):
+    """Files that rows are handed to, in order, down to the network."""
 
-    def look(frame, event, _):
-        code = frame.f_code
-        if event != "call" or not code.co_filename.startswith(str(ROOT)):
-            return
-        if any(frame is known for known in entered):
-            return  # a generator that goes on
-        if code.co_flags & inspect.CO_GENERATOR:
-            entered.append(frame)
-        name = os.path.relpath(code.co_filename, ROOT)
-        if name.split(os.sep)[0] in BELOW or (files and files[-1] == name):
-            return
-        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        given = [frame.f_locals.get(each) for each in names if each != "self"]
-        if any(holds(each, rows) for each in given):
-            files.append(name)
+    def walked(call, rows):
+        return files_handed(call, lambda value: holds(value, rows), lambda room: room not in BELOW)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        sys.setprofile(look)
-        try:
-            call()
-        finally:
-            sys.setprofile(None)
-    return files
+    return walked
 
 
 @pytest.fixture
@@ -88,7 +62,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_rows_to_forget_pass_through_few_files_and_none_again_and_again(kind, data):
+def test_rows_to_forget_pass_through_few_files_and_none_again_and_again(kind, data, walk):
     X, y = data
     key = {"fingerprint_key": bytes(range(16))} if kind == "fingerprints" else {}
     clf = KINDS[kind]().fit(X, y, **key)
@@ -103,7 +77,7 @@ def test_rows_to_forget_pass_through_few_files_and_none_again_and_again(kind, da
 
 
 @pytest.mark.parametrize("kind", ["qnn", "hybrid", "ridge", "shards"])
-def test_rows_to_learn_pass_through_few_files_and_none_again_and_again(kind, data):
+def test_rows_to_learn_pass_through_few_files_and_none_again_and_again(kind, data, walk):
     X, y = data
     files = walk(lambda: KINDS[kind]().fit(X, y), X)
     told = " -> ".join(files)
@@ -111,7 +85,7 @@ def test_rows_to_learn_pass_through_few_files_and_none_again_and_again(kind, dat
     assert max(Counter(files).values()) <= MOST_ENTRIES, told
 
 
-def test_the_walk_is_the_one_that_the_architecture_tells(data):
+def test_the_walk_is_the_one_that_the_architecture_tells(data, walk):
     X, y = data
     page = (DOCS / "architecture.md").read_text(encoding="utf-8")
     section = page[page.index("## Three walks") :]
