@@ -5,7 +5,7 @@ from collections import defaultdict
 
 from sklearn.pipeline import Pipeline
 
-__all__ = ["fit_many", "fit_one", "fits_many", "has_own_fit"]
+__all__ = ["fit_many", "fit_one", "fits_many", "has_own_fit", "last_step"]
 
 
 def _definer(cls, name):
@@ -26,14 +26,15 @@ def has_own_fit(estimator):
     return _protocol(estimator) is None
 
 
-def _last(estimator):
+def last_step(estimator):
+    """The estimator itself, or the last step of a pipeline."""
     return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
 
 
 def fits_many(estimator):
     """Whether models like this one (or its last step) are fitted side by side."""
     kept = isinstance(estimator, Pipeline) and estimator.memory is not None
-    return not kept and _protocol(_last(estimator)) is not None
+    return not kept and _protocol(last_step(estimator)) is not None
 
 
 def fit_many(estimators, Xs, ys, *, sample_weights=None, classes=None):
@@ -80,16 +81,15 @@ def _begin(number, estimator, X, y, weights, classes, together):
         return
     if isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
         X = estimator[:-1].fit_transform(X, y)  # (the very same steps)
-    last = _last(estimator)
+    last = last_step(estimator)
     together[_protocol(last)].append((number, last, X, y, weights))
 
 
-def fit_one(estimator, X, y, sample_weight=None, classes=None):
+def fit_one(estimator, X, y, sample_weight=None, classes=None, **more):
     """Fit a model with what its ``fit`` takes of sample weights and class list."""
-    last, prefix = _last(estimator), ""
+    last, prefix = last_step(estimator), ""
     if isinstance(estimator, Pipeline):
         prefix = f"{estimator.steps[-1][0]}__"
-    more = {}
     if sample_weight is not None:
         more[f"{prefix}sample_weight"] = sample_weight
     if classes is not None and "classes" in inspect.signature(last.fit).parameters:

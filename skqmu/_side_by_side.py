@@ -3,14 +3,31 @@
 import warnings
 from threading import Lock
 
+from joblib import effective_n_jobs
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from joblib.parallel import get_active_backend
 from sklearn.utils.parallel import Parallel, delayed
 
-__all__ = ["finished_jobs"]
+__all__ = ["chunks", "finished_jobs"]
 
 # How often jobs are begun again: a worker that is killed each time needs more memory than there is.
 _RETRIES = 3
+
+
+def chunks(items, n_jobs, *, most=None):
+    """Parts of a sequence, for workers that each take one at a time: few, but all at work.
+
+    Parameters
+    ----------
+    items : sequence
+    n_jobs : int or None
+        As in joblib.
+    most : int or None, default=None
+        Items of a part; None: as many as it takes.
+    """
+    size = max(1, -(-len(items) // effective_n_jobs(n_jobs)))
+    size = size if most is None else min(size, most)
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def finished_jobs(function, arguments, *, n_jobs=None):

@@ -9,7 +9,7 @@ import joblib
 import numpy as np
 import pytest
 
-from skqmu._side_by_side import finished_jobs
+from skqmu._side_by_side import chunks, finished_jobs
 
 
 def square(i, _=None):
@@ -61,3 +61,16 @@ def test_arguments_are_made_when_they_are_wanted_and_not_kept():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 40 * 2_000_000
+
+
+@pytest.mark.parametrize("n", [0, 1, 5, 64, 65])
+@pytest.mark.parametrize("n_jobs", [None, 1, 2, 3])
+@pytest.mark.parametrize("most", [None, 1, 10])
+def test_chunks_are_few_and_keep_all_workers_at_work(n, n_jobs, most):
+    items = list(range(n))
+    parts = chunks(items, n_jobs, most=most)
+    assert [item for part in parts for item in part] == items
+    assert all(parts)
+    assert most is None or max(map(len, parts), default=0) <= most
+    assert most is not None or len(parts) <= (n_jobs or 1)
+    assert len(parts) >= min(n, 2) or n_jobs in (None, 1)

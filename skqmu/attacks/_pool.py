@@ -5,11 +5,11 @@ from copy import copy
 from functools import partial
 
 import numpy as np
-from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator, MetaEstimatorMixin
 
 from .._fit_many import fits_many
 from .._identity import digest
+from .._side_by_side import chunks
 from .._validation import check_is_fitted
 from .._versions import numeric_versions
 from ._balance import BLOCK, balanced_membership
@@ -184,10 +184,8 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
 
     def _train(self, shadows, X, y, members, forget, store):
         """Train shadows, and put each away as soon as it comes back."""
-        size = 1
-        if shadows and fits_many(shadows[0].template):
-            # side by side, but all workers at work
-            size = min(_MOST_AT_ONCE, max(1, -(-len(shadows) // effective_n_jobs(self.n_jobs))))
+        side_by_side = bool(shadows) and fits_many(shadows[0].template)
+        parts = chunks(shadows, self.n_jobs, most=_MOST_AT_ONCE if side_by_side else 1)
         jobs = (
             (
                 chunk,
@@ -199,11 +197,10 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
                     for s in chunk
                 ],
             )
-            for chunk in (shadows[k : k + size] for k in range(0, len(shadows), size))
+            for chunk in parts
         )
-        n_jobs = -(-len(shadows) // size)
         run = partial(run_jobs, n_jobs=self.n_jobs, verbose=self.verbose, label="shadows")
-        for finished in run(train_shadows, jobs, n_jobs):
+        for finished in run(train_shadows, jobs, len(parts)):
             for i, model, outputs in finished:
                 store.write(i, model, outputs)
 

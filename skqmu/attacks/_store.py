@@ -22,7 +22,7 @@ __all__ = ["ShadowOutputs", "ShadowStore", "cache_directory"]
 BLOCK_BYTES = 16 * 2**20
 
 
-def cache_directory(memory, digest, kind="skqmu-shadows"):
+def cache_directory(memory, digest):
     """Return the folder of one pool inside a user's cache, or None without a cache.
 
     Parameters
@@ -31,8 +31,6 @@ def cache_directory(memory, digest, kind="skqmu-shadows"):
     digest : callable without arguments, returning str
         Called only when there is a cache; 32 hexadecimal digits, the shape of joblib's own
         entries, so that ``Memory.clear`` and ``Memory.reduce_size`` treat pools alike.
-    kind : str, default="skqmu-shadows"
-        Folder of all entries of a kind.
     """
     if memory is None:
         return None
@@ -50,7 +48,7 @@ def cache_directory(memory, digest, kind="skqmu-shadows"):
     except Unidentifiable as error:
         warnings.warn(f"memory= keeps no fits of this model: {error}", UserWarning)
         return None
-    return Path(memory.store_backend.location) / kind / name
+    return Path(memory.store_backend.location) / "skqmu-shadows" / name
 
 
 class ShadowStore:

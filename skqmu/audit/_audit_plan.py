@@ -16,6 +16,7 @@ from .._validation import check_choice
 from ..attacks.tools import entropy_from, shadow_template
 from ..datasets import forget_split
 from ._attacks import ATTACKS, needs_shadows
+from ._kept_models import folder_of_audits
 from ._models import can_unlearn, is_default, strategy_label, takes_strategy
 from ._rehearsal import check_mechanisms
 from ._scenarios import Data, make_scenarios, split_data
@@ -66,7 +67,7 @@ class Plan:
         All seeds are spawned from it.
     level : float
     title : str or None
-    memory : None, str, path-like or joblib.Memory
+    memory : pathlib.Path or None
         Where models are kept as they are finished.
     """
 
@@ -168,7 +169,7 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
         entropy=entropy,
         level=float(settings.level),
         title=settings.title,
-        memory=settings.memory,
+        memory=folder_of_audits(settings.memory),
     )
     check_mechanisms(plan)
     return plan

@@ -3,9 +3,9 @@
 import time
 
 import numpy as np
-from joblib import effective_n_jobs
 
 from .._fit_many import fits_many
+from .._side_by_side import chunks
 from ..attacks import ShadowPool
 from ..attacks.tools import run_jobs
 from ._attacks import needs_shadows
@@ -94,15 +94,10 @@ class AuditRun:
         names = [f"oracle {i + 1}" for i in range(len(seeds))]
         options = {"role": "oracle", "classes": classes}
         if plan.memory is None and fits_many(plan.estimator):
-            size = -(-len(seeds) // effective_n_jobs(plan.n_jobs))
-            chunks = [slice(start, start + size) for start in range(0, len(seeds), size)]
+            parts = (chunks(each, plan.n_jobs) for each in (names, seeds))
             return [
-                (
-                    fit_models,
-                    (plan.estimator, *rows),
-                    {"names": names[chunk], "seeds": seeds[chunk], **options},
-                )
-                for chunk in chunks
+                (fit_models, (plan.estimator, *rows), {"names": own, "seeds": drawn, **options})
+                for own, drawn in zip(*parts, strict=True)
             ]
         jobs = []
         for name, seed in zip(names, seeds, strict=True):

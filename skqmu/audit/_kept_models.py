@@ -4,14 +4,28 @@ import pickle
 import shutil
 from pathlib import Path
 
+import joblib
+
 from .._identity import digest
 from .._versions import numeric_versions
 from ..attacks.tools import ShadowStore, cache_directory
 
-__all__ = ["clear_kept", "kept_or_made"]
+__all__ = ["clear_kept", "folder_of_audits", "kept_or_made"]
 
-# Beside the shadows of `skqmu.attacks.ShadowPool` in the same folder.
-_KIND, _SHADOWS = "skqmu-audit", "skqmu-shadows"
+
+def folder_of_audits(memory):
+    """Where audits keep models and shadows within a user's folder, beside what else lies in it.
+
+    Parameters
+    ----------
+    memory : None, str, path-like or joblib.Memory
+
+    Returns
+    -------
+    pathlib.Path or None
+    """
+    location = memory.location if isinstance(memory, joblib.Memory) else memory
+    return None if location is None else Path(location) / "skqmu-audit"
 
 
 def kept_or_made(memory, what, function, /, *args, **kwargs):
@@ -19,7 +33,7 @@ def kept_or_made(memory, what, function, /, *args, **kwargs):
 
     Parameters
     ----------
-    memory : None, str, path-like or joblib.Memory
+    memory : None or path-like
         None: nothing is kept.
     what : tuple
         All that the result depends on.
@@ -31,7 +45,7 @@ def kept_or_made(memory, what, function, /, *args, **kwargs):
     def named():
         return digest(numeric_versions(), *what)
 
-    directory = cache_directory(memory, named, kind=_KIND)
+    directory = cache_directory(memory, named)
     if directory is None:
         return function(*args, **kwargs)
     store = ShadowStore(directory)
@@ -47,7 +61,7 @@ def clear_kept(memory):
 
     Parameters
     ----------
-    memory : path-like
+    memory : str, path-like or joblib.Memory
         Of `audit`; what else lies in it stays.
 
     Examples
@@ -61,6 +75,6 @@ def clear_kept(memory):
     ...                attacks="loss", random_state=0, memory=folder)
     >>> clear_kept(folder)
     """
-    location = cache_directory(memory, lambda: "", kind="")
-    for kind in (_KIND, _SHADOWS):
-        shutil.rmtree(Path(location) / kind, ignore_errors=True)
+    folder = folder_of_audits(memory)
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)

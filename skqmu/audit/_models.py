@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.pipeline import Pipeline
 
-from .._fit_many import fit_many
+from .._fit_many import fit_many, last_step
 from .._identity import settings_line
 from ..attacks.tools import align_columns, shadow_template, with_seed
 from ..exceptions import UnlearningError
@@ -119,21 +118,17 @@ class PaddedClassifier(ClassifierMixin, BaseEstimator):
 
 def can_unlearn(estimator):
     """Whether the classifier, or the end of the pipeline, has ``unlearn``."""
-    return callable(getattr(_final(estimator), "unlearn", None))
+    return callable(getattr(last_step(estimator), "unlearn", None))
 
 
 def takes_strategy(estimator):
     """Whether its ``unlearn`` can be told how."""
-    return "strategy" in inspect.signature(_final(estimator).unlearn).parameters
+    return "strategy" in inspect.signature(last_step(estimator).unlearn).parameters
 
 
 def is_default(strategy):
     """Whether the classifier is asked to forget in its own way."""
     return isinstance(strategy, str) and strategy == "default"
-
-
-def _final(estimator):
-    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
 
 
 def _counts(cost):
@@ -181,7 +176,7 @@ def fit_models(template, X, y, *, names, role, seeds, classes=None):
     }
     models = []
     for name, estimator in zip(names, estimators, strict=True):
-        cost = {**shares, **_counts(getattr(_final(estimator), "fit_cost_", None))}
+        cost = {**shares, **_counts(getattr(last_step(estimator), "fit_cost_", None))}
         if classes is not None and not np.array_equal(estimator.classes_, classes):
             estimator = PaddedClassifier(estimator, classes)
         models.append(Model(name=name, role=role, estimator=estimator, cost=cost, kind=None))
@@ -204,7 +199,7 @@ def unlearn_copy(original, strategy, data, scenario, *, name):
     name : str
     """
     estimator = copy.deepcopy(original.estimator)
-    final, notes = _final(estimator), []
+    final, notes = last_step(estimator), []
     options = _request(estimator, strategy, data, scenario)
     if final is not estimator:
         seen = [step for step, part in estimator.steps[:-1] if part not in (None, "passthrough")]
@@ -241,7 +236,7 @@ def unlearn_copy(original, strategy, data, scenario, *, name):
 
 def _request(estimator, strategy, data, scenario):
     """Return the keyword arguments for the final estimator's ``unlearn``."""
-    final = _final(estimator)
+    final = last_step(estimator)
 
     def rows(X):
         return X if final is estimator or len(estimator.steps) == 1 else estimator[:-1].transform(X)

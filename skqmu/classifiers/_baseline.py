@@ -25,7 +25,7 @@ def sampled_rows(n_rows, seed, most):
     most : int or None
         None: all.
     """
-    if most is None:
+    if most is None or n_rows <= most:
         return np.arange(n_rows)
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(_SAMPLE,)))
     return np.sort(rng.permutation(n_rows)[:most])

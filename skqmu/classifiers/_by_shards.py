@@ -5,18 +5,17 @@ from numbers import Integral
 
 import joblib
 import numpy as np
-from joblib import effective_n_jobs
 from sklearn.dummy import DummyClassifier
 
 from .._fit_many import fits_many
-from .._side_by_side import finished_jobs
+from .._side_by_side import chunks, finished_jobs
 from ..unlearning import UPSTREAM, Assumption, Certificate
 from ._baseline import sampled_rows
-from ._meta import as_memory, cached_call
+from ._meta import ForgottenFits, as_memory, cached_call
 from ._shards import (
-    CachedShards,
     RemovedModels,
     StoredModel,
+    entries_beyond,
     loaded,
     remove_files,
     slices_of,
@@ -57,8 +56,8 @@ class ShardTraining:
 
     Attributes
     ----------
-    kept : dict of int to tuple of CachedFit
-        By shard.
+    kept : dict of (int or None) to tuple of CachedFit
+        By shard; see `ShardedState`.
     costs : list of dict
         Of each model that was trained, also where the training failed.
     stored : list of pathlib.Path
@@ -107,8 +106,7 @@ class ShardTraining:
             for shard in shards
         }
         if model.n_slices == 1 and self.memory.store_backend is None and fits_many(model.estimator):
-            size = -(-len(shards) // effective_n_jobs(model.n_jobs))
-            chunks = [shards[k : k + size] for k in range(0, len(shards), size)]
+            parts = chunks(shards, model.n_jobs)
             jobs = [
                 (
                     model.estimator,
@@ -116,10 +114,10 @@ class ShardTraining:
                     [rows[shard][0] for shard in chunk],
                     self.classes,
                 )
-                for chunk in chunks
+                for chunk in parts
             ]
             for i, found in finished_jobs(train_shards, jobs, n_jobs=model.n_jobs):
-                for shard, new in zip(chunks[i], found, strict=True):
+                for shard, new in zip(parts[i], found, strict=True):
                     yield shard, [new], None
             return
         jobs = [
@@ -139,10 +137,8 @@ class ShardTraining:
             yield shards[i], new, kept
 
     def keep_also(self, earlier):
-        """Know earlier entries of the cache, by shard, beside the new ones."""
-        for shard, entries in earlier.items():
-            known = {repr(entry): entry for entry in (*entries, *self.kept.get(shard, ()))}
-            self.kept[shard] = tuple(known.values())
+        """Know the entries of an earlier fit, whose rows lay in whatever shards it had."""
+        self.kept[None] = entries_beyond(earlier, self.kept)
 
     def _stored(self, model, shard):
         if self.folder is None or model is None:
@@ -225,14 +221,16 @@ class ByShards(Way):
         measures = {"before": measured(model)} if measured else {}
         models = training.run(first, old)
         known = fitted_state(model).cached_fits
-        stale = [CachedShards(kept) for shard in training.kept if (kept := known.get(shard))]
+        touched = {shard: known.get(shard, ()) for shard in (None, *training.kept)}
+        stale = entries_beyond(touched, training.kept)
+        replaced = _replaced(old, models, first, model.n_slices, training.folder)
         changes = {
             "models_": models,
             "members": training.members,
             "assignment_": training.assignment,
             "expected_refit_fraction_": expected_refit_fraction(model, training.assignment),
-            "cached_fits": {**known, **training.kept},
-            "leftovers": (_replaced(old, models, first, model.n_slices, training.folder), *stale),
+            "cached_fits": {**known, None: (), **training.kept},
+            "leftovers": (replaced, *[ForgottenFits(stale)] * bool(stale)),
         }
         digests = [_digest(each, first, model.n_slices) for each in (old, models)]
         model._become(models_=models)
@@ -296,8 +294,9 @@ class ByShards(Way):
 
 def _digest(models, first, n_slices):
     """Digest of the models that predict, of those shards that a request refits."""
-    shards = [s for s, start in zip(models, first, strict=True) if start < n_slices]
-    return joblib.hash([digest_of(loaded(slices[-1])) for slices in shards if slices[-1]])
+    last = [s[-1] for s, start in zip(models, first, strict=True) if start < n_slices]
+    # (of a model in a file it is known, also where the file is damaged)
+    return joblib.hash([m.digest if isinstance(m, StoredModel) else digest_of(m) for m in last])
 
 
 def _replaced(old, new, first, n_slices, folder):

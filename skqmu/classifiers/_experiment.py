@@ -5,8 +5,9 @@ from contextlib import suppress
 
 import numpy as np
 
+from .._fit_many import last_step
 from ..exceptions import AlreadyForgottenError, NotATrainingSampleError
-from ._meta import last_step
+from ._meta import ForgottenFits
 from ._pipeline import unlearn
 from .state import changing_along, fitted_state, share_files
 
@@ -45,45 +46,30 @@ class _End:
         ended = self.work.model
         dropped = [name for name in _EXPERIMENT if name in vars(ended)]
         ended._drop(*dropped)
-        cached = fitted_state(ended).cached_fits
-        ended._become(
-            estimator_=self.model,
-            cached_fits=(),
-            leftovers=(_Experiment(dropped, cached),) if dropped or cached else (),
-        )
+        leftovers = [_Dropped(dropped)] if dropped else []
+        if cached := fitted_state(ended).cached_fits:
+            leftovers.append(ForgottenFits(cached))
+        ended._become(estimator_=self.model, cached_fits=(), leftovers=tuple(leftovers))
 
 
-class _Experiment:
-    """What an experiment has kept, to be deleted when it is over.
+class _Dropped:
+    """What an experiment has kept and has no longer, to be told when it is over.
 
     Parameters
     ----------
-    dropped : list of str
-        Attributes that are gone.
-    cached : tuple of CachedFit
+    names : list of str
+        Of attributes.
     """
 
-    def __init__(self, dropped, cached):
-        self.dropped = dropped
-        self.cached = cached
+    def __init__(self, names):
+        self.names = names
 
     def discard(self):
-        """Delete the entries of the cache; returns what is to be said, a list of str."""
-        notes = []
-        if self.dropped:
-            notes.append(
-                f"the experiment ended with the request: {', '.join(self.dropped)}, which hold or "
-                "know rows, were dropped; to compare again, fit on the rows that stay."
-            )
-        left = [entry for entry in self.cached if not entry.clear()]
-        if self.cached:
-            n_gone = len(self.cached) - len(left)
-            notes.append(f"{n_gone} entries of the cache (memory=) were deleted.")
-        if left:
-            notes.append(
-                f"entries of the cache (memory=) that hold rows could not be deleted: {left}."
-            )
-        return notes
+        """What is to be said about it, a list of str."""
+        return [
+            f"the experiment ended with the request: {', '.join(self.names)}, which hold or know "
+            "rows, were dropped; to compare again, fit on the rows that stay."
+        ]
 
 
 def forget_and_end(work, X_forget, y_forget, request):

@@ -6,17 +6,18 @@ import warnings
 from contextlib import contextmanager
 
 import numpy as np
-from joblib import Memory, effective_n_jobs
+from joblib import Memory
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
-from .._fit_many import fit_many, fit_one, fits_many
+from .._fit_many import fit_many, fit_one, fits_many, last_step
 from .._identity import Unidentifiable, digest
-from .._side_by_side import finished_jobs
+from .._side_by_side import chunks, finished_jobs
 from .._versions import numeric_versions
 
 __all__ = [
+    "ForgottenFits",
     "aligned_proba",
     "as_memory",
     "cached_call",
@@ -26,7 +27,6 @@ __all__ = [
     "fit_clone",
     "fit_clones",
     "forgets",
-    "last_step",
     "released",
     "telling_costs",
     "with_seed",
@@ -36,11 +36,6 @@ __all__ = [
 def forgets(estimator):
     """Whether an estimator, or the last step of a pipeline, has `unlearn`."""
     return hasattr(last_step(estimator), "unlearn")
-
-
-def last_step(estimator):
-    """The estimator itself, or the last step of a pipeline."""
-    return estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
 
 
 def has_seed(estimator):
@@ -155,6 +150,29 @@ class CachedFit:
         return repr(self._shelved)
 
 
+class ForgottenFits:
+    """Entries of the cache that saw a forgotten row, to be deleted when it is forgotten.
+
+    Parameters
+    ----------
+    entries : tuple of CachedFit
+    """
+
+    def __init__(self, entries):
+        self.entries = entries
+
+    def discard(self):
+        """Delete them; returns what is to be said about it, a list of str."""
+        left = [entry for entry in self.entries if not entry.clear()]
+        n_gone = len(self.entries) - len(left)
+        notes = [f"{n_gone} entries of the cache (memory=) were deleted."]
+        if left:
+            notes.append(
+                f"entries of the cache (memory=) that hold rows could not be deleted: {left}."
+            )
+        return notes
+
+
 def _called(name, function, arguments):
     """What joblib keeps under a name that tells functions and arguments apart (see `digest`)."""
     return function(*arguments)
@@ -211,9 +229,7 @@ def cached_fits(memory, estimators, *arguments, n_jobs=None):
         In the order of the estimators.
     """
     if memory.store_backend is None and estimators and fits_many(estimators[0]):
-        size = -(-len(estimators) // effective_n_jobs(n_jobs))
-        chunks = [estimators[k : k + size] for k in range(0, len(estimators), size)]
-        jobs = [(chunk, *arguments) for chunk in chunks]
+        jobs = [(chunk, *arguments) for chunk in chunks(estimators, n_jobs)]
         found = dict(finished_jobs(_fit_on_the_same, jobs, n_jobs=n_jobs))
         return [(model, None) for i in range(len(jobs)) for model in found[i]]
     jobs = [(memory, estimator, *arguments) for estimator in estimators]

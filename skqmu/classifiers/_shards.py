@@ -10,16 +10,17 @@ import numpy as np
 from sklearn.dummy import DummyClassifier
 
 from .._files import remove_leftovers
+from .._fit_many import last_step
 from .._packed import read_packed, write_packed
-from ._meta import fit_clone, fit_clones, last_step, telling_costs, with_seed
+from ._meta import fit_clone, fit_clones, telling_costs, with_seed
 from .deletion import files_of
 from .state import kept_files
 
 __all__ = [
-    "CachedShards",
     "RemovedFolder",
     "RemovedModels",
     "StoredModel",
+    "entries_beyond",
     "loaded",
     "remove_files",
     "slices_of",
@@ -47,6 +48,8 @@ class StoredModel:
     Attributes
     ----------
     path : pathlib.Path
+    digest : str
+        Of the arrays.
     """
 
     def __init__(self, model, folder, name):
@@ -54,7 +57,7 @@ class StoredModel:
         self._outline = pickle.dumps(model, protocol=5, buffer_callback=buffers.append)
         arrays = [np.array(buffer.raw(), dtype=np.uint8) for buffer in buffers]
         self.path = folder.path / name
-        self._digest = _digest(arrays)
+        self.digest = _digest(arrays)
         write_packed(self.path, _KIND, arrays, owner=folder.owner)
 
     def load(self):
@@ -69,7 +72,7 @@ class StoredModel:
             _, arrays = read_packed(self.path, _KIND)
         except ValueError as error:
             raise ValueError(f"{error}: fit again.") from error
-        if not isinstance(arrays, list) or _digest(arrays) != self._digest:
+        if not isinstance(arrays, list) or _digest(arrays) != self.digest:
             raise ValueError(f"{str(self.path)!r} is not the slice that was written: fit again.")
         return pickle.loads(self._outline, buffers=arrays)
 
@@ -115,27 +118,20 @@ class RemovedFolder:
         return [f"{path}, of the fit before, could not be deleted." for path in left]
 
 
-class CachedShards:
-    """Entries of the cache that hold a forgotten row, to be deleted when it is forgotten.
+def entries_beyond(earlier, now):
+    """Entries of the cache, by shard, that are not among other such entries.
 
     Parameters
     ----------
-    entries : tuple of CachedFit
+    earlier, now : dict of tuple of CachedFit
+
+    Returns
+    -------
+    tuple of CachedFit
     """
-
-    def __init__(self, entries):
-        self.entries = entries
-
-    def discard(self):
-        """Delete them; returns what is to be said about it, a list of str."""
-        left = [entry for entry in self.entries if not entry.clear()]
-        n_gone = len(self.entries) - len(left)
-        notes = [f"{n_gone} entries of the cache (memory=) were deleted."]
-        if left:
-            notes.append(
-                f"entries of the cache (memory=) that hold rows could not be deleted: {left}."
-            )
-        return notes
+    known = {repr(entry) for entries in now.values() for entry in entries}
+    found = {repr(entry): entry for entries in earlier.values() for entry in entries}
+    return tuple(entry for name, entry in found.items() if name not in known)
 
 
 class RemovedModels:

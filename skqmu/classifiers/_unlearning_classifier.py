@@ -10,6 +10,7 @@ from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d,
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
+from .._fit_many import last_step
 from .._validation import (
     check_is_fitted,
     check_sample_weight,
@@ -27,7 +28,6 @@ from ._meta import (
     draw_seed,
     fit_clone,
     forgets,
-    last_step,
     released,
     with_seed,
 )
@@ -56,7 +56,7 @@ def _has(name):
 def _takes_strategies(estimator):
     if not forgets(estimator):
         return False
-    last = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
+    last = last_step(estimator)
     return "strategy" in inspect.signature(last.unlearn).parameters
 
 

@@ -12,9 +12,11 @@ from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _num_samples, column_or_1d
 
+from .._fit_many import fit_one
 from ..exceptions import MemberRecordError, NotATrainingSampleError, UnlearningWarning
 from ..unlearning import UPSTREAM, Assumption, Certificate, Retrain
-from ._shards import RemovedModels
+from ._meta import ForgottenFits
+from ._shards import RemovedModels, entries_beyond
 from .deletion import (
     Done,
     Found,
@@ -272,16 +274,12 @@ def _notes(steps, new_last, n_rows):
 
 
 def _fit_last(new_last, last, Z, y, sample_weight, request):
-    fit_params = {} if sample_weight is None else {"sample_weight": sample_weight}
-    if "classes" in inspect.signature(new_last.fit).parameters:
-        fit_params["classes"] = last.classes_
-    if request.get("fingerprint_key") is not None:
-        fit_params["fingerprint_key"] = request["fingerprint_key"]
+    key = request.get("fingerprint_key")
+    more = {} if key is None else {"fingerprint_key": key}
     if getattr(new_last, "checkpoint", None) is not None:
-        new_last.set_params(
-            checkpoint=None
-        )  # the file is the old model's until everything has worked
-    new_last.fit(Z, y, **fit_params)
+        # The file is the old model's until everything has worked.
+        new_last.set_params(checkpoint=None)
+    fit_one(new_last, Z, y, sample_weight, last.classes_, **more)
 
 
 def _certificate(steps):
@@ -350,5 +348,8 @@ def _leftovers(last, new_last):
             if file.path in paths:
                 file.let_go()
         return files
-    removed = [[model for slices in each.models_ for model in slices] for each in (last, new_last)]
-    return (RemovedModels(*removed, fitted_state(last).folder),)
+    both = last, new_last
+    removed = [[model for slices in each.models_ for model in slices] for each in both]
+    stale = entries_beyond(*(fitted_state(each).cached_fits for each in both))
+    models = RemovedModels(*removed, fitted_state(last).folder)
+    return (models, *[ForgottenFits(stale)] * bool(stale))

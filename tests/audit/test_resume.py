@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import scale
 
 from skqmu import QNNClassifier, audit
+from skqmu.attacks import ShadowPool
 from skqmu.audit import clear_kept
 
 
@@ -119,6 +120,15 @@ def test_models_of_another_audit_are_not_taken(data, tmp_path):
     other = QNNClassifier(n_qubits=2, n_layers=1, max_iter=4, random_state=0)
     kept = told(audit(other, X, y, **settings(memory=tmp_path, **few)))
     assert kept == told(audit(other, X, y, **settings(**few)))
+
+
+def test_what_others_keep_in_the_folder_stays(data, tmp_path):
+    pool = ShadowPool(qnn(), n_shadows=2, memory=tmp_path, random_state=0).fit(*data)
+    audit(qnn(), *data, **settings(memory=tmp_path, forget=["fraction:0.1"]))
+    n_before = len(list(tmp_path.rglob("*.model")))
+    clear_kept(tmp_path)
+    assert n_before > len(list(tmp_path.rglob("*.model"))) == 2
+    assert pool.outputs().one(0).shape == (150, 3)
 
 
 def test_memory_needs_a_seed_and_a_folder(data, tmp_path):

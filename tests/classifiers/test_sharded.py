@@ -13,10 +13,12 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
-from sklearn.preprocessing import scale
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, scale
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import skqmu
 from skqmu import QNNClassifier, ShardedClassifier
 from skqmu.classifiers import _by_shards
 from skqmu.exceptions import AlreadyForgottenError, NotATrainingSampleError
@@ -312,3 +314,49 @@ def test_with_memory_a_fit_that_was_cut_off_goes_on_and_a_request_deletes_what_s
 def test_without_a_seed_nothing_is_kept(iris, tmp_path):
     ShardedClassifier(LogisticRegression(max_iter=300), memory=tmp_path).fit(*iris)
     assert not list(tmp_path.rglob("output.pkl"))
+
+
+def test_a_damaged_model_of_the_only_slice_holds_up_no_deletion(iris, tmp_path):
+    X, y = iris
+
+    def make(**params):
+        inner = LogisticRegression(max_iter=300)
+        return ShardedClassifier(inner, n_shards=3, random_state=0, **params).fit(X, y)
+
+    clf, plain = make(checkpoint_dir=tmp_path), make()
+    clf.models_[clf.assignment_[0, 0]][0].path.write_bytes(b"damaged")
+    clf.unlearn(X[:1])
+    np.testing.assert_array_equal(clf.predict_proba(X), plain.unlearn(X[:1]).predict_proba(X))
+    one, other = clf.unlearning_log_[-1]["digests"]
+    assert one != other
+
+
+def kept_fits(folder):
+    return len(list(folder.rglob("output.pkl")))
+
+
+def test_cached_shards_of_an_earlier_fit_go_with_the_next_request(iris, tmp_path):
+    """Their rows lay in other shards: which of them held the row, nobody says."""
+    X, y = iris
+    inner = LogisticRegression(max_iter=300, random_state=0)
+    clf = ShardedClassifier(inner, n_shards=4, random_state=0, memory=tmp_path).fit(X, y)
+    clf.set_params(n_shards=2).fit(X, y)
+    assert kept_fits(tmp_path) == 6
+    clf.unlearn(X[:1])
+    assert kept_fits(tmp_path) == 2
+    assert "5 entries of the cache" in " ".join(clf.unlearning_log_[-1]["notes"])
+    clf.fit(X, y)  # the same as before: one shard is there, and the other one is trained
+    assert kept_fits(tmp_path) == 3
+    clf.unlearn(X[:1])
+    assert kept_fits(tmp_path) == 2
+
+
+def test_a_pipeline_that_is_refitted_leaves_no_cached_shard_of_the_old_rows(iris, tmp_path):
+    X, y = iris
+    inner = LogisticRegression(max_iter=300, random_state=0)
+    shards = ShardedClassifier(inner, n_shards=2, random_state=0, memory=tmp_path)
+    model = make_pipeline(StandardScaler(), shards).fit(X, y)
+    rest = {"X_retain": X[1:], "y_retain": y[1:], "upstream": "refit"}
+    skqmu.unlearn(model, X[:1], **rest)
+    assert kept_fits(tmp_path) == 2
+    assert "2 entries of the cache" in " ".join(model[-1].unlearning_log_[-1]["notes"])

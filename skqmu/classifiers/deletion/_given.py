@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from sklearn.pipeline import Pipeline
-
+from ..._fit_many import last_step
 from ...unlearning import Assumption
 
 __all__ = ["assuming", "given_parts", "notes_on", "reach_of"]
@@ -27,8 +26,7 @@ def given_parts(estimator):
     dict of str to str
         Such as ``{"front.0": "frozen"}``.
     """
-    if isinstance(estimator, Pipeline):
-        estimator = estimator.steps[-1][1]
+    estimator = last_step(estimator)
     return estimator._given_parts() if hasattr(estimator, "_given_parts") else {}
 
 

@@ -14,8 +14,6 @@ from ._attributes import (
     origin,
     share_files,
 )
-from ._leftovers import sweep, with_notes
-from ._placing import put_in_place
 from ._turns import exclusive
 from ._writing import OutdatedError, Writing, as_fitted, changing_along, reads
 
@@ -33,9 +31,6 @@ __all__ = [
     "fitted_state",
     "kept_files",
     "origin",
-    "put_in_place",
     "reads",
     "share_files",
-    "sweep",
-    "with_notes",
 ]

@@ -99,8 +99,9 @@ class ShardedState:
         None: a released copy.
     folder : OwnedFolder or None
         Of the slices' files.
-    cached_fits : dict of int to tuple of CachedFit
-        By shard: entries of the cache that hold what it was trained on.
+    cached_fits : dict of (int or None) to tuple of CachedFit
+        By shard: entries of the cache that hold what it was trained on; under None those of
+        earlier fits, whose shards had other rows.
     leftovers : tuple
         Of the state before, still to be deleted (see `sweep`).
     """
