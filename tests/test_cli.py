@@ -20,7 +20,8 @@ from skqmu._cli import main
 from skqmu.audit import AuditReport
 
 SMALL = [
-    "--forget", "class:0", "--mechanism", "retrain", "--attack", "loss", "--oracles", "2",
+    "--dataset", "iris", "--repeats", "1", "--forget", "class:0", "--mechanism", "retrain",
+    "--attack", "loss", "--oracles", "2",
     "--n-jobs", "1",
 ]  # fmt: skip
 

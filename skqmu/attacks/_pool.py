@@ -179,7 +179,7 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         self.settings_ = settings_of(template)
         self._index, self._store = index, store
         # set by asked_again: outputs and settings other than those of the fit
-        self._asked, self._params = None, None
+        self._asked, self._params, self._answers = None, None, None
         return self
 
     def _train(self, shadows, X, y, members, forget, store):
@@ -234,7 +234,9 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
     def has_proba(self):
         """Whether the shadows answer with probabilities."""
         check_is_fitted(self)
-        return hasattr(self.model(0), "predict_proba")
+        if self._answers is None:  # all shadows are of one kind, and loading one takes its time
+            self._answers = hasattr(self.model(0), "predict_proba")
+        return self._answers
 
     def model(self, index):
         """Return one shadow, loaded anew."""

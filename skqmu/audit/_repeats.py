@@ -30,7 +30,8 @@ class RepeatedAudit:
         self.report = AuditReport(describe(plan))
         self._repeats = _Repeats()
         self._first = None
-        self._decided = {}
+        self._verdicts = {}
+        self._gaps = {}
         self._looks = []
 
     def run(self):
@@ -83,12 +84,17 @@ class RepeatedAudit:
     # -- verdicts ------------------------------------------------------------------------
 
     def _look(self, n, share):
-        """Return each verdict as it stands; one that was reached at an earlier look stays."""
+        """Return each verdict as it stands; one that was reached at an earlier look stays.
+
+        Differences are brought up to date all the same: the first look's intervals are wide.
+        """
         for key, repeats in self._repeats.by_model(n).items():
-            if key in self._decided and self._decided[key].level != "unresolved":
-                continue
-            self._decided[key] = self._verdict(repeats, share)
-        return self._decided
+            found = self._verdict(repeats, share)
+            self._gaps[key] = found.gaps
+            earlier = self._verdicts.get(key)
+            if earlier is None or earlier.level == "unresolved" or found.level == "failed":
+                self._verdicts[key] = found
+        return self._verdicts
 
     def _verdict(self, repeats, share):
         errors = [found for found in repeats if isinstance(found, str)]
@@ -122,7 +128,7 @@ class RepeatedAudit:
             scenario["models"] = [
                 entry
                 if entry["role"] == "oracle"
-                else _judged(entry, verdicts[name, entry["name"]])
+                else _judged(entry, verdicts[name, entry["name"]], self._gaps[name, entry["name"]])
                 for entry in scenario["models"]
             ]
             data["scenarios"].append(json_values(scenario))
@@ -179,14 +185,14 @@ class _Failed:
         }
 
 
-def _judged(entry, verdict):
+def _judged(entry, verdict, gaps):
     """Return a model's entry with the verdict over all repeats in place of the first's own."""
     beside = entry["verdict"].get("beside")
     more = {} if beside is None else {"beside": beside}
     entry = {**entry, "verdict": {**verdict.to_dict(), **more}}
-    if entry["status"] == "ok" and verdict.gaps:
+    if entry["status"] == "ok" and gaps:
         # tests of the first repeat's accuracies would stand beside a verdict on all
-        entry.update(gaps=verdict.gaps, equivalence={})
+        entry.update(gaps=gaps, equivalence={})
     return entry
 
 

@@ -14,7 +14,6 @@ from ._words import (
     count,
     counts,
     divergence,
-    gap_words,
     give_or_take,
     model_words,
     number,
@@ -142,14 +141,14 @@ def _table(title, columns, scenario, row, oracle_row):
 
 def _repeated(scenario, attacks):
     """What the verdicts rest on where they are on repeats: the means and their intervals."""
-    measures = ["accuracy_forget", "distance_forget", *(f"auc_{name}" for name in attacks)]
-    heads = [gap_words(key).replace(", ", "\n") for key in measures]
+    columns = {"accuracy_forget": "accuracy\nforget", "distance_forget": "distance\nforget"}
+    columns |= {f"auc_{name}": f"AUC\n{name.replace('_', ' ')}" for name in attacks}
     return _table(
         f"minus retraining, on average over {scenario['repeats']['n']} repeats",
-        heads,
+        list(columns.values()),
         scenario,
-        lambda model: [give_or_take(model["gaps"].get(key)) for key in measures],
-        lambda oracles: ["" for key in measures],
+        lambda model: [give_or_take(model["gaps"].get(key)) for key in columns],
+        lambda oracles: ["" for key in columns],
     )
 
 
