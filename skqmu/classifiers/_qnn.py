@@ -1,35 +1,21 @@
 """`QNNClassifier`: a variational quantum circuit with a linear head."""
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 
-from .._validation import HasMethods, Interval, StrOptions, check_is_fitted
-from ..circuits import (
-    ansatze,
-    build_circuit,
-    encodings,
-    entanglements,
-    z_observables,
-    zz_observables,
-)
+from .._validation import Interval, StrOptions, check_is_fitted
 from ..network import Dense, Network, OneVsRest, QuantumLayer
 from ._base import BaseUnlearningClassifier
+from ._circuit import CircuitMixin, resolve_observables
 from ._fitting import takes_steps
 from ._input_scale import InputScaleMixin, input_scale_layers, resolved_input_scale
 from .state import reads
 
 __all__ = ["QNNClassifier"]
 
-_CIRCUIT = HasMethods(["compose", "assign_parameters"])
-# Qubits that n_qubits=None takes at least and at most: two features on two qubits leave a circuit
-# too few functions of them (a ring in a ring is learned from some starts only).
-_FEWEST, _MOST = 4, 8
-# What the circuit is built from.
-_DESIGN = ("encoding", "ansatz", "n_qubits", "n_layers", "entanglement", "reuploading")
 
-
-class QNNClassifier(InputScaleMixin, BaseUnlearningClassifier):
+class QNNClassifier(CircuitMixin, InputScaleMixin, BaseUnlearningClassifier):
     """Quantum neural network classifier that can forget.
 
     The features of a record enter a circuit as rotation angles, trainable layers follow,
@@ -214,20 +200,16 @@ default="adam"
 
     _parameter_constraints = {
         **BaseUnlearningClassifier._parameter_constraints,
-        "encoding": [StrOptions(set(encodings())), _CIRCUIT],
+        **CircuitMixin._parameter_constraints,
         **InputScaleMixin._parameter_constraints,
-        "ansatz": [StrOptions(set(ansatze())), _CIRCUIT],
-        "n_qubits": [Interval(Integral, 1, None, closed="left"), None],
-        "n_layers": [Interval(Integral, 1, None, closed="left")],
-        "entanglement": [StrOptions(set(entanglements()))],
-        "reuploading": ["boolean"],
-        "observables": [StrOptions({"z", "zz"}), list, tuple],
         "trainable": [StrOptions({"all", "head"})],
         "circuit_weights": ["array-like", None],
         "head": [StrOptions({"softmax", "ridge", "logistic"})],
         "head_penalty": [Interval(Real, 0, None, closed="neither")],
         "objective_noise": [Interval(Real, 0, None, closed="left")],
     }
+
+    _named_layers = 3
 
     def __init__(
         self,
@@ -236,9 +218,11 @@ default="adam"
         input_scale="auto",
         ansatz="strong",
         n_qubits=None,
-        n_layers=3,
+        n_layers=None,
         entanglement="ring",
         reuploading=False,
+        circuit=None,
+        inputs=None,
         observables="zz",
         trainable="all",
         circuit_weights=None,
@@ -276,6 +260,8 @@ default="adam"
         self.n_layers = n_layers
         self.entanglement = entanglement
         self.reuploading = reuploading
+        self.circuit = circuit
+        self.inputs = inputs
         self.observables = observables
         self.trainable = trainable
         self.circuit_weights = circuit_weights
@@ -308,19 +294,13 @@ default="adam"
 
     def _structure_for(self, n_features):
         return {
-            "encoding": self.encoding,
+            **self._circuit_structure(n_features),
             "input_scale": resolved_input_scale(
                 self.input_scale,
-                encoding=self.encoding,
+                encoding=self._named_encoding(),
                 n_inputs=n_features,
                 searched=not takes_steps(self),
             ),
-            "ansatz": self.ansatz,
-            "n_qubits": self._n_qubits_for(n_features),
-            "n_layers": self.n_layers,
-            "entanglement": self.entanglement,
-            "reuploading": self.reuploading,
-            "observables": self.observables,
             # A certificate rests on these: they are fit's, whatever is set afterwards.
             "trainable": self.trainable,
             "circuit_weights": self.circuit_weights,
@@ -329,19 +309,9 @@ default="adam"
             "objective_noise": self.objective_noise,
         }
 
-    def _n_qubits_for(self, n_features):
-        if self.n_qubits is not None:
-            return self.n_qubits
-        for circuit in (self.encoding, self.ansatz):
-            if not isinstance(circuit, str):
-                return circuit.num_qubits
-        if self.encoding == "amplitude":
-            return max(2, (n_features - 1).bit_length())
-        return min(max(_FEWEST, n_features), _MOST)
-
     def _build_network(self, structure, n_features, n_classes, backend):
-        qnn = build_circuit(n_features=n_features, **{k: structure[k] for k in _DESIGN})
-        observables = _resolve_observables(structure["observables"], structure["n_qubits"])
+        qnn = self._built_circuit(structure, n_features)
+        observables = resolve_observables(structure["observables"], structure["n_qubits"])
         executable = backend.compile(
             qnn.circuit, observables, inputs=qnn.inputs, weights=qnn.weights
         )
@@ -353,7 +323,7 @@ default="adam"
 
     def _observable_bounds(self):
         """Largest absolute value that each observable may take."""
-        observables = _resolve_observables(
+        observables = resolve_observables(
             self._structure["observables"], self._structure["n_qubits"]
         )
         return np.array([np.abs(observable.coeffs).sum() for observable in observables])
@@ -420,12 +390,3 @@ default="adam"
         """Qubits of the fitted circuit."""
         check_is_fitted(self, "params_")
         return self._structure["n_qubits"]
-
-
-def _resolve_observables(value, n_qubits):
-    if isinstance(value, str):
-        z = z_observables(n_qubits)
-        return z if value == "z" else [*z, *zz_observables(n_qubits)]
-    if not len(value):
-        raise ValueError("observables is empty; name 'z', 'zz' or at least one SparsePauliOp.")
-    return list(value)
