@@ -9,6 +9,7 @@ from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils.class_weight import compute_class_weight
 
 from ..backends import BaseBackend
+from ..circuits import plain
 from ..training import (
     OPTIMIZERS,
     SGD,
@@ -326,6 +327,7 @@ def _signature(estimator, run, valid):
 
 def _told(value):
     """A parameter as a string that is the same in another process."""
+    value = plain(value)
     if isinstance(value, BaseBackend):
         return value.outcome_identity()
     if callable(getattr(value, "minimize", None)):
