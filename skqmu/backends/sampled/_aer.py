@@ -17,7 +17,7 @@ from .._threads import limit_blas_threads
 from ._aer_errors import WrittenNoise, quantum_errors
 from ._aer_methods import METHODS, check_method, method_for
 from ._aer_noise import noise_from_word, noise_identity, readout_matrices
-from ._columns import circuit_frequencies
+from ._columns import frequencies_of
 from ._gradients import GRADIENTS, GradientMethod
 from ._primitive import PrimitiveExecutable
 from ._translate import NATIVE_GATES, ONE_QUBIT_GATES, TWO_QUBIT_GATES, translate, without_labels
@@ -236,7 +236,10 @@ class _AerExecutable(PrimitiveExecutable):
         position = {p: i for i, p in enumerate(self.columns.parameters)}
         self._places = [[position[p] for p in c.parameters] for c in self.physical]
         if self.noisy and (self._noise is None or self._noise.translates):
-            self.frequencies = self._physical_frequencies()
+            # In the circuits that run: noise keeps those that cancel without it.
+            self.frequencies = frequencies_of(
+                self.physical, self.columns.parameters, self.columns.n_rotations
+            )
 
     def _measured(self, setting):
         if self._noise is None:
@@ -327,15 +330,6 @@ class _AerExecutable(PrimitiveExecutable):
                 places = [circuit.find_bit(qubit).index for qubit in qubits]
                 matrices = readout_matrices(self._noise_model, places)
             self._readout.append(matrices)
-
-    def _physical_frequencies(self):
-        """Frequencies in the circuits that run: noise keeps those that cancel without it."""
-        found = [set() for _ in range(self.columns.n_rotations)]
-        for circuit in self.physical:
-            frequencies = circuit_frequencies(circuit, self.columns.parameters)
-            for own, more in zip(found, frequencies, strict=False):
-                own.update(more)
-        return [tuple(sorted(own)) for own in found]
 
     # ------------------------------------------------------------------------- running
 
