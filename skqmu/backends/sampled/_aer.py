@@ -1,7 +1,7 @@
 """Qiskit Aer: the same circuits exact, sampled, noisy, through its V2 primitives."""
 
 from contextlib import contextmanager
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from qiskit.circuit import QuantumCircuit
@@ -30,6 +30,8 @@ _SIMULATORS = ProcessCache(16)
 # Up to so many measured qubits the outcome distribution is computed and drawn from; beyond
 # it would be larger than the shots.
 _WIDEST_DISTRIBUTION = 10
+# Aer repeats its words for each circuit of a job.
+_LONGEST_REASON = 300
 
 
 class AerBackend(BaseBackend):
@@ -177,6 +179,12 @@ default="auto"
         BackendError
             qiskit-aer is not installed.
         """
+        if isinstance(self.noise, Real):
+            raise ValueError(
+                f"noise={self.noise!r} is a number and does not say of what: write noise="
+                f"'depolarizing:{self.noise}' (or amplitude_damping, phase_damping, bit_flip, "
+                "readout), or pass a NoiseModel as noise_model=."
+            )
         validate_params(self)
         if self.budget is not None:
             Budget.of(self.budget)
@@ -217,10 +225,12 @@ class _AerExecutable(PrimitiveExecutable):
         if not self.noisy and self.exact:
             self.physical = [translate(self.columns.circuit, NATIVE_GATES)]
             check_method(self._method, self.physical, ())
-            self._estimator = self._make_estimator(backend)
+            with self._telling():
+                self._estimator = self._make_estimator(backend)
         else:
             measured = [self._measured(setting) for setting in self.plan.settings]
-            self.physical = self._physical(backend, measured)
+            with self._telling():
+                self.physical = self._physical(backend, measured)
             errors = quantum_errors(self._noise_model, self.physical)
             check_method(self._method, self.physical, errors)
             self._dense = (
@@ -352,7 +362,8 @@ class _AerExecutable(PrimitiveExecutable):
         bound = values[:, self._places[0]]
         # Aer runs a circuit without parameters once, however many rows it is given.
         pub = (self.physical[0], observables, bound if bound.shape[1] else np.empty((1, 0)))
-        found = self._estimator.run([pub]).result()[0].data.evs.T
+        with self._telling():
+            found = self._estimator.run([pub]).result()[0].data.evs.T
         return found if bound.shape[1] else np.repeat(found, len(values), axis=0)
 
     def _from_distributions(self, values):
@@ -372,11 +383,11 @@ class _AerExecutable(PrimitiveExecutable):
             p: values[:, place]
             for p, place in zip(circuit.parameters, self._places[number], strict=True)
         }
-        result = self._simulator.run(circuit, parameter_binds=[binds] if binds else None).result()
-        if not result.success:
-            raise BackendError(f"Aer could not run the circuit: {result.status}")
         rows = len(values) if binds else 1
-        found = np.array([result.data(i)["probabilities"] for i in range(rows)])
+        with self._telling():
+            job = self._simulator.run(circuit, parameter_binds=[binds] if binds else None)
+            result = job.result()
+            found = np.array([result.data(i)["probabilities"] for i in range(rows)])
         if not binds:
             found = np.repeat(found, len(values), axis=0)
         found = np.clip(found, 0.0, None)
@@ -408,10 +419,34 @@ class _AerExecutable(PrimitiveExecutable):
         return estimates
 
     def _bits(self, sampler, pub, shots):
-        try:
+        with self._telling():
             return sampler.run([pub], shots=shots).result()[0].data.meas
-        except QiskitError as error:
-            raise BackendError(
-                f"Aer could not run the circuit by method={self._method!r}: {error}. Another may, "
-                "method='density_matrix' for example."
-            ) from error
+
+    @contextmanager
+    def _telling(self):
+        """Aer's failures as a backend's, with the way out."""
+        try:
+            yield
+        except BackendError:
+            raise
+        except (QiskitError, RuntimeError) as error:
+            raise BackendError(_failure(error, self._method, self.n_qubits)) from error
+
+
+def _failure(error, method, n_qubits):
+    reason = getattr(error, "message", str(error))
+    if len(reason) > _LONGEST_REASON:
+        reason = f"{reason[:_LONGEST_REASON]} ..."
+    if "Simulation device" in reason:
+        way_out = "use device='CPU', or a build of qiskit-aer for this device."
+    elif "memory" in reason.lower():
+        way_out = (
+            "use fewer qubits (features fold onto n_qubits), or method='matrix_product_state', "
+            "whose memory grows with entanglement instead of qubits."
+        )
+    else:
+        way_out = "another method may: 'automatic', or 'density_matrix' for example."
+    return (
+        f"Aer could not run the circuit of {n_qubits} qubits by method={method!r} ({reason}); "
+        f"{way_out}"
+    )
