@@ -90,6 +90,14 @@ def choices(*values: Any, **named: Any) -> list[Choice]:
 def plain(value: Any) -> Any:
     """Return what is in a `Choice`; anything else as it is.
 
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    object
+
     Examples
     --------
     >>> from skqmu.circuits import Choice, plain

@@ -466,7 +466,8 @@ class BaseUnlearningClassifier(
 
 def _same(one, other):
     """Whether two values of a parameter are the same; so are those that nobody can tell apart."""
-    if one is other or (isinstance(one, str | Real) and one == other):
+    scalars = isinstance(one, str | Real) and isinstance(other, str | Real)
+    if one is other or (scalars and one == other):
         return True
     try:
         return same_settings(one, other)

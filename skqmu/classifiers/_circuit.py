@@ -4,7 +4,6 @@ import sys
 from numbers import Integral
 
 import numpy as np
-from qiskit.circuit import QuantumCircuit
 
 from .._validation import (
     HasMethods,
@@ -270,24 +269,30 @@ def _refuse_plain_circuits_in_a_search(params):
     scikit-learn makes an array of all values when the fits are done, and NumPy takes a circuit,
     which is a sequence of instructions, apart.
     """
-    found = [name for name, value in params.items() if isinstance(value, QuantumCircuit)]
-    if found and _within_a_search():
+    found = [name for name, value in params.items() if _is_circuit(value)]
+    searched = _searched_circuits() if found else ()
+    if found and any(key.rpartition("__")[2] in found for key in searched):
         raise CircuitError(
             f"{found[0]} has a QuantumCircuit for a value, and scikit-learn's searches cannot list "
             "those: NumPy takes them apart, after all fits. Wrap the values: "
-            f"{{{found[0]!r}: skqmu.circuits.choices(one, other)}}."
+            f"{{{searched[0]!r}: skqmu.circuits.choices(one, other)}}."
         )
 
 
-def _within_a_search():
-    """Whether one of scikit-learn's searches is setting the parameters of a candidate."""
+def _is_circuit(value):
+    return hasattr(value, "assign_parameters")
+
+
+def _searched_circuits():
+    """Names of the plain circuits in the candidate that one of scikit-learn's searches tries."""
     frame = sys._getframe(1)
     while frame is not None:
         here = frame.f_code.co_name, frame.f_globals.get("__name__", "")
         if here == ("_fit_and_score", "sklearn.model_selection._validation"):
-            return frame.f_locals.get("parameters") is not None
+            candidate = frame.f_locals.get("parameters") or {}
+            return [name for name, value in candidate.items() if _is_circuit(value)]
         frame = frame.f_back
-    return False
+    return []
 
 
 def resolve_observables(value, n_qubits):

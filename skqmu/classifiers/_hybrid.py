@@ -74,24 +74,30 @@ class HybridQNNClassifier(
         :class:`skqmu.network.QiskitMLLayer`); `encoding` to `backend` are then not used, its
         initial weights are drawn here, and `estimate_cost` is not to be had. To be pickled, a
         `SamplerQNN` needs a named function, such as ``interpret=int``.
-    encoding : {"angle", "angle_xyz", "iqp", "amplitude"} or QuantumCircuit, default="angle"
+    encoding : {"angle", "angle_xyz", "iqp", "amplitude"}, QuantumCircuit or Choice, \
+default="angle"
         See :func:`skqmu.circuits.build_circuit`.
     input_scale : {"auto", "learned"}, float, array-like of shape (n_inputs,) or None, \
 default="auto"
         How numbers become the circuit's angles, without one wrapping; as of `QNNClassifier`,
         with a scale for each input of the circuit. ``"auto"`` learns them behind any
         front-end. None: ``pi * tanh`` behind a front-end, as in the studies.
-    ansatz : {"strong", "rotations_cz", "real_amplitudes", "efficient_su2"} or \
-QuantumCircuit, default="rotations_cz"
+    ansatz : {"strong", "rotations_cz", "real_amplitudes", "efficient_su2"}, QuantumCircuit \
+or Choice, default="rotations_cz"
     n_qubits : int or None, default=None
         None: 5 behind a dense front-end, 8 behind a convolution or a module; with
         ``front_end="none"`` as many as features, at least 4 and at most 8; with a circuit
         its own.
-    n_layers : int, default=2
+    n_layers : int or None, default=None
+        None: 2 layers of a named ansatz; a circuit of your own runs once.
     entanglement : {"none", "linear", "ring", "full"}, default="ring"
     reuploading : bool, default=False
-    observables : {"z", "zz"} or list of SparsePauliOp, default="zz"
-    backend : {"statevector", ...} or BaseBackend, default="statevector"
+    circuit : QuantumCircuit, (QuantumCircuit, inputs, weights), Choice or None, default=None
+        As of `QNNClassifier`; the front-end has as many outputs as it has inputs.
+    inputs : ParameterVector, iterable of Parameter or str, str or None, default=None
+    observables : {"z", "zz"}, list of SparsePauliOp or Choice, default="zz"
+    backend : {"statevector", ...}, BaseBackend, or V2 primitive or device of qiskit, \
+default="statevector"
         As of `QNNClassifier`, and so are the parameters that follow.
     solver : {"adam", "sgd", "spsa", "cobyla", "nft", "l_bfgs_b", ...} or Optimizer, \
 default="adam"
@@ -125,6 +131,8 @@ default="adam"
     buffers_ : dict of str to ndarray
         Buffers by name: what training derived from the data without a gradient.
     n_qubits_ : int
+    circuit_ : QuantumCircuit
+        As of `QNNClassifier`.
     backend_ : BaseBackend or None
         As of `QNNClassifier`; None where `core` is no circuit of this package.
     unlearning_log_ : list of dict

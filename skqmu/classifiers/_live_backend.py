@@ -1,5 +1,7 @@
 """Estimators whose `backend` is a live object: how they are cloned, copied and pickled."""
 
+import copy
+
 from ..backends import Carried, PrimitiveBackend, is_live
 
 __all__ = ["LiveBackendMixin"]
@@ -16,8 +18,7 @@ class LiveBackendMixin:
         backend = self.backend
         if not is_live(backend):
             return super().__sklearn_clone__()
-        shell = object.__new__(type(self))
-        vars(shell).update({**vars(self), "backend": PrimitiveBackend(backend)})
+        shell = copy.copy(self).set_params(backend=PrimitiveBackend(backend))
         twin = super(LiveBackendMixin, shell).__sklearn_clone__()
         return twin.set_params(backend=backend)
 

@@ -24,8 +24,10 @@ class QNNClassifier(CircuitMixin, InputScaleMixin, BaseUnlearningClassifier):
 
     Parameters
     ----------
-    encoding : {"angle", "angle_xyz", "iqp", "amplitude"} or QuantumCircuit, default="angle"
-        How features enter. See :func:`skqmu.circuits.build_circuit`.
+    encoding : {"angle", "angle_xyz", "iqp", "amplitude"}, QuantumCircuit or Choice, \
+default="angle"
+        How features enter. See :func:`skqmu.circuits.build_circuit`. As one of several values
+        of a search a circuit goes into :func:`skqmu.circuits.choices`.
     input_scale : {"auto", "learned"}, float, array-like of shape (n_features,) or None, \
 default="auto"
         How features become the angles of a named encoding, between whose bounds none wraps (see
@@ -37,18 +39,28 @@ default="auto"
         neither ``"adam"`` nor ``"sgd"``; None for ``"amplitude"`` and a circuit of your own.
         On sampled backends learned scales cost two circuits more a row and step for each
         rotation that holds a feature.
-    ansatz : {"strong", "rotations_cz", "real_amplitudes", "efficient_su2"} or \
-QuantumCircuit, default="strong"
-        Trainable layers.
+    ansatz : {"strong", "rotations_cz", "real_amplitudes", "efficient_su2"}, QuantumCircuit \
+or Choice, default="strong"
+        Trainable layers. Parameters of a circuit are weights, in natural order (x2 before x10).
     n_qubits : int or None, default=None
         None: as many as features, at least 4 and at most 8 (with ``"amplitude"``: as few
         as hold the features; with a circuit: its own). Features fold onto fewer qubits:
         feature ``i`` acts on qubit ``i % n_qubits``.
-    n_layers : int, default=3
+    n_layers : int or None, default=None
+        None: 3 layers of a named ansatz; a circuit of your own runs once, as drawn. A number
+        repeats it, too, each time with weights of its own.
     entanglement : {"none", "linear", "ring", "full"}, default="ring"
     reuploading : bool, default=False
         Repeat the encoding before every layer (Perez-Salinas et al. 2020).
-    observables : {"z", "zz"} or list of SparsePauliOp, default="zz"
+    circuit : QuantumCircuit, (QuantumCircuit, inputs, weights), Choice or None, default=None
+        Your own circuit for both, features and weights, in the place of `encoding` and
+        `ansatz`; also what ``qnn_circuit`` of qiskit-machine-learning returns.
+    inputs : ParameterVector, iterable of Parameter or str, str or None, default=None
+        Which parameters of `circuit` hold the features, in the order of the features; all
+        others are weights. A name stands for a vector, or for all that are called so but for a
+        number: ``"x"`` for x0, x1, ... None: those of the triple, or the parameters that are
+        called x, data, input or feature. See :func:`skqmu.circuits.mark_circuit`.
+    observables : {"z", "zz"}, list of SparsePauliOp or Choice, default="zz"
         What the head reads: <Z> of each qubit, these and <ZZ> of each pair, or your own.
     trainable : {"all", "head"}, default="all"
         ``"head"``: circuit weights stay as they are drawn or given; only such a model can
@@ -63,9 +75,11 @@ QuantumCircuit, default="strong"
     objective_noise : float, default=0.0
         Standard deviation of the random linear term in a logistic head's loss, which
         `CertifiedRemoval` needs. It must stay secret, and `random_state` determines it.
-    backend : {"statevector"} or Backend, default="statevector"
-        Where circuits run. It may be changed after `fit`: the same weights predict on any
-        backend, and deletion requests run there too.
+    backend : {"statevector", "aer", ...}, Backend, or V2 primitive or device of qiskit, \
+default="statevector"
+        Where circuits run. An object of qiskit (``AerSimulator()``, ``StatevectorSampler()``)
+        is run by :class:`skqmu.backends.PrimitiveBackend`. It may be changed after `fit`: the
+        same weights predict on any backend, and deletion requests run there too.
     solver : {"adam", "sgd", "spsa", "cobyla", "nft", "l_bfgs_b", ...} or Optimizer, \
 default="adam"
         Besides ``"adam"`` and ``"sgd"``, the optimizers of qiskit-machine-learning
@@ -100,7 +114,8 @@ default="adam"
     class_weight : dict, "balanced" or None, default=None
         A class that a dict leaves out weighs 1. `partial_fit` balances each call's rows.
     warm_start : bool, default=False
-        Let `fit` go on from the last parameters. Rows of earlier fits stay members.
+        Let `fit` go on from the last parameters. Rows of earlier fits stay members. A circuit
+        or head that was changed since is refused.
     unlearning : str or UnlearningStrategy, default="retrain"
         What `unlearn` does: exact by default, approximate by choice. It may be changed after
         `fit`. (All other parameters act at the next `fit`, see `set_params`.)
@@ -130,6 +145,8 @@ default="adam"
     feature_names_in_ : ndarray of str
         Where `X` has string column names.
     n_qubits_ : int
+    circuit_ : QuantumCircuit
+        What runs, with parameters for inputs and weights; `draw` and `to_qasm` show it.
     backend_ : BaseBackend
         What predictions run on: `backend`, a name made an object. It follows
         ``set_params(backend=...)``.

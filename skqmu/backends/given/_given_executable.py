@@ -8,7 +8,7 @@ from ...exceptions import BackendError, CircuitError
 from ..sampled import PrimitiveExecutable
 from ..sampled._columns import frequencies_of
 from ..sampled._seconds import OVERHEAD_A_JOB, seconds_a_shot
-from ..sampled._settings import read_settings, setting_pubs
+from ..sampled._settings import precision_of, read_settings, setting_pubs
 from ..sampled._translate import NATIVE_GATES, translate
 from ._live import device_of
 from ._seeded import own_seed, sampler_for, seeded
@@ -80,8 +80,7 @@ class GivenExecutable(PrimitiveExecutable):
         pubs = [(circuit, observables)] * len(values)  # without numbers: a draw a row
         if places:
             pubs = [(circuit, observables, values[:, places])]
-        # A little more than the square root: 1 / precision**2 is rounded up to whole shots.
-        precision = 0.0 if self.shots is None else self.shots**-0.5 * (1 + 1e-12)
+        precision = 0.0 if self.shots is None else precision_of(self.shots)
         estimator = self.primitive if self.shots is None else seeded(self.primitive, self.draw())
         result = self._ran(estimator, pubs, precision=precision)
         found = [np.asarray(each.data.evs, dtype=float).reshape(self.n_outputs, -1).T

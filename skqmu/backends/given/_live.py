@@ -21,6 +21,14 @@ LIVE = (BaseEstimatorV2, BaseSamplerV2, BackendV2)
 def is_live(value):
     """Whether a value is a V2 primitive or a device of qiskit (an object, not a class).
 
+    Parameters
+    ----------
+    value : object
+
+    Returns
+    -------
+    bool
+
     Examples
     --------
     >>> from qiskit.primitives import StatevectorSampler
@@ -101,6 +109,15 @@ class Carried:
     value : object
     owner : str
         Class of the estimator or backend that holds it, for the message.
+
+    Examples
+    --------
+    >>> import copy
+    >>> from qiskit.primitives import StatevectorSampler
+    >>> from skqmu.backends import Carried
+    >>> state = Carried.within({"primitive": StatevectorSampler()}, "primitive", "MyBackend")
+    >>> type(Carried.unpacked(copy.deepcopy(state), "primitive")["primitive"])
+    <class 'qiskit.primitives.statevector_sampler.StatevectorSampler'>
     """
 
     def __init__(self, value, owner):

@@ -2,6 +2,7 @@
 
 import warnings
 
+from ..._validation import did_you_mean
 from .._fakes import is_fake
 
 __all__ = ["check_options", "make_primitive"]
@@ -52,11 +53,26 @@ def _set(options, backend):
         try:
             setattr(owner, last, value)
         except (AttributeError, TypeError, ValueError) as error:
+            known = sorted(_fields(owner))
+            hint = "" if last in known else did_you_mean(last, known)
             raise ValueError(
-                f"the runtime does not take the option {name}={value!r} ({error}); the names are "
-                "those of qiskit-ibm-runtime's options for resilience, dynamical_decoupling and "
-                "twirling."
+                f"the runtime does not take the option {name}={value!r} ({_reason(error)}); "
+                f"{type(owner).__name__} has {', '.join(known)}.{hint}"
             ) from error
+
+
+def _fields(owner):
+    """Names of the options that an options object has, a Pydantic model or a dataclass."""
+    kind = type(owner)
+    return getattr(kind, "model_fields", None) or getattr(kind, "__dataclass_fields__", ())
+
+
+def _reason(error):
+    """What was wrong, without Pydantic's layout."""
+    if not callable(getattr(error, "errors", None)):
+        return str(error)
+    told = {".".join(map(str, each["loc"])): each["msg"] for each in error.errors()}
+    return "; ".join(f"{where}: {what}" for where, what in told.items())
 
 
 def _classes():

@@ -19,7 +19,7 @@ from ..sampled import PrimitiveExecutable
 from ..sampled._columns import frequencies_of
 from ..sampled._gradients import GRADIENTS, GradientMethod
 from ..sampled._seconds import OVERHEAD_A_JOB, USUAL_REP_DELAY, seconds_a_shot
-from ..sampled._settings import read_settings, setting_pubs
+from ..sampled._settings import precision_of, read_settings, setting_pubs
 from ..sampled._translate import without_labels
 from ._device import Lease
 from ._jobs import Job
@@ -41,7 +41,8 @@ class RuntimeBackend(BaseBackend):
 
     Circuits are transpiled for the device once and run as broadcast PUBs: all rows of a
     batch, or all shifts of a gradient, are one job. Credentials are the runtime's own saved
-    accounts (``QiskitRuntimeService.save_account``); no parameter takes a token.
+    accounts (``IBMQuantumComputeService.save_account``; before its release 0.49 it was called
+    ``QiskitRuntimeService``); no parameter takes a token.
 
     Parameters
     ----------
@@ -214,7 +215,8 @@ default="auto"
             if re.fullmatch(r"[\w-]{40,}", getattr(self, parameter) or ""):
                 raise ValueError(
                     f"{parameter}= looks like a token, which no parameter takes: save it once with "
-                    "QiskitRuntimeService.save_account and pass the account's name, if it has one."
+                    "IBMQuantumComputeService.save_account and pass the account's name, if it has "
+                    "one."
                 )
         return _RuntimeExecutable(self, circuit, observables, inputs, weights)
 
@@ -333,7 +335,7 @@ class _RuntimeExecutable(PrimitiveExecutable):
             layout = self.physical[0].layout
             observables = [[observable.apply_layout(layout)] for observable in self.observables]
             pubs = [(self.physical[0], observables, values[:, self._places[0]])]
-            return primitive.run(pubs, precision=self.shots**-0.5)
+            return primitive.run(pubs, precision=precision_of(self.shots))
         else:
             return primitive.run(
                 setting_pubs(self.physical, self._places, values), shots=self.shots

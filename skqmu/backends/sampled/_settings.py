@@ -13,6 +13,7 @@ __all__ = [
     "MeasurementPlan",
     "Setting",
     "measured_observables",
+    "precision_of",
     "read_settings",
     "setting_pubs",
 ]
@@ -234,6 +235,15 @@ class MeasurementPlan:
         for setting, estimate in zip(self.settings, estimates, strict=True):
             values[:, setting.terms] = estimate
         return values @ self.coefficients.T + self.constant
+
+
+def precision_of(shots):
+    """The precision for which an estimator takes so many shots.
+
+    It is a little more than the inverse of the square root, for estimators round its inverse
+    square up to whole shots.
+    """
+    return shots**-0.5 * (1 + 1e-12)
 
 
 def setting_pubs(circuits, places, values):
