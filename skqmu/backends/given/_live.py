@@ -74,8 +74,8 @@ _TOLD: WeakKeyDictionary = WeakKeyDictionary()
 
 def identity_of(primitive):
     """A string that is equal for copies and pickles of a live object, as far as can be told."""
-    if primitive is None:
-        return "None"
+    if not is_live(primitive):
+        return repr(primitive)
     if primitive not in _TOLD:
         _TOLD[primitive] = _digest_of(primitive)
     volatile = [default_of(primitive, name) for name in ("default_shots", "default_precision")]
@@ -91,11 +91,20 @@ def _digest_of(primitive):
 
 def parts_of(primitive):
     """What tells a live object from others, for `_identity`."""
-    options, device = getattr(primitive, "options", None), device_of(primitive)
-    if device is not None and device is not primitive and dataclasses.is_dataclass(options):
+    options, device = _plain_options(primitive), device_of(primitive)
+    if device is not None and device is not primitive and options is not None:
         # Beside these it holds a pass manager, which two copies have as two.
-        return [type(primitive), dataclasses.asdict(options), parts_of(device)]
+        return [type(primitive), options, parts_of(device)]
     return primitive
+
+
+def _plain_options(primitive):
+    """Options as a dict, from Pydantic's models or dataclasses; None of any others."""
+    options = getattr(primitive, "options", None)
+    if hasattr(type(options), "model_dump"):
+        return options.model_dump()
+    # Asked of the class: some models stand in for dataclasses, and warn.
+    return dataclasses.asdict(options) if dataclasses.is_dataclass(type(options)) else None
 
 
 class Carried:

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import warnings
 
 import numpy as np
 from qiskit.primitives import (
@@ -12,6 +13,7 @@ from qiskit.primitives import (
 )
 from qiskit.providers import BackendV2
 
+from ..runtime._options import runtime_classes
 from ._live import default_of, device_of, is_remote
 
 __all__ = ["own_seed", "sampler_for", "seeded"]
@@ -20,9 +22,9 @@ __all__ = ["own_seed", "sampler_for", "seeded"]
 def sampler_for(device, seed):
     """A sampler of a device: Aer's, the runtime's, or qiskit's on ``device.run``."""
     if is_remote(device):
-        from qiskit_ibm_runtime import SamplerV2
-
-        return SamplerV2(mode=device)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return runtime_classes()[0](mode=device)
     if _is_aer(device):
         from qiskit_aer.primitives import SamplerV2
 
@@ -73,7 +75,10 @@ def _runtime(primitive, seed):
         return primitive
     options = copy.deepcopy(primitive.options)
     options.simulator.seed_simulator = _number(seed)
-    return type(primitive)(mode=device_of(primitive), options=options)
+    with warnings.catch_warnings():
+        # The older classes announce the newer ones; which it is was not chosen here.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return type(primitive)(mode=device_of(primitive), options=options)
 
 
 _MAKERS = {"qiskit_aer": _aer, "qiskit_ibm_runtime": _runtime}

@@ -5,7 +5,7 @@ import warnings
 from ..._validation import did_you_mean
 from .._fakes import is_fake
 
-__all__ = ["check_options", "make_primitive"]
+__all__ = ["check_options", "make_primitive", "runtime_classes"]
 
 
 def make_primitive(backend, mode, uses_estimator, seed):
@@ -22,7 +22,7 @@ def make_primitive(backend, mode, uses_estimator, seed):
     with warnings.catch_warnings():
         # The older classes announce the newer ones, which are taken where there are any.
         warnings.simplefilter("ignore", DeprecationWarning)
-        primitive = _classes()[bool(uses_estimator)](mode=mode)
+        primitive = runtime_classes()[bool(uses_estimator)](mode=mode)
         primitive.options.environment.job_tags = list(backend.job_tags)
         if is_fake(backend.name):
             primitive.options.simulator.seed_simulator = seed
@@ -41,7 +41,7 @@ def check_options(backend, device, uses_estimator):
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        _set(_classes()[bool(uses_estimator)](mode=device).options, backend)
+        _set(runtime_classes()[bool(uses_estimator)](mode=device).options, backend)
 
 
 def _set(options, backend):
@@ -75,7 +75,7 @@ def _reason(error):
     return "; ".join(f"{where}: {what}" for where, what in told.items())
 
 
-def _classes():
+def runtime_classes():
     """(Sampler, Estimator): those built on the Executor where they exist."""
     try:
         from qiskit_ibm_runtime.executor_estimator import Estimator
