@@ -10,7 +10,6 @@ from .._validation import (
     Interval,
     StrOptions,
     check_is_fitted,
-    validate_data,
     validate_params,
 )
 from ..circuits import (
@@ -245,7 +244,11 @@ class CircuitMixin:
         qnn = self._fitted_circuit()
         if x is None:
             return qnn.circuit
-        X = validate_data(self, np.asarray(x)[None], dtype=np.float64, reset=False)
+        X = np.asarray(x, dtype=np.float64).reshape(1, -1)
+        if X.shape[1] != self.n_features_in_:
+            raise ValueError(
+                f"x must be one record, of {self.n_features_in_} features; got shape {np.shape(x)}."
+            )
         network = self._network()
         place = next(i for i, e in enumerate(network.layers) if isinstance(e, QuantumLayer))
         values = X

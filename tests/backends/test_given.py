@@ -313,6 +313,23 @@ def test_an_estimator_of_unknown_precision_asks_for_shots():
     assert model(backend.set_params(gradient="spsa")).fit(X, Y).fit_cost_["shots"] > 0
 
 
+def test_exact_values_of_noise_are_the_density_matrix_s():
+    model_of_noise = simulator().from_backend(manila()).options.noise_model
+
+    def estimator(method):
+        options = {"backend_options": {"noise_model": model_of_noise, "method": method}}
+        return PrimitiveBackend(aer("EstimatorV2", options=options), gradient="spsa")
+
+    exact = estimator("density_matrix")
+    assert exact.exact
+    assert exact.noisy_
+    np.testing.assert_array_equal(values(exact)[0], values(exact)[0])
+    assert np.abs(values(exact)[0] - values(StatevectorBackend())[0]).max() > 0.01
+    assert not estimator("statevector").exact
+    with pytest.raises(ValueError, match=r"draws trajectories.*method='density_matrix'"):
+        model(estimator("statevector")).fit(X, Y)
+
+
 def test_limits_are_kept():
     with pytest.raises(CircuitError, match=r"3 qubits and generic_backend_2q 2"):
         model(GenericBackendV2(2)).set_params(n_qubits=3).fit(X, Y)

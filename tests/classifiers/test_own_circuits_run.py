@@ -142,6 +142,8 @@ def test_a_record_is_shown_with_its_scaled_angles_and_amplitudes():
         place = [layer.name for layer in clf._network().layers].index("quantum")
         found = clf._network().outputs(clf.params_, X[1:2], n_layers=place + 1)
         assert found[0, 0] == pytest.approx(state.expectation_value(z).real, abs=1e-9)
+    with pytest.raises(ValueError, match="x must be one record, of 3 features"):
+        clf.draw(x=X[:2])
     with pytest.raises(CircuitError, match=r"to_qasm\(x="):
         QNNClassifier("amplitude", max_iter=1).fit(X, Y).to_qasm()
 

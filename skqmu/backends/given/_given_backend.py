@@ -19,12 +19,14 @@ from .._contract import BaseBackend
 from .._threads import limit_blas_threads
 from ..sampled._gradients import GRADIENTS, GradientMethod
 from ._given_executable import GivenExecutable
-from ._live import Carried, default_of, device_of, identity_of, is_remote, parts_of
+from ._live import Carried, default_of, device_of, identity_of, is_aer, is_remote, parts_of
 
 __all__ = ["PrimitiveBackend"]
 
 # Of samplers and devices that name no number.
 _USUAL_SHOTS = 1024
+# Methods of Aer by which noise is exact.
+_DENSITY = ("automatic", "density_matrix")
 
 
 class PrimitiveBackend(BaseBackend):
@@ -65,7 +67,8 @@ default="auto"
     Raises
     ------
     ValueError
-        By `compile`: an estimator of an unknown class that states no precision; pass `shots`.
+        By `compile`: an estimator of an unknown class that states no precision (pass `shots`); or
+        one that claims exact values of trajectories.
 
     See Also
     --------
@@ -156,8 +159,20 @@ default="auto"
                 f"many shots a value takes: PrimitiveBackend({type(primitive).__name__}(...), "
                 "shots=1024)."
             )
+        if precision == 0:
+            self._check_exact(primitive)
+            return None
         # As qiskit's own estimators count; rounding adds no shot.
-        return None if precision == 0 else int(-(-(1 - 1e-12) // precision**2))
+        return int(-(-(1 - 1e-12) // precision**2))
+
+    def _check_exact(self, primitive):
+        method = getattr(getattr(device_of(primitive), "options", None), "method", "automatic")
+        if self.noisy_ and is_aer(device_of(primitive)) and method not in _DENSITY:
+            raise ValueError(
+                f"{type(primitive).__name__} with a noise model and method={method!r} draws "
+                "trajectories, which its precision 0 does not count: use "
+                "method='density_matrix', or a sampler."
+            )
 
     @property
     def primitive_(self):
@@ -166,8 +181,11 @@ default="auto"
 
     @property
     def exact(self):
-        """Whether values carry no sampling noise."""
-        return self.shots_ is None
+        """Whether values carry no sampling noise; not where nobody knows."""
+        try:
+            return self.shots_ is None
+        except ValueError:  # `compile` says what is wrong
+            return False
 
     @property
     def noisy_(self):
@@ -176,7 +194,7 @@ default="auto"
         if type(primitive) in (StatevectorEstimator, StatevectorSampler):
             return False
         device = device_of(primitive)
-        if type(device).__module__.startswith("qiskit_aer."):
+        if is_aer(device):
             return getattr(device.options, "noise_model", None) is not None
         return True
 

@@ -13,7 +13,17 @@ from qiskit.providers import BackendV2
 
 from ..._identity import Unidentifiable, digest
 
-__all__ = ["LIVE", "Carried", "default_of", "device_of", "identity_of", "is_live", "is_remote"]
+__all__ = [
+    "LIVE",
+    "Carried",
+    "default_of",
+    "device_of",
+    "identity_of",
+    "is_aer",
+    "is_live",
+    "is_remote",
+    "parts_of",
+]
 
 LIVE = (BaseEstimatorV2, BaseSamplerV2, BackendV2)
 
@@ -56,6 +66,11 @@ def is_remote(device):
     """Whether a device is one of IBM's service, which takes jobs from its own primitives only."""
     ibm = getattr(sys.modules.get("qiskit_ibm_runtime"), "IBMBackend", ())
     return isinstance(device, ibm)
+
+
+def is_aer(device):
+    """Whether a device is a simulator of Aer."""
+    return type(device).__module__.startswith("qiskit_aer.")
 
 
 def default_of(primitive, name):

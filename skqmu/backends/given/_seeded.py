@@ -14,7 +14,7 @@ from qiskit.primitives import (
 from qiskit.providers import BackendV2
 
 from ..runtime._options import runtime_classes
-from ._live import default_of, device_of, is_remote
+from ._live import default_of, device_of, is_aer, is_remote
 
 __all__ = ["own_seed", "sampler_for", "seeded"]
 
@@ -25,15 +25,11 @@ def sampler_for(device, seed):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             return runtime_classes()[0](mode=device)
-    if _is_aer(device):
+    if is_aer(device):
         from qiskit_aer.primitives import SamplerV2
 
         return SamplerV2.from_backend(device, seed=_number(seed))
     return seeded(BackendSamplerV2(backend=device), seed)
-
-
-def _is_aer(device):
-    return type(device).__module__.startswith("qiskit_aer.")
 
 
 def seeded(primitive, seed):
