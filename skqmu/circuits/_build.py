@@ -157,7 +157,8 @@ def _user_encoding(circuit, n_features, n_qubits):
     if len(inputs) != n_features:
         raise CircuitError(
             f"the encoding circuit has {len(inputs)} parameters and the data {n_features} "
-            "features; it needs one parameter a feature."
+            "features; it needs one parameter a feature. A circuit that holds weights as well goes "
+            "in whole: circuit=..., with its features marked by inputs=."
         )
     return circuit, inputs
 

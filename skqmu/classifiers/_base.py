@@ -12,7 +12,6 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._callbacks import CallbackSupportMixin, callback_context, with_callbacks
-from .._identity import Unidentifiable, same_settings, settings_line
 from .._owned import OwnedFile
 from .._validation import (
     HasMethods,
@@ -30,6 +29,7 @@ from ..unlearning import UnlearningStrategy, resolve_strategy
 from ._estimate import EstimatingMixin
 from ._fitting import LATER_FITS, FitData, check_solver, initial_params, takes_steps
 from ._forgetting import ForgettingMixin
+from ._going_on import refuse_another_network
 from ._head_access import HeadAccessMixin
 from ._live_backend import LiveBackendMixin
 from ._many_fits import fit_many
@@ -245,25 +245,11 @@ class BaseUnlearningClassifier(
     def _go_on(self):
         """Take the parameters of now; what the network and its seeds come from stays."""
         state = fitted_state(self)
-        self._refuse_another_structure(state)
+        refuse_another_network(self, state)
         design = {*state.structure, "random_state"} & set(state.settings)
         settings = {**self._own_params(), **{name: state.settings[name] for name in design}}
         self._become(settings=settings)
         self._take_settings()
-
-    def _refuse_another_structure(self, state):
-        """Parameters of one network are none of another."""
-        wanted = self._structure_for(self.n_features_in_)
-        for name in sorted(state.structure.keys() & state.settings.keys()):
-            was, now = state.settings[name], getattr(self, name)
-            if _same(was, now) or _same(state.structure[name], wanted[name]):
-                continue
-            raise ValueError(
-                f"{name}={settings_line(now)} was {settings_line(was)} when this "
-                f"{type(self).__name__} was fitted, and a fit that goes on (warm_start=True, "
-                "partial_fit) keeps the network that is there. Set it back, or fit anew: with "
-                "warm_start=False, or a clone."
-            )
 
     def _next_seed(self):
         """Seed of this call of `fit` or `partial_fit`; the first one is the plain seed."""
@@ -462,17 +448,6 @@ class BaseUnlearningClassifier(
             "_fitted": fitted_state(self),
             **{k: v for k, v in vars(self).items() if k == "feature_names_in_"},
         }
-
-
-def _same(one, other):
-    """Whether two values of a parameter are the same; so are those that nobody can tell apart."""
-    scalars = isinstance(one, str | Real) and isinstance(other, str | Real)
-    if one is other or (scalars and one == other):
-        return True
-    try:
-        return same_settings(one, other)
-    except Unidentifiable:
-        return type(one) is type(other)
 
 
 def _with_file(files, path, kind):

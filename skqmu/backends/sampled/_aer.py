@@ -5,7 +5,6 @@ from numbers import Integral, Real
 
 import numpy as np
 from qiskit.circuit import QuantumCircuit
-from qiskit.exceptions import QiskitError
 
 from ..._validation import HasMethods, Interval, StrOptions, validate_params
 from ...exceptions import BackendError
@@ -15,6 +14,7 @@ from .._contract import BaseBackend
 from .._fakes import fake_device, is_fake
 from .._threads import limit_blas_threads
 from ._aer_errors import WrittenNoise, quantum_errors
+from ._aer_failures import telling
 from ._aer_methods import METHODS, check_method, method_for
 from ._aer_noise import noise_from_word, noise_identity, readout_matrices
 from ._columns import frequencies_of
@@ -30,8 +30,6 @@ _SIMULATORS = ProcessCache(16)
 # Up to so many measured qubits the outcome distribution is computed and drawn from; beyond
 # it would be larger than the shots.
 _WIDEST_DISTRIBUTION = 10
-# Aer repeats its words for each circuit of a job.
-_LONGEST_REASON = 300
 
 
 class AerBackend(BaseBackend):
@@ -422,31 +420,5 @@ class _AerExecutable(PrimitiveExecutable):
         with self._telling():
             return sampler.run([pub], shots=shots).result()[0].data.meas
 
-    @contextmanager
     def _telling(self):
-        """Aer's failures as a backend's, with the way out."""
-        try:
-            yield
-        except BackendError:
-            raise
-        except (QiskitError, RuntimeError) as error:
-            raise BackendError(_failure(error, self._method, self.n_qubits)) from error
-
-
-def _failure(error, method, n_qubits):
-    reason = getattr(error, "message", str(error))
-    if len(reason) > _LONGEST_REASON:
-        reason = f"{reason[:_LONGEST_REASON]} ..."
-    if "Simulation device" in reason:
-        way_out = "use device='CPU', or a build of qiskit-aer for this device."
-    elif "memory" in reason.lower():
-        way_out = (
-            "use fewer qubits (features fold onto n_qubits), or method='matrix_product_state', "
-            "whose memory grows with entanglement instead of qubits."
-        )
-    else:
-        way_out = "another method may: 'automatic', or 'density_matrix' for example."
-    return (
-        f"Aer could not run the circuit of {n_qubits} qubits by method={method!r} ({reason}); "
-        f"{way_out}"
-    )
+        return telling(self._method, self.n_qubits)
