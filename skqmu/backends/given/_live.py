@@ -133,6 +133,8 @@ class Carried:
     value : object
     owner : str
         Class of the estimator or backend that holds it, for the message.
+    token : str or None, default=None
+        What `identity_of` tells it by: a copy is the same.
 
     Examples
     --------
@@ -144,30 +146,35 @@ class Carried:
     <class 'qiskit.primitives.statevector_sampler.StatevectorSampler'>
     """
 
-    def __init__(self, value, owner):
+    def __init__(self, value, owner, token=None):
         self.value = value
         self.owner = owner
+        self.token = token
 
     @classmethod
     def within(cls, state, name, owner):
         """The state of an object, with a live value of that name carried."""
         if is_live(state.get(name)):
-            return {**state, name: cls(state[name], owner)}
+            value = state[name]
+            return {**state, name: cls(value, owner, _TOLD.get(value))}
         return state
 
     @classmethod
     def unpacked(cls, state, name):
         """The state with the value itself again."""
-        if isinstance(state.get(name), cls):
-            return {**state, name: state[name].value}
-        return state
+        carried = state.get(name)
+        if not isinstance(carried, cls):
+            return state
+        if carried.token is not None:
+            _TOLD.setdefault(carried.value, carried.token)
+        return {**state, name: carried.value}
 
     def __deepcopy__(self, memo):
         try:
             value = copy.deepcopy(self.value, memo)
         except Exception:  # whatever an open connection says of being copied
             value = self.value
-        return type(self)(value, self.owner)
+        return type(self)(value, self.owner, self.token)
 
     def __reduce__(self):
         try:
@@ -179,4 +186,4 @@ class Carried:
                 "backend='statevector' (set_params) before pickling, and the object again after "
                 "loading; or name the device, backend=RuntimeBackend(name)."
             ) from error
-        return type(self), (self.value, self.owner)
+        return type(self), (self.value, self.owner, self.token)
