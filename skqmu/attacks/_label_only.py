@@ -170,7 +170,7 @@ class LabelOnlyAttack(ShadowAttack):
             yield scores.one(k)
 
     def _score(self, X, y, labels):
-        return self._observe()(self.target, X, y)
+        return self._observe()(self._adapted, X, y)
 
 
 class _Robustness:

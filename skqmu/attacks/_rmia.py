@@ -146,7 +146,7 @@ class RMIAAttack(PerRecordAttack):
         population = None
         if X_population is not None:
             X, labels = check_records(
-                X_population, y_population, unwrap(self.target), suffix="_population"
+                X_population, y_population, unwrap(self._adapted), suffix="_population"
             )
             population = X, encode_labels(labels, self.target_classes_, name="y_population")
         return self._fit(X_pool, y_pool, pool, population=population)
