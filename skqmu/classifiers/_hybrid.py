@@ -431,15 +431,19 @@ default="adam"
     @property
     @reads
     def buffers_(self):
-        """Running statistics by name, as in `get_weights`."""
+        """Running statistics and other buffers by name, as in `get_weights`."""
         check_is_fitted(self, "params_")
-        groups = self._network().layout.buffers
-        return {
-            name: array
-            for name, array in self.get_weights().items()
-            if name.rpartition(".")[2] in ("mean", "variance", "running_mean", "running_var")
-            and any(name.startswith(f"{group}.") for group in groups)
-        }
+        layout, found = self._network().layout, {}
+        weights = self.get_weights()
+        for group in layout.buffers:
+            own = layout.slices.get(group, slice(0, 0))
+            left = own.stop - own.start
+            for name in (name for name in weights if name.startswith(f"{group}.")):
+                # buffers stand behind the parameters of their group
+                if left <= 0:
+                    found[name] = weights[name]
+                left -= weights[name].size
+        return found
 
     @property
     @reads

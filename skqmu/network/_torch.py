@@ -7,7 +7,17 @@ import numpy as np
 
 from ..exceptions import TrainingDivergedError
 from ._layers import Layer
-from ._torch_parts import at_rest, moving, one_thread, same_in_both_modes, seeded
+from ._torch_parts import (
+    at_rest,
+    call,
+    check_one_input,
+    moving,
+    one_thread,
+    recording,
+    row_by_row,
+    same_in_both_modes,
+    seeded,
+)
 
 __all__ = ["TorchLayer", "import_torch"]
 
@@ -130,6 +140,7 @@ class TorchLayer(Layer):
                 f"the module {type(module).__name__} has complex parameters "
                 f"({', '.join(complex_ones)}); a layer's are real: keep their parts apart."
             )
+        check_one_input(torch, module)
         given = copy.deepcopy(module).to("cpu")
         self._shapes, self._buffer_shapes = (
             {name: tuple(array.shape) for name, array in arrays if array.is_floating_point()}
@@ -174,7 +185,7 @@ class TorchLayer(Layer):
         rows = np.zeros((1, self.n_inputs))
         try:
             outputs = self._predicted(self._own(self._modules["predict"]), rows)
-        except RuntimeError as error:
+        except (RuntimeError, TypeError) as error:
             raise ValueError(
                 f"the module {type(self._modules['predict']).__name__} does not accept rows of "
                 f"shape {self.input_shape}: {error}"
@@ -280,7 +291,7 @@ class TorchLayer(Layer):
             named, parts = self._named(self._tensor(params)), []
             for start in range(0, len(inputs), _CHUNK):
                 rows = self._rows(inputs[start : start + _CHUNK])
-                outputs = torch.func.functional_call(self._modules["predict"], named, (rows,))
+                outputs = call(torch, self._modules["predict"], named, rows)
                 parts.append(outputs.double().numpy())
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -307,6 +318,7 @@ class TorchLayer(Layer):
             outputs, tape, buffers = self._run(params, inputs, mode)
         return outputs, tape, buffers if self.n_buffers and mode == "train" else None
 
+    @recording()
     def _run(self, params, inputs, mode):
         import torch
 
@@ -317,13 +329,14 @@ class TorchLayer(Layer):
         leaves = {name: named[name].requires_grad_() for name in self._moving}
         rows = self._rows(inputs).requires_grad_()
         with one_thread(torch):
-            outputs = torch.func.functional_call(self._module(mode), named, (rows,))
+            outputs = call(torch, self._module(mode), named, rows)
         after = [named[name].double().numpy().ravel() for name in self._buffer_shapes]
         after = np.concatenate([np.zeros(0), *after])
         tape = (leaves, rows, outputs, mode)
         values = self._checked(outputs.detach().double().numpy())
         return values, tape, np.where(self._mask[n:], after, params[n:])
 
+    @recording()
     def backward(
         self,
         params: np.ndarray,
@@ -354,7 +367,7 @@ class TorchLayer(Layer):
                 gain = (outputs * self._tensor(d_outputs)).sum()
                 gradients = torch.autograd.grad(gain, wanted, retain_graph=True, allow_unused=True)
         arrays = [
-            np.zeros(tuple(part.shape)) if gradient is None else gradient.double().numpy()
+            np.zeros(tuple(part.shape)) if gradient is None else gradient.detach().double().numpy()
             for part, gradient in zip(wanted, gradients, strict=True)
         ]
         d_inputs = arrays.pop().reshape(len(d_outputs), -1) if need_inputs else None
@@ -383,15 +396,20 @@ class TorchLayer(Layer):
         moving = {name: fixed.pop(name) for name in leaves}
 
         def gain(parameters, row, weight):
-            outputs = torch.func.functional_call(module, {**fixed, **parameters}, (row[None],))
+            outputs = call(torch, module, {**fixed, **parameters}, row[None])
             return (outputs[0] * weight).sum()
 
         gradient = torch.func.vmap(
             torch.func.grad(gain), in_dims=(None, 0, 0), chunk_size=_PER_SAMPLE_CHUNK
         )
+        weights = self._tensor(d_outputs)
         with one_thread(torch):
-            gradients = gradient(moving, rows, self._tensor(d_outputs))
-        arrays = {name: part.double().numpy() for name, part in gradients.items()}
+            try:
+                gradients = gradient(moving, rows, weights)
+            except (RuntimeError, NotImplementedError, ValueError):
+                # branches on values, and layers of other packages, do not take rows at once
+                gradients = row_by_row(torch, gain, moving, rows, weights)
+        arrays = {name: part.detach().double().numpy() for name, part in gradients.items()}
         return self._flat(arrays, (len(rows),))
 
 

@@ -1,8 +1,95 @@
 """Of torch modules: what trains, what is at rest; and torch's global settings, put back."""
 
+import inspect
 from contextlib import contextmanager
 
-__all__ = ["at_rest", "moving", "one_thread", "same_in_both_modes", "seeded"]
+__all__ = [
+    "at_rest",
+    "call",
+    "check_one_input",
+    "moving",
+    "one_thread",
+    "recording",
+    "row_by_row",
+    "same_in_both_modes",
+    "seeded",
+]
+
+
+def check_one_input(torch, module):
+    """Raise unless a module can be a layer: of known shapes, from one tensor of rows.
+
+    Raises
+    ------
+    ValueError
+        Names what stands in the way, and the way out.
+    """
+    kind = type(module).__name__
+    parts = [*module.named_parameters(), *module.named_buffers()]
+    lazy = [name for name, part in parts if torch.nn.parameter.is_lazy(part)]
+    if lazy:
+        raise ValueError(
+            f"the module {kind} does not know its shapes yet ({', '.join(lazy)}): call it once on "
+            "a few rows, then pass it."
+        )
+    taken = inspect.signature(module.forward).parameters.values()
+    needed = [
+        each.name
+        for each in taken
+        if each.default is each.empty
+        and each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+    ]
+    if len(needed) > 1:
+        raise ValueError(
+            f"forward of the module {kind} takes {len(needed)} inputs ({', '.join(needed)}); a "
+            "layer gets one tensor, the rows of X. Put the inputs side by side in X, and wrap the "
+            "module in one whose forward(rows) splits them and calls it."
+        )
+
+
+def call(torch, module, named, rows):
+    """What a module makes of rows, as a function of its parameters and buffers."""
+    outputs = torch.func.functional_call(module, named, (rows,))
+    if not isinstance(outputs, torch.Tensor):
+        raise ValueError(
+            f"the module {type(module).__name__} returns a {type(outputs).__name__}; a layer needs "
+            "one tensor, a vector a row. Wrap it in a module whose forward returns that part."
+        )
+    return outputs
+
+
+@contextmanager
+def recording():
+    """Gradients are recorded within, whatever was switched off around (`torch.no_grad`)."""
+    import torch
+
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+def row_by_row(torch, gain, moving, rows, weights):
+    """Gradients of each row for itself, shape (B, ...), by name.
+
+    Parameters
+    ----------
+    gain : callable
+        A number, of parameters by name, a row and its weights.
+    moving : dict of str to tensor
+    rows, weights : tensors of shape (B, ...)
+    """
+    leaves = {name: part.detach().clone().requires_grad_() for name, part in moving.items()}
+    found = []
+    for row, weight in zip(rows, weights, strict=True):
+        gradients = torch.autograd.grad(
+            gain(leaves, row, weight), list(leaves.values()), allow_unused=True
+        )
+        found.append(gradients)
+    return {
+        name: torch.stack(
+            [torch.zeros_like(leaf) if each[place] is None else each[place] for each in found]
+        )
+        for place, (name, leaf) in enumerate(leaves.items())
+    }
 
 
 def moving(module, shapes, reset):
