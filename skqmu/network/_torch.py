@@ -1,20 +1,22 @@
 """A torch module as a layer: its parameters and buffers live in the flat vector."""
 
+import contextlib
 import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..exceptions import TrainingDivergedError
 from ._layers import Layer
+from ._torch_call import call, looks_elsewhere, row_by_row
 from ._torch_parts import (
     at_rest,
-    call,
     check_one_input,
+    copied,
     moving,
     one_thread,
     recording,
-    row_by_row,
     same_in_both_modes,
     seeded,
 )
@@ -141,7 +143,7 @@ class TorchLayer(Layer):
                 f"({', '.join(complex_ones)}); a layer's are real: keep their parts apart."
             )
         check_one_input(torch, module)
-        given = copy.deepcopy(module).to("cpu")
+        given = copied(module).to("cpu")
         self._shapes, self._buffer_shapes = (
             {name: tuple(array.shape) for name, array in arrays if array.is_floating_point()}
             for arrays in (given.named_parameters(), given.named_buffers())
@@ -182,18 +184,24 @@ class TorchLayer(Layer):
         return bool(self._shapes) and not self._moving
 
     def _probe(self):
-        rows = np.zeros((1, self.n_inputs))
+        import torch
+
+        module = self._modules["predict"]
+        own, self._elsewhere = self._own(module), False
         try:
-            outputs = self._predicted(self._own(self._modules["predict"]), rows)
+            outputs = self._predicted(own, np.zeros((1, self.n_inputs)))
+            # rows that no bias, no sign and no product with 0 hides
+            rows = self._rows(np.random.default_rng(0).uniform(-1, 1, (4, self.n_inputs)))
+            self._elsewhere = looks_elsewhere(torch, module, self._named(self._tensor(own)), rows)
         except (RuntimeError, TypeError) as error:
             raise ValueError(
-                f"the module {type(self._modules['predict']).__name__} does not accept rows of "
-                f"shape {self.input_shape}: {error}"
+                f"the module {type(module).__name__} does not accept rows of shape "
+                f"{self.input_shape}: {error}"
             ) from error
         if outputs.ndim != 2:
             raise ValueError(
-                f"the module {type(self._modules['predict']).__name__} returns shape "
-                f"{outputs.shape[1:]} a row; a layer needs one vector a row (add torch.nn.Flatten)."
+                f"the module {type(module).__name__} returns shape {outputs.shape[1:]} a row; a layer "
+                "needs one vector a row (add torch.nn.Flatten)."
             )
         return outputs.shape[1]
 
@@ -209,6 +217,11 @@ class TorchLayer(Layer):
                     part.training = False
             self._modules[mode] = module
         return self._modules[mode]
+
+    def _call(self, mode, named, rows):
+        import torch
+
+        return call(torch, self._module(mode), named, rows, elsewhere=self._elsewhere)
 
     def _own(self, module):
         """Flat vector of a module's parameters and buffers."""
@@ -291,7 +304,7 @@ class TorchLayer(Layer):
             named, parts = self._named(self._tensor(params)), []
             for start in range(0, len(inputs), _CHUNK):
                 rows = self._rows(inputs[start : start + _CHUNK])
-                outputs = call(torch, self._modules["predict"], named, rows)
+                outputs, _ = self._call("predict", named, rows)
                 parts.append(outputs.double().numpy())
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -319,18 +332,21 @@ class TorchLayer(Layer):
         return outputs, tape, buffers if self.n_buffers and mode == "train" else None
 
     @recording()
-    def _run(self, params, inputs, mode):
+    def _run(self, params, inputs, mode, *, of_rows=False):
         import torch
 
         own, n = self._tensor(params), self.n_parameters
         # A copy: batch norm writes into what it is given.
         named = self._views(own[:n], self._shapes)
         named.update(self._views(own[n:].clone(), self._buffer_shapes))
-        leaves = {name: named[name].requires_grad_() for name in self._moving}
-        rows = self._rows(inputs).requires_grad_()
+        for name in self._moving:
+            named[name].requires_grad_()
+        # not asked of other packages' layers: some have no joint gradient of a batch's rows
+        rows = self._rows(inputs).requires_grad_(of_rows or not self._elsewhere)
         with one_thread(torch):
-            outputs = call(torch, self._module(mode), named, rows)
-        after = [named[name].double().numpy().ravel() for name in self._buffer_shapes]
+            outputs, held = self._call(mode, named, rows)
+        leaves = {name: held[name] for name in self._moving}
+        after = [held[name].detach().double().numpy().ravel() for name in self._buffer_shapes]
         after = np.concatenate([np.zeros(0), *after])
         tape = (leaves, rows, outputs, mode)
         values = self._checked(outputs.detach().double().numpy())
@@ -355,6 +371,14 @@ class TorchLayer(Layer):
                 return d_params, None
             _, tape, _ = self._run(params, tape, "predict")
         leaves, rows, outputs, mode = tape
+        if need_inputs and not rows.requires_grad:
+            if mode != "predict":
+                raise ValueError(
+                    f"{type(self._modules['predict']).__name__} has no gradient of its inputs in "
+                    "training; put it in front of the layers that train."
+                )
+            inputs = rows.double().numpy()
+            _, (leaves, rows, outputs, _), _ = self._run(params, inputs, mode, of_rows=True)
         if per_sample and mode != "predict":
             raise ValueError("per-sample gradients of a torch module need prediction mode.")
         wanted = [] if per_sample else list(leaves.values())
@@ -390,13 +414,12 @@ class TorchLayer(Layer):
 
         if not leaves:
             return np.zeros((len(rows), self.n_parameters))
-        module = self._modules["predict"]
         # Buffers from outside: as a part of what is differentiated batch norm refuses them.
         fixed = self._named(self._tensor(params))
         moving = {name: fixed.pop(name) for name in leaves}
 
         def gain(parameters, row, weight):
-            outputs = call(torch, module, {**fixed, **parameters}, row[None])
+            outputs, _ = self._call("predict", {**fixed, **parameters}, row[None])
             return (outputs[0] * weight).sum()
 
         gradient = torch.func.vmap(
@@ -404,11 +427,15 @@ class TorchLayer(Layer):
         )
         weights = self._tensor(d_outputs)
         with one_thread(torch):
-            try:
-                gradients = gradient(moving, rows, weights)
-            except (RuntimeError, NotImplementedError, ValueError):
+            gradients = None
+            if not self._elsewhere:
+                with contextlib.suppress(RuntimeError, NotImplementedError, ValueError):
+                    gradients = gradient(moving, rows, weights)
+            if gradients is None:
                 # branches on values, and layers of other packages, do not take rows at once
-                gradients = row_by_row(torch, gain, moving, rows, weights)
+                named = {n: p.detach().clone().requires_grad_() for n, p in moving.items()}
+                run = partial(self._call, "predict", {**fixed, **named})
+                gradients = row_by_row(torch, run, rows, weights, list(moving))
         arrays = {name: part.detach().double().numpy() for name, part in gradients.items()}
         return self._flat(arrays, (len(rows),))
 

@@ -1,16 +1,16 @@
 """Of torch modules: what trains, what is at rest; and torch's global settings, put back."""
 
+import copy
 import inspect
 from contextlib import contextmanager
 
 __all__ = [
     "at_rest",
-    "call",
     "check_one_input",
+    "copied",
     "moving",
     "one_thread",
     "recording",
-    "row_by_row",
     "same_in_both_modes",
     "seeded",
 ]
@@ -47,17 +47,6 @@ def check_one_input(torch, module):
         )
 
 
-def call(torch, module, named, rows):
-    """What a module makes of rows, as a function of its parameters and buffers."""
-    outputs = torch.func.functional_call(module, named, (rows,))
-    if not isinstance(outputs, torch.Tensor):
-        raise ValueError(
-            f"the module {type(module).__name__} returns a {type(outputs).__name__}; a layer needs "
-            "one tensor, a vector a row. Wrap it in a module whose forward returns that part."
-        )
-    return outputs
-
-
 @contextmanager
 def recording():
     """Gradients are recorded within, whatever was switched off around (`torch.no_grad`)."""
@@ -67,29 +56,22 @@ def recording():
         yield
 
 
-def row_by_row(torch, gain, moving, rows, weights):
-    """Gradients of each row for itself, shape (B, ...), by name.
+def copied(module):
+    """A copy of a module.
 
-    Parameters
-    ----------
-    gain : callable
-        A number, of parameters by name, a row and its weights.
-    moving : dict of str to tensor
-    rows, weights : tensors of shape (B, ...)
+    Raises
+    ------
+    ValueError
+        It holds what cannot be copied.
     """
-    leaves = {name: part.detach().clone().requires_grad_() for name, part in moving.items()}
-    found = []
-    for row, weight in zip(rows, weights, strict=True):
-        gradients = torch.autograd.grad(
-            gain(leaves, row, weight), list(leaves.values()), allow_unused=True
-        )
-        found.append(gradients)
-    return {
-        name: torch.stack(
-            [torch.zeros_like(leaf) if each[place] is None else each[place] for each in found]
-        )
-        for place, (name, leaf) in enumerate(leaves.items())
-    }
+    try:
+        return copy.deepcopy(module)
+    except Exception as error:  # whatever a live device makes of it
+        raise ValueError(
+            f"the module {type(module).__name__} cannot be copied ({type(error).__name__}: "
+            f"{error}), and a layer computes with copies. A node of PennyLane can on the device "
+            "'default.qubit'."
+        ) from error
 
 
 def moving(module, shapes, reset):

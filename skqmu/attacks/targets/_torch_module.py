@@ -1,6 +1,7 @@
 """Modules of torch as targets."""
 
-import copy
+import threading
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -9,6 +10,9 @@ from ._adapter import TargetAdapter, class_list
 from ._answers import OUTPUTS, as_probabilities
 
 __all__ = ["TorchTarget"]
+
+# Whoever asks a module that is in training mode: one at a time.
+_TURN = threading.RLock()
 
 
 class TorchTarget(TargetAdapter):
@@ -111,26 +115,51 @@ def outputs_of(module, X, input_shape, batch_size):
     """Outputs of a module in evaluation mode, which is left as it is."""
     import torch
 
-    if any(part.training for part in module.modules()):
-        # a copy: another thread may be training it
-        module = copy.deepcopy(module).eval()
     weight = next((w for w in module.parameters() if w.is_floating_point()), None)
     dtype, device = (torch.float32, "cpu") if weight is None else (weight.dtype, weight.device)
     parts = []
-    with torch.no_grad():
+    with _evaluating(module), torch.no_grad():
         for start in range(0, len(X), batch_size):
             rows = torch.tensor(X[start : start + batch_size], dtype=dtype, device=device)
             if input_shape is not None:
                 rows = rows.reshape(-1, *input_shape)
-            parts.append(_tensor(module, module(rows)).detach().cpu().double().numpy())
+            outputs = _one_a_row(module, module(rows), len(rows))
+            parts.append(outputs.detach().cpu().double().numpy())
     return np.concatenate(parts) if parts else np.zeros((0, 0))
 
 
-def _tensor(module, outputs):
-    if hasattr(outputs, "detach"):
-        return outputs
-    raise ValueError(
-        f"{type(module).__name__} returns a {type(outputs).__name__}, where one tensor of shape "
-        "(n, n_classes) is expected; wrap it in a module, or a function for BlackBoxTarget, that "
-        "returns the outputs of the classes."
-    )
+@contextmanager
+def _evaluating(module):
+    """The module itself in evaluation mode, for a moment.
+
+    Not a copy: what draws shots within it would draw the same ones for every question.
+    """
+    modes = [(part, part.training) for part in module.modules()]
+    if not any(training for _, training in modes):
+        yield
+        return
+    with _TURN:
+        module.eval()
+        try:
+            yield
+        finally:
+            # parents come first: each part ends in its own mode
+            for part, training in modes:
+                part.train(training)
+
+
+def _one_a_row(module, outputs, n):
+    kind = type(module).__name__
+    if not hasattr(outputs, "detach"):
+        raise ValueError(
+            f"{kind} returns a {type(outputs).__name__}, where one tensor of shape (n, n_classes) "
+            "is expected; wrap it in a module, or a function for BlackBoxTarget, that returns the "
+            "outputs of the classes."
+        )
+    if outputs.ndim == 0 or outputs.ndim > 2 or len(outputs) != n:
+        raise ValueError(
+            f"{kind} returns shape {tuple(outputs.shape)} for {n} rows, where ({n}, n_classes) is "
+            "expected. (A node of PennyLane must return a list of measurements: of a tuple its "
+            "TorchLayer makes another shape.)"
+        )
+    return outputs
