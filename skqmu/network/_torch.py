@@ -200,8 +200,8 @@ class TorchLayer(Layer):
             ) from error
         if outputs.ndim != 2:
             raise ValueError(
-                f"the module {type(module).__name__} returns shape {outputs.shape[1:]} a row; a layer "
-                "needs one vector a row (add torch.nn.Flatten)."
+                f"the module {type(module).__name__} returns shape {outputs.shape[1:]} a row; a "
+                "layer needs one vector a row (add torch.nn.Flatten)."
             )
         return outputs.shape[1]
 

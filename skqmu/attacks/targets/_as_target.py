@@ -7,10 +7,10 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from ._adapter import TargetAdapter, is_a
+from ._answer_table import TableTarget
 from ._black_box import BlackBoxTarget
 from ._qiskit_ml_model import QiskitMLTarget
 from ._skorch_net import SkorchTarget
-from ._table import TableTarget
 from ._torch_module import TorchTarget
 
 __all__ = ["adapted", "as_target", "model_name"]
@@ -141,9 +141,8 @@ def _call(model):
 def _with_last_step(pipeline, last):
     if last is pipeline.steps[-1][1]:
         return pipeline
-    changed = copy.copy(pipeline)
-    changed.steps = [*pipeline.steps[:-1], (pipeline.steps[-1][0], last)]
-    return changed
+    # a list of its own: the pipeline that was given keeps its steps
+    return copy.copy(pipeline).set_params(**{pipeline.steps[-1][0]: last})
 
 
 def model_name(estimator):

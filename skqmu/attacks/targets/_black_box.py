@@ -5,7 +5,7 @@ from sklearn.utils.metaestimators import available_if
 
 from ..._validation import check_choice
 from ._adapter import TargetAdapter, answering, class_list
-from ._answers import OUTPUTS, as_labels, as_probabilities
+from ._read_answers import OUTPUTS, as_labels, as_probabilities
 
 __all__ = ["BlackBoxTarget"]
 

@@ -9,7 +9,7 @@ from scipy import sparse
 from ..._validation import check_choice
 from ...exceptions import NoCloneError
 from ._adapter import TargetAdapter, class_list, is_a
-from ._answers import OUTPUTS, as_probabilities
+from ._read_answers import OUTPUTS, as_probabilities
 
 __all__ = ["QiskitMLTarget"]
 

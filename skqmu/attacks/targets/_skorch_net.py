@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.base import clone
 
 from ._adapter import TargetAdapter, class_list, seeded_torch
-from ._answers import as_array, as_probabilities
+from ._read_answers import as_array, as_probabilities
 
 __all__ = ["SkorchTarget"]
 

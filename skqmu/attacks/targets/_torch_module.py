@@ -7,7 +7,7 @@ import numpy as np
 
 from ..._validation import check_choice
 from ._adapter import TargetAdapter, class_list
-from ._answers import OUTPUTS, as_probabilities
+from ._read_answers import OUTPUTS, as_probabilities
 
 __all__ = ["TorchTarget"]
 

@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_array
 from ..._validation import check_choice
 from .._records import RecordIndex
 from ._adapter import TargetAdapter, answering, class_list
-from ._answers import OUTPUTS, as_labels, as_probabilities
+from ._read_answers import OUTPUTS, as_labels, as_probabilities
 
 __all__ = ["TableTarget"]
 
