@@ -5,7 +5,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 
 from .._validation import check_choice, check_is_fitted
 from ..metrics.signals import encode_labels
-from ._estimators import check_query_method, check_target, shots_of, unwrap
+from ._estimators import check_query_method, check_target, not_asked, shots_of, unwrap
 from ._outputs import query_proba
 from ._records import check_count, check_records
 from ._threat_model import ThreatModel
@@ -376,6 +376,7 @@ class UpdateAttack(MetaEstimatorMixin, BaseEstimator):
                 f"Two versions, before and after a deletion of {self.n_deleted} row(s): {sees}",
                 "A positive is a deleted record; records of both versions, and of neither, are "
                 "negatives.",
+                *not_asked(self._after),
             ),
         )
 

@@ -221,7 +221,11 @@ class TorchLayer(Layer):
     def _call(self, mode, named, rows):
         import torch
 
-        return call(torch, self._module(mode), named, rows, elsewhere=self._elsewhere)
+        module = self._module(mode)
+        if self._elsewhere:
+            # The next one is a copy of this one: what it draws itself goes on.
+            module = self._modules[mode] = copy.deepcopy(module)
+        return call(torch, module, named, rows, elsewhere=self._elsewhere)
 
     def _own(self, module):
         """Flat vector of a module's parameters and buffers."""

@@ -17,7 +17,8 @@ def call(torch, module, named, rows, *, elsewhere=False):
     rows : tensor of shape (B, ...)
     elsewhere : bool, default=False
         Whether the module looks for its parameters elsewhere than among its attributes
-        (:func:`looks_elsewhere`): a copy of it is given the values then.
+        (:func:`looks_elsewhere`): the module itself is given the values then, so that it must
+        be one of this call's own.
 
     Returns
     -------
@@ -26,7 +27,6 @@ def call(torch, module, named, rows, *, elsewhere=False):
         What was computed with, by name: gradients are those of these tensors.
     """
     if elsewhere:
-        module = copy.deepcopy(module)
         named = _written(torch, module, named)
         outputs = module(rows)
     else:
@@ -61,8 +61,8 @@ def looks_elsewhere(torch, module, named, rows):
     with torch.no_grad():
         moved = {name: part + 0.1 + 0.1 * part.abs() for name, part in named.items()}
         put, written = (
-            call(torch, module, {n: p.clone() for n, p in moved.items()}, rows, elsewhere=way)[0]
-            for way in (False, True)
+            call(torch, own, {n: p.clone() for n, p in moved.items()}, rows, elsewhere=way)[0]
+            for own, way in ((module, False), (copy.deepcopy(module), True))
         )
     return not torch.equal(put, written)
 

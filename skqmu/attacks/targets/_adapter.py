@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+import threading
 from abc import ABCMeta, abstractmethod
 from contextlib import contextmanager
 
@@ -12,7 +13,11 @@ from sklearn.utils.multiclass import check_classification_targets
 from ..._validation import check_is_fitted, validate_data
 from ...exceptions import NoCloneError
 
-__all__ = ["TargetAdapter", "answering", "class_list", "is_a", "seeded_torch"]
+__all__ = ["ONE_AT_A_TIME", "TargetAdapter", "answering", "class_list", "is_a", "seeded_torch"]
+
+
+# Trainings that draw from a generator of the whole process.
+ONE_AT_A_TIME = threading.RLock()
 
 
 def is_a(model, module, name):
@@ -43,7 +48,7 @@ def seeded_torch(random_state):
     if torch is None or random_state is None:
         yield
         return
-    with torch.random.fork_rng(devices=[]):
+    with ONE_AT_A_TIME, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(int(random_state))
         yield
 
@@ -176,8 +181,16 @@ class TargetAdapter(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _classes_for(self, y):
         """Columns of a model that is trained on these labels."""
-        given = self._given_classes()
-        return np.unique(y) if given is None else given
+        given, found = self._given_classes(), np.unique(y)
+        if given is None:
+            return found
+        unknown = [label for label in found.tolist() if label not in given.tolist()]
+        if unknown:
+            raise ValueError(
+                f"y holds labels that classes= does not: {', '.join(map(repr, unknown[:5]))}; it "
+                f"has {', '.join(map(repr, given.tolist()[:10]))}."
+            )
+        return given
 
     def _current(self):
         check_is_fitted(self)

@@ -2,9 +2,9 @@
 
 import copy
 
-from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
 
 from ._adapter import TargetAdapter, is_a
 from ._answer_table import TableTarget
@@ -76,7 +76,7 @@ def as_target(model, *, classes=None, **settings):
     if classes is not None:
         settings["classes"] = classes
     if isinstance(model, TargetAdapter):
-        return model.set_params(**settings) if settings else model
+        return copy.copy(model).set_params(**settings) if settings else model
     if isinstance(model, tuple) and len(model) == 2:
         return _checked(TableTarget(*model, **settings))
     if isinstance(model, FrozenEstimator):
@@ -87,7 +87,7 @@ def as_target(model, *, classes=None, **settings):
         return _checked(kind(model, **settings))
     if isinstance(model, Pipeline):
         return _with_last_step(model, as_target(model.steps[-1][1], **settings))
-    if isinstance(model, BaseEstimator) and not settings:
+    if not settings and not isinstance(model, type) and _speaks_scikit_learn(model):
         return model
     answers = any(hasattr(model, name) for name in ("predict_proba", "predict"))
     if isinstance(model, type) or not (answers or callable(model)):
@@ -125,6 +125,17 @@ def _checked(target):
             f"about which label. {_call(getattr(target, 'model', None))}"
         )
     return target
+
+
+def _speaks_scikit_learn(model):
+    """Whether a model has parameters and tags, as the rest of the library asks for them."""
+    if not hasattr(model, "get_params"):
+        return False
+    try:
+        get_tags(model)
+    except AttributeError:  # ClassifierMixin without BaseEstimator
+        return False
+    return True
 
 
 def _call(model):
@@ -168,9 +179,8 @@ def adapted(model):
         last = adapted(inner.steps[-1][1])
         return model if last is inner.steps[-1][1] else _with_last_step(inner, last)
     kind = _kind(inner)
-    if kind is None and (isinstance(inner, BaseEstimator) or hasattr(inner, "__sklearn_tags__")):
-        return model
-    if kind is None and isinstance(inner, str | bytes | int | float | list | dict):
+    plain = isinstance(inner, str | bytes | int | float | list | dict)
+    if kind is None and (plain or _speaks_scikit_learn(inner)):
         return model
     try:
         return as_target(inner)

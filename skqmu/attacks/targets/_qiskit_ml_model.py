@@ -8,7 +8,7 @@ from scipy import sparse
 
 from ..._validation import check_choice
 from ...exceptions import NoCloneError
-from ._adapter import TargetAdapter, class_list, is_a
+from ._adapter import ONE_AT_A_TIME, TargetAdapter, class_list, is_a
 from ._read_answers import OUTPUTS, as_probabilities
 
 __all__ = ["QiskitMLTarget"]
@@ -67,7 +67,7 @@ class QiskitMLTarget(TargetAdapter):
     >>> X = np.random.default_rng(0).uniform(0, 1, (12, 2))
     >>> y = np.where(X.sum(axis=1) > 1, "up", "down")
     >>> vqc = VQC(feature_map=z_feature_map(2), ansatz=real_amplitudes(2, reps=1),
-    ...           optimizer=COBYLA(maxiter=5)).fit(X[:6], y[:6])
+    ...           optimizer=COBYLA(maxiter=8)).fit(X[:6], y[:6])
     >>> QiskitMLTarget(vqc).classes_.tolist()
     ['down', 'up']
     >>> attack = ThresholdAttack(vqc, n_shadows=2, random_state=0).fit(X, y)
@@ -245,10 +245,11 @@ def _seeded(rng):
     """The generator that optimizers of qiskit-machine-learning draw from, and put it back."""
     from qiskit_machine_learning.utils import algorithm_globals
 
-    state = algorithm_globals.random.bit_generator
-    before = state.state
-    state.state = np.random.default_rng(rng.integers(2**63)).bit_generator.state
-    try:
-        yield
-    finally:
-        state.state = before
+    with ONE_AT_A_TIME:
+        generator = algorithm_globals.random.bit_generator
+        before = generator.state
+        generator.state = np.random.default_rng(rng.integers(2**63)).bit_generator.state
+        try:
+            yield
+        finally:
+            generator.state = before

@@ -1,18 +1,14 @@
 """Modules of torch as targets."""
 
-import threading
 from contextlib import contextmanager
 
 import numpy as np
 
 from ..._validation import check_choice
-from ._adapter import TargetAdapter, class_list
+from ._adapter import ONE_AT_A_TIME, TargetAdapter, class_list
 from ._read_answers import OUTPUTS, as_probabilities
 
 __all__ = ["TorchTarget"]
-
-# Whoever asks a module that is in training mode: one at a time.
-_TURN = threading.RLock()
 
 
 class TorchTarget(TargetAdapter):
@@ -138,7 +134,7 @@ def _evaluating(module):
     if not any(training for _, training in modes):
         yield
         return
-    with _TURN:
+    with ONE_AT_A_TIME:
         module.eval()
         try:
             yield
