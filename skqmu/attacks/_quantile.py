@@ -31,7 +31,8 @@ class QuantileAttack(Attack):
     ----------
     target : fitted classifier
         With ``predict_proba``; also a pipeline or a
-        :class:`~sklearn.frozen.FrozenEstimator`. Never refitted.
+        :class:`~sklearn.frozen.FrozenEstimator`, or what
+        :func:`as_target` makes of another model. Never refitted.
     regressor : regressor or None, default=None
         With a parameter ``quantile`` (or ``alpha``) for the level; ``None`` is gradient
         boosting of 50 rounds.

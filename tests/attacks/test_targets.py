@@ -1,6 +1,7 @@
 """Models of any kind as targets: what adapters answer, train, and refuse."""
 
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -596,3 +597,13 @@ def test_a_trained_net_travels_by_its_weights(torch):
     np.testing.assert_array_equal(copy.predict_proba(X), target.predict_proba(X))
     released = pickle.loads(cloudpickle.dumps(target.release()))
     np.testing.assert_array_equal(released.predict(X), target.predict(X))
+
+
+def test_the_page_of_targets_has_every_adapter():
+    from pathlib import Path
+
+    import skqmu.attacks
+
+    page = (Path(__file__).parents[2] / "docs" / "targets.md").read_text(encoding="utf-8")
+    adapters = {name for name in skqmu.attacks.__all__ if name.endswith("Target")}
+    assert adapters == set(re.findall(r"`(\w+Target)`", page))
