@@ -161,9 +161,9 @@ default="adam"
     (`torch.manual_seed`), or use ``reset="all"`` to have `random_state` draw them.
 
     A module of another package (a `TorchLayer` of PennyLane, a `TorchConnector`) is trained as
-    torch's own; where it takes shots, what it draws goes on within a fit, and starts anew with
-    each call of ``predict``. A module takes one input, the rows: several stand side by side in
-    them, and a module around yours splits them.
+    torch's own; where it takes shots, these are its own draws, which `random_state` does not
+    govern. A module takes one input, the rows: several stand side by side in them, and a module
+    around yours splits them.
 
     Where a module's values were trained cannot be known here. If the forgotten rows were among
     that data, no mechanism reaches them there, retraining included: the log says so, and a

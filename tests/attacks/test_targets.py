@@ -512,6 +512,7 @@ def test_shadows_of_adapters_are_kept_between_runs(vqc, tmp_path):
 
 def test_adapters_are_pickled_cloned_and_released(logistic, vqc):
     for target in (
+        as_target(vqc),
         as_target(logistic.predict_proba, classes=2),
         TableTarget(X, logistic.predict_proba(X), classes=2),
     ):

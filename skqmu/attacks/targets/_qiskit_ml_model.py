@@ -1,6 +1,7 @@
 """Classifiers of qiskit-machine-learning as targets, and trained anew from their own parts."""
 
 import copy
+import pickle
 from contextlib import contextmanager
 
 import numpy as np
@@ -8,6 +9,7 @@ from scipy import sparse
 
 from ..._validation import check_choice
 from ...exceptions import NoCloneError
+from .._cloudpickle import cloudpickle
 from ._adapter import ONE_AT_A_TIME, TargetAdapter, class_list, is_a
 from ._read_answers import OUTPUTS, as_probabilities
 
@@ -177,6 +179,17 @@ class QiskitMLTarget(TargetAdapter):
 
     def _model_name(self):
         return type(self.model).__name__
+
+    def __getstate__(self):
+        # pickle itself cannot: a VQC holds a function that was made within another
+        state = dict(super().__getstate__())
+        held = {name: state.pop(name) for name in ("model", "model_") if name in state}
+        return {**state, "_held": cloudpickle.dumps(held)}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        held = pickle.loads(state.pop("_held"))
+        super().__setstate__({**state, **held})
 
 
 def _one_value(network):
