@@ -404,6 +404,9 @@ def test_what_must_be_said_is_said_by_name(logistic, torch):
         assert "as_target" in str(found.value)
     with pytest.raises(TypeError, match="cannot be asked about rows"):
         as_target("model.pkl")
+    unsaid = TorchTarget(torch.nn.Linear(2, 2), output="logits")
+    with pytest.raises(ValueError, match="classes is missing: a Linear"):
+        ThresholdAttack(unsaid, n_shadows=0).fit(X, Y)
 
 
 @pytest.mark.parametrize(

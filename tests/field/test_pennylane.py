@@ -217,7 +217,7 @@ def test_a_batch_of_rows_gives_a_value_for_each_row_and_observable():
     )
     for n in (0, 1, 6):
         assert executable.expectations(np.zeros((n, 3)), np.zeros(len(qnn.weights))).shape == (n, 3)
-    with pytest.raises(ValueError, match=r"2|3|shape|columns|inputs"):
+    with pytest.raises(ValueError, match=r"inputs must have shape \(n_samples, 3\)"):
         executable.expectations(np.zeros((4, 2)), np.zeros(len(qnn.weights)))
 
 

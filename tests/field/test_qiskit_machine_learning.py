@@ -215,11 +215,12 @@ def test_raw_features_enter_as_amplitudes():
 
 
 # qiskit-community/qiskit-machine-learning#666
+@pytest.mark.xfail(strict=True, reason="the error advises a decomposition that there is not")
 def test_a_raw_feature_vector_is_told_what_to_use_instead():
     from qiskit_machine_learning.circuit.library import raw_feature_vector
 
     X, y = make_blobs(12, n_features=4, centers=2, random_state=0)
-    with pytest.raises(ValueError, match=r"amplitude|bound|lower|initialize|Initialize"):
+    with pytest.raises(ValueError, match=r"encoding=.amplitude"):
         small(encoding=raw_feature_vector(4)).fit(X, y)
 
 
@@ -253,7 +254,7 @@ def test_a_feature_map_without_inputs_is_refused_by_name(two_classes):
     X, y = two_classes
     fixed = QuantumCircuit(2)
     fixed.h([0, 1])
-    with pytest.raises(ValueError, match=r"encoding|input|feature"):
+    with pytest.raises(ValueError, match=r"0 parameters and the data 2 features"):
         small(encoding=fixed).fit(X, y)
 
 

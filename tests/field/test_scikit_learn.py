@@ -78,7 +78,7 @@ def test_a_class_that_comes_later_is_learned_later():
 def test_several_labels_a_row_are_refused_for_what_they_are(two_classes):
     X, _ = two_classes
     labels = np.random.default_rng(0).integers(0, 2, (24, 3))
-    with pytest.raises(ValueError, match=r"1d|multilabel|shape"):
+    with pytest.raises(ValueError, match=r"1d array, got an array of shape \(24, 3\)"):
         small().fit(X, labels)
 
 
@@ -86,7 +86,7 @@ def test_several_labels_a_row_are_refused_for_what_they_are(two_classes):
 def test_a_warm_start_with_other_classes_is_an_error_that_says_so(two_classes):
     X, y = two_classes
     model = small(warm_start=True).fit(X, y)
-    with pytest.raises(ValueError, match="classes"):
+    with pytest.raises(ValueError, match=r"classes \[2\]"):
         model.fit(X, np.arange(24) % 3)
     assert model.classes_.tolist() == [0, 1]
 

@@ -179,6 +179,9 @@ def adapted(model):
         last = adapted(inner.steps[-1][1])
         return model if last is inner.steps[-1][1] else _with_last_step(inner, last)
     kind = _kind(inner)
+    if isinstance(inner, TargetAdapter):
+        _checked(inner)
+        return model
     plain = isinstance(inner, str | bytes | int | float | list | dict)
     if kind is None and (plain or _speaks_scikit_learn(inner)):
         return model
