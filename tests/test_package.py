@@ -23,11 +23,13 @@ HEAVY = {
     "jinja2",
     "matplotlib",
     "pandas",
+    "pennylane",
     "qiskit_aer",
     "qiskit_ibm_runtime",
     "qiskit_machine_learning",
     "ray",
     "rich",
+    "skorch",
     "torch",
 }
 LEARNING = ("circuits", "backends", "network", "training", "unlearning", "classifiers")

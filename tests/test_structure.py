@@ -47,6 +47,8 @@ FOREIGN = {
     "attacks._attack": {"_metadata_request"},
     # a copy is made by its own class
     "attacks._pool": {"n_queries", "_params", "_asked"},
+    # what qiskit-machine-learning's classifiers and generator take from outside
+    "attacks.targets._qiskit_ml_model": {"warm_start", "initial_point", "state"},
     "backends._noise_stream": {"_entropy", "_prefix"},
     "_owned": {"mark"},
 }

@@ -13,10 +13,11 @@ from .._side_by_side import chunks
 from .._validation import check_is_fitted
 from .._versions import numeric_versions
 from ._balance import BLOCK, balanced_membership
-from ._estimators import entropy_from, settings_of, shadow_template
+from ._estimators import entropy_from, settings_of
 from ._parallel import run_jobs
 from ._records import RecordIndex, check_count, check_mask, check_records
 from ._shadow import Query, Shadow, apply, train_shadows
+from ._shadow_template import shadow_template
 from ._store import BLOCK_BYTES, ShadowOutputs, ShadowStore, cache_directory
 
 __all__ = ["ShadowPool"]

@@ -49,6 +49,8 @@ def audit(
     estimator : classifier
         A scikit-learn classifier with ``predict_proba``, or a pipeline that ends in one. It
         is cloned and never fitted itself; all its ``random_state`` parameters are set anew.
+        Also a classifier of qiskit-machine-learning or a net of skorch; and any other model,
+        as `skqmu.attacks.as_target` wraps it, with ``retrain=``.
     X : array-like of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
     forget : str, list of str, array-like, or dict
@@ -137,6 +139,8 @@ def audit(
     ------
     TypeError
         `estimator` is no classifier with ``predict_proba``.
+    NoCloneError
+        It stands for a model, and nothing says how another one is trained.
     ValueError
         Anything else that can be checked beforehand: nothing is trained then. Also what
         the classifier's ``unlearn`` says of a mechanism that it does not know.

@@ -13,7 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from .._identity import described, settings_line
 from .._validation import check_choice
-from ..attacks.tools import entropy_from, shadow_template
+from ..attacks.tools import adapted, entropy_from, model_name, shadow_template
 from ._attacks import ATTACKS, needs_shadows
 from ._kept_models import folder_of_audits
 from ._models import can_unlearn, is_default, strategy_label, takes_strategy
@@ -156,9 +156,7 @@ class Plan:
 
 def _name(estimator):
     steps = getattr(estimator, "steps", None)
-    return " > ".join(type(part).__name__ for _, part in steps) if steps else (
-        type(estimator).__name__
-    )  # fmt: skip
+    return " > ".join(model_name(part) for _, part in steps) if steps else model_name(estimator)
 
 
 def make_plan(estimator, X, y, X_test, y_test, settings):
@@ -175,6 +173,7 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
     -------
     Plan
     """
+    estimator = adapted(estimator)
     _check_estimator(estimator)
     repeats = _repeats(settings)
     fewest = "every figure stands beside retrained models"
@@ -274,7 +273,8 @@ def _check_estimator(estimator):
     if not hasattr(estimator, "predict_proba"):
         raise TypeError(
             f"{type(estimator).__name__} has no predict_proba, which losses and attacks need; wrap "
-            "it in CalibratedClassifierCV."
+            "it in CalibratedClassifierCV, or ask what it gives away of its members by "
+            "skqmu.attacks.LabelOnlyAttack."
         )
     final = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
     if getattr(final, "store_data", None) == "fingerprints":

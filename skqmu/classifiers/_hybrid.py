@@ -162,6 +162,11 @@ default="adam"
     module that was just made is given values too, by torch's generator: seed it
     (`torch.manual_seed`), or use ``reset="all"`` to have `random_state` draw them.
 
+    A module of another package (a `TorchLayer` of PennyLane, a `TorchConnector`) is trained as
+    torch's own; where it takes shots, these are its own draws, which `random_state` does not
+    govern. A module takes one input, the rows: several stand side by side in them, and a module
+    around yours splits them.
+
     Where a module's values were trained cannot be known here. If the forgotten rows were among
     that data, no mechanism reaches them there, retraining included: the log says so, and a
     certificate assumes that they were not.
@@ -427,15 +432,19 @@ default="adam"
     @property
     @reads
     def buffers_(self):
-        """Running statistics by name, as in `get_weights`."""
+        """Running statistics and other buffers by name, as in `get_weights`."""
         check_is_fitted(self, "params_")
-        groups = self._network().layout.buffers
-        return {
-            name: array
-            for name, array in self.get_weights().items()
-            if name.rpartition(".")[2] in ("mean", "variance", "running_mean", "running_var")
-            and any(name.startswith(f"{group}.") for group in groups)
-        }
+        layout, found = self._network().layout, {}
+        weights = self.get_weights()
+        for group in layout.buffers:
+            own = layout.slices.get(group, slice(0, 0))
+            left = own.stop - own.start
+            for name in (name for name in weights if name.startswith(f"{group}.")):
+                # buffers stand behind the parameters of their group
+                if left <= 0:
+                    found[name] = weights[name]
+                left -= weights[name].size
+        return found
 
     @property
     @reads
