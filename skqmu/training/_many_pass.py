@@ -78,7 +78,7 @@ class SideBySide:
             What `stepped` is to be told of each run: parameters, moments and what was measured.
         """
         started = time.perf_counter()
-        params = np.stack([run.params for run in runs])
+        params = np.array([run.params for run in runs])
         masks = _masks(runs, params.shape[1])
         # Overflow is found below, and told as what it is.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -141,7 +141,7 @@ class SideBySide:
         """
         X = np.stack([own.X for own in records])
         with np.errstate(over="ignore", invalid="ignore"):
-            logits = self.network.logits(np.stack([run.params for run in runs]), X)
+            logits = self.network.logits(np.array([run.params for run in runs]), X)
         circuits = X.shape[1] * self.network.circuits_a_row()
         for run, own, found in zip(runs, records, logits, strict=True):
             run.network.count(forward_rows=X.shape[1], circuits=circuits)
