@@ -130,6 +130,6 @@ class Query:
         return query_proba(model, X, self.classes, self.n_queries)
 
 
-def apply(index, function, model, args):
+def apply(index, function, model, *args):
     """Load a model and apply a function to it, in a worker; return its number, too."""
     return index, np.asarray(function(pickle.loads(model), *args))
