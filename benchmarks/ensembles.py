@@ -67,12 +67,13 @@ SETTINGS = {
 
 def fitted(X, y, seed, max_iter, batch_size):
     """One model by its own `fit`."""
-    return unfitted(seed, max_iter, batch_size).fit(X, y)
+    return unfitted(X.shape[1], seed, max_iter, batch_size).fit(X, y)
 
 
-def unfitted(seed, max_iter, batch_size):
+def unfitted(n_qubits, seed, max_iter, batch_size):
     """The model of a seed."""
     return QNNClassifier(
+        n_qubits=n_qubits,
         n_layers=N_LAYERS,
         learning_rate_init=LEARNING_RATE,
         batch_size=batch_size,
@@ -84,7 +85,8 @@ def unfitted(seed, max_iter, batch_size):
 
 def fitted_at_once(parts, seeds, max_iter, batch_size):
     """Models by `fit_many`."""
-    models = [unfitted(seed, max_iter, batch_size) for seed in seeds]
+    n_qubits = parts[0][0].shape[1]
+    models = [unfitted(n_qubits, seed, max_iter, batch_size) for seed in seeds]
     failures = QNNClassifier.fit_many(models, *zip(*parts, strict=True))
     if failures:
         raise RuntimeError(f"fits failed: {failures}")

@@ -56,17 +56,21 @@ def rows_of(n_qubits, n_rows, seed=0):
     return centres[y] + rng.normal(size=(n_rows, n_qubits)), y
 
 
-def model_of(seed, max_iter, batch_size="auto"):
+def model_of(n_qubits, seed, max_iter, batch_size="auto"):
     """The model of a seed, which takes all its epochs."""
     return QNNClassifier(
-        max_iter=max_iter, batch_size=batch_size, random_state=seed, n_iter_no_change=10**6
+        n_qubits=n_qubits,
+        max_iter=max_iter,
+        batch_size=batch_size,
+        random_state=seed,
+        n_iter_no_change=10**6,
     )
 
 
 def seconds_of(n_qubits, n_rows, n_models, max_iter):
     """CPU seconds of `fit_many`."""
     parts = [rows_of(n_qubits, n_rows, seed) for seed in range(n_models)]
-    models = [model_of(seed, max_iter) for seed in range(n_models)]
+    models = [model_of(n_qubits, seed, max_iter) for seed in range(n_models)]
     started = time.process_time()
     failures = QNNClassifier.fit_many(models, *zip(*parts, strict=True))
     if failures:
@@ -132,7 +136,7 @@ def foreseen(law, besides, answer, *, n_shadows, n_qubits, n_pool, batch_size, e
 def pool_seconds(n_jobs, n_shadows, n_qubits, n_pool, batch_size, epochs):
     """CPU and clock seconds of a pool of shadows."""
     X, y = rows_of(n_qubits, n_pool)
-    model = model_of(0, epochs, batch_size)
+    model = model_of(n_qubits, 0, epochs, batch_size)
     started = time.process_time(), time.perf_counter()
     ShadowPool(model, n_shadows=n_shadows, n_jobs=n_jobs, random_state=0).fit(X, y)
     return time.process_time() - started[0], time.perf_counter() - started[1]
@@ -141,7 +145,7 @@ def pool_seconds(n_jobs, n_shadows, n_qubits, n_pool, batch_size, epochs):
 def answering(n_qubits, n_rows=200):
     """CPU seconds that an answer about a row takes."""
     X, y = rows_of(n_qubits, n_rows)
-    model = model_of(0, 1).fit(X[:30], y[:30])
+    model = model_of(n_qubits, 0, 1).fit(X[:30], y[:30])
     times = []
     for _ in range(3):
         started = time.process_time()

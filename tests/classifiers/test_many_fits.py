@@ -255,7 +255,7 @@ def test_pipelines_fit_their_steps_one_by_one_and_their_ends_together(monkeypatc
 
 def one_by_one(monkeypatch):
     """Let nobody find the protocol."""
-    monkeypatch.setattr(protocol, "_protocol", lambda estimator: None)
+    monkeypatch.setattr(protocol, "_protocol", lambda *_: None)
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
