@@ -57,8 +57,18 @@ def train_together(jobs: Sequence[Callable[[], Any]]) -> tuple[list, dict[int, E
     ([3, 3], {})
     """
     own = [_Job(function) for function in jobs]
+    try:
+        _do(own)
+    finally:
+        for job in own:
+            job.end()
+    failures = {number: job.failure for number, job in enumerate(own) if job.failure is not None}
+    return [job.result for job in own], failures
+
+
+def _do(under_way):
+    """Let jobs go on, and train what they wait for, until none is left."""
     cut_off = None
-    under_way = own
     while under_way:
         for job in under_way:
             try:
@@ -76,20 +86,19 @@ def train_together(jobs: Sequence[Callable[[], Any]]) -> tuple[list, dict[int, E
                     under_way[place].error = error
     if cut_off is not None:
         raise cut_off
-    failures = {number: job.failure for number, job in enumerate(own) if job.failure is not None}
-    return [job.result for job in own], failures
 
 
 class _Job:
     """A job in a thread of its own, which runs only while `go_on` waits for it."""
 
-    def __init__(self, function):
+    def __init__(self, function: Callable[[], Any]) -> None:
         self.function = function
         self.waits_for: tuple[TrainingRun, Sequence[Hook]] | None = None
         self.error: BaseException | None = None
         self.result: Any = None
         self.failure: Exception | None = None
         self._interrupt: BaseException | None = None
+        self._ended = False
         self._turn = threading.Semaphore(0)
         self._rests = threading.Event()
         self._thread: threading.Thread | None = None
@@ -99,8 +108,8 @@ class _Job:
         if self._thread is None:
             if cut_off is not None:
                 return  # it was not begun
-            work = (copy_context().run, self._work, get_config())
-            self._thread = threading.Thread(target=work[0], args=work[1:], daemon=True)
+            work = (self._work, get_config())
+            self._thread = threading.Thread(target=copy_context().run, args=work, daemon=True)
             self._thread.start()
         else:
             self.waits_for = None
@@ -116,6 +125,13 @@ class _Job:
         interrupt = interrupt or self._interrupt
         if interrupt is not None:
             raise interrupt
+
+    def end(self):
+        """Let the thread end, wherever it is: what it holds is free then."""
+        if self._thread is not None:
+            self._ended = True
+            self._turn.release()
+            self._thread.join()
 
     def _work(self, config):
         TAKEN_OVER.set(self._trained)
@@ -136,6 +152,8 @@ class _Job:
         self.waits_for = run, hooks
         self._rests.set()
         self._turn.acquire()
+        if self._ended:
+            raise KeyboardInterrupt("nobody trains it any more")
         error, self.error = self.error, None
         if error is not None:
             raise error

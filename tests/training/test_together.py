@@ -1,4 +1,4 @@
-"""Jobs that train in between: what several of them train at once goes side by side."""
+"""Jobs that train in between: what several of them train goes side by side. Looks inside."""
 
 import threading
 from contextvars import ContextVar
@@ -9,6 +9,7 @@ import sklearn
 
 from skqmu.network import Network
 from skqmu.training import Hook, train, train_many, train_together
+from skqmu.training import _together as inside
 
 WHERE = ContextVar("where", default="nowhere")
 
@@ -132,3 +133,25 @@ def test_jobs_within_jobs(make):
 
 def test_no_jobs_are_no_error():
     assert train_together([]) == ([], {})
+
+
+def test_whatever_cuts_the_work_off_no_job_stays_behind(make, monkeypatch):
+    held = []
+
+    def job(seed):
+        held.append(seed)
+        try:
+            train(make(seed))
+        finally:
+            held.remove(seed)
+
+    def cut_off(jobs):
+        for job in jobs:
+            job.go_on(None)
+        assert held == [0, 1, 2]
+        raise MemoryError
+
+    monkeypatch.setattr(inside, "_do", cut_off)
+    with pytest.raises(MemoryError):
+        train_together([lambda seed=seed: job(seed) for seed in range(3)])
+    assert held == []
