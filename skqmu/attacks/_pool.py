@@ -201,7 +201,7 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
             for chunk in parts
         )
         run = partial(run_jobs, n_jobs=self.n_jobs, verbose=self.verbose, label="shadows")
-        for finished in run(train_shadows, jobs, len(parts)):
+        for finished in run(train_shadows, jobs, len(shadows), count=len):
             for i, model, outputs in finished:
                 store.write(i, model, outputs)
 
@@ -294,7 +294,7 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         shadows = range(self.n_shadows) if shadows is None else shadows
         n, spill = len(shadows), None
         results = [None] * n
-        jobs = ((i, function, self._store.model(s), args) for i, s in enumerate(shadows))
+        jobs = ((i, function, self._store.model(s), *args) for i, s in enumerate(shadows))
         run = partial(run_jobs, n_jobs=self.n_jobs, verbose=self.verbose, label="queries")
         for i, array in run(apply, jobs, n):
             if spill is None and array.nbytes * n > BLOCK_BYTES:

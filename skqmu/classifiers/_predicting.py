@@ -80,7 +80,7 @@ class PredictingMixin:
         key = (id(self._structure), n_classes, backend.identity())
         mine = _NETWORKS.setdefault(self, [])
         known = next((each for each in mine if each.key == key), None)
-        if known is None:
+        if known is None and _SHARED.get() is None:
             known = self._taken_out(key)
         if known is None:
             known = _Compiled(key, self._made_network(n_classes, backend), self._structure)
