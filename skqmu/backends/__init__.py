@@ -14,7 +14,7 @@ from .sampled import (
     PrimitiveExecutable,
     SPSAGradient,
 )
-from .statevector import StatevectorBackend
+from .statevector import MixedStates, StatevectorBackend
 
 __all__ = [
     "BACKENDS",
@@ -24,6 +24,7 @@ __all__ = [
     "Budget",
     "Executable",
     "GradientMethod",
+    "MixedStates",
     "NoiseStream",
     "ParameterShift",
     "PrimitiveExecutable",
