@@ -166,6 +166,12 @@ class MemberRecord:
             found.append(np.array(sorted(entries), dtype=int))
         return found
 
+    def equal_bits(self, X, entries, key):
+        """Whether rows equal entries of a record of fingerprints bit by bit, one by one."""
+        own = row_digests(X, self.law, self.keyed_hash(key))
+        pairs = zip(own, entries, strict=True)
+        return all(digests[-1] == self.digests[entry][-1] for digests, entry in pairs)
+
     def find(self, X, labels=None, key=None):
         """Entries that a request by rows means: every copy of every row.
 
@@ -316,11 +322,11 @@ class MemberRecord:
             tombstones=frozenset(tombstones),
         )
 
-    def extended(self, other, key=None, X=None):
+    def extended(self, other, key=None, X=None, *, repeats=False):
         """This record plus the rows of `other` that it does not hold yet.
 
         For `partial_fit` and `warm_start`, where a row may come again each epoch and
-        counts once.
+        counts once; with `repeats`, where each row that comes is one more in a sum.
 
         Parameters
         ----------
@@ -340,7 +346,7 @@ class MemberRecord:
         new = np.ones(len(other), dtype=bool)
         places = self.n_seen + other.positions
         held_out = self.held_out.copy()
-        for i, entries in enumerate(self.match(X, key)):
+        for i, entries in enumerate(() if repeats else self.match(X, key)):
             known = entries[self.labels[entries] == other.labels[i]]
             if len(known):
                 new[i], places[i] = False, self.positions[known[0]]

@@ -6,6 +6,7 @@ import numpy as np
 
 from .._validation import HasMethods, Interval, StrOptions, check_is_fitted
 from ..circuits import (
+    Probabilities,
     ansatze,
     build_circuit,
     encodings,
@@ -13,10 +14,12 @@ from ..circuits import (
     z_observables,
     zz_observables,
 )
-from ..network import Dense, Network, OneVsRest, QuantumLayer
+from ..network import BornLogits, Dense, Network, OneVsRest, QuantumLayer
+from ..statistics import StatisticsProgram
 from ._base import BaseUnlearningClassifier
 from ._fitting import takes_steps
 from ._input_scale import InputScaleMixin, input_scale_layers, resolved_input_scale
+from ._on_statistics import check_linear_loss
 from .state import reads
 
 __all__ = ["QNNClassifier"]
@@ -60,6 +63,12 @@ QuantumCircuit, default="strong"
         feature ``i`` acts on qubit ``i % n_qubits``.
     n_layers : int, default=3
     entanglement : {"none", "linear", "ring", "full"}, default="ring"
+    loss : {"cross_entropy", "linear"}, default="cross_entropy"
+        ``"linear"``: the share of wrong answers if the class were read off one shot a row,
+        ``mean(1 - Pr(outcome y))`` with the lowest qubits' outcome as the class. It is linear in
+        expectation values, so that `fit` keeps and trains on class statistics, sums over rows
+        in whole numbers, and ``statistics_downdate`` deletes exactly at a cost that does not
+        depend on the number of rows. See Notes.
     reuploading : bool, default=False
         Repeat the encoding before every layer (Perez-Salinas et al. 2020).
     observables : {"z", "zz"} or list of SparsePauliOp, default="zz"
@@ -184,6 +193,19 @@ default="adam"
     are relative to the mean weight of the training set (for `partial_fit`: of the call);
     the penalty `alpha` is divided by the rows of the training set, not of the batch.
 
+    With ``loss="linear"`` the rows enter training through ``S_c = sum w |x><x|``, one matrix of
+    4^n_qubits numbers a class (16 bytes each: up to 8 or 10 qubits), counts and sums of weights;
+    class weights and the normaliser are applied afterwards. All must be fixed that the states
+    depend on: no learned `input_scale` (``"auto"`` is 1.0 here) nor `reuploading`, the exact
+    backend, all rows in each step, no validation rows, no `observables`, `head` or `alpha`;
+    what differs is refused. `partial_fit` adds rows to the sums and trains again from the start
+    of the fit, so that it equals `fit` on all rows; a row that comes again counts again, and
+    ``class_weight="balanced"`` balances all rows. The statistics are stored data: they stay in
+    pickles, whatever `store_data` says, and `release` drops them. `predict_proba` gives the
+    frequencies that measuring would give (Born's rule): the loss is improper and nothing
+    calibrates them, so that they are to be read as a ranking, not as chances of being right. A
+    step costs as much as some 2^n_qubits rows would, and a row of `fit_cost_` is one of these.
+
     An optimizer of qiskit-machine-learning chooses for itself where to evaluate the loss. One
     evaluation over all rows, batch by batch, with the gradient if it wants one, is an epoch: a
     row of `history_`, one of `n_iter_`, and of the `max_iter` that bound what a fit can cost. So
@@ -220,6 +242,7 @@ default="adam"
         "n_qubits": [Interval(Integral, 1, None, closed="left"), None],
         "n_layers": [Interval(Integral, 1, None, closed="left")],
         "entanglement": [StrOptions(set(entanglements()))],
+        "loss": [StrOptions({"cross_entropy", "linear"})],
         "reuploading": ["boolean"],
         "observables": [StrOptions({"z", "zz"}), list, tuple],
         "trainable": [StrOptions({"all", "head"})],
@@ -238,6 +261,7 @@ default="adam"
         n_qubits=None,
         n_layers=3,
         entanglement="ring",
+        loss="cross_entropy",
         reuploading=False,
         observables="zz",
         trainable="all",
@@ -275,6 +299,7 @@ default="adam"
         self.n_qubits = n_qubits
         self.n_layers = n_layers
         self.entanglement = entanglement
+        self.loss = loss
         self.reuploading = reuploading
         self.observables = observables
         self.trainable = trainable
@@ -313,12 +338,13 @@ default="adam"
                 self.input_scale,
                 encoding=self.encoding,
                 n_inputs=n_features,
-                searched=not takes_steps(self),
+                searched=self.loss == "linear" or not takes_steps(self),
             ),
             "ansatz": self.ansatz,
             "n_qubits": self._n_qubits_for(n_features),
             "n_layers": self.n_layers,
             "entanglement": self.entanglement,
+            "loss": self.loss,
             "reuploading": self.reuploading,
             "observables": self.observables,
             # A certificate rests on these: they are fit's, whatever is set afterwards.
@@ -341,6 +367,13 @@ default="adam"
 
     def _build_network(self, structure, n_features, n_classes, backend):
         qnn = build_circuit(n_features=n_features, **{k: structure[k] for k in _DESIGN})
+        if structure["loss"] == "linear":
+            readout = Probabilities(structure["n_qubits"], "first", n_classes)
+            executable = backend.compile(
+                qnn.circuit, readout, inputs=qnn.inputs, weights=qnn.weights
+            )
+            scale = input_scale_layers(structure, n_features)
+            return Network([*scale, QuantumLayer(executable), BornLogits()])
         observables = _resolve_observables(structure["observables"], structure["n_qubits"])
         executable = backend.compile(
             qnn.circuit, observables, inputs=qnn.inputs, weights=qnn.weights
@@ -358,8 +391,22 @@ default="adam"
         )
         return np.array([np.abs(observable.coeffs).sum() for observable in observables])
 
+    def _statistics_program(self, n_classes):
+        structure, n_features = self._structure, self.n_features_in_
+        return StatisticsProgram(
+            *build_circuit(n_features=n_features, **{k: structure[k] for k in _DESIGN}),
+            n_classes=n_classes,
+            backend=self._backend(),
+            before=input_scale_layers(structure, n_features),
+        )
+
+    def _trains_on_statistics(self):
+        return self._structure["loss"] == "linear"
+
     def _check_parameters(self):
         super()._check_parameters()
+        if self.loss == "linear":
+            check_linear_loss(self)
         if self.trainable == "all":
             given = []
             if self.head != "softmax":

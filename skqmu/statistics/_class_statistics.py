@@ -114,6 +114,11 @@ class ClassStatistics:
         """Sum of the rows' weights of each class, shape (n_classes,)."""
         return np.array([ldexp(total, -_WEIGHT_DIGITS) for total in self.totals])
 
+    @property
+    def has_unit_weights(self) -> bool:
+        """Whether the weights are as if each row weighed 1."""
+        return self.totals == tuple(count << _WEIGHT_DIGITS for count in self.counts)
+
     def matrices(self) -> np.ndarray:
         """The S_c, complex, of shape (n_classes, size, size)."""
         packed = to_floats((self.high, self.low))

@@ -224,7 +224,7 @@ class StatisticsProgram:
         if total <= 0:
             raise ValueError("the statistics hold no row with a weight: there is nothing to train.")
         operators = statistics.matrices() * (factors / total)[:, None, None]
-        return Risk(self.mixed, operators)
+        return Risk(self.mixed, operators, factors * statistics.weights / total)
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,6 +236,8 @@ class Risk:
     mixed : MixedStates
     operators : ndarray of shape (n_classes, size, size)
         The S_c, class weights and the normaliser in.
+    shares : ndarray of shape (n_classes,)
+        Each class's part of the summed weight.
 
     Examples
     --------
@@ -246,6 +248,7 @@ class Risk:
 
     mixed: MixedStates
     operators: np.ndarray
+    shares: np.ndarray
 
     @property
     def n_columns(self) -> int:

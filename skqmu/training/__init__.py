@@ -15,6 +15,7 @@ from ._loop import train
 from ._many import can_train_many, many_obstacle, train_many
 from ._minimize import Minimizer
 from ._objective import Objective, Records, shared_steps
+from ._on_statistics import StatisticsObjective
 from ._optimizers import OPTIMIZERS, check_optimizer, optimizer_identity, resolve_optimizer
 from ._solvers import SGD, Adam, Solver
 from ._training_run import Hook, Point, TrainingRun
@@ -38,6 +39,7 @@ __all__ = [
     "SklearnCallbacks",
     "SoftmaxHead",
     "Solver",
+    "StatisticsObjective",
     "Tolerance",
     "TrainingRun",
     "UpdateLog",

@@ -24,6 +24,8 @@ from ._relabel import (
     SimilarLabelReweighting,
 )
 from ._retrain import Retrain
+from ._statistics_downdate import StatisticsDowndate
+from ._statistics_view import StatisticsView
 from ._stop import stop_source
 from ._strategy import LoopStrategy, UnlearningStrategy
 from ._twin import RetrainedTwin
@@ -67,6 +69,8 @@ __all__ = [
     "SaliencyUnlearning",
     "SelectiveDampening",
     "SimilarLabelReweighting",
+    "StatisticsDowndate",
+    "StatisticsView",
     "Trainer",
     "UnlearningRequest",
     "UnlearningStrategy",

@@ -11,6 +11,7 @@ from ..network import Network
 from ..training import Records
 from ._harm import Yardstick
 from ._head_view import HeadView
+from ._statistics_view import StatisticsView
 
 __all__ = ["RequestRows", "Trainer", "UnlearningRequest"]
 
@@ -109,6 +110,8 @@ class UnlearningRequest:
         Parameters that `fit` trained; None: all. The others stay as they are.
     head : HeadView or None, default=None
         Where the circuit is fixed.
+    statistics : StatisticsView or None, default=None
+        Where the loss is linear.
     yardstick : Yardstick or None, default=None
         What the guard judges harm by; None: it cannot see, or somebody else judges.
     known : dict
@@ -133,6 +136,7 @@ class UnlearningRequest:
     trainer: Trainer
     trainable: np.ndarray | None = None
     head: HeadView | None = None
+    statistics: StatisticsView | None = None
     yardstick: Yardstick | None = None
     known: dict = field(default_factory=dict)
 
