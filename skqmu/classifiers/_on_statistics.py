@@ -1,19 +1,15 @@
-"""Classifiers with a linear loss: what they keep of the rows, and how they train on that."""
+"""Classifiers with a linear loss: on what conditions, and the run over their class statistics."""
 
 import numpy as np
 
 from ..backends import StatevectorBackend
 from ..training import Point, StatisticsObjective, TrainingRun
-from ..unlearning import StatisticsView
 from ._fitting import child_seed, class_factors, make_solver
-from .state import fitted_state
 
 __all__ = [
     "check_linear_loss",
     "linear_class_factors",
     "make_statistics_run",
-    "scaled_by_statistics",
-    "statistics_view",
 ]
 
 _ORDER = 1
@@ -98,48 +94,4 @@ def make_statistics_run(estimator, network, program, statistics, seed):
         seed=child_seed(seed, _ORDER),
         max_iter=estimator.max_iter,
         batch_size=risk.n_columns,
-    )
-
-
-def scaled_by_statistics(estimator, parts):
-    """Weights of rows as the loss uses them, averaging 1 over all rows that the sums are of.
-
-    Parameters
-    ----------
-    estimator : fitted classifier
-    parts : list of MeantRows
-
-    Returns
-    -------
-    ndarray
-        As `scaled_weights` gives, at a cost that does not depend on the other rows.
-    """
-    known = fitted_state(estimator).statistics
-    factors = linear_class_factors(known, estimator.class_weight, estimator.classes_)
-    mean = factors @ known.weights / sum(known.counts)
-    own = [part.weights * factors[part.labels] for part in parts]
-    return np.concatenate(own) / mean
-
-
-def statistics_view(estimator, forget, refit):
-    """The sums over rows, as a strategy sees them.
-
-    Parameters
-    ----------
-    estimator : fitted classifier
-    forget : MeantRows
-    refit : callable
-        From statistics to the `FitResult` of training on them.
-    """
-    state = fitted_state(estimator)
-    known, recorded = state.statistics, state.members.mode != "none"
-    program = estimator._statistics_program(len(estimator.classes_))
-    return StatisticsView(
-        known=known,
-        same_encoding=known.origin == program.origin,
-        weights_known=recorded or known.has_unit_weights,
-        bits_known=forget.bits_known,
-        members_checked=recorded,
-        of_forgotten=lambda: program.of(forget.X, forget.labels, forget.weights),
-        refit=refit,
     )

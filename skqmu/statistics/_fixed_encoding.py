@@ -2,14 +2,17 @@
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-from qiskit import QuantumCircuit
-from qiskit.circuit import Parameter, ParameterVector
 
 from ..circuits import Probabilities
 from ..circuits.lowering import Fixed, Prepare, compile_program
 from ..exceptions import InputRowsError
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+    from qiskit.circuit import Parameter, ParameterVector
 
 __all__ = ["FixedEncoding"]
 
@@ -56,8 +59,8 @@ class FixedEncoding:
 
     def __init__(
         self,
-        circuit: QuantumCircuit,
-        inputs: Iterable[Parameter] | ParameterVector,
+        circuit: "QuantumCircuit",
+        inputs: "Iterable[Parameter] | ParameterVector",
         before: Sequence = (),
     ):
         self.n_qubits = circuit.num_qubits

@@ -4,10 +4,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-from qiskit import QuantumCircuit
-from qiskit.circuit import Parameter, ParameterVector
 
 from ..backends import MixedStates, StatevectorBackend
 from ..circuits.lowering import parameter_lists
@@ -15,14 +14,18 @@ from ..exceptions import CircuitError
 from ._class_statistics import ClassStatistics
 from ._fixed_encoding import FixedEncoding
 
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
+    from qiskit.circuit import Parameter, ParameterVector
+
 __all__ = ["Risk", "StatisticsProgram", "split_circuit"]
 
 
 def split_circuit(
-    circuit: QuantumCircuit,
-    inputs: Sequence[Parameter] | ParameterVector,
-    weights: Sequence[Parameter] | ParameterVector,
-) -> tuple[QuantumCircuit, QuantumCircuit]:
+    circuit: "QuantumCircuit",
+    inputs: "Sequence[Parameter] | ParameterVector",
+    weights: "Sequence[Parameter] | ParameterVector",
+) -> "tuple[QuantumCircuit, QuantumCircuit]":
     """The part of a circuit that holds features, and what follows.
 
     Parameters
@@ -125,9 +128,9 @@ class StatisticsProgram:
 
     def __init__(
         self,
-        circuit: QuantumCircuit,
-        inputs: Sequence[Parameter] | ParameterVector,
-        weights: Sequence[Parameter] | ParameterVector,
+        circuit: "QuantumCircuit",
+        inputs: "Sequence[Parameter] | ParameterVector",
+        weights: "Sequence[Parameter] | ParameterVector",
         *,
         n_classes: int,
         backend: StatevectorBackend,

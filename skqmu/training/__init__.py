@@ -15,9 +15,9 @@ from ._loop import train
 from ._many import can_train_many, many_obstacle, train_many
 from ._minimize import Minimizer
 from ._objective import Objective, Records, shared_steps
-from ._on_statistics import StatisticsObjective
 from ._optimizers import OPTIMIZERS, check_optimizer, optimizer_identity, resolve_optimizer
 from ._solvers import SGD, Adam, Solver
+from ._statistics_objective import StatisticsObjective
 from ._training_run import Hook, Point, TrainingRun
 
 __all__ = [

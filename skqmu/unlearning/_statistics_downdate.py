@@ -55,7 +55,12 @@ class StatisticsDowndate(UnlearningStrategy):
     advice = "Exact at a cost that no number of rows changes, where a linear loss is model enough."
     requires = frozenset({"forget"})
     refits = True
-    classifier_params = {"loss": "linear"}
+    classifier_params = {
+        "loss": "linear",
+        "trainable": "all",
+        "batch_size": "auto",
+        "early_stopping": False,
+    }
 
     def check(self, request: UnlearningRequest) -> None:
         view = request.statistics

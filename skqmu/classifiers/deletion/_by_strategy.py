@@ -26,8 +26,7 @@ from .._fitting import (
     scaled_weights,
 )
 from .._head import head_view
-from .._on_statistics import scaled_by_statistics, statistics_view
-from .._one_fit import fit_on_statistics, fit_result
+from .._one_fit import fit_result
 from ..state import fitted_state
 from ._after import request_checkpoint, state_after
 from ._carry_out import Done, Found, Way
@@ -35,6 +34,7 @@ from ._given import assuming, given_parts, notes_on, reach_of
 from ._log_entry import LogEntry, digest_of, shortened
 from ._meant_rows import forget_rows, reference_rows, retain_rows
 from ._measures import Report, Spending
+from ._sums import scaled_by_statistics, statistics_view
 
 __all__ = ["ByStrategy", "RequestArguments", "possible_request"]
 
@@ -354,14 +354,8 @@ def _request(estimator, forget, retain, reference):
         trainer=_trainer(estimator, forget, retain, len(records), importance),
         trainable=trainable,
         head=head_view(estimator, network, forget, retain) if solved else None,
-        statistics=_statistics(estimator, forget),
+        statistics=None if state.statistics is None else statistics_view(estimator, forget),
     )
-
-
-def _statistics(estimator, forget):
-    if fitted_state(estimator).statistics is None:
-        return None
-    return statistics_view(estimator, forget, lambda left: fit_on_statistics(estimator, left))
 
 
 def _records_of(estimator, parts):

@@ -8,6 +8,7 @@ from ..._matching import RowLaw, match_rows
 from ..._validation import validate_data
 from ...exceptions import MemberRecordError
 from .._members import encoded_labels, member_record, more_than_named
+from ..state import fitted_state
 
 __all__ = ["MeantRows", "forget_rows", "reference_rows", "retain_rows"]
 
@@ -16,8 +17,9 @@ __all__ = ["MeantRows", "forget_rows", "reference_rows", "retain_rows"]
 class MeantRows:
     """Rows with their record entries (None where there is no record).
 
-    `n_more` of them were not named: they are copies of rows that were. `bits_known` says whether
-    they are those of the record bit by bit; None: nobody can tell.
+    `n_more` of them were not named: they are copies of rows that were. `bits_known` says, where
+    rows are to be subtracted, whether they are those of the record bit by bit; None: nobody can
+    tell.
     """
 
     X: np.ndarray
@@ -109,7 +111,8 @@ def forget_rows(estimator, X, y=None, index=None, key=None):
         )
     else:
         X = _rows_of_entries(X, entries, matches)
-        bits_known = record.equal_bits(X, entries, key)
+        if fitted_state(estimator).statistics is not None:
+            bits_known = record.equal_bits(X, entries, key)
     return replace(MeantRows.of_record(record, entries, X), n_more=n_more, bits_known=bits_known)
 
 
