@@ -20,6 +20,7 @@ from ._base import BaseUnlearningClassifier
 from ._fitting import takes_steps
 from ._input_scale import InputScaleMixin, input_scale_layers, resolved_input_scale
 from ._on_statistics import check_linear_loss
+from ._statistics_access import StatisticsAccessMixin
 from .state import reads
 
 __all__ = ["QNNClassifier"]
@@ -32,7 +33,7 @@ _FEWEST, _MOST = 4, 8
 _DESIGN = ("encoding", "ansatz", "n_qubits", "n_layers", "entanglement", "reuploading")
 
 
-class QNNClassifier(InputScaleMixin, BaseUnlearningClassifier):
+class QNNClassifier(StatisticsAccessMixin, InputScaleMixin, BaseUnlearningClassifier):
     """Quantum neural network classifier that can forget.
 
     The features of a record enter a circuit as rotation angles, trainable layers follow,
@@ -160,6 +161,10 @@ default="adam"
         Logarithms of learned input scales, circuit weights, then the head's kernel and bias.
     input_scale_ : ndarray of shape (n_features,) or None
         Radians a unit of each feature, near 0.
+    class_statistics_ : ndarray of shape (n_classes, 2**n_qubits, 2**n_qubits)
+        With ``loss="linear"``: the sums over rows that stand in for these.
+    class_counts_ : ndarray of shape (n_classes,)
+        Likewise: how many rows of each class they are over.
     history_ : list of dict
         One row an epoch: ``epoch``, ``loss``, ``gradient_norm`` (where the solver takes
         gradients), ``seconds``, and with early stopping ``valid_loss`` and ``valid_score``.

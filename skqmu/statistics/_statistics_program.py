@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Risk", "StatisticsProgram", "split_circuit"]
 
+# Of a sum of probabilities' slopes.
+_ROUNDING = 1e-14
+
 
 def split_circuit(
     circuit: "QuantumCircuit",
@@ -259,6 +262,10 @@ class Risk:
         return 2**self.mixed.n_qubits
 
     def value_and_gradient(self, weights: np.ndarray) -> tuple[float, np.ndarray]:
-        """Loss, between 0 and 1 up to rounding, and gradient of shape (n_weights,)."""
+        """Loss, between 0 and 1 up to rounding, and gradient of shape (n_weights,).
+
+        Slopes below 1e-14, of weights that cannot matter, are rounding and count as 0: Adam
+        would divide them by their size.
+        """
         value, gradient = self.mixed.value_and_gradient(weights, self.operators)
-        return 1.0 - value, -gradient
+        return 1.0 - value, np.where(np.abs(gradient) < _ROUNDING, 0.0, -gradient)
