@@ -15,6 +15,7 @@ from ._harm import Harm, Yardstick
 from ._head_view import HeadEvidence, HeadMaps, HeadProblem, HeadView
 from ._importance import Importance, importance_of
 from ._names import STRATEGIES, resolve_strategy
+from ._newton import NewtonStep
 from ._outcome import Outcome
 from ._refit import LastLayerRefit
 from ._relabel import (
@@ -59,6 +60,7 @@ __all__ = [
     "LastLayersRetrain",
     "LoopStrategy",
     "NegGradPlus",
+    "NewtonStep",
     "NoisyFineTune",
     "Outcome",
     "RandomLabels",

@@ -58,6 +58,7 @@ class StatisticsDowndate(UnlearningStrategy):
     classifier_params = {
         "loss": "linear",
         "trainable": "all",
+        "observables": "zz",
         "batch_size": "auto",
         "early_stopping": False,
     }

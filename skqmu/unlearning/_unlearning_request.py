@@ -71,6 +71,8 @@ class Trainer:
         Logged steps whose batch held a forgotten row, each of shape (n_parameters,).
     fit_loss : float, default=nan
         Mean loss of the rows trained on, as the last fit left it; nan: unknown.
+    alpha : float, default=0.0
+        Strength of the penalty on kernels in a fit, to be divided by its rows.
 
     Examples
     --------
@@ -88,6 +90,7 @@ class Trainer:
     importance: Callable
     updates: list
     fit_loss: float = np.nan
+    alpha: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ class UnlearningRequest:
         ``forget``, ``retain``, ``reference``, ``removed_classes`` and ``reference_source``.
     trainer : Trainer
         ``learning_rate_init``, ``batch_size``, ``solver``, ``refit``, ``importance``,
-        ``updates`` and ``fit_loss``.
+        ``updates``, ``fit_loss`` and ``alpha``.
     trainable : ndarray of bool of shape (n_parameters,) or None, default=None
         Parameters that `fit` trained; None: all. The others stay as they are.
     head : HeadView or None, default=None

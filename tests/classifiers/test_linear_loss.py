@@ -16,7 +16,7 @@ from skqmu.attacks import statistics_scores
 from skqmu.backends import AerBackend
 from skqmu.circuits import Probabilities, build_circuit
 from skqmu.exceptions import CircuitError
-from skqmu.network import InputScale, Network, QuantumLayer
+from skqmu.network import BornLogits, InputScale, Network, QuantumLayer
 from skqmu.training import SGD, Adam
 
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -363,3 +363,13 @@ def test_many_models_and_costs(iris):
 
 def test_other_classifiers_have_no_such_loss():
     assert "loss" not in HybridQNNClassifier().get_params()
+
+
+def test_born_logits_have_the_slopes_of_logarithms():
+    layer, p = BornLogits(), np.array([[0.2, 0.8], [0.0, 1.0]])
+    logits, tape = layer.forward(np.zeros(0), p)
+    assert np.isfinite(logits).all()
+    slopes = layer.backward(np.zeros(0), tape, np.ones((2, 2)), per_sample=False, need_inputs=True)[
+        1
+    ]
+    np.testing.assert_allclose(slopes, [[5.0, 1.25], [0.0, 1.0]])

@@ -397,6 +397,7 @@ def _trainer(estimator, forget, retain, n_rows, importance):
         importance=importance,
         updates=[step for places, step in state.updates or () if forget.are_in(places)],
         fit_loss=float(getattr(estimator, "loss_", np.nan)),
+        alpha=float(estimator.alpha),
     )
 
 
