@@ -21,9 +21,8 @@ def fit_result(estimator, data, seed, **how):
     return alone(estimator, fit_course(estimator, data, seed, **how))
 
 
-def fit_on_statistics(estimator, statistics):
+def fit_on_statistics(estimator, program, statistics):
     """What training on class statistics brings, from the start and with the steps of the fit."""
-    program = estimator._statistics_program(len(estimator.classes_))
     seed = np.random.SeedSequence(fitted_state(estimator).seed)
     return alone(estimator, _on_statistics(estimator, program, statistics, 0, seed))
 

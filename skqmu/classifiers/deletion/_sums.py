@@ -48,5 +48,5 @@ def statistics_view(estimator, forget):
         bits_known=forget.bits_known,
         members_checked=recorded,
         of_forgotten=lambda: program.of(forget.X, forget.labels, forget.weights),
-        refit=lambda left: fit_on_statistics(estimator, left),
+        refit=lambda left: fit_on_statistics(estimator, program, left),
     )
