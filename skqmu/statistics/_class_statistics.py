@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ldexp
+from typing import Any
 
 import numpy as np
 
@@ -194,7 +195,8 @@ def _exact_sum(weights):
 
 def _wide_sums(encoding, X, weights, rows) -> Iterator[tuple]:
     """Sums over a few blocks of rows each, in 128 binary digits."""
-    sums, number = 0, 0
+    sums: Any = 0
+    number = 0
     for number, block in enumerate(_blocks(weights, rows), start=1):
         roots = np.sqrt(weights[block])
         try:

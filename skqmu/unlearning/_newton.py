@@ -125,8 +125,9 @@ class NewtonStep(UnlearningStrategy):
             if few:
                 step, curvature = exact_step(surface, params, self.damping)
             else:
-                how = (surface, params, self.damping, self.max_products)
-                step, curvature = conjugate_gradients(*how)
+                step, curvature = conjugate_gradients(
+                    surface, params, self.damping, self.max_products
+                )
             params, least = surface.moved(params, step), min(least, curvature)
         notes = [f"{surface.n_gradients} gradients of the retained rows were taken."]
         if least < -surface.resolved:
