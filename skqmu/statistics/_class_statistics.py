@@ -45,6 +45,9 @@ class ClassStatistics:
         Rows of each class.
     totals : tuple of int
         Weights of each class, in units of 2^-63: exact.
+    squares : tuple of int
+        Their squares, in units of 2^-126: they tell whether all weights are 1, without a trace
+        of rows that were taken out.
     origin : str
         Digest of the encoding and of what it makes of some rows. Statistics of different
         encodings, or of machines whose sines differ, are not added.
@@ -69,13 +72,14 @@ class ClassStatistics:
     low: np.ndarray
     counts: tuple
     totals: tuple
+    squares: tuple
     origin: str
 
     @classmethod
     def zero(cls, n_classes: int, size: int, origin: str) -> "ClassStatistics":
         """Of no rows."""
         none = (0,) * n_classes
-        return cls(*zeros_wide((n_classes, size, size)), none, none, origin)
+        return cls(*zeros_wide((n_classes, size, size)), none, none, none, origin)
 
     @classmethod
     def of(
@@ -103,7 +107,8 @@ class ClassStatistics:
             for part in _wide_sums(encoding, X, weights, rows):
                 high[label], low[label] = add_wide((high[label], low[label]), part)
         own = [weights[labels == label] for label in range(n_classes)]
-        return cls(high, low, tuple(map(len, own)), tuple(map(_exact_sum, own)), origin)
+        totals, squares = zip(*map(_exact_sums, own), strict=True)
+        return cls(high, low, tuple(map(len, own)), totals, squares, origin)
 
     @property
     def nbytes(self) -> int:
@@ -117,8 +122,12 @@ class ClassStatistics:
 
     @property
     def has_unit_weights(self) -> bool:
-        """Whether the weights are as if each row weighed 1."""
-        return self.totals == tuple(count << _WEIGHT_DIGITS for count in self.counts)
+        """Whether each row weighs 1: the sum of ``(w - 1)^2``, which is exact, is 0."""
+        sums = zip(self.counts, self.totals, self.squares, strict=True)
+        return all(
+            square - (total << _WEIGHT_DIGITS + 1) + (count << 2 * _WEIGHT_DIGITS) == 0
+            for count, total, square in sums
+        )
 
     def matrices(self) -> np.ndarray:
         """The S_c, complex, of shape (n_classes, size, size)."""
@@ -161,13 +170,15 @@ class ClassStatistics:
         wide = add_wide((self.high, self.low), theirs if sign > 0 else negated_wide(theirs))
         counts = tuple(a + sign * b for a, b in zip(self.counts, other.counts, strict=True))
         totals = tuple(a + sign * b for a, b in zip(self.totals, other.totals, strict=True))
-        return ClassStatistics(*wide, counts, totals, self.origin)
+        squares = tuple(a + sign * b for a, b in zip(self.squares, other.squares, strict=True))
+        return ClassStatistics(*wide, counts, totals, squares, self.origin)
 
     def __eq__(self, other):
         if not isinstance(other, ClassStatistics):
             return NotImplemented
         return (
-            (self.counts, self.totals, self.origin) == (other.counts, other.totals, other.origin)
+            (self.counts, self.totals, self.squares) == (other.counts, other.totals, other.squares)
+            and self.origin == other.origin
             and np.array_equal(self.high, other.high)
             and np.array_equal(self.low, other.low)
         )
@@ -186,11 +197,12 @@ def _check_weights(weights):
         )
 
 
-def _exact_sum(weights):
-    """Sum of weights as a whole number of 2^-63."""
+def _exact_sums(weights):
+    """Sum of weights as a whole number of 2^-63, and of their squares as one of 2^-126."""
     values, counts = np.unique(weights, return_counts=True)
-    pairs = zip(values.tolist(), counts.tolist(), strict=True)
-    return sum(int(ldexp(value, _WEIGHT_DIGITS)) * count for value, count in pairs)
+    whole = [int(ldexp(value, _WEIGHT_DIGITS)) for value in values.tolist()]
+    pairs = list(zip(whole, counts.tolist(), strict=True))
+    return sum(v * count for v, count in pairs), sum(v * v * count for v, count in pairs)
 
 
 def _wide_sums(encoding, X, weights, rows) -> Iterator[tuple]:

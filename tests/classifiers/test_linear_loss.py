@@ -170,6 +170,13 @@ def test_unknown_weights_are_refused(iris):
     weighted = linear(store_data="none").fit(X, y, sample_weight=np.linspace(1, 2, len(X)))
     with pytest.raises(ValueError, match="kept none of them"):
         weighted.unlearn(X[:1], y[:1], **STRATEGY)
+    # In each class they average 1: the sums of the weights alone would not tell.
+    level = np.ones(len(X))
+    for label in range(3):
+        level[np.flatnonzero(y == label)[:2]] = 0.5, 1.5
+    weighted = linear(store_data="none").fit(X, y, sample_weight=level)
+    with pytest.raises(ValueError, match="kept none of them"):
+        weighted.unlearn(X[-1:], y[-1:], **STRATEGY)
     with pytest.raises(ValueError, match=r"row 3.*Divide the weights"):
         linear().fit(X, y, sample_weight=np.where(np.arange(len(X)) == 3, 1e-9, 1.0))
 
