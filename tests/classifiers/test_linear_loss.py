@@ -12,7 +12,7 @@ from sklearn.datasets import load_iris
 from sklearn.preprocessing import scale
 
 from skqmu import HybridQNNClassifier, QNNClassifier, ShardedClassifier
-from skqmu.attacks import statistics_scores
+from skqmu.attacks import UpdateAttack, statistics_scores
 from skqmu.backends import AerBackend
 from skqmu.circuits import Probabilities, build_circuit
 from skqmu.exceptions import CircuitError
@@ -278,6 +278,16 @@ def test_the_difference_of_two_versions_is_the_deleted_rows_state(iris):
     assert scores.argmax() == 30
     with pytest.raises(AttributeError, match="loss='linear'"):
         QNNClassifier(max_iter=1, random_state=0).fit(X, y).encoded_states(X)
+
+
+def test_who_sees_answers_of_both_versions_attacks_it_as_any_model(iris):
+    X, y = iris
+    before = linear().fit(X[:100], y[:100])
+    after = pickle.loads(pickle.dumps(before)).unlearn(X[3:4], **STRATEGY)
+    attack = UpdateAttack(before, after).fit(X[100:], y[100:])
+    assert attack.access_ == "answers"
+    result = attack.evaluate(X[:100], y[:100], np.arange(100) == 3)
+    assert 1 <= result.ranks[0][0] <= 100
 
 
 REFUSED = {

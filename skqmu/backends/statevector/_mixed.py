@@ -37,9 +37,9 @@ class MixedStates:
 
     Notes
     -----
-    Measured (one thread, 3 layers of ``"strong"``, 4 outcomes): a gradient takes 11 ms on 8
-    qubits and 0.4 s on 10. Pushing the eigenvectors of each R_k through the circuit as records
-    takes 97 ms and 3.2 s (``benchmarks/statistics.py engine``).
+    Measured (one thread, 3 layers of ``"strong"``, 4 outcomes; ``python
+    benchmarks/statistics_downdate.py --part engine``): a gradient takes 12 ms of CPU on 8 qubits
+    and 0.36 s on 10.
 
     Examples
     --------
