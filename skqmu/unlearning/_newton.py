@@ -3,11 +3,14 @@
 import warnings
 from numbers import Integral, Real
 
+import numpy as np
+
 from .._validation import Interval, StrOptions
 from ..exceptions import UnlearningWarning
 from ._curvature import Surface, conjugate_gradients, exact_step
 from ._guard import most_repaired_rows
 from ._outcome import Outcome
+from ._stop import StopRule
 from ._strategy import GUARDED, UnlearningStrategy
 from ._unlearning_request import UnlearningRequest
 
@@ -54,8 +57,10 @@ class NewtonStep(UnlearningStrategy):
     says where retraining would have gone. Refused where circuits are sampled or paid for, whose
     noise a difference would multiply by 1e5.
 
-    What it reaches, what it does not, and a jump: docs/guarantees.md. The first step of Guo et
-    al. 2020 (arXiv 1911.03030), here without its noise, bound and convexity; ours for circuits.
+    A whole class is no small change: where it is still recognised afterwards the log says "short
+    of target", with a warning. What it reaches, what it does not, and a jump:
+    docs/guarantees.md. The first step of Guo et al. 2020 (arXiv 1911.03030), here without its
+    noise, bound and convexity; ours for circuits.
 
     Examples
     --------
@@ -149,4 +154,19 @@ class NewtonStep(UnlearningStrategy):
             stop_reason=f"{self.n_steps} Newton step(s) by {how}",
             n_steps=self.n_steps,
             notes=notes,
+            **_end_of_a_class(request, params),
         )
+
+
+def _end_of_a_class(request, params):
+    """Whether a removed class is forgotten: that is no small change, and a step may fall short."""
+    removed = np.isin(request.forget.labels, request.removed_classes)
+    if not removed.any():
+        return {}
+    rule = StopRule(request.replace(forget=request.forget[removed]))
+    return {
+        "reference": rule.reference,
+        "target_reached": rule.reached(params) or rule.acceptable(params),
+        "reached": rule.reached,
+        "acceptable": rule.acceptable,
+    }

@@ -209,6 +209,18 @@ def test_negative_curvature_of_a_model_is_warned_of(iris):
     assert any("gradients of the retained rows" in note for note in notes)
 
 
+def test_a_class_that_is_still_recognised_is_no_success(iris):
+    X, y = iris
+    clf = QNNClassifier(n_layers=1, max_iter=60, random_state=0).fit(X, y)
+    strategy = NewtonStep(damping=10.0)  # hardly a step
+    with pytest.warns(UnlearningWarning, match="short of its target"):
+        clf.unlearn(X[y == 1], strategy=strategy, report="none")
+    entry = clf.unlearning_log_[-1]
+    assert entry["status"] == "short of target"
+    assert entry["target_reached"] is False
+    assert entry["reference"] == "retained"
+
+
 def test_sampled_gradients_and_solved_heads_are_refused(iris):
     X, y = iris
     clf = converged(max_iter=2).fit(X[:12], y[:12], classes=[0, 1, 2])
