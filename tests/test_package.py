@@ -32,7 +32,10 @@ HEAVY = {
     "skorch",
     "torch",
 }
-LEARNING = ("circuits", "backends", "network", "training", "unlearning", "classifiers")
+LEARNING = (
+    *("circuits", "backends", "network", "statistics"),
+    *("training", "unlearning", "classifiers"),
+)
 AUDIT = ("metrics", "attacks", "audit")
 # what users import; network and training are the machine room, documented for its mechanics
 MACHINE_ROOM = ("network", "training")

@@ -15,7 +15,7 @@ from .sampled import (
     PrimitiveExecutable,
     SPSAGradient,
 )
-from .statevector import StatevectorBackend
+from .statevector import MixedStates, StatevectorBackend
 
 __all__ = [
     "BACKENDS",
@@ -27,6 +27,7 @@ __all__ = [
     "Carried",
     "Executable",
     "GradientMethod",
+    "MixedStates",
     "NoiseStream",
     "ParameterShift",
     "PrimitiveBackend",

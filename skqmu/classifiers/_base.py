@@ -274,6 +274,10 @@ class BaseUnlearningClassifier(
         """Whether the head is solved on fixed features instead of trained."""
         return False
 
+    def _trains_on_statistics(self):
+        """Whether the loss is linear, so that sums over rows stand in for these."""
+        return False
+
     def _adopt(self, result, data, fingerprint_key, *, extend, checkpoint=None):
         """Make what a fit has brought, and the file that it wrote, this copy's state."""
         state = fitted_state(self)
@@ -289,7 +293,10 @@ class BaseUnlearningClassifier(
         )
         places = data.positions
         if extend:
-            members, places = state.members.extended(members, key=fingerprint_key, X=data.X)
+            again = self._trains_on_statistics()
+            members, places = state.members.extended(
+                members, key=fingerprint_key, X=data.X, repeats=again
+            )
         # A model with steps that were not logged has no log.
         earlier = state.updates if extend else []
         updates = None
@@ -307,6 +314,7 @@ class BaseUnlearningClassifier(
             importances={} if extend else result.importances,
             moments=(self.solver, result.moments) if takes_steps(self) else None,
             head_state=result.head_state,
+            statistics=result.statistics,
             baseline=None,
             files=files,
             **fitted_attributes(result),
@@ -356,6 +364,7 @@ class BaseUnlearningClassifier(
         if not first:
             self._check_can_go_on()
             self._go_on()
+            self._check_parameters()  # beside what the fitted structure keeps
         if first and classes is None:
             raise ValueError(
                 "classes must be passed at the first call of partial_fit: the list of all "
@@ -369,12 +378,23 @@ class BaseUnlearningClassifier(
         data = self._validated(X, y, sample_weight, classes, fixed=None if first else self.classes_)
         if first:
             self._start_afresh()
-        start = None if first else self._where_it_stands()
-        earlier = self.history_
-        result = fit_result(self, data, self._next_seed(), start=start, max_iter=1)
-        numbered = [{**row, "epoch": len(earlier) + 1} for row in result.history]
-        result = replace(result, history=[*earlier, *numbered])
+        if self._trains_on_statistics():
+            result = self._with_more_rows(data)
+        else:
+            start = None if first else self._where_it_stands()
+            earlier = self.history_
+            result = fit_result(self, data, self._next_seed(), start=start, max_iter=1)
+            numbered = [{**row, "epoch": len(earlier) + 1} for row in result.history]
+            result = replace(result, history=[*earlier, *numbered])
         self._adopt(result, data, fingerprint_key, extend=not first)
+
+    def _with_more_rows(self, data):
+        """Result of a fit on all rows, these added to those that the statistics are of."""
+        state = fitted_state(self)
+        self._become(n_fits=1)  # it is one fit, whatever number of calls brought the rows
+        return fit_result(
+            self, data, np.random.SeedSequence(state.seed), statistics=state.statistics
+        )
 
     def _check_parameters(self):
         """Refuse parameters that are wrong by themselves or do not go together."""

@@ -3,7 +3,6 @@
 import warnings
 
 import numpy as np
-from scipy.special import entr
 from sklearn.exceptions import ConvergenceWarning
 
 from ..exceptions import EncodingWarning
@@ -135,9 +134,7 @@ def warn_of_ending(estimator, run):
     if not takes_steps(estimator):
         return  # the others have endings, and warnings, of their own
     losses = np.array([row["loss"] for row in run.history])
-    records = run.objective.streams["train"]
-    shares = records.weights @ records.targets / records.weights.sum()
-    guessing = float(entr(shares).sum())
+    guessing = run.objective.guessing()
     if not len(losses) or guessing < 1e-6:
         return
     where = f"after {len(losses)} epochs the training loss is {losses[-1]:.3g}"

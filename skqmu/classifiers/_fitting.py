@@ -314,7 +314,7 @@ def _signature(estimator, run, valid):
         params.pop(name, None)
     digest.update(repr(sorted((name, _told(value)) for name, value in params.items())).encode())
     digest.update(repr((run.seed.entropy, run.seed.spawn_key)).encode())
-    arrays = [run.params]
+    arrays = [run.params, *run.objective.fingerprint()]
     if run.objective.trainable is not None:
         arrays.append(run.objective.trainable)
     for records in (run.objective.streams["train"], valid):

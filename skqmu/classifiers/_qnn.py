@@ -5,17 +5,21 @@ from numbers import Real
 import numpy as np
 
 from .._validation import Interval, StrOptions, check_is_fitted
-from ..network import Dense, Network, OneVsRest, QuantumLayer
+from ..circuits import Probabilities
+from ..network import BornLogits, Dense, Network, OneVsRest, QuantumLayer
+from ..statistics import StatisticsProgram
 from ._base import BaseUnlearningClassifier
 from ._circuit import CircuitMixin, resolve_observables
 from ._fitting import takes_steps
 from ._input_scale import InputScaleMixin, input_scale_layers, resolved_input_scale
+from ._on_statistics import check_linear_loss
+from ._statistics_access import StatisticsAccessMixin
 from .state import reads
 
 __all__ = ["QNNClassifier"]
 
 
-class QNNClassifier(CircuitMixin, InputScaleMixin, BaseUnlearningClassifier):
+class QNNClassifier(StatisticsAccessMixin, CircuitMixin, InputScaleMixin, BaseUnlearningClassifier):
     """Quantum neural network classifier that can forget.
 
     The features of a record enter a circuit as rotation angles, trainable layers follow,
@@ -50,6 +54,12 @@ or Choice, default="strong"
         None: 3 layers of a named ansatz; a circuit of your own runs once, as drawn. A number
         repeats it, too, each time with weights of its own.
     entanglement : {"none", "linear", "ring", "full"}, default="ring"
+    loss : {"cross_entropy", "linear"}, default="cross_entropy"
+        ``"linear"``: the share of wrong answers if the class were read off one shot a row,
+        ``mean(1 - Pr(outcome y))`` with the lowest qubits' outcome as the class. It is linear in
+        expectation values, so that `fit` keeps and trains on class statistics, sums over rows
+        in whole numbers, and ``statistics_downdate`` deletes exactly at a cost that does not
+        depend on the number of rows. See Notes.
     reuploading : bool, default=False
         Repeat the encoding before every layer (Perez-Salinas et al. 2020).
     circuit : QuantumCircuit, (QuantumCircuit, inputs, weights), Choice or None, default=None
@@ -154,6 +164,10 @@ default="adam"
         Logarithms of learned input scales, circuit weights, then the head's kernel and bias.
     input_scale_ : ndarray of shape (n_features,) or None
         Radians a unit of each feature, near 0.
+    class_statistics_ : ndarray of shape (n_classes, 2**n_qubits, 2**n_qubits)
+        With ``loss="linear"``: the sums over rows that stand in for these.
+    class_counts_ : ndarray of shape (n_classes,)
+        Likewise: how many rows of each class they are over.
     history_ : list of dict
         One row an epoch: ``epoch``, ``loss``, ``gradient_norm`` (where the solver takes
         gradients), ``seconds``, and with early stopping ``valid_loss`` and ``valid_score``.
@@ -187,6 +201,19 @@ default="adam"
     are relative to the mean weight of the training set (for `partial_fit`: of the call);
     the penalty `alpha` is divided by the rows of the training set, not of the batch.
 
+    With ``loss="linear"`` the rows enter training through ``S_c = sum w |x><x|``, one matrix of
+    4^n_qubits numbers a class (16 bytes each: up to 8 or 10 qubits), counts and sums of weights;
+    class weights and the normaliser are applied afterwards. All must be fixed that the states
+    depend on: no learned `input_scale` (``"auto"`` is 1.0 here) nor `reuploading`, the exact
+    backend, all rows in each step, no validation rows, no `observables`, `head` or `alpha`;
+    what differs is refused. `partial_fit` adds rows to the sums and trains again from the start
+    of the fit, so that it equals `fit` on all rows; a row that comes again counts again, and
+    ``class_weight="balanced"`` balances all rows. The statistics are stored data: they stay in
+    pickles, whatever `store_data` says, and `release` drops them. `predict_proba` gives the
+    frequencies that measuring would give (Born's rule): the loss is improper and nothing
+    calibrates them, so that they are to be read as a ranking, not as chances of being right. A
+    step costs as much as some 2^n_qubits rows would, and a row of `fit_cost_` is one of these.
+
     An optimizer of qiskit-machine-learning chooses for itself where to evaluate the loss. One
     evaluation over all rows, batch by batch, with the gradient if it wants one, is an epoch: a
     row of `history_`, one of `n_iter_`, and of the `max_iter` that bound what a fit can cost. So
@@ -219,6 +246,7 @@ default="adam"
         **BaseUnlearningClassifier._parameter_constraints,
         **CircuitMixin._parameter_constraints,
         **InputScaleMixin._parameter_constraints,
+        "loss": [StrOptions({"cross_entropy", "linear"})],
         "trainable": [StrOptions({"all", "head"})],
         "circuit_weights": ["array-like", None],
         "head": [StrOptions({"softmax", "ridge", "logistic"})],
@@ -237,6 +265,7 @@ default="adam"
         n_qubits=None,
         n_layers=None,
         entanglement="ring",
+        loss="cross_entropy",
         reuploading=False,
         circuit=None,
         inputs=None,
@@ -276,6 +305,7 @@ default="adam"
         self.n_qubits = n_qubits
         self.n_layers = n_layers
         self.entanglement = entanglement
+        self.loss = loss
         self.reuploading = reuploading
         self.circuit = circuit
         self.inputs = inputs
@@ -316,8 +346,9 @@ default="adam"
                 self.input_scale,
                 encoding=self._named_encoding(),
                 n_inputs=n_features,
-                searched=not takes_steps(self),
+                searched=self.loss == "linear" or not takes_steps(self),
             ),
+            "loss": self.loss,
             # A certificate rests on these: they are fit's, whatever is set afterwards.
             "trainable": self.trainable,
             "circuit_weights": self.circuit_weights,
@@ -328,6 +359,13 @@ default="adam"
 
     def _build_network(self, structure, n_features, n_classes, backend):
         qnn = self._built_circuit(structure, n_features)
+        if structure["loss"] == "linear":
+            readout = Probabilities(structure["n_qubits"], "first", n_classes)
+            executable = backend.compile(
+                qnn.circuit, readout, inputs=qnn.inputs, weights=qnn.weights
+            )
+            scale = input_scale_layers(structure, n_features)
+            return Network([*scale, QuantumLayer(executable), BornLogits()])
         observables = resolve_observables(structure["observables"], structure["n_qubits"])
         executable = backend.compile(
             qnn.circuit, observables, inputs=qnn.inputs, weights=qnn.weights
@@ -345,8 +383,22 @@ default="adam"
         )
         return np.array([np.abs(observable.coeffs).sum() for observable in observables])
 
+    def _statistics_program(self, n_classes):
+        structure, n_features = self._structure, self.n_features_in_
+        return StatisticsProgram(
+            *self._built_circuit(structure, n_features),
+            n_classes=n_classes,
+            backend=self._backend(),
+            before=input_scale_layers(structure, n_features),
+        )
+
+    def _trains_on_statistics(self):
+        return self._structure["loss"] == "linear"
+
     def _check_parameters(self):
         super()._check_parameters()
+        if self.loss == "linear":
+            check_linear_loss(self)
         if self.trainable == "all":
             given = []
             if self.head != "softmax":
