@@ -20,9 +20,8 @@ from skqmu._cli import main
 from skqmu.audit import AuditReport
 
 SMALL = [
-    "--dataset", "iris", "--repeats", "1", "--forget", "class:0", "--mechanism", "retrain",
-    "--attack", "loss", "--oracles", "2",
-    "--n-jobs", "1",
+    "--forget", "class:0", "--dataset", "iris", "--repeats", "1", "--mechanism", "retrain",
+    "--attack", "loss", "--oracles", "2", "--n-jobs", "1",
 ]  # fmt: skip
 
 
@@ -175,6 +174,9 @@ ODD_REQUESTS = """
     --test-size=-.5|--test-size=1e-4|--test-size=.9999|--test-size=30|--test-size=x
     --n-jobs=0|--n-jobs=x|--n-jobs=1.5|--seed=-1|--seed=x|--seed=1e3|--level=0|--level=1
     --level=95|--level=nan|--level=inf|--level=.4|--level=x|--dataset=|--dataset=Iris
+    --rows=0|--rows=2|--rows=151|--rows=x|--rows=1e2|--repeats=0|--repeats=-1|--repeats=x
+    --repeats=1.5|--max-seconds=0|--max-seconds=nan|--max-seconds=9|--delta=0|--delta=1
+    --delta=nan|--delta=x|--model=|--model=best
     --out=|--out=file|--out=file/below|--out=/proc/x|--out=/dev/null|--out=loop|--out=taken
     --out=folders --force|--out=folders|--out=a\0b|--out=LONG|--out=new/LONG
 """

@@ -83,7 +83,7 @@ def _do(under_way):
                 cut_off = interrupt
             else:
                 for place, error in errors.items():
-                    under_way[place].error = error
+                    under_way[place].fail(error)
     if cut_off is not None:
         raise cut_off
 
@@ -102,6 +102,10 @@ class _Job:
         self._turn = threading.Semaphore(0)
         self._rests = threading.Event()
         self._thread: threading.Thread | None = None
+
+    def fail(self, error: BaseException) -> None:
+        """What it waits for ended in an error, which it will hear of."""
+        self.error = error
 
     def go_on(self, cut_off):
         """Let the job run until it trains or ends; raises an interrupt that comes meanwhile."""

@@ -131,11 +131,9 @@ class MixedStates:
         """The pass of each chunk of columns, and all columns behind the circuit."""
         size = 2**self.n_qubits
         unitary = np.empty((size, size), self.executable.dtype)
-        step = self.executable._chunk_rows(1)
         runs = []
-        for first in range(0, size, step):
-            rows = slice(first, min(first + step, size))
-            run = self.executable._evolve(tape, rows)
+        for models, rows in self.executable._chunks(1, size):
+            run = self.executable._evolve(tape, models, rows)
             unitary[:, rows] = run.states[self.slot][0]
             runs.append((rows, run))
         return runs, unitary
