@@ -220,7 +220,7 @@ def _encodes(model):
 
 
 def _classes_of(model):
-    """Labels of the columns of a trained classifier."""
+    """Labels of the columns of a trained classifier; it has no public name for them."""
     encoder, network = model._target_encoder, model.neural_network
     if hasattr(encoder, "categories_"):
         return encoder.categories_[0]
