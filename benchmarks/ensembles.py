@@ -1,20 +1,25 @@
-"""What training many models at once saves, run against run.
+"""What fitting many models at once saves, against fits one by one and JAX, run against run.
 
-Run from the root of the repository (ten minutes on a quiet core)::
+Run from the root of the repository (a quarter of an hour on two quiet cores)::
 
-    OMP_NUM_THREADS=1 python benchmarks/ensembles.py
+    python benchmarks/ensembles.py
 
 writes ``benchmarks/results/ensembles.json``. A model is what `QNNClassifier` fits by default:
 learned input scale, angle encoding, three strongly entangling layers, ``<Z>`` and ``<ZZ>``, a
 dense head, Adam; every model has 75 rows of its own, drawn from Iris (its features repeated on
-more than four qubits), and a seed of its own. For each size, M models
+more than four qubits), and a seed of its own. For each size, on one core, in CPU seconds,
 
-- are trained one after another by `train`, and at once by `train_many`, in turns, each as often
-  as ``--repeats`` says; the medians of the turns' ratios, and the least times, are written down;
-- must end with the same parameters, histories and costs, or the benchmark fails.
+- M models are fitted by `fit_many`, and a few by `fit`, in turns; both must end with the same
+  losses and predictions, or the benchmark fails;
+- the very same circuit, loss and optimizer run in JAX, jitted, under ``vmap`` over the models
+  (`_ensembles_jax.py`), in complex64 and complex128; its losses must be ours.
 
-Beside them a few whole fits of `QNNClassifier` (``fit``), for what a fit takes besides its run,
-and how much memory the process holds more at its peak after the models went side by side.
+Every way is taken with one epoch and with more: the difference is an epoch's time, the rest is
+what a model takes besides, and both together say how many models of 150 epochs an hour has.
+JAX does nothing but steps: no checks, no early stopping, no members kept; it is given as steps
+alone, and with its compilation. Then, in seconds on the clock, `fit` under joblib on two cores
+against `fit_many` on one and on two. ``megabytes`` is how much more the process holds at its
+peak than before the first fit. ``--quick`` is for trying the script out.
 """
 
 import argparse
@@ -27,9 +32,11 @@ import subprocess
 import sys
 import time
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from joblib import Parallel, delayed
 from sklearn.datasets import load_iris
 from sklearn.preprocessing import scale
 
@@ -37,96 +44,97 @@ from skqmu import QNNClassifier
 from skqmu.backends import StatevectorBackend
 from skqmu.circuits import build_circuit, z_observables, zz_observables
 from skqmu.network import Dense, InputScale, Network, QuantumLayer
-from skqmu.training import (
-    Adam,
-    Objective,
-    Point,
-    Records,
-    Tolerance,
-    TrainingRun,
-    train,
-    train_many,
-)
 
 RESULTS = Path(__file__).parent / "results" / "ensembles.json"
-N_ROWS, N_CLASSES = 75, 3
-# Epochs of a turn: a step's time is what is looked for.
-EPOCHS = {4: 20, 6: 10, 8: 6, 10: 3}
+N_ROWS, N_CLASSES, N_LAYERS, LEARNING_RATE = 75, 3, 3, 0.05
+# Epochs of the longer turn.
+EPOCHS = {4: 40, 6: 20, 8: 10, 10: 4}
 # Hardly any run gets further by default.
 EPOCHS_OF_A_FIT = 150
+# Models that are fitted one by one: more say nothing new.
+ONE_BY_ONE = {4: 8, 6: 8, 8: 4, 10: 3}
 # No run ends before its epochs are over.
 CRITERION = {"tol": 1e-4, "n_iter_no_change": 10**6}
+SETTINGS = {
+    "n_rows": N_ROWS,
+    "n_classes": N_CLASSES,
+    "n_layers": N_LAYERS,
+    "learning_rate": LEARNING_RATE,
+    "epochs_of_the_longer_turn": EPOCHS,
+    "epochs_of_a_fit": EPOCHS_OF_A_FIT,
+}
+
+
+def fitted(X, y, seed, max_iter, batch_size):
+    """One model by its own `fit`."""
+    return unfitted(X.shape[1], seed, max_iter, batch_size).fit(X, y)
+
+
+def unfitted(n_qubits, seed, max_iter, batch_size):
+    """The model of a seed."""
+    return QNNClassifier(
+        n_qubits=n_qubits,
+        n_layers=N_LAYERS,
+        learning_rate_init=LEARNING_RATE,
+        batch_size=batch_size,
+        max_iter=max_iter,
+        random_state=seed,
+        **CRITERION,
+    )
+
+
+def fitted_at_once(parts, seeds, max_iter, batch_size):
+    """Models by `fit_many`."""
+    n_qubits = parts[0][0].shape[1]
+    models = [unfitted(n_qubits, seed, max_iter, batch_size) for seed in seeds]
+    failures = QNNClassifier.fit_many(models, *zip(*parts, strict=True))
+    if failures:
+        raise RuntimeError(f"fits failed: {failures}")
+    return models
 
 
 class Case:
-    """Runs of one size."""
+    """Models of one size."""
 
     def __init__(self, n_qubits, batch_size):
+        self.n_qubits, self.batch_size = n_qubits, batch_size
         X, self.labels = load_iris(return_X_y=True)
         self.X = np.tile(scale(X), (1, -(-n_qubits // X.shape[1])))[:, :n_qubits]
-        self.batch_size, self.max_iter = batch_size, EPOCHS[n_qubits]
-        design = build_circuit(
-            "angle", "strong", n_features=n_qubits, n_qubits=n_qubits, n_layers=3
-        )
-        observables = [*z_observables(n_qubits), *zz_observables(n_qubits)]
-        executable = StatevectorBackend().compile(
-            design.circuit, observables, inputs=design.inputs, weights=design.weights
-        )
-        bounds = np.full(n_qubits, 0.75 * np.pi)
-        head = Dense("head", len(observables), N_CLASSES)
-        self.network = Network([InputScale(bounds), QuantumLayer(executable), head])
-        self.n_steps = self.max_iter * -(-N_ROWS // batch_size)
+        self.n_steps = -(-N_ROWS // batch_size)
 
-    def rows(self, seed):
-        return np.random.default_rng(seed).permutation(len(self.X))[:N_ROWS]
+    def part(self, seed):
+        own = np.random.default_rng(seed).permutation(len(self.X))[:N_ROWS]
+        return self.X[own], self.labels[own]
 
-    def run(self, seed):
-        own = self.rows(seed)
-        records = Records(self.X[own], np.eye(N_CLASSES)[self.labels[own]], np.ones(N_ROWS))
-        return TrainingRun(
-            network=self.network.twin(),
-            objective=Objective({"train": records}),
-            solver=Adam(0.05),
-            point=Point(self.network.initial(np.random.default_rng((seed, 1)))),
-            seed=np.random.SeedSequence(seed),
-            max_iter=self.max_iter,
-            batch_size=self.batch_size,
-        )
+    def one_by_one(self, n_models, max_iter):
+        """CPU seconds a model, and the models."""
+        parts = [self.part(seed) for seed in range(n_models)]
+        started = time.process_time()
+        models = [fitted(*own, seed, max_iter, self.batch_size) for seed, own in enumerate(parts)]
+        return (time.process_time() - started) / n_models, models
 
-    def one_by_one(self, runs):
-        for run in runs:
-            train(run, [Tolerance(**CRITERION)])
+    def at_once(self, n_models, max_iter):
+        """CPU seconds a model, and the models."""
+        parts = [self.part(seed) for seed in range(n_models)]
+        started = time.process_time()
+        models = fitted_at_once(parts, range(n_models), max_iter, self.batch_size)
+        return (time.process_time() - started) / n_models, models
 
-    def at_once(self, runs):
-        failures = train_many(runs, [[Tolerance(**CRITERION)] for _ in runs])
-        if failures:
-            raise RuntimeError(f"runs failed: {failures}")
-
-    def fits(self, runs):
-        for seed in range(len(runs)):
-            own = self.rows(seed)
-            clf = QNNClassifier(
-                batch_size=self.batch_size, max_iter=self.max_iter, random_state=seed, **CRITERION
-            )
-            clf.fit(self.X[own], self.labels[own])
-
-    def turn(self, way, n_models):
-        """Milliseconds a step and model, and the runs."""
-        runs = [self.run(seed) for seed in range(n_models)]
-        started = time.perf_counter()
-        with StatevectorBackend().session():
-            way(runs)
-        return 1e3 * (time.perf_counter() - started) / (n_models * self.n_steps), runs
+    def per_model(self, way, n_models, repeats):
+        """Seconds of a whole fit: what it takes besides, and its epochs; and the last models."""
+        longer = EPOCHS[self.n_qubits]
+        short = min(way(n_models, 1)[0] for _ in range(repeats))
+        turns = [way(n_models, longer) for _ in range(repeats)]
+        epoch = (min(seconds for seconds, _ in turns) - short) / (longer - 1)
+        return short - epoch + EPOCHS_OF_A_FIT * epoch, epoch, turns[-1][1]
 
 
-def assert_same(runs, others):
-    """Refuse runs that did not end alike."""
-    for run, other in zip(runs, others, strict=True):
-        np.testing.assert_allclose(run.params, other.params, rtol=0, atol=1e-9)
-        losses, other_losses = ([row["loss"] for row in each.history] for each in (run, other))
-        np.testing.assert_allclose(losses, other_losses, rtol=0, atol=1e-9)
-        if run.cost != other.cost:
-            raise AssertionError(f"costs differ: {run.cost} and {other.cost}")
+def assert_same(models, others, X):
+    """Refuse models that did not end alike."""
+    for one, other in zip(models, others, strict=False):
+        losses = [[row["loss"] for row in each.history_] for each in (one, other)]
+        np.testing.assert_allclose(*losses, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(one.predict_proba(X), other.predict_proba(X), rtol=0, atol=1e-8)
 
 
 def peak():
@@ -135,80 +143,206 @@ def peak():
     return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
 
 
-def measured(n_qubits, batch_size, numbers, repeats):
-    """One size, all numbers of models: a list of results."""
+def ours(n_qubits, batch_size, numbers, repeats):
+    """`fit` and `fit_many` of one size, all numbers of models: a list of results."""
     case, results = Case(n_qubits, batch_size), []
-    for way in (case.one_by_one, case.at_once, case.fits):
-        case.turn(way, 2)
+    for way in (case.one_by_one, case.at_once):
+        way(2, 1)
     before = peak()
-    fit = min(case.turn(case.fits, 4)[0] for _ in range(repeats))
     for n_models in numbers:
-        times = {"train": [], "train_many": []}
-        for _ in range(repeats):
-            alone, runs = case.turn(case.one_by_one, n_models)
-            together, others = case.turn(case.at_once, n_models)
-            assert_same(others, runs)
-            times["train"].append(alone)
-            times["train_many"].append(together)
-        ratios = [a / b for a, b in zip(*times.values(), strict=True)]
-        best = {name: min(found) for name, found in times.items()}
+        few = ONE_BY_ONE[n_qubits]
+        alone = case.per_model(case.one_by_one, few, repeats)
+        together = case.per_model(case.at_once, n_models, repeats)
+        assert_same(together[2], alone[2], case.X)
         results.append(
             {
                 "n_qubits": n_qubits,
                 "batch_size": batch_size,
                 "n_models": n_models,
-                "ms_a_step": {"fit": fit, **best},
-                "ratio": statistics.median(ratios),
-                "models_an_hour": 3.6e6
-                / (best["train_many"] * EPOCHS_OF_A_FIT * -(-N_ROWS // batch_size)),
-                "megabytes_more_at_the_peak": peak() - before,
+                "ms_an_epoch": {"fit": 1e3 * alone[1], "fit_many": 1e3 * together[1]},
+                "models_an_hour": {"fit": 3600 / alone[0], "fit_many": 3600 / together[0]},
+                "ratio_to_fit": alone[0] / together[0],
+                "megabytes": peak() - before,
             }
         )
     return results
 
 
+def network_of(n_qubits, design, observables, bounds):
+    """The network, for the parameters that both ways start from."""
+    executable = StatevectorBackend().compile(
+        design.circuit, observables, inputs=design.inputs, weights=design.weights
+    )
+    head = Dense("head", len(observables), N_CLASSES)
+    return Network([InputScale(bounds), QuantumLayer(executable), head])
+
+
+def first_loss(network, params, X, targets):
+    """Loss of one model's rows before its first step."""
+    logits = network.logits(params, X)
+    top = logits - logits.max(axis=1, keepdims=True)
+    log_p = top - np.log(np.exp(top).sum(axis=1, keepdims=True))
+    return -(targets * log_p).sum(axis=1).mean()
+
+
+def jaxs(n_qubits, batch_size, numbers, repeats):
+    """JAX on one size: a list of dicts, one a number of models."""
+    from _ensembles_jax import JaxModels
+
+    case = Case(n_qubits, batch_size)
+    design = build_circuit(
+        "angle", "strong", n_features=n_qubits, n_qubits=n_qubits, n_layers=N_LAYERS
+    )
+    observables = [*z_observables(n_qubits), *zz_observables(n_qubits)]
+    bounds = np.full(n_qubits, 0.75 * np.pi)
+    network = network_of(n_qubits, design, observables, bounds)
+    n_epochs = max(1, EPOCHS[n_qubits] // 4)
+    results = [{"n_qubits": n_qubits, "batch_size": batch_size, "n_models": m} for m in numbers]
+    for double in (False, True):
+        models = JaxModels(
+            design, observables, bounds,
+            n_classes=N_CLASSES, learning_rate=LEARNING_RATE, double=double,
+        )  # fmt: skip
+        for result in results:
+            seeds = range(result["n_models"])
+            parts = [case.part(seed) for seed in seeds]
+            X = np.stack([own for own, _ in parts])
+            targets = np.eye(N_CLASSES)[np.stack([labels for _, labels in parts])]
+            params = np.stack([network.initial(np.random.default_rng((s, 1))) for s in seeds])
+            orders = [
+                np.random.default_rng((seed, 2, epoch)).permutation(N_ROWS)
+                for seed in seeds
+                for epoch in range(n_epochs)
+            ]
+            batches = np.array(orders).reshape(len(seeds), -1, batch_size)
+            arguments = (params, X, targets, batches)
+            losses, _, compiling, size = models.trained(*arguments)
+            rows = batches[0, 0]
+            expected = first_loss(network, params[0], X[0][rows], targets[0][rows])
+            np.testing.assert_allclose(losses[0, 0], expected, atol=1e-9 if double else 1e-4)
+            seconds = min(models.trained(*arguments)[1] for _ in range(repeats))
+            whole = seconds / len(seeds) / n_epochs * EPOCHS_OF_A_FIT
+            result["complex128" if double else "complex64"] = {
+                "ms_an_epoch": 1e3 * whole / EPOCHS_OF_A_FIT,
+                "compiling_seconds": compiling,
+                "models_at_once": size,
+                "models_an_hour": 3600 / whole,
+                "models_an_hour_with_compiling": 3600 / (whole + compiling / len(seeds)),
+            }
+    return results
+
+
+def two_cores(n_qubits, batch_size, n_models, repeats):
+    """Seconds on the clock a model: joblib's two workers, and `fit_many` on one and on two."""
+    case = Case(n_qubits, batch_size)
+    parts, max_iter = [case.part(seed) for seed in range(n_models)], EPOCHS[n_qubits]
+    halves = [slice(0, n_models // 2), slice(n_models // 2, n_models)]
+    ways = {
+        "joblib": lambda pool: pool(
+            delayed(fitted)(*own, seed, max_iter, batch_size) for seed, own in enumerate(parts)
+        ),
+        "fit_many": lambda _: fitted_at_once(parts, range(n_models), max_iter, batch_size),
+        "fit_many_on_two": lambda pool: pool(
+            delayed(fitted_at_once)(parts[h], range(n_models)[h], max_iter, batch_size)
+            for h in halves
+        ),
+    }
+    times = {name: [] for name in ways}
+    with Parallel(n_jobs=2) as pool:
+        pool(delayed(fitted)(*parts[0], 0, 1, batch_size) for _ in range(4))
+        for _ in range(repeats):
+            for name, way in ways.items():
+                started = time.perf_counter()
+                way(pool)
+                times[name].append((time.perf_counter() - started) / n_models)
+    best = {name: 1e3 * min(found) for name, found in times.items()}
+    ratios = [a / b for a, b in zip(times["joblib"], times["fit_many"], strict=True)]
+    return [
+        {
+            "n_qubits": n_qubits,
+            "batch_size": batch_size,
+            "n_models": n_models,
+            "epochs": max_iter,
+            "ms_a_model": best,
+            "ratio_one_core_to_joblib_on_two": statistics.median(ratios),
+        }
+    ]
+
+
+def in_own_process(part, n_qubits, batch_size, models, repeats):
+    """Results of a part, from a process that has one core (or two) and one BLAS thread."""
+    options = ["--one", part, n_qubits, batch_size, "--repeats", repeats, "--models", *models]
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONWARNINGS": "ignore",  # in workers, too: fits that end at max_iter
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+    }
+    out = subprocess.run(
+        [sys.executable, __file__, *map(str, options)],
+        stdout=subprocess.PIPE, text=True, check=True, env=environment,
+    )  # fmt: skip
+    results = json.loads(out.stdout)
+    for row in results:
+        sys.stdout.write(f"{part}: {json.dumps(row)}\n")
+    sys.stdout.flush()
+    return results
+
+
+def on_one_core():
+    """Let this process run on one core."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+PARTS = {"ours": ours, "jax": jaxs}
+
+
 def main():
     """Run everything, each size in a process of its own, and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--qubits", type=int, nargs="+", default=[4, 6, 8, 10], choices=EPOCHS)
+    parser.add_argument("--qubits", type=int, nargs="+", default=[4, 8, 10], choices=EPOCHS)
     parser.add_argument("--models", type=int, nargs="+", default=[1, 8, 64, 256])
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[75, 25])
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--one", type=int, nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--quick", action="store_true", help="4 qubits, few models, once")
+    parser.add_argument("--one", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")  # fits that end at max_iter
+    repeats = arguments.repeats
     if arguments.one:
-        results = measured(*arguments.one, arguments.models, arguments.repeats)
+        part, *size = arguments.one
+        if part in PARTS:
+            on_one_core()
+            results = PARTS[part](*map(int, size), arguments.models, repeats)
+        else:
+            results = two_cores(*map(int, size), arguments.models[0], repeats)
         sys.stdout.write(json.dumps(results))
         return
-    results = []
+    if arguments.quick:
+        arguments.qubits, arguments.models, repeats = [4], [1, 8], 1
+    started = time.perf_counter()
+    results = {name: [] for name in (*PARTS, "two_cores")}
     for n_qubits in arguments.qubits:
         for batch_size in arguments.batch_sizes:
-            options = ["--one", n_qubits, batch_size, "--repeats", arguments.repeats]
-            options += ["--models", *arguments.models]
-            out = subprocess.run(
-                [sys.executable, __file__, *map(str, options)],
-                capture_output=True, text=True, check=True,
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
-            )  # fmt: skip
-            for row in json.loads(out.stdout):
-                results.append(row)
-                times = ", ".join(f"{k} {v:.3f}" for k, v in row["ms_a_step"].items())
-                sys.stdout.write(
-                    f"{n_qubits:2} qubits, batch {batch_size:3}, {row['n_models']:3} models: "
-                    f"ms a step and model: {times}; ratio {row['ratio']:.2f}; "
-                    f"+{row['megabytes_more_at_the_peak']:.0f} MB\n"
-                )
-                sys.stdout.flush()
+            size = (n_qubits, batch_size)
+            for part in PARTS:
+                results[part] += in_own_process(part, *size, arguments.models, repeats)
+        size = (n_qubits, arguments.batch_sizes[0])
+        results["two_cores"] += in_own_process("two_cores", *size, [64], repeats)
     page = {
         "command": "python benchmarks/ensembles.py",
         "python": platform.python_version(),
-        "numpy": np.__version__,
+        **{name: version(name) for name in ("numpy", "jax", "jaxlib", "scikit-learn")},
         "processors": os.cpu_count(),
-        "n_rows": N_ROWS,
-        "results": results,
+        "repeats": repeats,
+        "minutes": (time.perf_counter() - started) / 60,
+        "settings": SETTINGS,
+        **results,
     }
-    RESULTS.write_text(json.dumps(page, indent=1) + "\n")
+    if not arguments.quick:
+        RESULTS.write_text(json.dumps(page, indent=1) + "\n")
 
 
 if __name__ == "__main__":

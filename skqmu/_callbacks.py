@@ -16,7 +16,7 @@ __all__ = ["CallbackSupportMixin", "callback_context", "with_callbacks"]
 
 
 def callback_context(estimator, max_subtasks):
-    """Root context of one `fit`, or None where scikit-learn has no callbacks."""
-    if not hasattr(estimator, "_init_callback_context"):
+    """Root context of one `fit`, or None where there are no callbacks to be told."""
+    if not getattr(estimator, "_skl_callbacks", None):  # of the user, or of a meta-estimator
         return None
     return estimator._init_callback_context(max_subtasks=max_subtasks)

@@ -1,11 +1,19 @@
-"""Many models fitted at once, by whatever their classes offer for it."""
+"""Many models fitted, or asked to forget, at once by whatever their classes offer for it."""
 
 import inspect
 from collections import defaultdict
 
 from sklearn.pipeline import Pipeline
 
-__all__ = ["fit_many", "fit_one", "fits_many", "has_own_fit", "last_step"]
+__all__ = [
+    "fit_many",
+    "fit_one",
+    "fits_many",
+    "has_own_fit",
+    "last_step",
+    "unlearn_many",
+    "unlearns_many",
+]
 
 
 def _definer(cls, name):
@@ -13,10 +21,10 @@ def _definer(cls, name):
     return next((each for each in cls.__mro__ if name in vars(each)), None)
 
 
-def _protocol(estimator):
+def _protocol(estimator, verb="fit"):
     """Class whose `fit_many` fits an estimator as its own `fit` does; None: there is none."""
     cls = type(estimator)
-    many, own = _definer(cls, "fit_many"), _definer(cls, "fit")
+    many, own = _definer(cls, f"{verb}_many"), _definer(cls, verb)
     # A subclass that has a fit of its own is fitted by that.
     return many if many is not None and own is not None and issubclass(many, own) else None
 
@@ -95,3 +103,43 @@ def fit_one(estimator, X, y, sample_weight=None, classes=None, **more):
     if classes is not None and "classes" in inspect.signature(last.fit).parameters:
         more[f"{prefix}classes"] = classes
     return estimator.fit(X, y, **more)
+
+
+def unlearns_many(estimator):
+    """Whether fitted models like this one (or its last step) unlearn side by side."""
+    return _protocol(last_step(estimator), "unlearn") is not None
+
+
+def unlearn_many(estimators, Xs, ys):
+    """Let fitted models forget rows, those of one class side by side.
+
+    Their class has a function ``unlearn_many(estimators, Xs, ys)``, which leaves each model as
+    its own ``unlearn`` would have and returns the errors by number (see
+    :meth:`skqmu.QNNClassifier.unlearn_many`). In a pipeline the last step is asked, about the rows
+    as the earlier ones, which stay, make them.
+
+    Parameters
+    ----------
+    estimators : sequence of M estimators for which `unlearns_many` holds
+    Xs, ys : sequences of M array-likes
+
+    Returns
+    -------
+    dict of int to Exception
+        What ended a request, by the model's number.
+    """
+    failures, together = {}, defaultdict(list)
+    for number, (estimator, X, y) in enumerate(zip(estimators, Xs, ys, strict=True)):
+        last = last_step(estimator)
+        try:
+            if isinstance(estimator, Pipeline) and len(estimator.steps) > 1:
+                X = estimator[:-1].transform(X)
+        except Exception as error:
+            failures[number] = error
+        else:
+            together[_protocol(last, "unlearn")].append((number, last, X, y))
+    for cls, members in together.items():
+        numbers, models, inputs, labels = zip(*members, strict=True)
+        errors = cls.unlearn_many(models, inputs, labels)
+        failures.update({numbers[place]: error for place, error in errors.items()})
+    return failures

@@ -50,7 +50,8 @@ def finished_jobs(function, arguments, *, n_jobs=None):
     for attempt in range(_RETRIES + 1):
         parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered" if lazy else "list")
         try:
-            for i, result in parallel(delayed(_numbered)(i, function, args) for i, args in jobs):
+            # Arguments one by one: a cluster is sent those once that many jobs share.
+            for i, result in parallel(delayed(_numbered)(i, function, *args) for i, args in jobs):
                 jobs.back(i)
                 yield i, result
             return
@@ -94,5 +95,5 @@ class _Jobs:
             self.again, self.out = sorted(self.out.items(), reverse=True), {}
 
 
-def _numbered(i, function, args):
+def _numbered(i, function, *args):
     return i, function(*args)

@@ -20,7 +20,8 @@ from skqmu._cli import main
 from skqmu.audit import AuditReport
 
 SMALL = [
-    "--forget", "class:0", "--mechanism", "retrain", "--attack", "loss", "--oracles", "2",
+    "--dataset", "iris", "--repeats", "1", "--forget", "class:0", "--mechanism", "retrain",
+    "--attack", "loss", "--oracles", "2",
     "--n-jobs", "1",
 ]  # fmt: skip
 
@@ -133,10 +134,15 @@ def test_the_same_seed_gives_the_same_numbers_from_another_process(finished, her
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--forget", "class:7"], "no class '7'; the classes are 0, 1, 2"),
+        (["--dataset", "iris", "--forget", "class:7"], "no class '7'; the classes are 0, 1, 2"),
         (["--forget", "fraction:2"], "strictly between 0 and 1"),
         (["--forget", "setosa"], "not understood"),
         (["--dataset", "breast_cancer", "--forget", "class:0"], "leaves a single class"),
+        (["--dataset", "iris", "--rows", "200"], "--rows 200 must be from 3"),
+        (["--repeats", "0"], "--repeats: repeats=0"),
+        (["--repeats", "2", "--max-seconds", "9"], "--max-seconds: max_seconds=9"),
+        (["--delta", "2"], "--delta: delta=2"),
+        (["--model", "trained", "--mechanism", "exact_downdate"], "cannot carry out"),
         (["--mechanism", "gradient_ascend"], "Did you mean 'gradient_ascent'"),
         (["--attack", "liar"], "Did you mean 'lira'"),
         (["--attack", "lira", "--shadows", "7"], "must be even"),
@@ -344,13 +350,18 @@ def test_an_interrupt_leaves_what_was_finished(here, monkeypatch, capsys):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
-def test_ctrl_c_in_the_first_minute_ends_at_once_and_leaves_no_trace(here):
+@pytest.mark.parametrize(
+    ("once", "stage"),
+    [(["--dataset", "iris", "--repeats", "1"], "original"), ([], "repeats 1 to 4")],
+    ids=["once", "repeated"],
+)
+def test_ctrl_c_in_the_first_minute_ends_at_once_and_leaves_no_trace(here, once, stage):
     # Who runs the tests in a shell's background ignores Ctrl-C, and so would the child.
     listening = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     process = python_m_skqmu(
-        "audit", "--shadows", "64", "--n-jobs", "1", cwd=here, preexec_fn=listening
+        "audit", *once, "--shadows", "64", "--n-jobs", "1", cwd=here, preexec_fn=listening
     )
-    while "original" not in process.stderr.readline():
+    while stage not in process.stderr.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=60)
@@ -360,12 +371,20 @@ def test_ctrl_c_in_the_first_minute_ends_at_once_and_leaves_no_trace(here):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGTERM")
-def test_sigterm_ends_an_audit_in_seconds_with_its_workers_and_without_a_trace(here):
+@pytest.mark.parametrize(
+    ("once", "stage"),
+    [
+        (["--dataset", "iris", "--repeats", "1"], "oracles and mechanisms"),
+        ([], "repeats 1 to 4"),
+    ],
+    ids=["once", "repeated"],
+)
+def test_sigterm_ends_an_audit_in_seconds_with_its_workers_and_without_a_trace(here, once, stage):
     process = python_m_skqmu(
-        "audit", "--forget", "class:2", "--mechanism", "retrain", "--shadows", "2000",
+        "audit", *once, "--forget", "class:2", "--mechanism", "retrain", "--shadows", "2000",
         "--n-jobs", "2", "--out", "deep/er", cwd=here, start_new_session=True,
     )  # fmt: skip
-    while "oracles and mechanisms" not in process.stderr.readline():
+    while stage not in process.stderr.readline():
         assert process.poll() is None
     assert (here / "deep" / "er").is_dir()
     time.sleep(1)  # the shadows are on their way
@@ -419,12 +438,13 @@ def test_a_dry_run_counts_what_every_data_set_would_train(dataset, here, capsys)
     assert main(["audit", "--dataset", dataset, "--dry-run"]) == 0
     scenarios = 1 if dataset == "breast_cancer" else 2
     lines = capsys.readouterr().out.splitlines()
+    repeats = 32  # at most
     assert lines[:5] == [
-        "original: 1",
-        f"oracles: {3 * scenarios}",
-        f"mechanism runs: {3 * scenarios}",
-        "shadows: 16",
-        f"attacks: {3 * 7 * scenarios}",
+        f"original: {repeats}",
+        f"oracles: {repeats * 3 * scenarios}",
+        f"mechanism runs: {repeats * 3 * scenarios}",
+        f"shadows: {repeats * 16}",
+        f"attacks: {repeats * 3 * 7 * scenarios}",
     ]
     parts = ("original", "oracles", "mechanism runs", "shadows", "queries", "total")
     told = [re.fullmatch(r"cost at most, (.+): ([\d,]+) circuits", line) for line in lines[5:]]

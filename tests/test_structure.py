@@ -32,6 +32,7 @@ FOREIGN = {
     "network._qiskit_ml": None,
     # qiskit's circuits, operations, options and noise models
     "backends.runtime._options": {"job_tags", "seed_simulator"},
+    "backends.given._seeded": {"seed_simulator"},
     "backends.sampled._aer": {"global_phase"},
     "backends.sampled._aer_errors": {"ctrl_state", "global_phase", "_custom_noise_passes"},
     "backends.sampled._columns": {"data", "params", "definition"},

@@ -26,11 +26,12 @@ class Progress:
         self._label, self._total, self._verbose = label, total, verbose
         self._start, self._done = time.perf_counter(), 0
 
-    def step(self):
-        """Count one finished job."""
-        self._done += 1
+    def step(self, n=1):
+        """Count `n` that have finished."""
+        before, self._done = self._done, self._done + n
         every = 1 if self._verbose >= 2 else max(1, self._total // 10)
-        if self._verbose and (self._done % every == 0 or self._done == self._total):
+        reached = self._done // every > before // every
+        if self._verbose and (reached or self._done == self._total):
             spent = time.perf_counter() - self._start
             left = spent / self._done * (self._total - self._done)
             rest = f", about {left:.1f} s left" if self._done < self._total else ""
@@ -41,7 +42,7 @@ class Progress:
             )
 
 
-def run_jobs(function, arguments, total, *, n_jobs=None, verbose=0, label="jobs"):
+def run_jobs(function, arguments, total, *, n_jobs=None, verbose=0, label="jobs", count=None):
     """Yield ``function(*args)`` for each of `arguments`, in the order of completion.
 
     Only unfinished jobs are held here: what a job returned can be put away before the next
@@ -53,22 +54,24 @@ def run_jobs(function, arguments, total, *, n_jobs=None, verbose=0, label="jobs"
     function : callable
     arguments : iterable of tuple
     total : int
-        Their number, for the progress lines.
+        What the progress lines count up to: their number, or that of all that they do.
     n_jobs : int or None, default=None
         As in joblib; ``None`` honours :class:`joblib.parallel_config`.
     verbose : int, default=0
     label : str, default="jobs"
+    count : callable or None, default=None
+        How many of `total` a result is; ``None``: each is one.
     """
     progress = Progress(label, total, verbose)
     parent = os.getpid()
-    jobs = ((function, parent, args) for args in arguments)
+    jobs = ((function, parent, *args) for args in arguments)
     with threadpool_limits(limits=1):
         for _, result in finished_jobs(_one, jobs, n_jobs=n_jobs):
-            progress.step()
+            progress.step(1 if count is None else count(result))
             yield result
 
 
-def _one(function, parent, args):
+def _one(function, parent, *args):
     # threads share the limit that the parent set; a second one entered here would be
     # undone by whichever thread leaves first
     if os.getpid() == parent:

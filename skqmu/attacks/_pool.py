@@ -180,7 +180,7 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         self.settings_ = settings_of(template)
         self._index, self._store = index, store
         # set by asked_again: outputs and settings other than those of the fit
-        self._asked, self._params = None, None
+        self._asked, self._params, self._answers = None, None, None
         return self
 
     def _train(self, shadows, X, y, members, forget, store):
@@ -201,7 +201,7 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
             for chunk in parts
         )
         run = partial(run_jobs, n_jobs=self.n_jobs, verbose=self.verbose, label="shadows")
-        for finished in run(train_shadows, jobs, len(parts)):
+        for finished in run(train_shadows, jobs, len(shadows), count=len):
             for i, model, outputs in finished:
                 store.write(i, model, outputs)
 
@@ -235,7 +235,9 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
     def has_proba(self):
         """Whether the shadows answer with probabilities."""
         check_is_fitted(self)
-        return hasattr(self.model(0), "predict_proba")
+        if self._answers is None:  # all shadows are of one kind, and loading one takes its time
+            self._answers = hasattr(self.model(0), "predict_proba")
+        return self._answers
 
     def model(self, index):
         """Return one shadow, loaded anew."""
@@ -292,7 +294,7 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         shadows = range(self.n_shadows) if shadows is None else shadows
         n, spill = len(shadows), None
         results = [None] * n
-        jobs = ((i, function, self._store.model(s), args) for i, s in enumerate(shadows))
+        jobs = ((i, function, self._store.model(s), *args) for i, s in enumerate(shadows))
         run = partial(run_jobs, n_jobs=self.n_jobs, verbose=self.verbose, label="queries")
         for i, array in run(apply, jobs, n):
             if spill is None and array.nbytes * n > BLOCK_BYTES:

@@ -1,12 +1,13 @@
 """One shadow, in a worker: trained, made to forget, asked, pickled."""
 
 import pickle
+from contextlib import contextmanager
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from .._fit_many import fit_many
+from .._fit_many import fit_many, unlearn_many, unlearns_many
 from ..exceptions import ShadowFitError
 from ._cloudpickle import cloudpickle
 from ._estimators import settings_of, with_seed
@@ -46,31 +47,48 @@ def train_shadows(shadows, X, y, rows, forget):
     """
     models = [with_seed(clone(shadow.template), shadow.seed) for shadow in shadows]
     failures = fit_many(models, [take(X, own) for own in rows], [y[own] for own in rows])
-    finished = []
-    for place, (shadow, model) in enumerate(zip(shadows, models, strict=True)):
-        outputs = {}
-        try:
-            if place in failures:
-                raise failures[place]
-            model = _asked(shadow, model, X, y, forget[place], outputs)
-        except Exception as error:
-            raise _failure_of(shadow, error, y, rows[place]) from error
-        # cloudpickle: a class defined in the user's script is known to the worker by value only
-        finished.append((shadow.index, cloudpickle.dumps(_release(model)), outputs))
-    return finished
+    outputs = [{} for _ in shadows]
+
+    def ask(when):
+        for place, (shadow, model) in enumerate(zip(shadows, models, strict=True)):
+            with _told(shadow, y, rows[place]):
+                if place in failures:
+                    raise failures[place]
+                if hasattr(model, "predict_proba"):
+                    outputs[place][when] = shadow.outputs(model, X)
+
+    if forget[0] is not None:
+        ask("before")
+        models, failures = _after_requests(shadows, models, X, y, rows, forget)
+    ask("after")
+    # cloudpickle: a class defined in the user's script is known to the worker by value only
+    return [
+        (shadow.index, cloudpickle.dumps(_release(model)), own)
+        for shadow, model, own in zip(shadows, models, outputs, strict=True)
+    ]
 
 
-def _asked(shadow, model, X, y, forget, outputs):
-    """Ask a shadow about the pool, before and after it forgets; `outputs` receives the answers."""
-    proba = hasattr(model, "predict_proba")
-    if forget is not None:
-        if proba:
-            outputs["before"] = shadow.outputs(model, X)
-        if forget.size:
-            model = _unlearn(shadow.unlearn, model, take(X, forget), y[forget])
-    if proba:
-        outputs["after"] = shadow.outputs(model, X)
-    return model
+def _after_requests(shadows, models, X, y, rows, forget):
+    """Models that have unlearned, and the errors of those that could not, by place."""
+    asked = [place for place, own in enumerate(forget) if own.size]
+    parts = {place: (take(X, forget[place]), y[forget[place]]) for place in asked}
+    if shadows[0].unlearn is None and unlearns_many(models[0]) and asked:
+        inputs, labels = zip(*parts.values(), strict=True)
+        failed = unlearn_many([models[place] for place in asked], inputs, labels)
+        return models, {asked[number]: error for number, error in failed.items()}
+    for place in asked:
+        with _told(shadows[place], y, rows[place]):
+            models[place] = _unlearn(shadows[place].unlearn, models[place], *parts[place])
+    return models, {}
+
+
+@contextmanager
+def _told(shadow, y, rows):
+    """Context in which an error is that of a shadow."""
+    try:
+        yield
+    except Exception as error:
+        raise _failure_of(shadow, error, y, rows) from error
 
 
 def _failure_of(shadow, error, y, rows):
@@ -126,6 +144,6 @@ class Query:
         return query_proba(model, X, self.classes, self.n_queries)
 
 
-def apply(index, function, model, args):
+def apply(index, function, model, *args):
     """Load a model and apply a function to it, in a worker; return its number, too."""
     return index, np.asarray(function(pickle.loads(model), *args))

@@ -5,6 +5,7 @@ from ._budget import Budget
 from ._contract import BaseBackend, Executable
 from ._noise_stream import NoiseStream
 from ._spent import Spent
+from .given import LIVE, Carried, PrimitiveBackend, is_live
 from .runtime import RuntimeBackend
 from .sampled import (
     AdjointGradient,
@@ -18,18 +19,22 @@ from .statevector import StatevectorBackend
 
 __all__ = [
     "BACKENDS",
+    "LIVE",
     "AdjointGradient",
     "AerBackend",
     "BaseBackend",
     "Budget",
+    "Carried",
     "Executable",
     "GradientMethod",
     "NoiseStream",
     "ParameterShift",
+    "PrimitiveBackend",
     "PrimitiveExecutable",
     "RuntimeBackend",
     "SPSAGradient",
     "Spent",
     "StatevectorBackend",
+    "is_live",
     "resolve_backend",
 ]

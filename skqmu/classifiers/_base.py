@@ -22,14 +22,16 @@ from .._validation import (
     validate_data,
     validate_params,
 )
-from ..backends import BACKENDS, BaseBackend, NoiseStream
+from ..backends import BACKENDS, LIVE, BaseBackend, NoiseStream
 from ..exceptions import MemberRecordError
 from ..training import OPTIMIZERS, Point
 from ..unlearning import UnlearningStrategy, resolve_strategy
 from ._estimate import EstimatingMixin
 from ._fitting import LATER_FITS, FitData, check_solver, initial_params, takes_steps
 from ._forgetting import ForgettingMixin
+from ._going_on import refuse_another_network
 from ._head_access import HeadAccessMixin
+from ._live_backend import LiveBackendMixin
 from ._many_fits import fit_many
 from ._members import MemberRecord, check_key
 from ._one_fit import alone, fit_course, fit_result
@@ -59,6 +61,7 @@ class BaseUnlearningClassifier(
     EstimatingMixin,
     HeadAccessMixin,
     PredictingMixin,
+    LiveBackendMixin,
     StateMixin,
     CallbackSupportMixin,
     ClassifierMixin,
@@ -72,7 +75,7 @@ class BaseUnlearningClassifier(
     """
 
     _parameter_constraints = {
-        "backend": [StrOptions(set(BACKENDS)), BaseBackend],
+        "backend": [StrOptions(set(BACKENDS)), BaseBackend, *LIVE],
         "solver": [StrOptions({"adam", "sgd", *OPTIMIZERS}), HasMethods(["minimize"])],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
@@ -242,6 +245,7 @@ class BaseUnlearningClassifier(
     def _go_on(self):
         """Take the parameters of now; what the network and its seeds come from stays."""
         state = fitted_state(self)
+        refuse_another_network(self, state)
         design = {*state.structure, "random_state"} & set(state.settings)
         settings = {**self._own_params(), **{name: state.settings[name] for name in design}}
         self._become(settings=settings)

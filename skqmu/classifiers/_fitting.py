@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils.class_weight import compute_class_weight
 
-from ..backends import BaseBackend
+from ..backends import BaseBackend, is_live, resolve_backend
+from ..circuits import plain
 from ..training import (
     OPTIMIZERS,
     SGD,
@@ -326,6 +327,7 @@ def _signature(estimator, run, valid):
 
 def _told(value):
     """A parameter as a string that is the same in another process."""
+    value = resolve_backend(value) if is_live(value) else plain(value)
     if isinstance(value, BaseBackend):
         return value.outcome_identity()
     if callable(getattr(value, "minimize", None)):

@@ -3,6 +3,8 @@
 from .._validation import check_choice, check_is_fitted
 from ..backends import NoiseStream
 from ..unlearning import resolve_strategy
+from ._known_fits import forget_known_fits
+from ._many_requests import unlearn_many
 from ._members import are_members
 from .deletion import REPORTS, ByStrategy, RequestArguments, carry_out
 from .state import MODEL, CircuitState, Writing, exclusive, fitted_state, reads
@@ -12,6 +14,8 @@ __all__ = ["ForgettingMixin"]
 
 class ForgettingMixin:
     """Deletion requests on a fitted classifier with a member record."""
+
+    unlearn_many = staticmethod(unlearn_many)
 
     @exclusive
     def unlearn(
@@ -177,6 +181,7 @@ class ForgettingMixin:
         False
         """
         check_is_fitted(self, "params_")
+        forget_known_fits()
         copy = type(self)(**self.get_params(deep=False))
         state = fitted_state(self)
         quiet, noise = {"checkpoint": None}, state.noise.spawn()

@@ -49,7 +49,8 @@ def fit_many(estimators, Xs, ys, *, sample_weights=None, classes=None):
     Notes
     -----
     Found on the class by whoever needs many models. A subclass with a `fit` of its own is
-    fitted by that, one by one.
+    fitted by that, one by one. A backend's budget counts all models of a call together: the
+    models that it does not pay for have its error.
 
     Examples
     --------

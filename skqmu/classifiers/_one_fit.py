@@ -10,6 +10,7 @@ from ..unlearning import importance_of, resolve_strategy
 from ._fit_warnings import warn_of_ending, warn_of_inputs
 from ._fitting import loop_hooks, make_records, make_run, validation_rows
 from ._head import solve_head
+from ._known_fits import known_or_made
 from .state import origin
 
 __all__ = ["alone", "ended", "fit_course", "fit_result"]
@@ -87,7 +88,10 @@ def fit_course(
             goes_on = max_iter if start is None else start
             return _solved(estimator, network, data, seed, given, goes_on=goes_on)
         how = (start, context, given, max_iter, checkpoint)
-        return (yield from _trained(estimator, network, data, seed, *how))
+        course = _trained(estimator, network, data, seed, *how)
+        if start is None and max_iter is None:
+            course = known_or_made(estimator, data, seed, course)
+        return (yield from course)
 
 
 def _trained(estimator, network, data, seed, start, context, given, max_iter, checkpoint):

@@ -18,10 +18,14 @@ class Meter:
         """Difference to an earlier `copy()` of this meter, as a dict."""
         return {name: getattr(self, name) - getattr(earlier, name) for name in vars(self)}
 
-    def add(self, **amounts: int) -> None:
+    def add(
+        self, *, forward_rows: int = 0, gradient_rows: int = 0, circuits: int = 0, shots: int = 0
+    ) -> None:
         """Count more, by name."""
-        for name, amount in amounts.items():
-            setattr(self, name, getattr(self, name) + amount)
+        self.forward_rows += forward_rows
+        self.gradient_rows += gradient_rows
+        self.circuits += circuits
+        self.shots += shots
 
     def copy(self) -> "Meter":
         """Snapshot to compare with later."""

@@ -17,6 +17,7 @@ from ._minimize import Minimizer
 from ._objective import Objective, Records, shared_steps
 from ._optimizers import OPTIMIZERS, check_optimizer, optimizer_identity, resolve_optimizer
 from ._solvers import SGD, Adam, Solver
+from ._together import train_together
 from ._training_run import Hook, Point, TrainingRun
 
 __all__ = [
@@ -49,4 +50,5 @@ __all__ = [
     "shared_steps",
     "train",
     "train_many",
+    "train_together",
 ]

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import fields
 from os import PathLike
 from pathlib import Path
 
@@ -100,7 +99,7 @@ class Checkpoint(Hook):
 
     def _write(self, run):
         state = {
-            "point": {field.name: getattr(run.point, field.name) for field in fields(Point)},
+            "point": run.point._asdict(),
             "run": {
                 **{name: copy.copy(getattr(run, name)) for name in self._SAVED},
                 "cost": run.spent(),

@@ -1,8 +1,9 @@
 """The ONE training loop: fits, strategies, fine-tuning, relearning, shadow models."""
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,11 @@ from ._minimize import Minimizer, minimize
 from ._objective import Records, epoch_batches
 from ._training_run import Hook, Point, TrainingRun, any_ends, check_finite
 
-__all__ = ["Look", "Step", "course", "step_alone", "stepped", "train"]
+__all__ = ["TAKEN_OVER", "Look", "Step", "course", "step_alone", "stepped", "train"]
+
+# Who trains a run beside others for whoever calls `train` in this context: from run and hooks to
+# whether it did.
+TAKEN_OVER: ContextVar[Callable | None] = ContextVar("taken_over", default=None)
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,9 @@ def train(run: TrainingRun, hooks: Sequence[Hook] = ()) -> TrainingRun:
     TrainingDivergedError
         The loss or the gradient is not finite; `run.point` is that before the step.
     """
+    others = TAKEN_OVER.get()
+    if others is not None and others(run, hooks):
+        return run
     with closing(course(run, hooks)) as asked:
         for request in asked:
             if isinstance(request, Step):

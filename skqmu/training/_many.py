@@ -120,9 +120,7 @@ def many_obstacle(run: TrainingRun) -> str:
         return f"layer {names[0]!r} takes one model at a time"
     own = type(objective)
     changed = [
-        name
-        for name in ("inputs", "loss", "penalty")
-        if getattr(own, name) is not getattr(Objective, name)
+        name for name in ("inputs", "loss") if getattr(own, name) is not getattr(Objective, name)
     ]
     if objective.combine is not None:
         changed.append("combine")

@@ -10,7 +10,7 @@ import numpy as np
 from ..exceptions import TrainingDivergedError
 from ..network import Network, models_at_once
 from ._loop import Step
-from ._objective import Records
+from ._objective import Objective, Records
 from ._training_run import TrainingRun, check_finite
 
 __all__ = ["SideBySide", "grouped"]
@@ -78,7 +78,7 @@ class SideBySide:
             What `stepped` is to be told of each run: parameters, moments and what was measured.
         """
         started = time.perf_counter()
-        params = np.stack([run.params for run in runs])
+        params = np.array([run.params for run in runs])
         masks = _masks(runs, params.shape[1])
         # Overflow is found below, and told as what it is.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -106,19 +106,28 @@ class SideBySide:
         logits, tape = self.network.forward(params, batch.X, start=self.start)
         # It is the same method for all: others have a `many_obstacle`.
         values, d_logits = runs[0].objective.loss("", logits, batch)
-        losses = 0.0
+        losses = np.zeros(len(runs))
         for part in parts:
             n = part.stop - part.start
-            losses = losses + values[:, part].sum(axis=1) / n
+            losses += values[:, part].sum(axis=1) / n
             d_logits[:, part] /= n
         wanted = None if masks is None else masks.any(axis=0)
         gradients, _ = self.network.backward(tape, d_logits, wanted=wanted)
+        self._add_penalties(runs, params, losses, gradients)
+        return losses, gradients
+
+    def _add_penalties(self, runs, params, losses, gradients):
+        if any(type(run.objective).penalty is not Objective.penalty for run in runs):
+            for place, run in enumerate(runs):
+                value, slope = run.objective.penalty(run)
+                losses[place] += value
+                gradients[place] += slope
+            return
         decays = np.array([run.objective.decay for run in runs])
         if decays.any():
             kernels = self._decayed * params
-            losses = losses + 0.5 * decays * _squares(kernels)
+            losses += 0.5 * decays * _squares(kernels)
             gradients += decays[:, None] * kernels
-        return losses, gradients
 
     def count(self, run: TrainingRun, n_rows: int) -> None:
         """Let a run's own meter count what a step took of its rows.
@@ -141,7 +150,7 @@ class SideBySide:
         """
         X = np.stack([own.X for own in records])
         with np.errstate(over="ignore", invalid="ignore"):
-            logits = self.network.logits(np.stack([run.params for run in runs]), X)
+            logits = self.network.logits(np.array([run.params for run in runs]), X)
         circuits = X.shape[1] * self.network.circuits_a_row()
         for run, own, found in zip(runs, records, logits, strict=True):
             run.network.count(forward_rows=X.shape[1], circuits=circuits)

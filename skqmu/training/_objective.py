@@ -133,6 +133,10 @@ def epoch_batches(objective, epoch, batch_size, rng):
         if objective.pooled:
             yield from _shared_batches(sizes, batch_size, rng)
             continue
+        if len(phase) == 1:
+            (name,) = phase
+            yield from ([(name, rows)] for rows in _one_pass(sizes[name], batch_size, rng))
+            continue
         n_steps = max(-(-size // batch_size) for size in sizes.values())
         orders = {name: _passes(size, batch_size, rng) for name, size in sizes.items()}
         for _ in range(n_steps):
@@ -164,6 +168,9 @@ def _shared_batches(sizes, batch_size, rng):
 
 def _passes(size, batch_size, rng):
     while True:
-        order = rng.permutation(size)
-        for start in range(0, size, batch_size):
-            yield order[start : start + batch_size]
+        yield from _one_pass(size, batch_size, rng)
+
+
+def _one_pass(size, batch_size, rng):
+    order = rng.permutation(size)
+    return [order[start : start + batch_size] for start in range(0, size, batch_size)]

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, replace
+from functools import lru_cache
 from typing import Any, Self
 
 import numpy as np
@@ -99,16 +100,17 @@ class Adam(Solver):
         n_steps = [own[0] + 1 for own in earlier]
         first = _stacked([own[1] for own in earlier], params)
         second = _stacked([own[2] for own in earlier], params)
-        first *= _column(s.beta_1 for s in solvers)
-        first += _column(1 - s.beta_1 for s in solvers) * gradients
-        second *= _column(s.beta_2 for s in solvers)
-        second += _column(1 - s.beta_2 for s in solvers) * gradients**2
+        rate, beta_1, beta_2, epsilon = _columns(tuple(solvers), _ADAM)
+        first *= beta_1
+        first += (1 - beta_1) * gradients
+        second *= beta_2
+        second += (1 - beta_2) * gradients**2
         # Powers of Python's numbers, as one model takes them: numpy's may differ in the last bit.
         own = list(zip(solvers, n_steps, strict=True))
-        scale = np.sqrt(second / _column(1 - s.beta_2**n for s, n in own))
-        scale += _column(s.epsilon for s in solvers)
-        move = first / _column(1 - s.beta_1**n for s, n in own) / scale
-        move *= _column(s.learning_rate for s in solvers)
+        scale = np.sqrt(second / _column([1 - s.beta_2**n for s, n in own]))
+        scale += epsilon
+        move = first / _column([1 - s.beta_1**n for s, n in own]) / scale
+        move *= rate
         after = [
             (n, one.copy(), two.copy()) for n, one, two in zip(n_steps, first, second, strict=True)
         ]
@@ -157,17 +159,27 @@ class SGD(Solver):
         cls, solvers: Sequence[Self], params: np.ndarray, gradients: np.ndarray, moments: Sequence
     ) -> tuple[np.ndarray, list]:
         velocity = _stacked([0.0 if own is None else own for own in moments], params)
-        momentum = _column(s.momentum for s in solvers)
-        fall = _column(s.learning_rate for s in solvers) * gradients
+        rate, momentum, nesterov = _columns(tuple(solvers), _SGD)
+        fall = rate * gradients
         velocity = momentum * velocity - fall
-        ahead = _column(s.nesterov for s in solvers) != 0
+        ahead = nesterov != 0
         move = np.where(ahead, momentum * velocity - fall, velocity)
         return params + move, [own.copy() for own in velocity]
 
 
+_ADAM = ("learning_rate", "beta_1", "beta_2", "epsilon")
+_SGD = ("learning_rate", "momentum", "nesterov")
+
+
+@lru_cache(maxsize=64)
+def _columns(solvers, names):
+    """Each setting of some solvers, as a column; they are the same ones from step to step."""
+    return [_column([getattr(solver, name) for solver in solvers]) for name in names]
+
+
 def _column(values):
     """One number a model, shape (M, 1)."""
-    return np.array(list(values), dtype=float)[:, None]
+    return np.array(values, dtype=float)[:, None]
 
 
 def _stacked(rows, like):

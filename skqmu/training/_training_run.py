@@ -1,8 +1,8 @@
 """A run of training: where it stands, what it optimises, and who watches it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -58,8 +58,7 @@ class Hook:
         """After the last step, also when the run was interrupted."""
 
 
-@dataclass(frozen=True)
-class Point:
+class Point(NamedTuple):
     """Where a run stands. Replaced whole, so that an interrupt finds the old or the new."""
 
     params: np.ndarray
@@ -128,6 +127,7 @@ class TrainingRun:
     def __post_init__(self):
         self._meter = self.network.meter.copy()
         self._foreseen: list = []
+        self._words = _words(self.seed)
         if self.fixed is None:
             self.fixed = FixedLayers(self.network, self.objective.trainable)
 
@@ -177,7 +177,7 @@ class TrainingRun:
 
     def move(self, params: np.ndarray, *, kept_epoch: int | None = None) -> None:
         """Put other parameters in place (a stop rule's, or those of an epoch that is kept)."""
-        self.point = replace(self.point, params=params)
+        self.point = self.point._replace(params=params)
         if kept_epoch is not None:
             self.kept_epoch = kept_epoch
 
@@ -194,7 +194,7 @@ class TrainingRun:
 
     def drop_moments(self) -> None:
         """Let the solver's moments go: nobody will go on from here."""
-        self.point = replace(self.point, moments=None)
+        self.point = self.point._replace(moments=None)
 
     def place_noise(self, step: int) -> None:
         """Make sampling noise, too, a function of (epoch, step): a resumed run repeats it."""
@@ -219,8 +219,10 @@ class TrainingRun:
 
     def generator(self, *key: int) -> np.random.Generator:
         """Generator of its own for (`epoch`, `key`), the same after a resume."""
-        spawn_key = (*self.seed.spawn_key, self.epoch, *key)
-        return np.random.default_rng(np.random.SeedSequence(self.seed.entropy, spawn_key=spawn_key))
+        # Of SeedSequence(entropy, spawn_key=(..., epoch, *key)), put together by hand: that takes
+        # NumPy as long as a small step.
+        words = np.array([*self._words, self.epoch, *key], np.uint32)
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(words)))
 
     def evaluate(self, batches: list) -> tuple[float, np.ndarray]:
         """Loss and gradient of one step's batches at `params`, without moving."""
@@ -299,6 +301,25 @@ class TrainingRun:
             return *self.network.forward(self.params, inputs, start=start), after
         draws = self.generator(self.point.step, number)
         return self.network.forward_training(after, inputs, draws, to_forget=name == "forget")
+
+
+def _words(seed):
+    """What a seed's children have in common: entropy and spawn key as words of 32 bits."""
+    words = _in_words(seed.entropy)
+    # NumPy fills up what is shorter than its pool, so that keys are no entropy.
+    words += [0] * (seed.pool_size - len(words))
+    return words + _in_words(seed.spawn_key)
+
+
+def _in_words(number):
+    """An integer's words, lowest first, or those of several in a row."""
+    if not isinstance(number, int | np.integer):
+        return [word for each in number for word in _in_words(each)]
+    number, words = int(number), []
+    while number or not words:
+        words.append(number & 0xFFFFFFFF)
+        number >>= 32
+    return words
 
 
 def any_ends(answers):

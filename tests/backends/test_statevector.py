@@ -437,8 +437,11 @@ class TestModels:
         assert isinstance(n_models, int)
         assert n_models >= 1
         if n_models > 1:
-            assert executable._chunk_rows(n_models) >= n_rows
-            assert executable._chunk_rows(1) >= n_rows
+            chunks = list(executable._chunks(n_models, n_rows))
+            assert all(rows == slice(0, n_rows) for _, rows in chunks)
+            assert [m for models, _ in chunks for m in range(n_models)[models]] == [
+                m for m in range(n_models) if n_rows
+            ]
             assert n_models * n_rows * executable._record_bytes <= max_memory
         assert executable.models_at_once(n_rows + 1) <= n_models
 

@@ -1,6 +1,7 @@
 """Many fits at once: each ends as its own `fit` would have left it. This file looks inside."""
 
 import copy
+import tracemalloc
 
 import joblib
 import numpy as np
@@ -21,8 +22,8 @@ from skqmu import (
 from skqmu import _fit_many as protocol
 from skqmu._fit_many import fit_many, fits_many
 from skqmu.attacks import ShadowPool
-from skqmu.backends import AerBackend
-from skqmu.exceptions import TrainingDivergedError
+from skqmu.backends import AerBackend, Budget
+from skqmu.exceptions import BudgetExceededError, TrainingDivergedError
 from skqmu.training import TrainingRun
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -174,6 +175,29 @@ def test_sampled_models_have_noise_of_their_own_each():
         np.testing.assert_array_equal(one.predict_proba(X), other.predict_proba(X))
 
 
+@pytest.mark.parametrize("of", ["backend", "block"])
+def test_a_budget_counts_all_models_together(of):
+    def make(k, budget=None):
+        backend = AerBackend(shots=8, seed=5, budget=budget)
+        return qnn(k, n_qubits=2, backend=backend, max_iter=2)
+
+    alone = make(0).fit(X[:8], Y[:8])
+    shots = alone.fit_cost_["shots"]
+    limit = {"shots": 5 * shots // 2}
+    models = [make(k, limit if of == "backend" else None) for k in range(4)]
+    whole = {"shots": 10 * shots} if of == "backend" else limit
+    with Budget.of(whole).enforced() as spent:
+        failures = QNNClassifier.fit_many(models, [X[:8]] * 4, [Y[:8]] * 4)
+    assert list(failures) == [2, 3]
+    assert all(isinstance(error, BudgetExceededError) for error in failures.values())
+    assert spent["shots"] <= limit["shots"]
+    np.testing.assert_array_equal(models[0].params_, alone.params_)
+    # The third keeps the steps that were paid for; the fourth was not begun.
+    assert [model.fit_cost_["shots"] for model in models[:2]] == [shots, shots]
+    assert 0 < models[2].fit_cost_["shots"] < shots
+    assert not hasattr(models[3], "params_")
+
+
 class Own(QNNClassifier):
     """Has a fit of its own."""
 
@@ -231,7 +255,7 @@ def test_pipelines_fit_their_steps_one_by_one_and_their_ends_together(monkeypatc
 
 def one_by_one(monkeypatch):
     """Let nobody find the protocol."""
-    monkeypatch.setattr(protocol, "_protocol", lambda estimator: None)
+    monkeypatch.setattr(protocol, "_protocol", lambda *_: None)
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -245,6 +269,22 @@ def test_shadows_are_those_that_are_fitted_one_by_one(n_jobs, backend, monkeypat
         plain = ShadowPool(model, n_shadows=6, random_state=0).fit(X, Y)
     for i in range(6):
         np.testing.assert_allclose(pool.outputs().one(i), plain.outputs().one(i), atol=1e-9)
+
+
+@pytest.mark.slow
+def test_the_memory_that_shadows_take_does_not_grow_with_their_number():
+    model = qnn(n_qubits=2, max_iter=1)
+
+    def peak(n_shadows):
+        tracemalloc.start()
+        ShadowPool(model, n_shadows=n_shadows, random_state=0).fit(X, Y)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    peak(2)  # what is imported and compiled
+    some, many = peak(64), peak(256)
+    assert many < some + 2e6
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])

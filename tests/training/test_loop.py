@@ -318,3 +318,14 @@ def test_networks_that_mix_or_sample_rows_keep_their_streams_apart():
     assert not Network([circuit(AerBackend(shots=64)), dense]).treats_rows_alone
     assert not Network([dense, BatchNorm("norm", 2)]).treats_rows_alone
     assert not Network([Dropout(0.5), dense]).treats_rows_alone
+
+
+@pytest.mark.parametrize("entropy", [0, 7, 2**32, 2**127 + 5, 2**200, [1, 2**40], np.int64(9)])
+@pytest.mark.parametrize("key", [(), (3,), (1, 2**33)])
+def test_an_epoch_has_the_generator_of_its_own_child_of_the_seed(make_run, entropy, key):
+    run = make_run(seed=np.random.SeedSequence(entropy, spawn_key=key))
+    run.point = run.point._replace(epoch=11)
+    for more in ((), (4,), (4, 2)):
+        child = np.random.SeedSequence(entropy, spawn_key=(*key, 11, *more))
+        expected = np.random.default_rng(child).integers(2**63, size=8)
+        np.testing.assert_array_equal(run.generator(*more).integers(2**63, size=8), expected)

@@ -593,3 +593,20 @@ def test_streams_without_rows_end_their_own_run():
     assert list(failures) == [0, 1]
     assert "holds no records" in str(failures[0])
     assert [run.finished for run in runs] == [False, False, True, True]
+
+
+class Sparse(Objective):
+    """With a penalty of its own, which eases off over the epochs."""
+
+    def penalty(self, run):
+        strength = 0.1 * (1 - run.epoch / run.max_iter)
+        return strength * float(np.abs(run.params).sum()), strength * np.sign(run.params)
+
+
+def test_penalties_of_their_own_go_side_by_side():
+    def one(seed):
+        own = Objective if seed % 3 == 0 else Sparse
+        return make(NETWORKS["quantum"], seed, objective=own({"train": records(seed)}, decay=0.1))
+
+    assert can_train_many(one(1))
+    check(one, range(5))

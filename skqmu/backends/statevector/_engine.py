@@ -1,6 +1,7 @@
 """The exact backend: state vectors of a whole batch, adjoint gradients, in chunks."""
 
 import weakref
+from itertools import pairwise
 from numbers import Integral
 
 import numpy as np
@@ -10,7 +11,7 @@ from ...circuits.lowering import check_width, compile_program, parameter_lists
 from .._contract import BaseBackend, Executable
 from .._threads import limit_blas_threads
 from ._gatewise import GateByGate
-from ._passes import Engine
+from ._passes import KEPT_WORKSPACES, Engine
 
 __all__ = ["StatevectorBackend"]
 
@@ -18,9 +19,10 @@ _DTYPES = ("complex64", "complex128")
 # A chunk's state stays in the outer cache, but is wide enough to keep BLAS busy.
 _CHUNK_BYTES = 2**22
 _CHUNK_ROWS = 16
-# What many models keep for `backward` stays in a core's own cache where that leaves enough of
-# them to share the calls, else in the outer one.
-_NEAR_BYTES, _FAR_BYTES, _FEW_MODELS = 2**21, 2**24, 16
+# What a chunk of many models keeps for `backward` stays about in a core's own cache where that
+# leaves enough of them to share the calls, else in the outer one. A few chunks share the calls
+# that no record takes part in.
+_NEAR_BYTES, _FAR_BYTES, _FEW_MODELS, _KEPT_BYTES = 3 * 2**20, 2**24, 16, 2**26
 
 
 class StatevectorBackend(BaseBackend):
@@ -153,6 +155,12 @@ class StatevectorExecutable(Executable):
         """Return how many models, of `n_rows` records each, a call should have at most."""
         # Few enough for their rows to be one chunk, as they are when each is alone.
         model = max(1, n_rows) * self._record_bytes
+        kept = int(min(_KEPT_BYTES, self.max_memory) // model)
+        return max(1, min(kept, KEPT_WORKSPACES * self._chunk_models(n_rows)))
+
+    def _chunk_models(self, n_rows):
+        """Models a chunk."""
+        model = max(1, n_rows) * self._record_bytes
         near = min(_NEAR_BYTES, self.max_memory) // model
         far = min(_FAR_BYTES, self.max_memory) // model
         return int(max(1, near, min(_FEW_MODELS, far)))
@@ -200,13 +208,11 @@ class StatevectorExecutable(Executable):
             tape = self._prepared(inputs, weights, squeeze)
             lead, n_rows = len(tape.shared), tape.sampled.shape[-1]
             values = np.empty((lead, n_rows, self.n_outputs))
-            size = self._chunk_rows(lead)
             keep = keep and lead * self._record_bytes * n_rows <= self.max_memory
-            for first in range(0, n_rows, size):
-                rows = slice(first, min(first + size, n_rows))
-                run = self._evolve(tape, rows, values)
+            for models, rows in self._chunks(lead, n_rows):
+                run = self._evolve(tape, models, rows, values)
                 if keep:
-                    tape.runs[first] = run
+                    tape.runs[models.start, rows.start] = run
                     # The buffers return when the tape is gone, or used up.
                     weakref.finalize(tape, self._engine.give, run)
                 else:
@@ -222,13 +228,14 @@ class StatevectorExecutable(Executable):
         blocks = [block.astype(self.dtype, copy=False) for block in blocks]
         return _Tape(angles, matrices, blocks, shared, sampled, squeeze)
 
-    def _evolve(self, tape, rows, values=None):
-        run = self._engine.take(len(tape.shared), rows.stop - rows.start)
+    def _evolve(self, tape, models, rows, values=None):
+        run = self._engine.take(models.stop - models.start, rows.stop - rows.start)
+        blocks = [block[models] for block in tape.blocks]
         result = self._engine.forward(
-            run, tape.blocks, tape.shared, tape.sampled[:, :, rows], rows.start
+            run, blocks, tape.shared[models], tape.sampled[models, :, rows], rows.start
         )
         if values is not None:
-            values[:, rows] = result.swapaxes(1, 2)
+            values[models, rows] = result.swapaxes(1, 2)
         return run
 
     def backward(self, tape, cotangent, per_sample=False, need_inputs=True, need_weights=True):
@@ -342,25 +349,23 @@ class StatevectorExecutable(Executable):
         d_shared = np.zeros((lead, *by_record, program.angles.n_shared))
         d_blocks = None if per_sample else self._empty_blocks(lead, ())
         wants_sampled = need_inputs or (need_weights and program.angles.sampled_weights)
-        size = self._chunk_rows(lead)
-        for first in range(0, n_rows, size):
-            rows = slice(first, min(first + size, n_rows))
-            kept = tape.runs.get(first)
-            run = self._evolve(tape, rows) if kept is None else kept
-            if per_sample:
+        for models, rows in self._chunks(lead, n_rows):
+            kept = tape.runs.get((models.start, rows.start))
+            run = self._evolve(tape, models, rows) if kept is None else kept
+            if per_sample and models.start == 0:
                 d_blocks = self._empty_blocks(lead, (rows.stop - rows.start,))
             own = d_shared[:, rows] if per_sample else d_shared
             engine.backward(
                 run,
-                cotangent[:, :, rows],
-                d_blocks,
-                own if need_weights else None,
-                d_sampled[:, :, rows] if wants_sampled else None,
+                cotangent[models, :, rows],
+                [block[models] for block in d_blocks],
+                own[models] if need_weights else None,
+                d_sampled[models, :, rows] if wants_sampled else None,
                 per_sample,
             )
             if kept is None:
                 engine.give(run)
-            if per_sample and need_weights:
+            if per_sample and need_weights and models.stop == lead:
                 engine.matrices.backward(tape.matrices, d_blocks, own)
         if need_weights and not per_sample:
             engine.matrices.backward(tape.matrices, d_blocks, d_shared)
@@ -372,9 +377,20 @@ class StatevectorExecutable(Executable):
             for f in self.program.families
         ]
 
-    def _chunk_rows(self, lead):
-        """Records a chunk: as many as stay in cache, at least as many as keep BLAS busy."""
-        limit = max(1, self.max_memory // (lead * self._record_bytes))
+    def _chunks(self, lead, n_rows):
+        """Yield the models and the records of each chunk, as slices.
+
+        Records: as many as stay in cache, at least as many as keep BLAS busy, and as many as
+        with one model: a chunk's records are summed before the next one's.
+        """
+        limit = max(1, self.max_memory // self._record_bytes)
         if self.chunk_size is not None:
-            return min(limit, self.chunk_size)
-        return int(min(limit, max(_CHUNK_ROWS, _CHUNK_BYTES // (lead * self._state_bytes))))
+            size = min(limit, self.chunk_size)
+        else:
+            size = int(min(limit, max(_CHUNK_ROWS, _CHUNK_BYTES // self._state_bytes)))
+        n_chunks = -(-lead // self._chunk_models(min(size, n_rows)))
+        ends = [lead * number // n_chunks for number in range(n_chunks + 1)]
+        for first in range(0, n_rows, size):
+            rows = slice(first, min(first + size, n_rows))
+            for start, stop in pairwise(ends):
+                yield slice(start, stop), rows

@@ -11,9 +11,9 @@ from ._matrices import ParameterMatrices
 from ._reading import Reading
 from ._start import ProductStart, StatePreparation
 
-__all__ = ["Engine", "Pass"]
+__all__ = ["KEPT_WORKSPACES", "Engine", "Pass"]
 
-_KEPT_WORKSPACES = 4
+KEPT_WORKSPACES = 4
 
 
 class Pass:
@@ -154,7 +154,7 @@ class Engine:
         run.finish()
         kept = self._workspaces  # never replaced, for other threads take from it meanwhile
         kept.append(run)
-        while len(kept) > _KEPT_WORKSPACES or sum(r.held for r in list(kept)) > self.max_memory:
+        while len(kept) > KEPT_WORKSPACES or sum(r.held for r in list(kept)) > self.max_memory:
             try:
                 kept.pop(0)
             except IndexError:  # others took all of it
