@@ -192,7 +192,7 @@ def test_training_anew_is_seeded_and_puts_their_generator_back():
 def test_an_unfitted_vqc_is_no_target_and_can_be_audited_as_a_fitted_one():
     with pytest.raises(NotFittedError, match="QiskitMLTarget is not fitted"):
         ThresholdAttack(new_vqc()).fit(X, NAMES)
-    options = {"forget": "fraction:0.2", "attacks": "loss", "n_oracles": 2, "random_state": 0}
+    options = {"forget": "fraction:0.2", "attacks": "loss", "n_oracles": 1, "random_state": 0}
     fresh = audit(new_vqc(), X, NAMES, **options)
     known = audit(new_vqc().fit(X, NAMES), X, NAMES, **options)
     assert figures(fresh) == figures(known)
@@ -611,3 +611,17 @@ def test_the_page_of_targets_has_every_adapter():
     page = (Path(__file__).parents[2] / "docs" / "targets.md").read_text(encoding="utf-8")
     adapters = {name for name in skqmu.attacks.__all__ if name.endswith("Target")}
     assert adapters == set(re.findall(r"`(\w+Target)`", page))
+
+
+def test_a_function_and_a_network_s_classifier_are_audited(logistic):
+    function = as_target(logistic.predict_proba, classes=2, retrain=retrained)
+    network = fitted(estimator_qnn(), 2 * Y - 1)
+    for model, labels, name in (
+        (function, Y, "predict_proba"),
+        (network, 2 * Y - 1, "NeuralNetworkClassifier"),
+    ):
+        report = audit(
+            model, X, labels, forget="fraction:0.2", attacks="loss", n_oracles=1, random_state=0
+        )
+        assert figures(report).keys() == {"original", "oracle 1", "retrain"}
+        assert name in str(report)

@@ -196,7 +196,6 @@ def test_a_register_beyond_memory_is_refused_before_it_is_filled():
 
 
 # Qiskit/qiskit-aer#1240
-@pytest.mark.xfail(strict=True, reason="a QiskitError of Aer's passes through")
 def test_a_simulation_that_fails_is_a_backend_s_error():
     circuit = QuantumCircuit(45)
     circuit.h(range(45))

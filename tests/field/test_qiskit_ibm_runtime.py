@@ -146,3 +146,16 @@ def test_mitigation_that_a_fake_leaves_out_is_said_to_be_left_out():
         values_of(fake(resilience=1), flipped(1, []), [SparsePauliOp("Z")])
     told = [str(each.message) for each in caught]
     assert any("resilience" in text or "mitigation" in text for text in told)
+
+
+# Qiskit/qiskit-ibm-runtime#1813
+def test_a_fake_device_s_object_is_a_backend(two_classes):
+    from qiskit_ibm_runtime.fake_provider import FakeManilaV2
+
+    X, y = two_classes
+    model = QNNClassifier(
+        n_qubits=2, n_layers=1, max_iter=1, solver="spsa", random_state=0, backend=FakeManilaV2()
+    ).fit(X[:6], y[:6])
+    assert model.fit_cost_["shots"] > 0
+    model.unlearn(X[:1])
+    assert not model.is_member(X[:1]).any()

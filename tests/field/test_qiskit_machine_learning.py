@@ -215,7 +215,6 @@ def test_raw_features_enter_as_amplitudes():
 
 
 # qiskit-community/qiskit-machine-learning#666
-@pytest.mark.xfail(strict=True, reason="the error advises a decomposition that there is not")
 def test_a_raw_feature_vector_is_told_what_to_use_instead():
     from qiskit_machine_learning.circuit.library import raw_feature_vector
 

@@ -13,11 +13,17 @@ from sklearn.utils.multiclass import check_classification_targets
 from ..._validation import check_is_fitted, validate_data
 from ...exceptions import NoCloneError
 
-__all__ = ["ONE_AT_A_TIME", "TargetAdapter", "answering", "class_list", "is_a", "seeded_torch"]
+__all__ = ["TargetAdapter", "answering", "class_list", "is_a", "one_at_a_time", "seeded_torch"]
 
 
-# Trainings that draw from a generator of the whole process.
-ONE_AT_A_TIME = threading.RLock()
+_TURN = threading.RLock()
+
+
+@contextmanager
+def one_at_a_time():
+    """Work that draws from a generator of the whole process, or sets modes of a shared module."""
+    with _TURN:
+        yield
 
 
 def is_a(model, module, name):
@@ -48,7 +54,7 @@ def seeded_torch(random_state):
     if torch is None or random_state is None:
         yield
         return
-    with ONE_AT_A_TIME, torch.random.fork_rng(devices=[]):
+    with one_at_a_time(), torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(int(random_state))
         yield
 

@@ -119,7 +119,7 @@ def _checked(target):
             f"output is missing: a module does not say what its outputs are. {_call(target.model)}"
         )
     fitted = target.__sklearn_is_fitted__()
-    if fitted and target._given_classes() is None:
+    if fitted and getattr(target, "classes_", None) is None:
         raise ValueError(
             f"classes is missing: a {target._model_name()} does not say which of its answers is "
             f"about which label. {_call(getattr(target, 'model', None))}"

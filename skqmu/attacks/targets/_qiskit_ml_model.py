@@ -10,7 +10,7 @@ from scipy import sparse
 from ..._validation import check_choice
 from ...exceptions import NoCloneError
 from .._cloudpickle import cloudpickle
-from ._adapter import ONE_AT_A_TIME, TargetAdapter, class_list, is_a
+from ._adapter import TargetAdapter, class_list, is_a, one_at_a_time
 from ._read_answers import OUTPUTS, as_probabilities
 
 __all__ = ["QiskitMLTarget"]
@@ -220,7 +220,7 @@ def _encodes(model):
 
 
 def _classes_of(model):
-    """Labels of the columns of a trained classifier."""
+    """Labels of the columns of a trained classifier; it has no public name for them."""
     encoder, network = model._target_encoder, model.neural_network
     if hasattr(encoder, "categories_"):
         return encoder.categories_[0]
@@ -258,7 +258,7 @@ def _seeded(rng):
     """The generator that optimizers of qiskit-machine-learning draw from, and put it back."""
     from qiskit_machine_learning.utils import algorithm_globals
 
-    with ONE_AT_A_TIME:
+    with one_at_a_time():
         generator = algorithm_globals.random.bit_generator
         before = generator.state
         generator.state = np.random.default_rng(rng.integers(2**63)).bit_generator.state

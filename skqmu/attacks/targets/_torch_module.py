@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from ..._validation import check_choice
-from ._adapter import ONE_AT_A_TIME, TargetAdapter, class_list
+from ._adapter import TargetAdapter, class_list, one_at_a_time
 from ._read_answers import OUTPUTS, as_probabilities
 
 __all__ = ["TorchTarget"]
@@ -134,7 +134,7 @@ def _evaluating(module):
     if not any(training for _, training in modes):
         yield
         return
-    with ONE_AT_A_TIME:
+    with one_at_a_time():
         module.eval()
         try:
             yield
