@@ -125,12 +125,7 @@ def test_samplers_turn_the_axes_of_observables(name):
     assert executable.spent.shots == shots * executable.spent.circuits
 
 
-SLOW = {
-    "BackendSamplerV2 on a fake",
-    "BackendEstimatorV2 on a fake",
-    "runtime Sampler",
-    "runtime Estimator",
-}
+SLOW = set(NOISY) - {"FakeManilaV2"}
 
 
 def some_slow(names):
@@ -292,6 +287,20 @@ def test_another_object_is_another_backend():
 
 
 # --- failures ----------------------------------------------------------------------------------
+
+
+class Unhashable(StatevectorSampler):
+    """As a dataclass would be."""
+
+    __hash__ = None
+
+
+def test_what_cannot_be_hashed_runs_and_is_told_from_others():
+    one, other = (PrimitiveBackend(Unhashable(default_shots=10), gradient="spsa") for _ in "ab")
+    clf = model(one).fit(X, Y)
+    assert pickle.loads(pickle.dumps(clf)).backend.identity() == one.identity()
+    assert one.identity() == clone(one).identity()
+    assert clf.set_params(backend=other).predict(X).shape == (8,)
 
 
 class Broken(StatevectorSampler):
