@@ -1,6 +1,7 @@
 """Which circuit a classifier runs, and how it is shown."""
 
 import sys
+from inspect import signature
 from numbers import Integral
 
 import numpy as np
@@ -59,7 +60,20 @@ class CircuitMixin:
     _named_layers = 1
 
     def set_params(self, **params):
-        """Set parameters; see `BaseUnlearningClassifier.set_params`.
+        """Set parameters of this classifier, or of its parts as ``<part>__<parameter>``.
+
+        On a fitted classifier they act at the next `fit` or `partial_fit`: predictions and
+        deletion requests, a refit among them, go by the values that it was fitted with. Three
+        act at once: `backend` (of predictions and requests alike), `unlearning` (the next
+        request's strategy) and `verbose`.
+
+        Parameters
+        ----------
+        **params : dict
+
+        Returns
+        -------
+        self : estimator
 
         Raises
         ------
@@ -126,12 +140,13 @@ class CircuitMixin:
                     "features."
                 )
             return
-        defaults = type(self)().get_params(deep=False)
+        taken = signature(type(self)).parameters
         for name in _PARTS:
-            if not _is_default(getattr(self, name), defaults[name]):
+            value, default = getattr(self, name), taken[name].default
+            if not _is_default(value, default):
                 raise ValueError(
-                    f"{name}={getattr(self, name)!r} has no place beside circuit=, which is the "
-                    f"whole circuit; leave it at {defaults[name]!r}, or circuit at None."
+                    f"{name}={value!r} has no place beside circuit=, which is the whole circuit; "
+                    f"leave it at {default!r}, or circuit at None."
                 )
 
     def _built_circuit(self, structure, n_inputs):

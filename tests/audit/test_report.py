@@ -62,8 +62,8 @@ def torch_front():
     ("make", "seen"),
     [
         (
-            lambda: QNNClassifier(ansatz=user_circuit(), n_qubits=2, max_iter=1),
-            "ansatz=QuantumCircuit(digest ",
+            lambda: QNNClassifier(circuit=user_circuit(), n_qubits=2, max_iter=1),
+            "circuit=QuantumCircuit(digest ",
         ),
         (
             lambda: QNNClassifier(backend=noisy_backend(), n_layers=1, max_iter=1),
@@ -95,7 +95,7 @@ def test_no_report_holds_an_address(make, seen):
     (scenario,) = report.data["scenarios"]
     assert seen in scenario["threat_models"]["lira"]["shadow_estimator"]
     described = json.dumps(report.data["settings"]["estimator"]["described"])
-    assert ("OPENQASM 3" in described) == ("ansatz" in seen)
+    assert ("OPENQASM 3" in described) == ("circuit=" in seen)
 
 
 # --- JSON -------------------------------------------------------------------------------

@@ -186,6 +186,26 @@ def test_ten_weights_and_more_keep_their_places_in_every_copy():
     )
 
 
+def marks():
+    feature_map, vector = zz_feature_map(3), ParameterVector("u", 3)
+    renamed = feature_map.assign_parameters(list(vector)).compose(real_amplitudes(3))
+    yield feature_map.compose(real_amplitudes(3)), feature_map.parameters
+    yield renamed, vector
+    yield renamed, list(vector)
+
+
+@pytest.mark.parametrize(("circuit", "inputs"), list(marks()), ids=["view", "vector", "list"])
+@pytest.mark.parametrize("cls", [QNNClassifier, HybridQNNClassifier])
+def test_marks_survive_clones_pickles_and_deletions(cls, circuit, inputs):
+    clf = cls(circuit=circuit, inputs=inputs, max_iter=1, random_state=0)
+    fitted = clone(clf).fit(X, Y)
+    again = pickle.loads(pickle.dumps(clone(clf))).fit(X, Y)
+    np.testing.assert_array_equal(again.params_, fitted.params_)
+    copy = pickle.loads(pickle.dumps(fitted)).unlearn(index=[0])
+    assert gates(copy.circuit_) == gates(fitted.circuit_)
+    fitted.set_params(warm_start=True).fit(X, Y)
+
+
 # --- going on ------------------------------------------------------------------------------
 
 

@@ -5,8 +5,8 @@ import dataclasses
 import pickle
 import sys
 import uuid
+import weakref
 from numbers import Integral, Real
-from weakref import WeakKeyDictionary
 
 from qiskit.primitives import BaseEstimatorV2, BaseSamplerV2
 from qiskit.providers import BackendV2
@@ -83,18 +83,30 @@ def default_of(primitive, name):
     return None
 
 
-# A digest of a large device takes a third of a second.
-_TOLD: WeakKeyDictionary = WeakKeyDictionary()
+# Digests by address, with what is there: of a large device one takes a third of a second. An
+# object need not be hashable.
+_TOLD: dict = {}
+
+
+def _known(value):
+    """The digest of an object that was asked for before; None where it was not."""
+    found, token = _TOLD.get(id(value), (None, None))
+    return token if found is not None and found() is value else None
+
+
+def _remember(value, token):
+    address = id(value)
+    _TOLD[address] = (weakref.ref(value, lambda _: _TOLD.pop(address, None)), token)
 
 
 def identity_of(primitive):
     """A string that is equal for copies and pickles of a live object, as far as can be told."""
     if not is_live(primitive):
         return repr(primitive)
-    if primitive not in _TOLD:
-        _TOLD[primitive] = _digest_of(primitive)
+    if _known(primitive) is None:
+        _remember(primitive, _digest_of(primitive))
     volatile = [default_of(primitive, name) for name in ("default_shots", "default_precision")]
-    return repr((type(primitive).__qualname__, _TOLD[primitive], volatile))
+    return repr((type(primitive).__qualname__, _known(primitive), volatile))
 
 
 def _digest_of(primitive):
@@ -156,7 +168,7 @@ class Carried:
         """The state of an object, with a live value of that name carried."""
         if is_live(state.get(name)):
             value = state[name]
-            return {**state, name: cls(value, owner, _TOLD.get(value))}
+            return {**state, name: cls(value, owner, _known(value))}
         return state
 
     @classmethod
@@ -166,7 +178,7 @@ class Carried:
         if not isinstance(carried, cls):
             return state
         if carried.token is not None:
-            _TOLD.setdefault(carried.value, carried.token)
+            _remember(carried.value, carried.token)
         return {**state, name: carried.value}
 
     def __deepcopy__(self, memo):
