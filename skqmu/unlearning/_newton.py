@@ -75,7 +75,7 @@ class NewtonStep(UnlearningStrategy):
     """
 
     formula = "theta -= (H_r + damping I)^-1 (g_r - g_D(theta0))"
-    advice = "Near retraining for small models at a plateau; a jump between basins goes unseen."
+    advice = "Near retraining for few rows and small models at a plateau; a jump goes unseen."
     source = "Guo et al. 2020 (arXiv 1911.03030), the step alone"
     damage = "none"
     requires = frozenset({"forget", "retain"})
