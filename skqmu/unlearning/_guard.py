@@ -272,7 +272,7 @@ def guarded(strategy: "UnlearningStrategy", request: UnlearningRequest) -> Outco
                 "them. Pass X_retain and y_retain, or fit with store_data='rows'."
             )
             warnings.warn(notes[-1], UnlearningWarning, stacklevel=3)
-    if outcome.target_reached is False and outcome.acceptable is not None:
+    if not outcome.target_reached and outcome.acceptable is not None:
         outcome = replace(outcome, target_reached=outcome.acceptable(outcome.params))
     if outcome.harm is not None and outcome.harm.beyond:
         # The log has the figures; the warning tells them.

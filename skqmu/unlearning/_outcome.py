@@ -33,7 +33,8 @@ class Outcome:
     reference : str or None
         What the stop rule compared with (see `StopRule`); None: nothing.
     target_reached : bool or None
-        Whether the mechanism reached what it aimed at; None: it has no such point.
+        Whether the mechanism reached what it aimed at; None: it has no such point, or goes to
+        its end whatever is reached there (`acceptable` then says what it came to).
     harm : Harm or None
         To retained rows, since the last fit; None: nobody looked.
     stepped_in : bool

@@ -129,6 +129,8 @@ def failing_strategy(outcome):
     from skqmu.unlearning import Outcome, UnlearningStrategy
 
     class Failing(UnlearningStrategy):
+        refits = True  # no model refuses such a one
+
         def unlearn(self, request):
             if isinstance(outcome, BaseException):
                 raise outcome

@@ -13,9 +13,9 @@ from sklearn.preprocessing import scale
 
 from skqmu import HybridQNNClassifier, QNNClassifier, ShardedClassifier
 from skqmu.attacks import UpdateAttack, statistics_scores
-from skqmu.backends import AerBackend
+from skqmu.backends import AerBackend, MixedStates
 from skqmu.circuits import Probabilities, build_circuit
-from skqmu.exceptions import CircuitError
+from skqmu.exceptions import CircuitError, UnlearningError
 from skqmu.network import BornLogits, InputScale, Network, QuantumLayer
 from skqmu.training import SGD, Adam
 
@@ -363,6 +363,25 @@ def test_a_checkpoint_is_resumed_on_the_same_sums_only(iris, tmp_path):
         linear(checkpoint=path).fit(X[1:], y[1:])
     clf.fit(X, y)
     assert (clf.params_ == linear().fit(X, y).params_).all()
+
+
+@pytest.mark.parametrize("place", [0, 4, 11])
+def test_a_gradient_that_is_none_leaves_everything_as_it_was(iris, monkeypatch, place):
+    X, y = iris
+    clf = linear().fit(X, y)
+    before, calls, honest = dict(vars(clf)), [], MixedStates.value_and_gradient
+
+    def spoiled(self, *arguments):
+        calls.append(1)
+        value, slopes = honest(self, *arguments)
+        return value, slopes * (np.nan if len(calls) == place + 1 else 1.0)
+
+    monkeypatch.setattr(MixedStates, "value_and_gradient", spoiled)
+    with pytest.raises(UnlearningError, match="diverged and nothing was changed"):
+        clf.unlearn(X[:1], **STRATEGY)
+    assert clf.unlearning_log_[-1]["status"] == "diverged"
+    for name in ("params_", "_fitted", "history_"):
+        assert vars(clf)[name] is before[name]
 
 
 def test_many_models_and_costs(iris):

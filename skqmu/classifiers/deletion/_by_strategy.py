@@ -187,7 +187,6 @@ class ByStrategy(Way):
         """What the strategy did, if it did what it claims and left what it must."""
         outcome = _run(self.model, self.strategy, request)
         _check_claim(self.strategy, outcome)
-        _check_statistics(self.strategy, request, outcome)
         # A refit brings circuit weights of its own, which its head was fitted to.
         if outcome.refit is None:
             outcome = replace(outcome, params=request.settled(outcome.params))
@@ -195,6 +194,7 @@ class ByStrategy(Way):
             raise TrainingDivergedError(
                 f"{type(self.strategy).__name__} gave non-finite parameters."
             )
+        _check_statistics(self.strategy, request, outcome)
         return outcome
 
     def _facts(self, request, outcome):
