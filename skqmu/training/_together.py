@@ -43,7 +43,8 @@ def train_together(jobs: Sequence[Callable[[], Any]]) -> tuple[list, dict[int, E
     -----
     A job has a thread of its own, and one at a time runs: it goes on until it trains or ends.
     Runs for which there is a `many_obstacle` are trained where they stand, in the job's own
-    context: budgets and noise are those of the job.
+    context: budgets and noise are those of the job. The hooks of all others are called by the
+    thread that called this function.
 
     Examples
     --------
@@ -83,7 +84,7 @@ def _do(under_way):
                 cut_off = interrupt
             else:
                 for place, error in errors.items():
-                    under_way[place].error = error
+                    under_way[place].raise_there(error)
     if cut_off is not None:
         raise cut_off
 
@@ -94,7 +95,7 @@ class _Job:
     def __init__(self, function: Callable[[], Any]) -> None:
         self.function = function
         self.waits_for: tuple[TrainingRun, Sequence[Hook]] | None = None
-        self.error: BaseException | None = None
+        self._error: BaseException | None = None
         self.result: Any = None
         self.failure: Exception | None = None
         self._interrupt: BaseException | None = None
@@ -113,7 +114,7 @@ class _Job:
             self._thread.start()
         else:
             self.waits_for = None
-            self.error = self.error if cut_off is None else cut_off
+            self._error = self._error if cut_off is None else cut_off
             self._rests.clear()
             self._turn.release()
         interrupt = None
@@ -125,6 +126,10 @@ class _Job:
         interrupt = interrupt or self._interrupt
         if interrupt is not None:
             raise interrupt
+
+    def raise_there(self, error):
+        """Let an error be raised where the job waits."""
+        self._error = error
 
     def end(self):
         """Let the thread end, wherever it is: what it holds is free then."""
@@ -154,7 +159,7 @@ class _Job:
         self._turn.acquire()
         if self._ended:
             raise KeyboardInterrupt("nobody trains it any more")
-        error, self.error = self.error, None
+        error, self._error = self._error, None
         if error is not None:
             raise error
         return True

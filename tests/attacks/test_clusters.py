@@ -1,4 +1,7 @@
-"""Shadows, attacks, oracles and audits say the same on a cluster, which is sent its data once."""
+"""Shadows, attacks, oracles and audits say the same on a cluster, which is sent its data once.
+
+This file looks inside.
+"""
 
 import warnings
 

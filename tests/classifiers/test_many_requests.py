@@ -1,4 +1,4 @@
-"""Many deletion requests at once: each ends as its own `unlearn` would have left it."""
+"""Many deletion requests at once: each ends as its own `unlearn` would. This file looks inside."""
 
 import copy
 import warnings
