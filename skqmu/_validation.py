@@ -132,17 +132,23 @@ def refuse_parameters_of_names(estimator, params, examples):
             )
 
 
-def validate_params(estimator):
+def validate_params(estimator, **instead):
     """Check an estimator's parameters against its ``_parameter_constraints``.
 
     Like scikit-learn's own check, with the nearest valid name where a string is wrong.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+    **instead : object
+        Values to check in the place of those that the estimator has.
 
     Raises
     ------
     ValueError
         (scikit-learn's ``InvalidParameterError``, also a :class:`TypeError`.)
     """
-    params = estimator.get_params(deep=False)
+    params = {**estimator.get_params(deep=False), **instead}
     constraints = estimator._parameter_constraints
     try:
         validate_parameter_constraints(constraints, params, type(estimator).__name__)

@@ -125,6 +125,10 @@ class ShadowFitError(RuntimeError):
     """A shadow model of an attack could not be trained."""
 
 
+class NoCloneError(TypeError):
+    """Another model like a given one was to be trained, and nothing says how."""
+
+
 class ResolutionWarning(UserWarning):
     """A rate was asked for that the sample is too small to resolve."""
 

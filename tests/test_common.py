@@ -19,6 +19,7 @@ def test_qnn_classifier(estimator, check):
         QNNClassifier(
             trainable="head", head="logistic", head_penalty=1e-4, observables="zz", random_state=0
         ),
+        QNNClassifier(loss="linear", random_state=0),
         ShardedClassifier(DecisionTreeClassifier(), n_shards=2),
         UnlearningClassifier(LogisticRegression()),
     ]

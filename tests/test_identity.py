@@ -854,7 +854,7 @@ def entries(folder):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: QNNClassifier(ansatz=circuit(), n_qubits=2, max_iter=1, random_state=0),
+        lambda: QNNClassifier(encoding=circuit(), n_qubits=2, max_iter=1, random_state=0),
         lambda: QNNClassifier(
             backend=AerBackend(noise_model=noise()), n_layers=1, max_iter=1, random_state=0
         ),

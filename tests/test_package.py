@@ -23,14 +23,19 @@ HEAVY = {
     "jinja2",
     "matplotlib",
     "pandas",
+    "pennylane",
     "qiskit_aer",
     "qiskit_ibm_runtime",
     "qiskit_machine_learning",
     "ray",
     "rich",
+    "skorch",
     "torch",
 }
-LEARNING = ("circuits", "backends", "network", "training", "unlearning", "classifiers")
+LEARNING = (
+    *("circuits", "backends", "network", "statistics"),
+    *("training", "unlearning", "classifiers"),
+)
 AUDIT = ("metrics", "attacks", "audit")
 # what users import; network and training are the machine room, documented for its mechanics
 MACHINE_ROOM = ("network", "training")

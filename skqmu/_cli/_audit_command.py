@@ -4,8 +4,9 @@ import re
 import sys
 from pathlib import Path
 
+from skqmu._cli._default_model import auto_model, make_model
 from skqmu._cli._output import NUMBERS, PAGE, UsageError, page_to_write, results_folder
-from skqmu._cli._parser import DEFAULT_ATTACKS, DEFAULT_FORGET, DEFAULT_MECHANISMS
+from skqmu._cli._parser import DEFAULT_ATTACKS, DEFAULT_FORGET, DEFAULT_MECHANISMS, DEFAULT_ROWS
 from skqmu._cli._progress import progress
 
 __all__ = ["run_audit", "show_report"]
@@ -13,8 +14,10 @@ __all__ = ["run_audit", "show_report"]
 # what is asked for by each option, where the parameter of `audit` has another name
 _OPTIONS = {
     "attacks": "--attack",
+    "delta": "--delta",
     "forget": "--forget",
     "level": "--level",
+    "max_seconds": "--max-seconds",
     "memory": "--resume",
     "mechanism": "--mechanism",
     "mechanisms": "--mechanism",
@@ -22,10 +25,10 @@ _OPTIONS = {
     "n_oracles": "--oracles",
     "n_shadows": "--shadows",
     "random_state": "--seed",
+    "repeats": "--repeats",
+    "rows": "--rows",
     "test_size": "--test-size",
 }
-# wider data are reduced to so many principal components, one to a qubit
-_MOST_FEATURES = 8
 
 
 def run_audit(arguments):
@@ -81,7 +84,7 @@ def _mechanisms(arguments):
     from skqmu._validation import check_choice
     from skqmu.unlearning import STRATEGIES
 
-    names = arguments.mechanism or DEFAULT_MECHANISMS
+    names = arguments.mechanism or DEFAULT_MECHANISMS[_model(arguments)]
     if "list" in names:
         for name, strategy in sorted(STRATEGIES.items()):
             summary = strategy.__doc__.strip().splitlines()[0].rstrip(".")
@@ -98,14 +101,15 @@ def _request(arguments, mechanisms):
     from skqmu.datasets import load
 
     data = load(arguments.dataset)
+    X, y = _some_rows(data, arguments)
     forget = arguments.forget
     if forget is None:
         # without one of two classes nothing would be left to classify
         forget = [text for text in DEFAULT_FORGET if text[:5] != "class" or data.y.max() > 1]
     return {
-        "estimator": default_model(data.X.shape[1]),
-        "X": data.X,
-        "y": data.y,
+        "estimator": make_model(_model(arguments), X.shape[1]),
+        "X": X,
+        "y": y,
         "forget": forget,
         "mechanisms": mechanisms,
         "attacks": tuple(arguments.attack or DEFAULT_ATTACKS),
@@ -117,7 +121,41 @@ def _request(arguments, mechanisms):
         "level": arguments.level,
         "title": data.name,
         "memory": arguments.resume,
+        "delta": arguments.delta,
+        **_repeats(arguments),
     }
+
+
+def _model(arguments):
+    return arguments.model or auto_model(arguments.dataset)
+
+
+def _repeats(arguments):
+    """Return how often all is done: until it is decided, unless a number was asked for."""
+    if arguments.repeats is None:
+        return {"until": "decided", "max_seconds": arguments.max_seconds}
+    return {"repeats": arguments.repeats, "max_seconds": arguments.max_seconds}
+
+
+def _some_rows(data, arguments):
+    """Return the rows to work with, drawn by class where they are not all."""
+    from sklearn.model_selection import train_test_split
+
+    rows = arguments.rows
+    if rows is None:
+        rows = DEFAULT_ROWS.get(data.name, len(data.y))
+    if rows == len(data.y):
+        return data.X, data.y
+    if not data.y.max() < rows <= len(data.y):
+        raise UsageError(
+            f"--rows {rows} must be from {data.y.max() + 1}, a row of each class, to "
+            f"{len(data.y)}, which {data.name} has."
+        )
+    seed = arguments.seed % 2**32  # what is no seed the audit will say
+    chosen, _ = train_test_split(
+        range(len(data.y)), train_size=rows, stratify=data.y, random_state=seed
+    )
+    return data.X[sorted(chosen)], data.y[sorted(chosen)]
 
 
 def _workers(n_jobs):
@@ -144,21 +182,6 @@ def _told(cost):
     words = {"circuits": "circuits", "shots": "shots", "jobs": "jobs", "qpu_seconds": "QPU seconds"}
     spent = {name: cost[name] for name in words if name == "circuits" or cost[name]}
     return ", ".join(f"{amount:,.0f} {words[name]}" for name, amount in spent.items())
-
-
-def default_model(n_features):
-    """Return the model that is audited: standard scaling, then a QNN on at most 8 features."""
-    from sklearn.decomposition import PCA
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    from skqmu import QNNClassifier
-
-    steps = [StandardScaler(), QNNClassifier()]
-    if n_features > _MOST_FEATURES:
-        # whitened: an angle wraps around, so components must not differ in their spread
-        steps.insert(1, PCA(_MOST_FEATURES, whiten=True))
-    return make_pipeline(*steps)
 
 
 def _write(report, folder, quiet):

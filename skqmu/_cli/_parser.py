@@ -3,18 +3,31 @@
 import argparse
 
 import skqmu
+from skqmu._cli._default_model import MODELS
 from skqmu._text import one_line
 from skqmu.datasets import EMBEDDED
 
-__all__ = ["DEFAULT_FORGET", "DEFAULT_MECHANISMS", "make_parser"]
+__all__ = [
+    "DEFAULT_ATTACKS",
+    "DEFAULT_FORGET",
+    "DEFAULT_MECHANISMS",
+    "DEFAULT_ROWS",
+    "make_parser",
+]
 
 DEFAULT_FORGET = ("class:0", "fraction:0.1")
-DEFAULT_MECHANISMS = ("retrain", "gradient_ascent", "label_complement")
+#: by the model: a head that is a convex problem can forget exactly, trained weights cannot
+DEFAULT_MECHANISMS = {
+    "features": ("retrain", "exact_downdate", "fine_tune"),
+    "trained": ("retrain", "gradient_ascent", "label_complement"),
+}
+#: where not all rows are used: few rows are learned by heart, and leak
+DEFAULT_ROWS = {"digits": 400}
 DEFAULT_ATTACKS = ("loss", "confidence", "lira")
 
 _AUDIT = """
-Train a quantum neural network on a data set that comes with scikit-learn, make it
-forget, and find out whether the result can be told from a model that never saw the data.
+Train a quantum classifier on a data set that comes with scikit-learn, make it forget,
+and find out whether the result can be told from a model that never saw the data.
 
 For each request (--forget) there are
   the original    trained on everything;
@@ -22,20 +35,22 @@ For each request (--forget) there are
                   forgetting should look like, and how far such models differ by themselves;
   mechanisms      copies of the original that were told to forget.
 Attacks try to tell forgotten rows from held-out rows of the same classes, refitted
-against each model. The terminal shows a table; DIR receives audit.html (one page that
-needs nothing else) and audit.json (every number, format skqmu.audit/1).
+against each model. All of it is repeated, with new seeds and splits, until each
+mechanism is known to differ from retraining or not to (by more than --delta). The
+terminal shows a table; DIR receives audit.html (one page that needs nothing else) and
+audit.json (every number, format skqmu.audit/1).
 """
 
 _EXAMPLES = """
 examples:
   python -m skqmu audit
-      Iris; forget class 0, and a tenth of all rows; every default
-  python -m skqmu audit --dataset digits --forget class:3 --shadows 64 --n-jobs 2
-      more shadows make the likelihood-ratio attack stronger
-  python -m skqmu audit --mechanism scrub --mechanism retrain --oracles 8 --out scrub
-      more oracles make verdicts sharper
+      handwritten digits; forget class 0, and a tenth of all rows; every default
+  python -m skqmu audit --dataset iris --repeats 1
+      a QNN with trained weights, once: quicker, and little can be decided
+  python -m skqmu audit --model trained --mechanism scrub --mechanism retrain --out scrub
+      whether SCRUB's models can be told from retrained ones
   python -m skqmu audit --dry-run
-      say what would be trained, and train nothing
+      say what would be trained at most, and train nothing
   python -m skqmu show audit-report/audit.json
       show a finished report again
 
@@ -97,7 +112,20 @@ def _add_audit(commands, common):
 
 def _add_what(what):
     what.add_argument(
-        "--dataset", default="iris", choices=EMBEDDED, help="data set (default: iris)"
+        "--dataset", default="digits", choices=EMBEDDED, help="data set (default: digits)"
+    )
+    what.add_argument(
+        "--rows",
+        type=int,
+        metavar="N",
+        help="use so many rows, drawn by class (default: 400 of digits, else all)",
+    )
+    what.add_argument(
+        "--model",
+        choices=MODELS,
+        help="features: a random circuit under a ridge regression, which learns few rows by "
+        "heart and can forget exactly; trained: a scaled QNN with trained weights (default: "
+        "features for digits, else trained)",
     )
     what.add_argument(
         "--forget",
@@ -112,7 +140,9 @@ def _add_what(what):
         action="append",
         metavar="NAME",
         help="how to forget; 'list' names them all; repeatable "
-        f"(default: {', '.join(DEFAULT_MECHANISMS)})",
+        "(default: "
+        + "; ".join(f"{', '.join(names)} ({kind})" for kind, names in DEFAULT_MECHANISMS.items())
+        + ")",
     )
     what.add_argument(
         "--attack",
@@ -140,11 +170,32 @@ def _add_size(size):
         help="models retrained without the forgotten rows (default: 3)",
     )
     size.add_argument(
+        "--repeats",
+        type=int,
+        metavar="R",
+        help="do it all R times, with new seeds and splits (default: as often as it takes to "
+        "decide, at most 32 times)",
+    )
+    size.add_argument(
+        "--max-seconds",
+        type=float,
+        metavar="S",
+        help="decided or not, begin no repeats that would end later",
+    )
+    size.add_argument(
+        "--delta",
+        type=float,
+        default=0.1,
+        metavar="D",
+        help="difference in an accuracy, an AUC, a share of probability that is held to be none "
+        "(default: 0.1)",
+    )
+    size.add_argument(
         "--test-size",
         type=float,
-        default=0.4,
+        default=0.5,
         metavar="F",
-        help="share of the rows to hold out (default: 0.4)",
+        help="share of the rows to hold out (default: 0.5)",
     )
     size.add_argument(
         "--n-jobs",

@@ -32,6 +32,7 @@ __all__ = [
 _RELEASED = {
     *("numpy", "scipy", "sklearn", "pandas", "torch", "joblib", "skqmu"),
     *("qiskit", "qiskit_aer", "qiskit_ibm_runtime", "qiskit_machine_learning", "rustworkx"),
+    *("skorch", "pennylane", "pennylane_lightning"),
 }
 # What a class holds that changes nothing of what it does.
 _OF_EVERY_CLASS = {

@@ -17,13 +17,23 @@ from ._update import UpdateAttack
 from ._update_match import statistics_scores
 from ._update_reconstruct import Reconstruction
 from ._update_result import UpdateResult
+from .targets import (
+    BlackBoxTarget,
+    QiskitMLTarget,
+    SkorchTarget,
+    TableTarget,
+    TorchTarget,
+    as_target,
+)
 from .upstream import UpstreamAttack, UpstreamStep, upstream_steps
 
 __all__ = [
     "AttackResult",
+    "BlackBoxTarget",
     "LabelOnlyAttack",
     "LiRAAttack",
     "QNNOutputAttack",
+    "QiskitMLTarget",
     "QuantileAttack",
     "RMIAAttack",
     "Reconstruction",
@@ -32,8 +42,11 @@ __all__ = [
     "ShotCurveResult",
     "ShotLeakageCurve",
     "ShotPoint",
+    "SkorchTarget",
+    "TableTarget",
     "ThreatModel",
     "ThresholdAttack",
+    "TorchTarget",
     "UnlearningAttack",
     "UnlearningResult",
     "UpdateAttack",
@@ -41,6 +54,7 @@ __all__ = [
     "UpstreamAttack",
     "UpstreamStep",
     "all_attacks",
+    "as_target",
     "match_classes",
     "statistics_scores",
     "upstream_steps",

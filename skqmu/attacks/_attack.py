@@ -13,6 +13,7 @@ from ._estimators import (
     check_query_method,
     check_target,
     entropy_from,
+    not_asked,
     shots_of,
     unwrap,
 )
@@ -22,6 +23,7 @@ from ._pool import ShadowPool
 from ._records import check_count, check_records
 from ._result import attack_result
 from ._threat_model import ThreatModel
+from .targets import adapted
 
 __all__ = ["Attack", "ShadowAttack"]
 
@@ -42,6 +44,11 @@ class Attack(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
     # what fit needs beside the pool ("membership", "forget"); read by check_attack
     fit_requires: frozenset[str] = frozenset()
 
+    @property
+    def _adapted(self):
+        """The target, in the adapter that it needs to be asked, if any."""
+        return adapted(self.target)
+
     # -- for subclasses -------------------------------------------------------------------
 
     @abstractmethod
@@ -54,27 +61,28 @@ class Attack(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
     def _start_fit(self, X, y):
         """Check target and pool; return the records with labels as columns."""
         self._check_target()
-        X, labels = check_records(X, y, unwrap(self.target), suffix="_pool")
+        X, labels = check_records(X, y, unwrap(self._adapted), suffix="_pool")
         return X, encode_labels(labels, self.target_classes_, name="y_pool"), labels
 
     def _check_target(self):
         check_count("n_queries", self.n_queries, 1)
-        self.target_classes_ = check_target(self.target)
-        check_query_method(self.target, self.query)
+        self.target_classes_ = check_target(self._adapted)
+        check_query_method(self._adapted, self.query)
         self.classes_ = np.array([False, True])
-        if hasattr(self.target, "n_features_in_"):
-            self.n_features_in_ = self.target.n_features_in_
+        if hasattr(self._adapted, "n_features_in_"):
+            self.n_features_in_ = self._adapted.n_features_in_
 
     def _finish_fit(self, labels, **facts):
         """State the threat model."""
-        self._n_forgotten = n_requests(self.target)
+        self._n_forgotten = n_requests(self._adapted)
         _, counts = np.unique(labels, return_counts=True)
         facts = {
             "query": self.query,
             "n_queries": self.n_queries,
-            "shots": shots_of(self.target),
+            "shots": shots_of(self._adapted),
             **facts,
         }
+        facts["notes"] = (*facts.get("notes", ()), *not_asked(self._adapted))
         self.threat_model_ = ThreatModel(
             attack=type(self).__name__,
             pool=f"{labels.shape[0]} records of {counts.size} classes"
@@ -85,17 +93,17 @@ class Attack(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
 
     def _ask(self, X, model=None):
         """Return the probabilities that the target (or another model) answers with."""
-        model = self.target if model is None else model
+        model = self._adapted if model is None else model
         return query_proba(model, X, self.target_classes_, self.n_queries)
 
     def _ask_labels(self, X, model=None):
-        model = self.target if model is None else model
+        model = self._adapted if model is None else model
         return query_labels(model, X, self.target_classes_)
 
     def _records(self, X, y):
         check_is_fitted(self)
-        warn_if_stale(self.target, self._n_forgotten)
-        X, labels = check_records(X, y, unwrap(self.target))
+        warn_if_stale(self._adapted, self._n_forgotten)
+        X, labels = check_records(X, y, unwrap(self._adapted))
         return X, encode_labels(labels, self.target_classes_), labels
 
     # -- for users ------------------------------------------------------------------------
@@ -181,7 +189,7 @@ class Attack(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
             (for attacks with shadows) being in the attacker's pool.
         """
         X, columns, labels = self._records(X, y)
-        membership = check_evaluation(self.target, X, labels, membership)
+        membership = check_evaluation(self._adapted, X, labels, membership)
         self._check_fairness(X, labels, membership)
         scores = self._score(X, columns, labels)
         threat_model = self._stated(X, labels)
@@ -303,7 +311,7 @@ class ShadowAttack(Attack):
         return self.n_queries
 
     def _make_pool(self):
-        source = self.target if self.shadow_estimator is None else self.shadow_estimator
+        source = self._adapted if self.shadow_estimator is None else self.shadow_estimator
         # drawn once a fit, here, so that a RandomState passed in advances once
         return ShadowPool(
             source,

@@ -3,7 +3,7 @@
 import numbers
 
 import numpy as np
-from sklearn.base import clone, is_classifier
+from sklearn.base import is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
@@ -19,8 +19,8 @@ __all__ = [
     "entropy_from",
     "known_members",
     "layers",
+    "not_asked",
     "settings_of",
-    "shadow_template",
     "shots_of",
     "unwrap",
     "with_seed",
@@ -65,7 +65,8 @@ def check_target(target):
     inner = unwrap(target)
     if not hasattr(inner, "predict"):
         raise TypeError(
-            f"target must be a fitted classifier; got {inner!r} of type {type(inner).__name__}."
+            f"target must be a fitted classifier; got {inner!r} of type {type(inner).__name__}. "
+            "skqmu.attacks.as_target makes one of functions, torch modules and tables of answers."
         )
     if hasattr(inner, "__sklearn_tags__") and not is_classifier(inner):
         raise TypeError(f"target={type(inner).__name__} is no classifier.")
@@ -83,25 +84,6 @@ def check_target(target):
             "attacks need a single-output classifier."
         )
     return np.asarray(classes)
-
-
-def shadow_template(estimator):
-    """Return an unfitted copy whose every classifier will be fitted anew.
-
-    A frozen classifier survives :func:`~sklearn.base.clone` with what it learned, and a
-    shadow made of it would have been trained on the target's members. Frozen transformers
-    stay: they are public preprocessing.
-    """
-    template = clone(unwrap(estimator))
-    while True:
-        frozen = {
-            name: clone(unwrap(value))
-            for name, value in template.get_params(deep=True).items()
-            if isinstance(value, FrozenEstimator) and is_classifier(unwrap(value))
-        }
-        if not frozen:
-            return template
-        template.set_params(**frozen)
 
 
 def with_seed(estimator, seed_sequence):
@@ -149,10 +131,12 @@ def shots_of(estimator):
     """Return the shots behind one answer: a number, ``None`` when exact, or "unknown".
 
     Read off the fitted ``backend_`` (a name made an object) of the classifier or of what it
-    wraps, else off its parameter ``backend``. A classifier without backend is exact unless
-    its tags say that it answers the same question differently each time.
+    wraps, else off its parameter ``backend``; an adapter says it. A classifier without backend
+    is exact unless its tags say that it answers the same question differently each time.
     """
     for layer in layers(estimator):
+        if hasattr(layer, "answer_shots"):
+            return layer.answer_shots
         found = hasattr(layer, "backend_")
         backend = layer.backend_ if found else getattr(layer, "backend", None)
         shots = getattr(backend, "shots", None)
@@ -165,6 +149,11 @@ def shots_of(estimator):
         for layer in layers(estimator)
     )
     return "unknown" if sampled else None
+
+
+def not_asked(target):
+    """What cannot be asked of a target that stands in an adapter, in sentences."""
+    return next((layer.not_asked for layer in layers(target) if hasattr(layer, "not_asked")), ())
 
 
 def settings_of(estimator):

@@ -29,7 +29,8 @@ class LabelOnlyAttack(ShadowAttack):
     ----------
     target : fitted classifier
         ``predict`` is all that is asked. Also a pipeline or a
-        :class:`~sklearn.frozen.FrozenEstimator`. Never refitted.
+        :class:`~sklearn.frozen.FrozenEstimator`, or what
+        :func:`as_target` makes of another model. Never refitted.
     shadow_estimator : classifier or None, default=None
         What the attacker trains as a stand-in; ``None`` clones the target.
     perturbation : {"noise", "shots", "none"}, default="noise"
@@ -170,7 +171,7 @@ class LabelOnlyAttack(ShadowAttack):
             yield scores.one(k)
 
     def _score(self, X, y, labels):
-        return self._observe()(self.target, X, y)
+        return self._observe()(self._adapted, X, y)
 
 
 class _Robustness:

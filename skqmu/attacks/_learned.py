@@ -96,7 +96,8 @@ class ShadowModelAttack(_LearnedAttack):
     ----------
     target : fitted classifier
         With ``predict_proba``; also a pipeline or a
-        :class:`~sklearn.frozen.FrozenEstimator`. Never refitted.
+        :class:`~sklearn.frozen.FrozenEstimator`, or what
+        :func:`as_target` makes of another model. Never refitted.
     shadow_estimator : classifier or None, default=None
         What the attacker trains as a stand-in; ``None`` clones the target.
     attack_estimator : classifier or None, default=None
@@ -205,7 +206,8 @@ class QNNOutputAttack(_LearnedAttack):
     ----------
     target : fitted classifier
         With ``predict_proba``; also a pipeline or a
-        :class:`~sklearn.frozen.FrozenEstimator`. Never refitted.
+        :class:`~sklearn.frozen.FrozenEstimator`, or what
+        :func:`as_target` makes of another model. Never refitted.
     shadow_estimator : classifier or None, default=None
         What the attacker trains as a stand-in; ``None`` clones the target.
     trained_on : {"shadows", "target"}, default="shadows"

@@ -30,7 +30,8 @@ class LiRAAttack(PerRecordAttack):
     ----------
     target : fitted classifier
         With ``predict_proba``; also a pipeline or a
-        :class:`~sklearn.frozen.FrozenEstimator`. Never refitted.
+        :class:`~sklearn.frozen.FrozenEstimator`, or what
+        :func:`as_target` makes of another model. Never refitted.
     shadow_estimator : classifier or None, default=None
         What the attacker trains as a stand-in; ``None`` clones the target.
     online : bool, default=True

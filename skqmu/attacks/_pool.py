@@ -13,10 +13,11 @@ from .._side_by_side import chunks
 from .._validation import check_is_fitted
 from .._versions import numeric_versions
 from ._balance import BLOCK, balanced_membership
-from ._estimators import entropy_from, settings_of, shadow_template
+from ._estimators import entropy_from, settings_of
 from ._parallel import run_jobs
 from ._records import RecordIndex, check_count, check_mask, check_records
 from ._shadow import Query, Shadow, apply, train_shadows
+from ._shadow_template import shadow_template
 from ._store import BLOCK_BYTES, ShadowOutputs, ShadowStore, cache_directory
 
 __all__ = ["ShadowPool"]
@@ -179,7 +180,7 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         self.settings_ = settings_of(template)
         self._index, self._store = index, store
         # set by asked_again: outputs and settings other than those of the fit
-        self._asked, self._params = None, None
+        self._asked, self._params, self._answers = None, None, None
         return self
 
     def _train(self, shadows, X, y, members, forget, store):
@@ -234,7 +235,9 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
     def has_proba(self):
         """Whether the shadows answer with probabilities."""
         check_is_fitted(self)
-        return hasattr(self.model(0), "predict_proba")
+        if self._answers is None:  # all shadows are of one kind, and loading one takes its time
+            self._answers = hasattr(self.model(0), "predict_proba")
+        return self._answers
 
     def model(self, index):
         """Return one shadow, loaded anew."""

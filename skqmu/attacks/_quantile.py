@@ -31,7 +31,8 @@ class QuantileAttack(Attack):
     ----------
     target : fitted classifier
         With ``predict_proba``; also a pipeline or a
-        :class:`~sklearn.frozen.FrozenEstimator`. Never refitted.
+        :class:`~sklearn.frozen.FrozenEstimator`, or what
+        :func:`as_target` makes of another model. Never refitted.
     regressor : regressor or None, default=None
         With a parameter ``quantile`` (or ``alpha``) for the level; ``None`` is gradient
         boosting of 50 rounds.
@@ -117,7 +118,7 @@ class QuantileAttack(Attack):
         """
         levels = self._check_params()
         X, y, labels = self._start_fit(X_pool, y_pool)
-        known = known_members(self.target, X, labels)
+        known = known_members(self._adapted, X, labels)
         if known is not None and known.any():
             raise ValueError(
                 f"{known.sum()} of {known.size} records of the pool are in the target's "
@@ -179,7 +180,7 @@ class QuantileAttack(Attack):
         return with_seed(regressor.set_params(**{names[0]: level}), seed)
 
     def _regression_rows(self, X, y):
-        target = unwrap(self.target)
+        target = unwrap(self._adapted)
         if sparse.issparse(X):
             X = X.toarray()
         try:

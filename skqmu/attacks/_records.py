@@ -69,6 +69,7 @@ def check_rows(X, model, *, name="X"):
         if not len(X):
             raise ValueError(f"{name} has no rows.")
     else:
+        _refuse_images(X, name)
         X = check_array(
             X,
             accept_sparse="csr",
@@ -83,6 +84,16 @@ def check_rows(X, model, *, name="X"):
             f"{width} features."
         )
     return X
+
+
+def _refuse_images(X, name):
+    shape = getattr(X, "shape", ())
+    if len(shape) > 2:
+        raise ValueError(
+            f"{name} has shape {tuple(shape)}; a record is a row of numbers here: pass "
+            f"{name}.reshape(len({name}), -1). as_target(module, input_shape={tuple(shape[1:])}) "
+            "and image_shape= of HybridQNNClassifier give rows their shape back."
+        )
 
 
 def _finite(model):

@@ -43,7 +43,8 @@ class RMIAAttack(PerRecordAttack):
     ----------
     target : fitted classifier
         With ``predict_proba``; also a pipeline or a
-        :class:`~sklearn.frozen.FrozenEstimator`. Never refitted.
+        :class:`~sklearn.frozen.FrozenEstimator`, or what
+        :func:`as_target` makes of another model. Never refitted.
     shadow_estimator : classifier or None, default=None
         What the attacker trains as a stand-in; ``None`` clones the target.
     online : bool, default=True
@@ -146,7 +147,7 @@ class RMIAAttack(PerRecordAttack):
         population = None
         if X_population is not None:
             X, labels = check_records(
-                X_population, y_population, unwrap(self.target), suffix="_population"
+                X_population, y_population, unwrap(self._adapted), suffix="_population"
             )
             population = X, encode_labels(labels, self.target_classes_, name="y_population")
         return self._fit(X_pool, y_pool, pool, population=population)

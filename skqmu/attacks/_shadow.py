@@ -9,16 +9,12 @@ from sklearn.pipeline import Pipeline
 
 from .._fit_many import fit_many, unlearn_many, unlearns_many
 from ..exceptions import ShadowFitError
+from ._cloudpickle import cloudpickle
 from ._estimators import settings_of, with_seed
 from ._outputs import query_proba
 from ._records import take
 
-try:
-    import cloudpickle
-except ImportError:  # joblib below 1.6 brings its own copy
-    from joblib.externals import cloudpickle
-
-__all__ = ["Query", "Shadow", "apply", "cloudpickle", "train_shadows"]
+__all__ = ["Query", "Shadow", "apply", "train_shadows"]
 
 
 class Shadow:

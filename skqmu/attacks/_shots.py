@@ -12,6 +12,7 @@ from ._attack import ShadowAttack
 from ._estimators import unwrap
 from ._records import check_count
 from ._result import AttackResult
+from .targets import adapted
 
 __all__ = ["ShotCurveResult", "ShotLeakageCurve", "ShotPoint"]
 
@@ -253,7 +254,7 @@ class ShotLeakageCurve(MetaEstimatorMixin, BaseEstimator):
         return self
 
     def _find_parameters(self):
-        known = unwrap(self.attack.target).get_params(deep=True)
+        known = unwrap(adapted(self.attack.target)).get_params(deep=True)
         names = [_find("shots_parameter", self.shots_parameter, known)]
         if self.noise is not None:
             names.append(_find("noise_parameter", self.noise_parameter, known))
@@ -276,7 +277,7 @@ class ShotLeakageCurve(MetaEstimatorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         # ONE copy for all settings: its noise goes on from one to the next
-        target = deepcopy(unwrap(self.attack.target))
+        target = deepcopy(unwrap(adapted(self.attack.target)))
         points = []
         for noise in [None] if self.noise is None else self.noise:
             for shots in self.shots:

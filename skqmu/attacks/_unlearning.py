@@ -271,7 +271,7 @@ class UnlearningAttack(LiRAAttack):
             A record is not in the pool, or neither group has both kinds.
         """
         X, columns, labels = self._records(X, y)
-        membership = check_evaluation(self.target, X, labels, membership)
+        membership = check_evaluation(self._adapted, X, labels, membership)
         at = self.shadow_pool_.locate(X, labels)
         if (at < 0).any():
             raise ValueError(

@@ -5,7 +5,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 
 from .._validation import check_choice, check_is_fitted
 from ..metrics.signals import encode_labels
-from ._estimators import check_query_method, check_target, shots_of, unwrap
+from ._estimators import check_query_method, check_target, not_asked, shots_of, unwrap
 from ._outputs import query_proba
 from ._records import check_count, check_records
 from ._threat_model import ThreatModel
@@ -13,6 +13,7 @@ from ._update_heads import HEADS, has_head, read_head
 from ._update_match import AnswerChange, update_gradient, weight_scores
 from ._update_reconstruct import rebuild
 from ._update_result import update_result
+from .targets import adapted
 
 __all__ = ["UpdateAttack"]
 
@@ -132,6 +133,14 @@ class UpdateAttack(MetaEstimatorMixin, BaseEstimator):
         self.penalty = penalty
         self.n_queries = n_queries
 
+    @property
+    def _before(self):
+        return adapted(self.before)
+
+    @property
+    def _after(self):
+        return adapted(self.after)
+
     def fit(self, X_public, y_public):
         """Take in public rows: they stand in for the training rows, and for whom it is not.
 
@@ -154,7 +163,7 @@ class UpdateAttack(MetaEstimatorMixin, BaseEstimator):
         """
         self._check_parameters()
         self.target_classes_ = self._check_versions()
-        X, labels = check_records(X_public, y_public, unwrap(self.before), suffix="_public")
+        X, labels = check_records(X_public, y_public, unwrap(self._before), suffix="_public")
         y = encode_labels(labels, self.target_classes_, name="y_public")
         self._public = X
         self.__dict__.pop("gradient_", None)
@@ -162,7 +171,7 @@ class UpdateAttack(MetaEstimatorMixin, BaseEstimator):
         if self.access_ == "weights":
             self._read_weights(X)
         else:
-            for model in (self.before, self.after):
+            for model in (self._before, self._after):
                 check_query_method(model, "proba")
         self.threat_model_ = self._threat_model(len(labels))
         self._reference = self._evidence(X, y)
@@ -290,7 +299,7 @@ class UpdateAttack(MetaEstimatorMixin, BaseEstimator):
             raise ValueError(f"penalty={self.penalty!r} must be None or a number of at least 0.")
 
     def _check_versions(self):
-        classes, later = (check_target(model) for model in (self.before, self.after))
+        classes, later = (check_target(model) for model in (self._before, self._after))
         if set(classes.tolist()) != set(later.tolist()):
             raise ValueError(
                 f"before knows the classes {classes.tolist()[:8]}, after {later.tolist()[:8]}: a "
@@ -298,7 +307,7 @@ class UpdateAttack(MetaEstimatorMixin, BaseEstimator):
                 "library's unlearn does), or attack rows of the common classes with models "
                 "fitted on those."
             )
-        widths = [getattr(unwrap(m), "n_features_in_", None) for m in (self.before, self.after)]
+        widths = [getattr(unwrap(m), "n_features_in_", None) for m in (self._before, self._after)]
         if widths[0] != widths[1]:
             raise ValueError(
                 f"before takes {widths[0]} features and after {widths[1]}: these are not two "
@@ -310,7 +319,7 @@ class UpdateAttack(MetaEstimatorMixin, BaseEstimator):
     def _chosen_access(self, X):
         if self.access != "auto":
             return self.access
-        if not (has_head(self.before) and has_head(self.after)):
+        if not (has_head(self._before) and has_head(self._after)):
             return "answers"
         try:
             self._paired_heads(X)
@@ -321,14 +330,14 @@ class UpdateAttack(MetaEstimatorMixin, BaseEstimator):
 
     def _paired_heads(self, X):
         """Both heads and the public rows' features, checked to be of one feature map."""
-        heads = [read_head(m, self.head, self.penalty) for m in (self.before, self.after)]
+        heads = [read_head(m, self.head, self.penalty) for m in (self._before, self._after)]
         if heads[0].coef.shape != heads[1].coef.shape or heads[0].kind != heads[1].kind:
             raise ValueError(
                 f"before has a {heads[0].kind} head of shape {heads[0].coef.shape}, after a "
                 f"{heads[1].kind} head of shape {heads[1].coef.shape}: their weights cannot be "
                 "subtracted; use access='answers'."
             )
-        if self.before.classes_.tolist() != self.after.classes_.tolist():
+        if self._before.classes_.tolist() != self._after.classes_.tolist():
             raise ValueError(
                 "before and after have their classes in different orders, and so their heads' "
                 "columns; use access='answers'."
@@ -362,11 +371,12 @@ class UpdateAttack(MetaEstimatorMixin, BaseEstimator):
             pool=f"{n_public} public records (for {use}calibration)",
             query="proba",
             n_queries=self.n_queries,
-            shots=shots_of(self.after),
+            shots=shots_of(self._after),
             notes=(
                 f"Two versions, before and after a deletion of {self.n_deleted} row(s): {sees}",
                 "A positive is a deleted record; records of both versions, and of neither, are "
                 "negatives.",
+                *not_asked(self._after),
             ),
         )
 
@@ -374,7 +384,7 @@ class UpdateAttack(MetaEstimatorMixin, BaseEstimator):
 
     def _records(self, X, y):
         check_is_fitted(self, "access_")
-        X, labels = check_records(X, y, unwrap(self.before))
+        X, labels = check_records(X, y, unwrap(self._before))
         return X, encode_labels(labels, self.target_classes_)
 
     def _evidence(self, X, y):
@@ -382,7 +392,7 @@ class UpdateAttack(MetaEstimatorMixin, BaseEstimator):
         if self.access_ == "weights":
             phi = self._heads[1].features(X)
             return phi, self._heads[1].residuals(phi, y)
-        before, after = (self._logits(model, X) for model in (self.before, self.after))
+        before, after = (self._logits(model, X) for model in (self._before, self._after))
         return after - before, self._answer_residuals(after, y)
 
     def _score(self, seen, residuals):
@@ -398,7 +408,7 @@ class UpdateAttack(MetaEstimatorMixin, BaseEstimator):
     def _answer_residuals(self, logits, y):
         n_classes = logits.shape[1]
         targets = np.eye(n_classes)[y]
-        if (self.head or getattr(unwrap(self.after), "head_kind_", None)) == "ridge":
+        if (self.head or getattr(unwrap(self._after), "head_kind_", None)) == "ridge":
             # outputs of a ridge head on one-hot targets sum to 1, and softmax keeps the rest
             return logits + 1.0 / n_classes - targets
         proba = np.exp(logits)

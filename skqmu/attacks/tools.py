@@ -12,11 +12,13 @@ from ..metrics.signals import (
     encode_labels,
 )
 from ._attack_case import AttackCase
-from ._estimators import entropy_from, shadow_template, with_seed
+from ._estimators import entropy_from, with_seed
 from ._outputs import query_proba
 from ._parallel import run_jobs
 from ._records import RecordIndex, record_keys
+from ._shadow_template import shadow_template
 from ._store import ShadowStore, cache_directory
+from .targets import adapted, model_name
 
 __all__ = [
     "PROBABILITY_EPS",
@@ -24,11 +26,13 @@ __all__ = [
     "AttackCase",
     "RecordIndex",
     "ShadowStore",
+    "adapted",
     "align_columns",
     "cache_directory",
     "cross_entropy",
     "encode_labels",
     "entropy_from",
+    "model_name",
     "query_proba",
     "record_keys",
     "run_jobs",

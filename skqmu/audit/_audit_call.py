@@ -4,6 +4,7 @@ from .._text import one_line
 from ._audit_plan import AuditSettings, make_plan
 from ._audit_run import AuditRun
 from ._cost import audit_cost
+from ._repeats import RepeatedAudit
 
 __all__ = ["audit"]
 
@@ -27,6 +28,10 @@ def audit(
     level=0.95,
     title=None,
     memory=None,
+    repeats="auto",
+    until=None,
+    max_seconds=None,
+    delta=0.1,
     verbose=0,
     dry_run=False,
 ):
@@ -44,6 +49,8 @@ def audit(
     estimator : classifier
         A scikit-learn classifier with ``predict_proba``, or a pipeline that ends in one. It
         is cloned and never fitted itself; all its ``random_state`` parameters are set anew.
+        Also a classifier of qiskit-machine-learning or a net of skorch; and any other model,
+        as `skqmu.attacks.as_target` wraps it, with ``retrain=``.
     X : array-like of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
     forget : str, list of str, array-like, or dict
@@ -93,6 +100,26 @@ def audit(
         finished: an audit that was cut off, by whatever, goes on from there and ends in the
         same report. It holds pickles of models of the records (see `docs/files.md`), and is
         yours to delete. Needs an integer `random_state` to find them again.
+    repeats : int or "auto", default="auto"
+        How many originals, each with its own seeds, split, requests, oracles, shadows and
+        attacks; the verdict is then on the procedure: on the mean difference to retraining
+        over seeds and splits (:func:`skqmu.metrics.repeated_verdict`). Repeats shrink what
+        seeds and splits leave open, and not what the table's rows do: for that there are no
+        other rows. With `X_test` given, rows and requests are the same in all repeats.
+        Numbers that are not of the verdict are those of the first repeat. ``"auto"`` is 1,
+        and at most 32 where `until` is given.
+    until : {"decided", None}, default=None
+        ``"decided"``: repeats are made until each verdict is, looked at after 4, 8, 16, ...
+        of them and at the last. Each look spends its share of the error; a verdict that is
+        reached stays. It ends without one where the rows alone leave more open than `delta`,
+        and says how many rows it would take, or after `repeats`, or before `max_seconds`, and
+        says how many repeats would decide.
+    max_seconds : float or None, default=None
+        With `until`: no stage of repeats is begun that would end later, going by those before
+        it; the first one always is. How far an audit comes then depends on the machine.
+    delta : float, default=0.1
+        What is held to be the same: a difference in an accuracy, an AUC, a share of
+        probability.
     verbose : int or callable, default=0
         Above 0, one line for each finished piece of work on the error stream. A callable is
         told instead: ``verbose(stage, done, total)``.
@@ -112,6 +139,8 @@ def audit(
     ------
     TypeError
         `estimator` is no classifier with ``predict_proba``.
+    NoCloneError
+        It stands for a model, and nothing says how another one is trained.
     ValueError
         Anything else that can be checked beforehand: nothing is trained then. Also what
         the classifier's ``unlearn`` says of a mechanism that it does not know.
@@ -150,13 +179,17 @@ def audit(
         level=level,
         title=title,
         memory=memory,
+        repeats=repeats,
+        until=until,
+        max_seconds=max_seconds,
+        delta=delta,
     )
     plan = make_plan(estimator, X, y, X_test, y_test, settings)
     if dry_run:
         cost = None if dry_run == "count" else audit_cost(plan)
         return {**plan.steps(), **({} if cost is None else {"cost": cost})}
     listener = verbose if callable(verbose) else _lines if verbose else None
-    run = AuditRun(plan, listener)
+    run = (AuditRun if plan.repeats == 1 else RepeatedAudit)(plan, listener)
     try:
         return run.run()
     except KeyboardInterrupt as interrupt:

@@ -19,14 +19,13 @@ from ..metrics import (
     gap_interval,
     membership_result,
     oracle_equivalence,
+    retraining_differences,
     retraining_verdict,
 )
 from ._attacks import fit_attack
 
 __all__ = ["Judge", "Observation", "without"]
 
-# differences below this are "indistinguishable" when the sample can exclude larger ones
-BEARABLE_MARGIN = 0.1
 # false-positive rates at which the true-positive rate is reported, where the sample allows
 _FPRS = (0.1, 0.01, 0.001)
 # losses kept for the picture: all of them, or this many quantiles
@@ -69,12 +68,14 @@ class Judge:
     level : float
     seed : int
         For what an attack itself draws; the same for every model.
+    delta : float
+        Differences below are none, where the sample can exclude larger ones.
     original : fitted classifier or None, default=None
         The version before the deletion, for an attacker who kept it.
     """
 
-    def __init__(self, data, scenario, classes, attacks, pool, level, seed, original=None):
-        self.original = original
+    def __init__(self, data, scenario, classes, attacks, pool, level, seed, delta, original=None):
+        self.original, self.delta = original, delta
         self.data, self.scenario, self.classes = data, scenario, classes
         self.attacks, self.pool, self.level, self.seed = attacks, pool, level, seed
         self.y = encode_labels(np.concatenate([data.y, data.y_test]), classes)
@@ -211,7 +212,7 @@ class Judge:
             f"accuracy_{name}": oracle_equivalence(
                 self.correct(observation, name),
                 np.array([self.correct(oracle, name) for oracle in oracles]),
-                delta=BEARABLE_MARGIN,
+                delta=self.delta,
                 alpha=1 - self.level,
             ).to_dict()
             for name in self.rows
@@ -226,20 +227,37 @@ class Judge:
         oracles : list of Observation
             All of them.
         """
+        compared = self._compared(observation, oracles)
+        return retraining_verdict(**compared, delta=self.delta, level=self.level)
+
+    def differences(self, observation, oracles):
+        """Return what this repeat says of a model, for a verdict over all of them.
+
+        Parameters
+        ----------
+        observation : Observation
+        oracles : list of Observation
+            All of them.
+        """
+        at = self.data.table_rows
+        rows = {name: at[rows] for name, rows in self.rows.items()}
+        rows |= {"members": at[self.scenario.members], "nonmembers": at[self.nonmembers]}
+        return retraining_differences(**self._compared(observation, oracles), rows=rows)
+
+    def _compared(self, observation, oracles):
+        """What both verdicts compare."""
         attacks = {
             name: ([observation.scores[name]], [oracle.scores[name] for oracle in oracles])
             for name in self.attacks
         }
-        return retraining_verdict(
-            observation,
-            oracles,
-            nonmembers=(self.nonmembers, self.y[self.nonmembers]),
-            removed=np.setdiff1d(np.arange(len(self.classes)), self.kept),
-            attacks=attacks,
-            delta=BEARABLE_MARGIN,
-            level=self.level,
+        return {
+            "model": observation,
+            "oracles": oracles,
+            "nonmembers": (self.nonmembers, self.y[self.nonmembers]),
+            "removed": np.setdiff1d(np.arange(len(self.classes)), self.kept),
+            "attacks": attacks,
             **{name: self.part(name) for name in self.rows},
-        )
+        }
 
     def _result(self, observation, name):
         scores = observation.scores[name]

@@ -3,7 +3,7 @@
 import numbers
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import joblib
 import numpy as np
@@ -13,18 +13,21 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from .._identity import described, settings_line
 from .._validation import check_choice
-from ..attacks.tools import entropy_from, shadow_template
-from ..datasets import forget_split
+from ..attacks.tools import adapted, entropy_from, model_name, shadow_template
 from ._attacks import ATTACKS, needs_shadows
 from ._kept_models import folder_of_audits
 from ._models import can_unlearn, is_default, strategy_label, takes_strategy
 from ._rehearsal import check_mechanisms
-from ._scenarios import Data, make_scenarios, split_data
+from ._scenarios import Data, Table, named_requests, repeat_entropy
 
 __all__ = ["AuditSettings", "Plan", "make_plan"]
 
 # more models than this no machine holds: whoever asks for it has mistyped
 _MOST_MODELS = 100_000
+# repeats of an audit until it is decided: at most, and before the first look; fewer than four
+# leave a t-interval three times as wide as it will be
+_MOST_REPEATS = 32
+_FIRST_LOOK = 4
 DEFAULT_MECHANISMS = ("retrain", "gradient_ascent", "label_complement")
 
 
@@ -47,6 +50,10 @@ class AuditSettings:
     level: float
     title: str | None
     memory: object = None
+    repeats: object = "auto"
+    until: str | None = None
+    max_seconds: float | None = None
+    delta: float = 0.1
 
 
 @dataclass(frozen=True)
@@ -69,6 +76,13 @@ class Plan:
     title : str or None
     memory : pathlib.Path or None
         Where models are kept as they are finished.
+    table : Table
+        What the rows of each repeat are drawn from.
+    repeats : int
+        At most.
+    until : {"decided", None}
+    max_seconds : float or None
+    delta : float
     """
 
     estimator: object
@@ -82,7 +96,34 @@ class Plan:
     entropy: int
     level: float
     title: str | None
-    memory: object = None
+    memory: object
+    table: Table
+    repeats: int
+    until: str | None
+    max_seconds: float | None
+    delta: float
+
+    def repeat(self, r):
+        """Return the plan of one repeat, which one worker carries out.
+
+        Parameters
+        ----------
+        r : int
+            From 0.
+        """
+        data, scenarios = self.table.draw_repeat(self.entropy, r)
+        entropy = repeat_entropy(self.entropy, r)
+        return replace(self, data=data, scenarios=scenarios, entropy=entropy, n_jobs=1)
+
+    def looks(self):
+        """Return after how many repeats the verdicts are looked at, the last one at the end."""
+        if self.until is None:
+            return [self.repeats]
+        looks, n = [], min(_FIRST_LOOK, self.repeats)
+        while n < self.repeats:
+            looks.append(n)
+            n *= 2
+        return [*looks, self.repeats]
 
     @property
     def n_classes(self):
@@ -101,7 +142,7 @@ class Plan:
     def steps(self):
         """Return how many models will be trained, by purpose."""
         shadows = self.n_shadows if needs_shadows(self.attacks) else 0
-        return {
+        of_a_repeat = {
             "original": 1,
             "oracles": self.n_oracles * len(self.scenarios),
             "mechanism runs": len(self.mechanisms) * len(self.scenarios),
@@ -110,13 +151,12 @@ class Plan:
             * len(self.scenarios)
             * (1 + self.n_oracles + len(self.mechanisms)),
         }
+        return {purpose: n * self.repeats for purpose, n in of_a_repeat.items()}
 
 
 def _name(estimator):
     steps = getattr(estimator, "steps", None)
-    return " > ".join(type(part).__name__ for _, part in steps) if steps else (
-        type(estimator).__name__
-    )  # fmt: skip
+    return " > ".join(model_name(part) for _, part in steps) if steps else model_name(estimator)
 
 
 def make_plan(estimator, X, y, X_test, y_test, settings):
@@ -133,34 +173,35 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
     -------
     Plan
     """
+    estimator = adapted(estimator)
     _check_estimator(estimator)
-    _check_count("n_oracles", settings.n_oracles, 1, "every figure stands beside retrained models")
+    repeats = _repeats(settings)
+    fewest = "every figure stands beside retrained models"
+    _check_count("n_oracles", settings.n_oracles, 1, fewest)
+    if repeats > 1:
+        why = "with repeats, how far retrained models lie apart is a measure of its own"
+        _check_count("n_oracles", settings.n_oracles, 2, why)
     _check_level(settings.level)
+    _check_delta(settings.delta)
     _check_n_jobs(settings.n_jobs)
     _check_memory(settings.memory, settings.random_state)
     if settings.title is not None and not isinstance(settings.title, str):
         raise ValueError(f"title={settings.title!r} must be a text or None.")
     attacks = _check_attacks(settings.attacks, settings.n_shadows)
     mechanisms = _check_mechanisms(settings.mechanisms, estimator)
-    X, y, X_test, y_test = _check_rows(X, y, X_test, y_test)
-    entropy = entropy_from(settings.random_state)
-    split_seed, scenario_seed = np.random.SeedSequence(entropy, spawn_key=(7,)).spawn(2)
-    forget = _named(settings.forget)
-    data = split_data(
-        X,
-        y,
-        X_test,
-        y_test,
+    table = Table(
+        *_check_rows(X, y, X_test, y_test),
         test_size=settings.test_size,
         reference_size=_reference_size(settings.reference_size, estimator),
-        rng=np.random.default_rng(split_seed),
+        requests=named_requests(settings.forget),
     )
-    rng = np.random.default_rng(scenario_seed)
-    masks = {name: _mask(value, name, y, data, rng) for name, value in forget.items()}
+    entropy = entropy_from(settings.random_state)
+    data, scenarios = table.draw(entropy)
+    table.check_repeats(entropy, repeats)
     plan = Plan(
         estimator=shadow_template(estimator),
         data=data,
-        scenarios=make_scenarios(masks, data, rng),
+        scenarios=scenarios,
         mechanisms=mechanisms,
         attacks=attacks,
         n_shadows=settings.n_shadows,
@@ -170,9 +211,39 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
         level=float(settings.level),
         title=settings.title,
         memory=folder_of_audits(settings.memory),
+        table=table,
+        repeats=repeats,
+        until=settings.until,
+        max_seconds=settings.max_seconds,
+        delta=float(settings.delta),
     )
     check_mechanisms(plan)
     return plan
+
+
+def _repeats(settings):
+    """Return how many repeats there are at most, and check what ends them earlier."""
+    if settings.until not in (None, "decided"):
+        raise ValueError(f"until={settings.until!r} must be None or 'decided'.")
+    seconds = settings.max_seconds
+    if seconds is not None:
+        if settings.until is None:
+            raise ValueError(
+                f"max_seconds={seconds!r} belongs to until='decided'; without it the number of "
+                "repeats says how long an audit takes."
+            )
+        if not isinstance(seconds, numbers.Real) or isinstance(seconds, bool) or not seconds > 0:
+            raise ValueError(f"max_seconds={seconds!r} must be a positive number or None.")
+    if settings.repeats == "auto":
+        return 1 if settings.until is None else _MOST_REPEATS
+    least = 1 if settings.until is None else 2
+    _check_count("repeats", settings.repeats, least, "a number of independent originals")
+    return int(settings.repeats)
+
+
+def _check_delta(delta):
+    if not isinstance(delta, numbers.Real) or isinstance(delta, bool) or not 0 < delta < 1:
+        raise ValueError(f"delta={delta!r} must lie strictly between 0 and 1, for example 0.1.")
 
 
 def _check_memory(memory, random_state):
@@ -202,7 +273,8 @@ def _check_estimator(estimator):
     if not hasattr(estimator, "predict_proba"):
         raise TypeError(
             f"{type(estimator).__name__} has no predict_proba, which losses and attacks need; wrap "
-            "it in CalibratedClassifierCV."
+            "it in CalibratedClassifierCV, or ask what it gives away of its members by "
+            "skqmu.attacks.LabelOnlyAttack."
         )
     final = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
     if getattr(final, "store_data", None) == "fingerprints":
@@ -317,30 +389,3 @@ def _reference_size(reference_size, estimator):
     if not isinstance(reference_size, numbers.Real) or not 0 <= reference_size < 1:
         raise ValueError(f"reference_size={reference_size!r} must be 'auto' or lie in [0, 1).")
     return float(reference_size)
-
-
-def _named(forget):
-    """Return ``{name: description}`` for one description, a list of texts, or a dict."""
-    if isinstance(forget, dict):
-        if not forget:
-            raise ValueError("forget is an empty dict: there is nothing to forget.")
-        return {str(name): value for name, value in forget.items()}
-    if isinstance(forget, str):
-        return {forget: forget}
-    if isinstance(forget, list | tuple) and forget and all(isinstance(f, str) for f in forget):
-        return {text: text for text in forget}
-    return {"forget": forget}
-
-
-def _mask(value, name, y, data, rng):
-    """Return the mask over the training rows that a description means."""
-    seed = int(rng.integers(2**31 - 1))
-    if isinstance(value, str):
-        return forget_split(data.y, value, random_state=seed)
-    mask = forget_split(y, value)[data.train_rows]
-    if not mask.any():
-        raise ValueError(
-            f"forget[{name!r}]: all its rows were held out for testing; pass X_test and y_test, so "
-            "that every row of X is trained on."
-        )
-    return mask

@@ -1,6 +1,7 @@
-"""The work of an audit in order: train, forget, attack, compare; whatever is done is kept."""
+"""The work of one repeat of an audit: train, forget, attack, compare; what is done is kept."""
 
 import time
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,7 +20,7 @@ __all__ = ["AuditRun"]
 
 
 class AuditRun:
-    """One audit, carried out scenario by scenario.
+    """One original and all that is set beside it, carried out scenario by scenario.
 
     `report` grows while :meth:`run` works: after an interrupt it holds every scenario that
     was finished, and says that it is not complete.
@@ -46,6 +47,45 @@ class AuditRun:
     def run(self):
         """Do the work and return the report."""
         start = time.perf_counter()
+        for observed in self._observed():
+            self.report.data["scenarios"].append(json_values(self._facts(observed)))
+            self.report.data["seconds"] = time.perf_counter() - start
+        self.report.data["complete"] = True
+        return self.report
+
+    def run_repeat(self, *, with_report):
+        """Do the work as one repeat of several.
+
+        Parameters
+        ----------
+        with_report : bool
+            Whether everything is measured, beside what the verdict over all repeats needs.
+
+        Returns
+        -------
+        differences : dict
+            ``{scenario: {model: RetrainingDifferences}}``; the error in words for a mechanism
+            that failed.
+        report : dict or None
+        """
+        start = time.perf_counter()
+        found = {}
+        for observed in self._observed():
+            oracles = observed.oracles
+            found[observed.judge.scenario.name] = {
+                model.name: model.error
+                if seen is None
+                else observed.judge.differences(seen, oracles)
+                for model, seen in observed.pairs()
+                if model.role != "oracle"
+            }
+            if with_report:
+                self.report.data["scenarios"].append(json_values(self._facts(observed)))
+        self.report.data["seconds"] = time.perf_counter() - start
+        return found, self.report.data if with_report else None
+
+    def _observed(self):
+        """Train and attack everything; yield scenario by scenario what was observed."""
         plan, data = self.plan, self.plan.data
         self.listener("training the original", 0, 1)
         seed = self._original_seed
@@ -58,11 +98,7 @@ class AuditRun:
         groups = [self._train(original, scenario, k) for k, scenario in enumerate(plan.scenarios)]
         pool = self._shadows()
         for scenario, models in zip(plan.scenarios, groups, strict=True):
-            judged = self._judge(scenario, [original, *models], pool)
-            self.report.data["scenarios"].append(json_values(judged))
-            self.report.data["seconds"] = time.perf_counter() - start
-        self.report.data["complete"] = True
-        return self.report
+            yield self._observe(scenario, [original, *models], pool)
 
     # -- models --------------------------------------------------------------------------
 
@@ -146,26 +182,33 @@ class AuditRun:
 
     # -- judging -------------------------------------------------------------------------
 
-    def _judge(self, scenario, models, pool):
+    def _observe(self, scenario, models, pool):
         plan, data = self.plan, self.plan.data
         classes = models[0].estimator.classes_
         seed = int(self._attack_seed.generate_state(1)[0])
         judge = Judge(
-            data, scenario, classes, plan.attacks, pool, plan.level, seed, models[0].estimator
+            data,
+            scenario,
+            classes,
+            plan.attacks,
+            pool,
+            plan.level,
+            seed,
+            plan.delta,
+            models[0].estimator,
         )
-        judged = scenario.members, scenario.nonmembers
-        steps_judge = StepsJudge(data, judged, plan.level, seed, plan.n_jobs)
         stage = f"{scenario.name}: attacks"
-        observations, upstream = [], []
+        seen = []
         self.listener(stage, 0, len(models))
         for done, model in enumerate(models, start=1):
-            failed = model.estimator is None
-            observations.append(None if failed else judge.observe(model.estimator))
-            upstream.append({} if failed else steps_judge.measure(model.estimator))
+            seen.append(None if model.estimator is None else judge.observe(model.estimator))
             self.listener(stage, done, len(models))
-        oracles = [
-            seen for seen, model in zip(observations, models, strict=True) if model.role == "oracle"
-        ]
+        return _Observed(judge, models, seen)
+
+    def _facts(self, observed):
+        """Everything that the report says of a scenario."""
+        scenario = observed.judge.scenario
+        observations, oracles = observed.observations, observed.oracles
         facts = {
             "name": scenario.name,
             "kind": scenario.kind,
@@ -177,21 +220,37 @@ class AuditRun:
             "notes": list(scenario.notes),
             "threat_models": observations[0].threat_models,
         }
-        rows = zip(models, observations, strict=True)
-        facts["models"] = [self._entry(judge, *row, oracles, observations[0]) for row in rows]
-        if upstream[0]:
-            facts["upstream_threat_models"] = steps_judge.threat_models
-            theirs = [
-                found
-                for found, model in zip(upstream, models, strict=True)
-                if model.role == "oracle"
-            ]
-            for entry, found in zip(facts["models"], upstream, strict=True):
-                entry["upstream"] = found
-                beside = leak_of_steps(found, theirs)
-                if beside and "verdict" in entry:
-                    entry["verdict"]["beside"] = beside
+        judge = observed.judge
+        facts["models"] = [
+            self._entry(judge, *pair, oracles, observations[0]) for pair in observed.pairs()
+        ]
+        self._add_steps(facts, observed)
         return facts
+
+    def _add_steps(self, facts, observed):
+        """Say what the steps before the classifier tell, where it stands in a pipeline."""
+        plan, judge = self.plan, observed.judge
+        scenario = judge.scenario
+        steps_judge = StepsJudge(
+            plan.data, (scenario.members, scenario.nonmembers), plan.level, judge.seed, plan.n_jobs
+        )
+        upstream = [
+            {} if seen is None else steps_judge.measure(model.estimator)
+            for model, seen in observed.pairs()
+        ]
+        if not upstream[0]:
+            return
+        facts["upstream_threat_models"] = steps_judge.threat_models
+        theirs = [
+            found
+            for found, model in zip(upstream, observed.models, strict=True)
+            if model.role == "oracle"
+        ]
+        for entry, found in zip(facts["models"], upstream, strict=True):
+            entry["upstream"] = found
+            beside = leak_of_steps(found, theirs)
+            if beside and "verdict" in entry:
+                entry["verdict"]["beside"] = beside
 
     def _entry(self, judge, model, seen, oracles, original):
         entry = {
@@ -219,6 +278,24 @@ class AuditRun:
             entry["equivalence"] = judge.equivalence(seen, oracles)
             entry["verdict"] = verdict.to_dict()
         return entry
+
+
+@dataclass(frozen=True)
+class _Observed:
+    """The models of a scenario, original first, and what each answered; None where it failed."""
+
+    judge: Judge
+    models: list
+    observations: list
+
+    def pairs(self):
+        """Return each model with its observation."""
+        return list(zip(self.models, self.observations, strict=True))
+
+    @property
+    def oracles(self):
+        """The oracles' observations."""
+        return [seen for model, seen in self.pairs() if model.role == "oracle"]
 
 
 def _numbered(i, function, args, options):

@@ -53,7 +53,7 @@ def audit_cost(plan):
         attacked = estimate(X[asked], y[asked], method="predict")
         parts["queries"] += [(n_asked, everything), (n_models * len(plan.attacks), attacked)]
     costs = {
-        purpose: {name: sum(n * cost[name] for n, cost in part) for name in _SUMMED}
+        purpose: {name: plan.repeats * sum(n * cost[name] for n, cost in part) for name in _SUMMED}
         for purpose, part in parts.items()
     }
     costs["total"] = {name: sum(cost[name] for cost in costs.values()) for name in _SUMMED}

@@ -6,7 +6,7 @@ is refused with the place of the first thing that is wrong.
 
 from .._shape import each, flag, maybe, named, number, one_of, record, text, whole
 from ..metrics import MembershipResult
-from ._words import LEVELS, PART_WORDS
+from ._words import ENDS, LEVELS, PART_WORDS
 
 __all__ = ["SCHEMA", "check_report"]
 
@@ -63,7 +63,11 @@ _MODEL = record(
 )
 _VERDICT = record(
     {"level": one_of(*LEVELS), "sentence": text, "findings": each(text)},
-    optional={"beside": text},
+    optional={
+        "beside": text,
+        "n_repeats": whole(1),
+        **dict.fromkeys(("repeats_needed", "rows_needed"), maybe(whole())),
+    },
 )
 _LOSSES = each(number(), least=1)
 _MEASURED = record(
@@ -118,6 +122,7 @@ _THREAT = record(
         "notes": each(text),
     }
 )
+_REPEATS = record({"n": whole(2), "looks": each(whole(2), least=1), "ended_by": one_of(*ENDS)})
 _SCENARIO = record(
     {
         "name": text,
@@ -128,7 +133,8 @@ _SCENARIO = record(
         "notes": each(text),
         "threat_models": named(_THREAT),
         "models": each(_MODEL, least=2),
-    }
+    },
+    optional={"repeats": _REPEATS},
 )
 _REPORT = record(
     {
@@ -145,7 +151,14 @@ _REPORT = record(
                 "entropy": text,
                 **dict.fromkeys(("n_shadows", "n_oracles", "n_train", "n_test"), whole()),
                 **dict.fromkeys(("n_reference", "n_features", "n_classes"), whole()),
-            }
+            },
+            # written by later versions only
+            optional={
+                "repeats": whole(1),
+                "until": maybe(text),
+                "max_seconds": maybe(_LENGTH),
+                "delta": _SHARE,
+            },
         ),
         "notes": each(text),
         "versions": record({"skqmu": text}),

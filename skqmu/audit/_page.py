@@ -41,6 +41,7 @@ def as_page(data):
         count=words.count,
         band=words.band,
         gap=words.gap_words,
+        repeats=words.repeats_words,
     )
     with figures.own_style():
         scenarios = [_view(scenario, k) for k, scenario in enumerate(data["scenarios"])]

@@ -24,8 +24,10 @@ class AuditReport:
         attack results, gaps to retraining, cost and a verdict. Where a pipeline was audited,
         each model also has ``upstream``: for each fitted step the result of
         :class:`skqmu.attacks.UpstreamAttack`, or ``{"error": why not}``; the scenario's
-        ``upstream_threat_models`` say who can make it. No row and no label of the data is
-        in it.
+        ``upstream_threat_models`` say who can make it. Where there were repeats, ``repeats`` of
+        a scenario says how many, gaps and verdicts are on all of them
+        (:func:`skqmu.metrics.repeated_verdict`), and everything else is of the first. No row and
+        no label of the data is in it.
 
     Attributes
     ----------
@@ -269,6 +271,10 @@ def describe(plan):
             "attacks": list(plan.attacks),
             "n_shadows": plan.n_shadows,
             "n_oracles": plan.n_oracles,
+            "repeats": plan.repeats,
+            "until": plan.until,
+            "max_seconds": plan.max_seconds,
+            "delta": plan.delta,
             "level": plan.level,
             "entropy": str(plan.entropy),
             "n_train": len(data.y),

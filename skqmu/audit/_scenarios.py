@@ -1,4 +1,4 @@
-"""What is forgotten, and who stands for "never seen": the row sets of each scenario."""
+"""What is forgotten, and who stands for "never seen": the rows of each scenario, a repeat's own."""
 
 import numbers
 from dataclasses import dataclass, field
@@ -7,8 +7,17 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from ..attacks.tools import RecordIndex
+from ..datasets import forget_split
 
-__all__ = ["Data", "Scenario", "make_scenarios", "split_data"]
+__all__ = [
+    "Data",
+    "Scenario",
+    "Table",
+    "make_scenarios",
+    "named_requests",
+    "repeat_entropy",
+    "split_data",
+]
 
 
 @dataclass(frozen=True)
@@ -22,6 +31,8 @@ class Data:
     X_reference, y_reference : held-out rows that mechanisms may look at; possibly empty
     train_rows : ndarray of int
         Position of each training row in the data that `audit` was given.
+    test_rows : ndarray of int
+        That of each held-out row; rows of `X_test` are counted on from those of `X`.
     notes : tuple of str
     """
 
@@ -32,7 +43,13 @@ class Data:
     X_reference: np.ndarray
     y_reference: np.ndarray
     train_rows: np.ndarray
+    test_rows: np.ndarray
     notes: tuple = ()
+
+    @property
+    def table_rows(self):
+        """Position of all rows, training rows first, then held-out ones."""
+        return np.concatenate([self.train_rows, self.test_rows])
 
 
 @dataclass(frozen=True)
@@ -63,6 +80,143 @@ class Scenario:
     notes: tuple = field(default=())
 
 
+@dataclass(frozen=True)
+class Table:
+    """The rows that an audit was given, and what is asked of them.
+
+    Attributes
+    ----------
+    X, y : rows and labels
+    X_test, y_test : held-out rows, or None
+    test_size : float
+    reference_size : float
+    requests : dict of str to description
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    X_test: np.ndarray | None
+    y_test: np.ndarray | None
+    test_size: float
+    reference_size: float
+    requests: dict
+
+    def draw(self, entropy):
+        """Return the rows by role, and the scenarios.
+
+        Parameters
+        ----------
+        entropy : int
+            All that is drawn comes from it.
+
+        Returns
+        -------
+        Data, list of Scenario
+        """
+        split_seed, scenario_seed = np.random.SeedSequence(entropy, spawn_key=(7,)).spawn(2)
+        data = split_data(
+            self.X,
+            self.y,
+            self.X_test,
+            self.y_test,
+            test_size=self.test_size,
+            reference_size=self.reference_size,
+            rng=np.random.default_rng(split_seed),
+        )
+        rng = np.random.default_rng(scenario_seed)
+        masks = {
+            name: _mask(value, name, self.y, data, rng) for name, value in self.requests.items()
+        }
+        return data, make_scenarios(masks, data, rng)
+
+    def draw_repeat(self, entropy, r):
+        """Return rows and scenarios of a repeat: other splits, unless the split is given.
+
+        Parameters
+        ----------
+        entropy : int
+            Of the audit.
+        r : int
+            From 0.
+        """
+        return self.draw(entropy if self.X_test is not None else repeat_entropy(entropy, r))
+
+    def check_repeats(self, entropy, n_repeats):
+        """Raise unless each repeat can be drawn, and asks for the same kind of thing.
+
+        Parameters
+        ----------
+        entropy : int
+        n_repeats : int
+        """
+        if self.X_test is not None:
+            return
+        first = None
+        for r in range(n_repeats):
+            try:
+                data, scenarios = self.draw_repeat(entropy, r)
+            except ValueError as error:
+                raise ValueError(f"repeat {r + 1} of {n_repeats}: {error}") from error
+            kinds = [_kind(data, scenario) for scenario in scenarios]
+            first = kinds if first is None else first
+            for scenario, now, then in zip(scenarios, kinds, first, strict=True):
+                if now != then:
+                    raise ValueError(
+                        f"forget[{scenario.name!r}] removes {now[0] or 'no class'} in repeat "
+                        f"{r + 1} and {then[0] or 'no class'} in repeat 1, as rows are held out by "
+                        "chance: nothing can be averaged. Pass X_test and y_test, so that every "
+                        "row of X is trained on."
+                    )
+
+
+def _kind(data, scenario):
+    """What decides the measures of a scenario: the removed classes, and which are held out."""
+    removed = scenario.removed.tolist()
+    return removed, np.isin(data.y_test, scenario.removed).any()
+
+
+def repeat_entropy(entropy, r):
+    """Return the entropy of a repeat; that of the first is the audit's own.
+
+    Parameters
+    ----------
+    entropy : int
+    r : int
+        From 0.
+    """
+    if r == 0:
+        return entropy
+    words = np.random.SeedSequence(entropy, spawn_key=(8, r)).generate_state(4, np.uint32)
+    return int.from_bytes(words.tobytes(), "little")
+
+
+def named_requests(forget):
+    """Return ``{name: description}`` for one description, a list of texts, or a dict."""
+    if isinstance(forget, dict):
+        if not forget:
+            raise ValueError("forget is an empty dict: there is nothing to forget.")
+        return {str(name): value for name, value in forget.items()}
+    if isinstance(forget, str):
+        return {forget: forget}
+    if isinstance(forget, list | tuple) and forget and all(isinstance(f, str) for f in forget):
+        return {text: text for text in forget}
+    return {"forget": forget}
+
+
+def _mask(value, name, y, data, rng):
+    """Return the mask over the training rows that a description means."""
+    seed = int(rng.integers(2**31 - 1))
+    if isinstance(value, str):
+        return forget_split(data.y, value, random_state=seed)
+    mask = forget_split(y, value)[data.train_rows]
+    if not mask.any():
+        raise ValueError(
+            f"forget[{name!r}]: all its rows were held out for testing; pass X_test and y_test, so "
+            "that every row of X is trained on."
+        )
+    return mask
+
+
 def split_data(X, y, X_test, y_test, *, test_size, reference_size, rng):
     """Give every row one role.
 
@@ -72,6 +226,7 @@ def split_data(X, y, X_test, y_test, *, test_size, reference_size, rng):
     """
     notes = []
     rows = np.arange(len(y))
+    test = None if X_test is None else len(y) + np.arange(len(y_test))
     if X_test is None:
         _check_test_size(test_size)
         purpose = f"test_size={test_size!r}: to hold rows out"
@@ -83,7 +238,7 @@ def split_data(X, y, X_test, y_test, *, test_size, reference_size, rng):
             f"{(~fresh).sum()} held-out row(s) equal a training row, label included, and were "
             "left out: they are members by content."
         )
-        X_test, y_test = X_test[fresh], y_test[fresh]
+        X_test, y_test, test = X_test[fresh], y_test[fresh], test[fresh]
     if not len(y_test):
         raise ValueError("X_test holds no row that is not also a training row.")
     reference = np.zeros(0, dtype=int)
@@ -100,6 +255,7 @@ def split_data(X, y, X_test, y_test, *, test_size, reference_size, rng):
         X_reference=X_test[reference],
         y_reference=y_test[reference],
         train_rows=rows,
+        test_rows=test[evaluation],
         notes=tuple(notes),
     )
 

@@ -14,9 +14,11 @@ from ._words import (
     count,
     counts,
     divergence,
+    give_or_take,
     model_words,
     number,
     oracle_band,
+    repeats_words,
     seconds,
     upstream_band,
 )
@@ -105,6 +107,8 @@ def _tables(scenario, settings):
             lambda model: [auc_words(model["upstream"][name]) for name in steps],
             lambda oracles: [band(upstream_band(oracles, name), 2) for name in steps],
         )
+    if "repeats" in scenario:
+        yield _repeated(scenario, attacks)
     spent = ["seconds", *(unit.replace("_", "\n") for unit in _UNITS)]
     yield _table(None, spent, scenario, _spent, _spent_by_oracles)
 
@@ -133,6 +137,19 @@ def _table(title, columns, scenario, row, oracle_row):
         cells = row(model) if model["status"] == "ok" else ["failed"]
         table.add_row(*map(Text, (model_words(model["name"]), *cells)))
     return table
+
+
+def _repeated(scenario, attacks):
+    """What the verdicts rest on where they are on repeats: the means and their intervals."""
+    columns = {"accuracy_forget": "accuracy\nforget", "distance_forget": "distance\nforget"}
+    columns |= {f"auc_{name}": f"AUC\n{name.replace('_', ' ')}" for name in attacks}
+    return _table(
+        f"minus retraining, on average over {scenario['repeats']['n']} repeats",
+        list(columns.values()),
+        scenario,
+        lambda model: [give_or_take(model["gaps"].get(key)) for key in columns],
+        lambda oracles: ["" for key in columns],
+    )
 
 
 def _known(model):
@@ -183,6 +200,8 @@ def _verdicts(scenario):
         if "beside" in model["verdict"]:
             line.append(f" {model['verdict']['beside']}", style=_STYLES["differs"])
         yield line
+    if "repeats" in scenario:
+        yield Text(f"{repeats_words(scenario['repeats'])}.", style="dim")
     for note in scenario["notes"]:
         yield Text(f"note: {note}", style="dim")
     weakest = [attack_words(name) for name in scenario["threat_models"]]

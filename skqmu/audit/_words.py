@@ -1,6 +1,7 @@
 """How numbers and names are written, the same in the terminal and on the page."""
 
 __all__ = [
+    "ENDS",
     "LEVELS",
     "PART_WORDS",
     "UPSTREAM_ATTACKER",
@@ -11,9 +12,11 @@ __all__ = [
     "counts",
     "divergence",
     "gap_words",
+    "give_or_take",
     "model_words",
     "number",
     "oracle_band",
+    "repeats_words",
     "seconds",
     "upstream_band",
 ]
@@ -50,6 +53,13 @@ LEVELS = {
     "unresolved": "not resolved",
     "none": "no verdict",
     "failed": "failed",
+}
+#: why an audit made no more repeats, in words
+ENDS = {
+    "decided": "no further repeat would have changed a verdict",
+    "interrupt": "it was interrupted",
+    "repeats": "these were all that were asked for",
+    "time": "more would not have ended in time",
 }
 DASH = "–"
 #: who can attack a pipeline's steps
@@ -102,6 +112,26 @@ def auc_words(result):
         return DASH
     low, high = result["auc_interval"]
     return f"{result['auc']:.2f} {low:.2f}–{high:.2f}"
+
+
+def give_or_take(gap):
+    """Return a difference to retraining with half the width of its interval."""
+    if gap is None or gap["low"] is None:
+        return DASH
+    return f"{gap['value']:+.2f} ± {(gap['high'] - gap['low']) / 2:.2f}".replace(
+        "-", "\N{MINUS SIGN}"
+    )
+
+
+def repeats_words(repeats):
+    """Return how many repeats stand behind a scenario's verdicts, and why no more."""
+    looks = repeats["looks"]
+    after = f", looked at after {', '.join(map(str, looks))}" if len(looks) > 1 else ""
+    return (
+        f"verdicts on {repeats['n']} repeats{after}: independent originals, each with seeds, "
+        f"oracles and attacks of its own; {ENDS[repeats['ended_by']]}. Other numbers are those of "
+        "the first"
+    )
 
 
 def upstream_band(models, step):

@@ -3,6 +3,7 @@
 from .._registry import NamedClasses
 from .._validation import resolve
 from ._contract import BaseBackend
+from .given import PrimitiveBackend, is_live
 
 __all__ = ["BACKENDS", "resolve_backend"]
 
@@ -14,7 +15,8 @@ def resolve_backend(value):
 
     Parameters
     ----------
-    value : str or BaseBackend
+    value : str, BaseBackend, or a V2 primitive or device of qiskit
+        The last two in a `PrimitiveBackend` with its defaults.
 
     Returns
     -------
@@ -26,4 +28,6 @@ def resolve_backend(value):
     >>> resolve_backend("statevector")
     StatevectorBackend()
     """
+    if is_live(value):
+        return PrimitiveBackend(value)
     return resolve("backend", value, BACKENDS, BaseBackend)

@@ -2,19 +2,25 @@
 
 from ._ansatze import ansatze, entangled_pairs, entanglements
 from ._build import QNNCircuit, build_circuit
+from ._choice import Choice, choices, plain
 from ._encodings import AmplitudeGate, encodings
+from ._marked import mark_circuit
 from ._observables import z_observables, zz_observables
 from ._readouts import Probabilities
 
 __all__ = [
     "AmplitudeGate",
+    "Choice",
     "Probabilities",
     "QNNCircuit",
     "ansatze",
     "build_circuit",
+    "choices",
     "encodings",
     "entangled_pairs",
     "entanglements",
+    "mark_circuit",
+    "plain",
     "z_observables",
     "zz_observables",
 ]

@@ -11,8 +11,12 @@ from ..exceptions import CircuitError
 from ._ansatze import ansatze, entanglements, named_ansatz
 from ._encodings import encoding_circuit, encodings
 from ._gates import qiskit_name
+from ._order import named_as_data, natural_order, stem
 
 __all__ = ["QNNCircuit", "build_circuit"]
+
+# Names that a message lists.
+_MOST_NAMES = 6
 
 
 class QNNCircuit(NamedTuple):
@@ -56,8 +60,8 @@ def build_circuit(
     Parameters
     ----------
     encoding : {"angle", "angle_xyz", "iqp", "amplitude"} or QuantumCircuit
-        How features enter. A circuit's parameters are the features, in the order of
-        ``circuit.parameters``.
+        How features enter. A circuit's parameters are the features, in natural order (x2
+        before x10; a vector's by their places).
 
         - ``"angle"``: one rotation a feature, on RY, then RX, RY, ... for the features
           beyond `n_qubits`.
@@ -73,8 +77,9 @@ def build_circuit(
         - ``"real_amplitudes"``: RY, then CX; and RY once more at the end.
         - ``"efficient_su2"``: RY, RZ, then CX; and RY, RZ once more at the end.
 
-        A circuit is repeated `n_layers` times, each time with weights of its own. Its
-        parameters that are also in the encoding circuit are features, not weights.
+        A circuit is repeated `n_layers` times, each time with weights of its own, in natural
+        order. Its parameters that are also in the encoding circuit are features, not weights.
+        A circuit that holds data as well is no ansatz: see :func:`mark_circuit`.
     n_features : int
         Width of a record. Feature ``i`` acts on qubit ``i % n_qubits``; with fewer
         features than qubits, qubit ``q`` gets feature ``q % n_features``.
@@ -146,30 +151,55 @@ def build_circuit(
 
 
 def _user_encoding(circuit, n_features, n_qubits):
+    check_serves("encoding", circuit)
     _check_width("encoding", circuit, n_qubits)
-    inputs = list(circuit.parameters)
+    inputs = natural_order(circuit.parameters)
     if len(inputs) != n_features:
         raise CircuitError(
             f"the encoding circuit has {len(inputs)} parameters and the data {n_features} "
-            "features; it needs one parameter a feature."
+            "features; it needs one parameter a feature. A circuit that holds weights as well goes "
+            "in whole: circuit=..., with its features marked by inputs=."
         )
     return circuit, inputs
 
 
 def _user_ansatz(circuit, inputs, n_qubits, n_layers):
     """Repeat the user's circuit with fresh weights, keeping shared features shared."""
+    check_serves("ansatz", circuit)
     _check_width("ansatz", circuit, n_qubits)
-    own = [p for p in circuit.parameters if p not in set(inputs)]
+    own = [p for p in natural_order(circuit.parameters) if p not in set(inputs)]
+    data = [p for p in own if named_as_data(p)]
+    if data:
+        raise CircuitError(
+            f"the ansatz circuit has the parameters {listed(data)}, which are called as data are, "
+            "and an ansatz holds weights (and parameters of the encoding circuit) only. Pass a "
+            "circuit of data and weights whole, with its features marked: "
+            f"circuit=..., inputs={stem(data[0])!r}. Weights need another name."
+        )
+    return repeated(circuit, own, n_layers, inputs)
+
+
+def repeated(circuit, weights, n_layers, inputs):
+    """Return circuits, one a layer, each with weights of its own, and these; inputs are shared."""
     if n_layers == 1:
-        return [circuit], own
-    fresh = ParameterVector("w", len(own) * n_layers)
+        return [circuit], weights
+    name = "w" if "w" not in {stem(p) for p in inputs} else "weight"
+    fresh = ParameterVector(name, len(weights) * n_layers)
+    n = len(weights)
     layers = [
         circuit.assign_parameters(
-            dict(zip(own, fresh[layer * len(own) : (layer + 1) * len(own)], strict=True))
+            dict(zip(weights, fresh[layer * n : (layer + 1) * n], strict=True))
         )
         for layer in range(n_layers)
     ]
     return layers, list(fresh)
+
+
+def listed(parameters):
+    """Return names for a message, not too many of them."""
+    names = [p.name for p in parameters]
+    more = f", ... ({len(names)} in all)" * (len(names) > _MOST_NAMES)
+    return (", ".join(names[:_MOST_NAMES]) or "none") + more
 
 
 def _check_width(role, circuit, n_qubits):
@@ -178,6 +208,10 @@ def _check_width(role, circuit, n_qubits):
             f"the {role} circuit has {circuit.num_qubits} qubits and n_qubits={n_qubits}; "
             "they must be equal."
         )
+
+
+def check_serves(role, circuit):
+    """Refuse a circuit that measures, resets or holds classical bits."""
     for step in circuit.data:
         if qiskit_name(step.operation) in ("measure", "reset"):
             raise CircuitError(

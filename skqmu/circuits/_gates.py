@@ -37,6 +37,14 @@ _WAY_OUT = {
     "reset": "start from a fresh qubit instead of a reset one",
     "initialize": "use it first, on qubits in |0>, or use StatePreparation, which is unitary",
 }
+# What to take in the place of an instruction that nothing here can run.
+_INSTEAD = {
+    # qiskit-machine-learning's raw_feature_vector: numbers are normalised before they are known
+    "ParameterizedInitialize": (
+        "it loads a row as amplitudes, which has no gates before the row is known: use "
+        "encoding='amplitude', with your trainable gates as ansatz."
+    ),
+}
 
 
 def _pauli_rotation(pauli):
@@ -239,15 +247,19 @@ def _synthesised(operation):
     except QiskitError as error:
         raise CircuitError(
             f"instruction {operation.name!r} has no numeric matrix, no definition and no synthesis "
-            f"({error}); decompose it into standard gates, or bind its parameters, before "
-            "compiling."
+            f"({error}); {_way_out(operation)}"
         ) from error
     if any(step.operation.name == operation.name for step in result.data):
         raise CircuitError(
-            f"instruction {operation.name!r} has no numeric matrix and no definition; decompose it "
-            "into standard gates, or bind its parameters, before compiling."
+            f"instruction {operation.name!r} has no numeric matrix and no definition; "
+            f"{_way_out(operation)}"
         )
     return result
+
+
+def _way_out(operation):
+    usual = "decompose it into standard gates, or bind its parameters, before compiling."
+    return _INSTEAD.get(operation.name, usual)
 
 
 def _lower_annotated(operation):

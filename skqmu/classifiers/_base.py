@@ -22,14 +22,16 @@ from .._validation import (
     validate_data,
     validate_params,
 )
-from ..backends import BACKENDS, BaseBackend, NoiseStream
+from ..backends import BACKENDS, LIVE, BaseBackend, NoiseStream
 from ..exceptions import MemberRecordError
 from ..training import OPTIMIZERS, Point
 from ..unlearning import UnlearningStrategy, resolve_strategy
 from ._estimate import EstimatingMixin
 from ._fitting import LATER_FITS, FitData, check_solver, initial_params, takes_steps
 from ._forgetting import ForgettingMixin
+from ._going_on import refuse_another_network
 from ._head_access import HeadAccessMixin
+from ._live_backend import LiveBackendMixin
 from ._many_fits import fit_many
 from ._members import MemberRecord, check_key
 from ._one_fit import alone, fit_course, fit_result
@@ -59,6 +61,7 @@ class BaseUnlearningClassifier(
     EstimatingMixin,
     HeadAccessMixin,
     PredictingMixin,
+    LiveBackendMixin,
     StateMixin,
     CallbackSupportMixin,
     ClassifierMixin,
@@ -72,7 +75,7 @@ class BaseUnlearningClassifier(
     """
 
     _parameter_constraints = {
-        "backend": [StrOptions(set(BACKENDS)), BaseBackend],
+        "backend": [StrOptions(set(BACKENDS)), BaseBackend, *LIVE],
         "solver": [StrOptions({"adam", "sgd", *OPTIMIZERS}), HasMethods(["minimize"])],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
@@ -242,6 +245,7 @@ class BaseUnlearningClassifier(
     def _go_on(self):
         """Take the parameters of now; what the network and its seeds come from stays."""
         state = fitted_state(self)
+        refuse_another_network(self, state)
         design = {*state.structure, "random_state"} & set(state.settings)
         settings = {**self._own_params(), **{name: state.settings[name] for name in design}}
         self._become(settings=settings)
@@ -270,6 +274,10 @@ class BaseUnlearningClassifier(
         """Whether the head is solved on fixed features instead of trained."""
         return False
 
+    def _trains_on_statistics(self):
+        """Whether the loss is linear, so that sums over rows stand in for these."""
+        return False
+
     def _adopt(self, result, data, fingerprint_key, *, extend, checkpoint=None):
         """Make what a fit has brought, and the file that it wrote, this copy's state."""
         state = fitted_state(self)
@@ -285,7 +293,10 @@ class BaseUnlearningClassifier(
         )
         places = data.positions
         if extend:
-            members, places = state.members.extended(members, key=fingerprint_key, X=data.X)
+            again = self._trains_on_statistics()
+            members, places = state.members.extended(
+                members, key=fingerprint_key, X=data.X, repeats=again
+            )
         # A model with steps that were not logged has no log.
         earlier = state.updates if extend else []
         updates = None
@@ -303,6 +314,7 @@ class BaseUnlearningClassifier(
             importances={} if extend else result.importances,
             moments=(self.solver, result.moments) if takes_steps(self) else None,
             head_state=result.head_state,
+            statistics=result.statistics,
             baseline=None,
             files=files,
             **fitted_attributes(result),
@@ -352,6 +364,7 @@ class BaseUnlearningClassifier(
         if not first:
             self._check_can_go_on()
             self._go_on()
+            self._check_parameters()  # beside what the fitted structure keeps
         if first and classes is None:
             raise ValueError(
                 "classes must be passed at the first call of partial_fit: the list of all "
@@ -365,12 +378,23 @@ class BaseUnlearningClassifier(
         data = self._validated(X, y, sample_weight, classes, fixed=None if first else self.classes_)
         if first:
             self._start_afresh()
-        start = None if first else self._where_it_stands()
-        earlier = self.history_
-        result = fit_result(self, data, self._next_seed(), start=start, max_iter=1)
-        numbered = [{**row, "epoch": len(earlier) + 1} for row in result.history]
-        result = replace(result, history=[*earlier, *numbered])
+        if self._trains_on_statistics():
+            result = self._with_more_rows(data)
+        else:
+            start = None if first else self._where_it_stands()
+            earlier = self.history_
+            result = fit_result(self, data, self._next_seed(), start=start, max_iter=1)
+            numbered = [{**row, "epoch": len(earlier) + 1} for row in result.history]
+            result = replace(result, history=[*earlier, *numbered])
         self._adopt(result, data, fingerprint_key, extend=not first)
+
+    def _with_more_rows(self, data):
+        """Result of a fit on all rows, these added to those that the statistics are of."""
+        state = fitted_state(self)
+        self._become(n_fits=1)  # it is one fit, whatever number of calls brought the rows
+        return fit_result(
+            self, data, np.random.SeedSequence(state.seed), statistics=state.statistics
+        )
 
     def _check_parameters(self):
         """Refuse parameters that are wrong by themselves or do not go together."""

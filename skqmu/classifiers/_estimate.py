@@ -7,9 +7,9 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .._spending import upper_bound_cost
 from .._validation import check_choice, check_is_fitted
-from ..backends import BaseBackend, resolve_backend
+from ..backends import BaseBackend, StatevectorBackend, resolve_backend
 from ..exceptions import EncodingWarning, UnlearningWarning
-from ..unlearning import Retrain, resolve_strategy
+from ..unlearning import resolve_strategy
 from .state import MODEL, CircuitState, Writing, as_fitted, fitted_state
 
 __all__ = ["EstimatingMixin"]
@@ -141,7 +141,7 @@ class EstimatingMixin:
 
     def _deletion_cost(self, X, y, forget, strategy, request):
         chosen = resolve_strategy(self.unlearning if strategy is None else strategy, "strategy")
-        retrains = isinstance(chosen, Retrain)
+        retrains = chosen.refits
         X = np.asarray(X)
         y = np.asarray(y)
         costs = []
@@ -184,8 +184,11 @@ class EstimatingMixin:
         copy = type(self)(**self.get_params(deep=False))
         quiet = {"checkpoint": None, "verbose": 0, "warm_start": False}
         seeded = self.random_state is None or isinstance(self.random_state, int | np.integer)
+        backend = resolve_backend(self.backend)
+        # The exact engine counts no circuits, whoever stands before it.
+        own = isinstance(backend, StatevectorBackend)
         return copy.set_params(
-            backend=_Unrun(resolve_backend(self.backend)),
+            backend=backend if own else _Unrun(backend),
             random_state=self.random_state if seeded else 0,
             **quiet,
         )

@@ -3,7 +3,6 @@
 import warnings
 
 import numpy as np
-from scipy.special import entr
 from sklearn.exceptions import ConvergenceWarning
 
 from ..exceptions import EncodingWarning
@@ -61,13 +60,18 @@ def _scaled(estimator, layer, X):
         return None
     return (
         f"{_features(estimator, alike, X)} too large, too small or too far from 0 for "
-        f"encoding={estimator.encoding!r}, where training starts with about one radian a unit: "
+        f"{_entrance(estimator)}, where training starts with about one radian a unit: "
         "most of their values are hardly told apart. Centre and scale the features in the last "
         f"step before the classifier, e.g. make_pipeline(..., StandardScaler(), "
         f"{type(estimator).__name__}(...)): principal components are as spread as what they are "
         "made of (PCA(whiten=True) scales them). Or name the scales by input_scale=[...], in "
         "radians a unit."
     )
+
+
+def _entrance(estimator):
+    encoding = estimator._named_encoding()
+    return "the circuit that was passed" if encoding is None else f"encoding={encoding!r}"
 
 
 def _saturated(network, place, params, X):
@@ -93,7 +97,8 @@ def _saturated(network, place, params, X):
 
 
 def _wrapping(estimator, X):
-    period = PERIODS.get(estimator.encoding) if isinstance(estimator.encoding, str) else None
+    encoding = estimator._named_encoding()
+    period = PERIODS.get(encoding)
     if period is None:
         return None
     low, high = np.quantile(X, [0.1, 0.9], axis=0)
@@ -101,7 +106,7 @@ def _wrapping(estimator, X):
     if not wide.any():
         return None
     return (
-        f"{_features(estimator, wide, X)} wider than a period of encoding={estimator.encoding!r} "
+        f"{_features(estimator, wide, X)} wider than a period of encoding={encoding!r} "
         f"({period:.3g}): with input_scale=None the circuit takes a value and the one a period on "
         "for the same. Use input_scale='auto', or scale the features, e.g. with "
         "MinMaxScaler((-pi / 2, pi / 2))."
@@ -129,9 +134,7 @@ def warn_of_ending(estimator, run):
     if not takes_steps(estimator):
         return  # the others have endings, and warnings, of their own
     losses = np.array([row["loss"] for row in run.history])
-    records = run.objective.streams["train"]
-    shares = records.weights @ records.targets / records.weights.sum()
-    guessing = float(entr(shares).sum())
+    guessing = run.objective.guessing()
     if not len(losses) or guessing < 1e-6:
         return
     where = f"after {len(losses)} epochs the training loss is {losses[-1]:.3g}"

@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.model_selection import ShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils.class_weight import compute_class_weight
 
-from ..backends import BaseBackend
+from ..backends import BaseBackend, is_live, resolve_backend
+from ..circuits import plain
 from ..training import (
     OPTIMIZERS,
     SGD,
@@ -313,7 +314,7 @@ def _signature(estimator, run, valid):
         params.pop(name, None)
     digest.update(repr(sorted((name, _told(value)) for name, value in params.items())).encode())
     digest.update(repr((run.seed.entropy, run.seed.spawn_key)).encode())
-    arrays = [run.params]
+    arrays = [run.params, *run.objective.fingerprint()]
     if run.objective.trainable is not None:
         arrays.append(run.objective.trainable)
     for records in (run.objective.streams["train"], valid):
@@ -326,6 +327,7 @@ def _signature(estimator, run, valid):
 
 def _told(value):
     """A parameter as a string that is the same in another process."""
+    value = resolve_backend(value) if is_live(value) else plain(value)
     if isinstance(value, BaseBackend):
         return value.outcome_identity()
     if callable(getattr(value, "minimize", None)):

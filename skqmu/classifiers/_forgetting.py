@@ -3,6 +3,7 @@
 from .._validation import check_choice, check_is_fitted
 from ..backends import NoiseStream
 from ..unlearning import resolve_strategy
+from ._known_fits import forget_known_fits
 from ._many_requests import unlearn_many
 from ._members import are_members
 from .deletion import REPORTS, ByStrategy, RequestArguments, carry_out
@@ -180,6 +181,7 @@ class ForgettingMixin:
         False
         """
         check_is_fitted(self, "params_")
+        forget_known_fits()
         copy = type(self)(**self.get_params(deep=False))
         state = fitted_state(self)
         quiet, noise = {"checkpoint": None}, state.noise.spawn()

@@ -1,19 +1,14 @@
 """`HybridQNNClassifier`: a classical front-end, a circuit and a classical head, trained jointly."""
 
 import copy
-from numbers import Integral
 
 import numpy as np
 
-from .._validation import HasMethods, Interval, StrOptions, check_is_fitted
-from ..circuits import (
-    ansatze,
-    build_circuit,
-    encodings,
-    entanglements,
-)
+from .._validation import HasMethods, StrOptions, check_is_fitted
+from ..circuits import mark_circuit
 from ..network import Network, QiskitMLLayer, QuantumLayer, check_neural_network
 from ._base import BaseUnlearningClassifier
+from ._circuit import CircuitMixin, resolve_observables
 from ._fitting import takes_steps
 from ._input_scale import InputScaleMixin, input_scale_layers, resolved_input_scale
 from ._layer_specs import (
@@ -23,19 +18,18 @@ from ._layer_specs import (
     front_layers,
     image_shape_for,
 )
-from ._qnn import _CIRCUIT, _resolve_observables
 from ._weights import NamedWeightsMixin
 from .state import reads
 
 __all__ = ["HybridQNNClassifier"]
 
-# Qubits that n_qubits=None takes: behind a dense front-end, behind a convolutional one, and
-# at least and at most where the features enter the circuit themselves.
+# Qubits that n_qubits=None takes: behind a dense front-end, and behind a convolutional one.
 _DENSE, _CNN = 5, 8
-_FEWEST, _MOST = 4, 8
 
 
-class HybridQNNClassifier(InputScaleMixin, NamedWeightsMixin, BaseUnlearningClassifier):
+class HybridQNNClassifier(
+    CircuitMixin, InputScaleMixin, NamedWeightsMixin, BaseUnlearningClassifier
+):
     """Hybrid quantum neural network classifier that can forget.
 
     A classical front-end turns a record into angles (or amplitudes), a circuit with
@@ -80,24 +74,30 @@ class HybridQNNClassifier(InputScaleMixin, NamedWeightsMixin, BaseUnlearningClas
         :class:`skqmu.network.QiskitMLLayer`); `encoding` to `backend` are then not used, its
         initial weights are drawn here, and `estimate_cost` is not to be had. To be pickled, a
         `SamplerQNN` needs a named function, such as ``interpret=int``.
-    encoding : {"angle", "angle_xyz", "iqp", "amplitude"} or QuantumCircuit, default="angle"
+    encoding : {"angle", "angle_xyz", "iqp", "amplitude"}, QuantumCircuit or Choice, \
+default="angle"
         See :func:`skqmu.circuits.build_circuit`.
     input_scale : {"auto", "learned"}, float, array-like of shape (n_inputs,) or None, \
 default="auto"
         How numbers become the circuit's angles, without one wrapping; as of `QNNClassifier`,
         with a scale for each input of the circuit. ``"auto"`` learns them behind any
         front-end. None: ``pi * tanh`` behind a front-end, as in the studies.
-    ansatz : {"strong", "rotations_cz", "real_amplitudes", "efficient_su2"} or \
-QuantumCircuit, default="rotations_cz"
+    ansatz : {"strong", "rotations_cz", "real_amplitudes", "efficient_su2"}, QuantumCircuit \
+or Choice, default="rotations_cz"
     n_qubits : int or None, default=None
         None: 5 behind a dense front-end, 8 behind a convolution or a module; with
         ``front_end="none"`` as many as features, at least 4 and at most 8; with a circuit
         its own.
-    n_layers : int, default=2
+    n_layers : int or None, default=None
+        None: 2 layers of a named ansatz; a circuit of your own runs once.
     entanglement : {"none", "linear", "ring", "full"}, default="ring"
     reuploading : bool, default=False
-    observables : {"z", "zz"} or list of SparsePauliOp, default="zz"
-    backend : {"statevector", ...} or BaseBackend, default="statevector"
+    circuit : QuantumCircuit, (QuantumCircuit, inputs, weights), Choice or None, default=None
+        As of `QNNClassifier`; the front-end has as many outputs as it has inputs.
+    inputs : ParameterVector, iterable of Parameter or str, str or None, default=None
+    observables : {"z", "zz"}, list of SparsePauliOp or Choice, default="zz"
+    backend : {"statevector", ...}, BaseBackend, or V2 primitive or device of qiskit, \
+default="statevector"
         As of `QNNClassifier`, and so are the parameters that follow.
     solver : {"adam", "sgd", "spsa", "cobyla", "nft", "l_bfgs_b", ...} or Optimizer, \
 default="adam"
@@ -131,6 +131,8 @@ default="adam"
     buffers_ : dict of str to ndarray
         Buffers by name: what training derived from the data without a gradient.
     n_qubits_ : int
+    circuit_ : QuantumCircuit
+        As of `QNNClassifier`.
     backend_ : BaseBackend or None
         As of `QNNClassifier`; None where `core` is no circuit of this package.
     unlearning_log_ : list of dict
@@ -160,6 +162,11 @@ default="adam"
     module that was just made is given values too, by torch's generator: seed it
     (`torch.manual_seed`), or use ``reset="all"`` to have `random_state` draw them.
 
+    A module of another package (a `TorchLayer` of PennyLane, a `TorchConnector`) is trained as
+    torch's own; where it takes shots, these are its own draws, which `random_state` does not
+    govern. A module takes one input, the rows: several stand side by side in them, and a module
+    around yours splits them.
+
     Where a module's values were trained cannot be known here. If the forgotten rows were among
     that data, no mechanism reaches them there, retraining included: the log says so, and a
     certificate assumes that they were not.
@@ -185,15 +192,11 @@ default="adam"
         "reset": [StrOptions({"trainable", "all"}), None],
         "head_layers": [list, tuple],
         "core": [StrOptions({"quantum", "dense"}), HasMethods(["forward", "backward"])],
-        "encoding": [StrOptions(set(encodings())), _CIRCUIT],
+        **CircuitMixin._parameter_constraints,
         **InputScaleMixin._parameter_constraints,
-        "ansatz": [StrOptions(set(ansatze())), _CIRCUIT],
-        "n_qubits": [Interval(Integral, 1, None, closed="left"), None],
-        "n_layers": [Interval(Integral, 1, None, closed="left")],
-        "entanglement": [StrOptions(set(entanglements()))],
-        "reuploading": ["boolean"],
-        "observables": [StrOptions({"z", "zz"}), list, tuple],
     }
+
+    _named_layers = 2
 
     def __init__(
         self,
@@ -209,9 +212,11 @@ default="adam"
         input_scale="auto",
         ansatz="rotations_cz",
         n_qubits=None,
-        n_layers=2,
+        n_layers=None,
         entanglement="ring",
         reuploading=False,
+        circuit=None,
+        inputs=None,
         observables="zz",
         backend="statevector",
         solver="adam",
@@ -251,6 +256,8 @@ default="adam"
         self.n_layers = n_layers
         self.entanglement = entanglement
         self.reuploading = reuploading
+        self.circuit = circuit
+        self.inputs = inputs
         self.observables = observables
         self.backend = backend
         self.solver = solver
@@ -293,8 +300,9 @@ default="adam"
         return np.asarray(X).reshape(shape[0], -1)
 
     def _structure_for(self, n_features):
-        n_qubits = self._n_qubits_for(n_features)
-        n_inputs = self._n_circuit_inputs(n_features, n_qubits)
+        circuit = self._circuit_structure(n_features)
+        n_inputs = self._n_circuit_inputs(circuit, n_features)
+        encoding = self._named_encoding()
         return {
             "front_end": self.front_end,
             "front_layers": tuple(self.front_layers),
@@ -303,24 +311,17 @@ default="adam"
             "reset": self.reset,
             "head_layers": tuple(self.head_layers),
             "core": self.core,
-            "encoding": self.encoding,
+            **circuit,
             "input_scale": resolved_input_scale(
                 self.input_scale,
-                encoding=self.encoding,
+                encoding=encoding,
                 n_inputs=n_inputs,
                 searched=not takes_steps(self),
                 behind_layers=not (isinstance(self.front_end, str) and self.front_end == "none"),
                 foreign=not isinstance(self.core, str),
             ),
-            "ansatz": self.ansatz,
-            "n_qubits": n_qubits,
-            "n_layers": self.n_layers,
-            "entanglement": self.entanglement,
-            "reuploading": self.reuploading,
-            "observables": self.observables,
             "n_circuit_inputs": n_inputs,
-            "angles": not isinstance(self.core, str)
-            or not (isinstance(self.encoding, str) and self.encoding == "amplitude"),
+            "angles": not isinstance(self.core, str) or encoding != "amplitude",
         }
 
     def _own_param(self, name, value):
@@ -331,27 +332,24 @@ default="adam"
     def _n_qubits_for(self, n_features):
         if not isinstance(self.core, str):
             return getattr(self.core, "num_virtual_qubits", None)
-        if self.n_qubits is not None:
-            return self.n_qubits
-        for circuit in (self.encoding, self.ansatz):
-            if not isinstance(circuit, str):
-                return circuit.num_qubits
-        if self.front_end == "dense":
-            return _DENSE
-        if self.front_end != "none":
-            return _CNN
-        if self.encoding == "amplitude":
-            return max(2, (n_features - 1).bit_length())
-        return min(max(_FEWEST, n_features), _MOST)
+        return super()._n_qubits_for(n_features)
 
-    def _n_circuit_inputs(self, n_features, n_qubits):
+    def _usual_n_qubits(self, n_features):
+        if isinstance(self.front_end, str) and self.front_end in ("dense", "none"):
+            return _DENSE if self.front_end == "dense" else super()._usual_n_qubits(n_features)
+        return _CNN
+
+    def _n_circuit_inputs(self, circuit, n_features):
         if isinstance(self.front_end, str) and self.front_end == "none":
             return n_features
         if not isinstance(self.core, str):
             return self.core.num_inputs
-        if not isinstance(self.encoding, str):
-            return self.encoding.num_parameters
-        return 2**n_qubits if self.encoding == "amplitude" else n_qubits
+        if circuit["circuit"] is not None:
+            return len(mark_circuit(circuit["circuit"], circuit["inputs"]).inputs)
+        if not isinstance(circuit["encoding"], str):
+            return circuit["encoding"].num_parameters
+        n_qubits = circuit["n_qubits"]
+        return 2**n_qubits if circuit["encoding"] == "amplitude" else n_qubits
 
     def _check_parameters(self):
         super()._check_parameters()
@@ -376,16 +374,8 @@ default="adam"
         ]
         if not isinstance(structure["core"], str):
             return self._around(structure, front, n_classes)
-        observables = _resolve_observables(structure["observables"], structure["n_qubits"])
-        qnn = build_circuit(
-            structure["encoding"],
-            structure["ansatz"],
-            n_features=n_inputs,
-            n_qubits=structure["n_qubits"],
-            n_layers=structure["n_layers"],
-            entanglement=structure["entanglement"],
-            reuploading=structure["reuploading"],
-        )
+        observables = resolve_observables(structure["observables"], structure["n_qubits"])
+        qnn = self._built_circuit(structure, n_inputs)
         if structure["core"] == "dense":
             core = dense_core(n_inputs, len(observables), len(qnn.weights))
         else:
@@ -428,18 +418,33 @@ default="adam"
             tags.non_deterministic = False
         return tags
 
+    def _fitted_circuit(self):
+        check_is_fitted(self, "params_")
+        core = self._structure["core"]
+        if not isinstance(core, str) or core != "quantum":
+            shown = core if isinstance(core, str) else type(core).__name__
+            raise AttributeError(
+                f"core={shown!r}: this classifier runs no circuit of this package; a network of "
+                "qiskit-machine-learning has its own, core.circuit."
+            )
+        return self._built_circuit(self._structure, self._structure["n_circuit_inputs"])
+
     @property
     @reads
     def buffers_(self):
-        """Running statistics by name, as in `get_weights`."""
+        """Running statistics and other buffers by name, as in `get_weights`."""
         check_is_fitted(self, "params_")
-        groups = self._network().layout.buffers
-        return {
-            name: array
-            for name, array in self.get_weights().items()
-            if name.rpartition(".")[2] in ("mean", "variance", "running_mean", "running_var")
-            and any(name.startswith(f"{group}.") for group in groups)
-        }
+        layout, found = self._network().layout, {}
+        weights = self.get_weights()
+        for group in layout.buffers:
+            own = layout.slices.get(group, slice(0, 0))
+            left = own.stop - own.start
+            for name in (name for name in weights if name.startswith(f"{group}.")):
+                # buffers stand behind the parameters of their group
+                if left <= 0:
+                    found[name] = weights[name]
+                left -= weights[name].size
+        return found
 
     @property
     @reads

@@ -51,7 +51,8 @@ def resolved_input_scale(
     ----------
     value : {"auto", "learned"}, float, array-like or None
         The parameter.
-    encoding : str or QuantumCircuit
+    encoding : str or None
+        None: a circuit of the user's.
     n_inputs : int
         Of the circuit.
     searched : bool, default=False
@@ -61,7 +62,7 @@ def resolved_input_scale(
     foreign : bool, default=False
         Whether the circuit is one of qiskit-machine-learning, whose encoding is not known.
     """
-    named = isinstance(encoding, str) and not foreign
+    named = encoding is not None and not foreign
     if named and encoding not in _BOUNDS:
         if value is None or (isinstance(value, str) and value == "auto"):
             return None
@@ -92,7 +93,8 @@ def input_scale_layers(structure, n_inputs):
     if scale is None:
         return []
     bound = _BOUNDS["angle"]
-    if isinstance(structure["encoding"], str) and structure["n_qubits"] is not None:
+    named = structure["circuit"] is None and isinstance(structure["encoding"], str)
+    if named and structure["n_qubits"] is not None:
         # Rotations of one qubit add up: what folds onto it stays within the bound together.
         bound = _BOUNDS[structure["encoding"]] / -(-n_inputs // structure["n_qubits"])
     learned = isinstance(scale, str)

@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -25,6 +26,9 @@ __all__ = [
 # Forgotten rows are remembered, within this process only, by a hash under a key that is
 # never written anywhere: asking twice gets a precise answer, a pickle gives nothing away.
 _PROCESS_KEY = secrets.token_bytes(32)
+
+# Entries that are cut out of a record piece by piece: copies of long slices are fast.
+_FEW_CUTS = 8
 
 
 def _keyed_hash(key):
@@ -166,6 +170,12 @@ class MemberRecord:
             found.append(np.array(sorted(entries), dtype=int))
         return found
 
+    def equal_bits(self, X, entries, key):
+        """Whether rows equal entries of a record of fingerprints bit by bit, one by one."""
+        own = row_digests(X, self.law, self.keyed_hash(key))
+        pairs = zip(own, entries, strict=True)
+        return all(digests[-1] == self.digests[entry][-1] for digests, entry in pairs)
+
     def find(self, X, labels=None, key=None):
         """Entries that a request by rows means: every copy of every row.
 
@@ -296,8 +306,7 @@ class MemberRecord:
         X : ndarray of shape (k, n_features) or None
             The request's rows, for a record that holds none itself.
         """
-        keep = np.ones(len(self), dtype=bool)
-        keep[entries] = False
+        left = _left_of(len(self), entries)
         tombstones = set(self.tombstones)
         X = self.X[entries] if self.mode == "rows" else X
         if X is not None:
@@ -305,22 +314,20 @@ class MemberRecord:
             tombstones.update(digest for own in digests for digest in own)
         return replace(
             self,
-            X=self.X[keep] if self.X is not None else None,
-            digests=[d for d, k in zip(self.digests, keep, strict=True) if k]
-            if self.digests is not None
-            else None,
-            labels=self.labels[keep],
-            weights=self.weights[keep],
-            positions=self.positions[keep],
-            held_out=self.held_out[keep],
+            X=None if self.X is None else left(self.X),
+            digests=None if self.digests is None else _without_entries(self.digests, entries),
+            labels=left(self.labels),
+            weights=left(self.weights),
+            positions=left(self.positions),
+            held_out=left(self.held_out),
             tombstones=frozenset(tombstones),
         )
 
-    def extended(self, other, key=None, X=None):
+    def extended(self, other, key=None, X=None, *, repeats=False):
         """This record plus the rows of `other` that it does not hold yet.
 
         For `partial_fit` and `warm_start`, where a row may come again each epoch and
-        counts once.
+        counts once; with `repeats`, where each row that comes is one more in a sum.
 
         Parameters
         ----------
@@ -340,7 +347,7 @@ class MemberRecord:
         new = np.ones(len(other), dtype=bool)
         places = self.n_seen + other.positions
         held_out = self.held_out.copy()
-        for i, entries in enumerate(self.match(X, key)):
+        for i, entries in enumerate(() if repeats else self.match(X, key)):
             known = entries[self.labels[entries] == other.labels[i]]
             if len(known):
                 new[i], places[i] = False, self.positions[known[0]]
@@ -369,6 +376,22 @@ class MemberRecord:
             origin=np.concatenate([self.origin, origin]),
         )
         return record, places
+
+
+def _left_of(n, entries):
+    """What gives the rows of an array of `n` that are left without some; few are cut out."""
+    if len(entries) <= _FEW_CUTS:
+        cuts = [-1, *np.unique(entries).tolist(), n]
+        parts = [slice(a + 1, b) for a, b in pairwise(cuts)]
+        return lambda array: np.concatenate([array[part] for part in parts])
+    keep = np.ones(n, dtype=bool)
+    keep[entries] = False
+    return lambda array: array[keep]
+
+
+def _without_entries(values, entries):
+    gone = set(np.asarray(entries).tolist())
+    return [value for i, value in enumerate(values) if i not in gone]
 
 
 def encoded_labels(y, classes, n_rows, name):

@@ -10,14 +10,22 @@ from ..unlearning import importance_of, resolve_strategy
 from ._fit_warnings import warn_of_ending, warn_of_inputs
 from ._fitting import loop_hooks, make_records, make_run, validation_rows
 from ._head import solve_head
-from .state import origin
+from ._known_fits import known_or_made
+from ._on_statistics import make_statistics_run
+from .state import fitted_state, origin
 
-__all__ = ["alone", "ended", "fit_course", "fit_result"]
+__all__ = ["alone", "ended", "fit_course", "fit_on_statistics", "fit_result"]
 
 
 def fit_result(estimator, data, seed, **how):
     """What a fit of validated data brings; arguments as of `fit_course`."""
     return alone(estimator, fit_course(estimator, data, seed, **how))
+
+
+def fit_on_statistics(estimator, program, statistics):
+    """What training on class statistics brings, from the start and with the steps of the fit."""
+    seed = np.random.SeedSequence(fitted_state(estimator).seed)
+    return alone(estimator, _on_statistics(estimator, program, statistics, 0, seed))
 
 
 def alone(estimator, course):
@@ -47,7 +55,16 @@ def ended(course, error=None):
 
 
 def fit_course(
-    estimator, data, seed, *, start=None, context=None, given=None, max_iter=None, checkpoint=None
+    estimator,
+    data,
+    seed,
+    *,
+    start=None,
+    context=None,
+    given=None,
+    max_iter=None,
+    checkpoint=None,
+    statistics=None,
 ):
     """One fit, as a generator: it asks for a run to be trained, and goes on when that is done.
 
@@ -71,6 +88,8 @@ def fit_course(
         Epochs of a `partial_fit`; None: the estimator's own.
     checkpoint : path-like or None, default=None
         File to write after each epoch, and to go on from.
+    statistics : ClassStatistics or None, default=None
+        Of earlier rows, which a classifier with a linear loss trains on together with these.
 
     Yields
     ------
@@ -86,8 +105,22 @@ def fit_course(
         if estimator._solves_head():
             goes_on = max_iter if start is None else start
             return _solved(estimator, network, data, seed, given, goes_on=goes_on)
+        if estimator._trains_on_statistics():
+            program = estimator._statistics_program(data.n_classes)
+            network.count(forward_rows=len(data))
+            own = program.of(data.X, data.labels, data.weights)
+            statistics = own if statistics is None else statistics + own
+            if given is not None:
+                warn_of_inputs(estimator, network, estimator._initial_params(network, seed), data.X)
+            how = (context, given, checkpoint)
+            return (
+                yield from _on_statistics(estimator, program, statistics, len(data), seed, *how)
+            )
         how = (start, context, given, max_iter, checkpoint)
-        return (yield from _trained(estimator, network, data, seed, *how))
+        course = _trained(estimator, network, data, seed, *how)
+        if start is None and max_iter is None:
+            course = known_or_made(estimator, data, seed, course)
+        return (yield from course)
 
 
 def _trained(estimator, network, data, seed, start, context, given, max_iter, checkpoint):
@@ -125,6 +158,28 @@ def _trained(estimator, network, data, seed, start, context, given, max_iter, ch
     if given is not None and stopped is None:
         warn_of_ending(estimator, run)
     return FitResult.of(run, held_out, updates=updates, importances=importances, stopped=stopped)
+
+
+def _on_statistics(
+    estimator, program, statistics, n_rows, seed, context=None, given=None, checkpoint=None
+):
+    """Train on sums over rows, of which `n_rows` are new to the record."""
+    network = estimator._network(program.n_classes)
+    run = make_statistics_run(estimator, network, program, statistics, seed)
+    stopped = None
+    with _told_to_callbacks(estimator, context, given, run) as hooks:
+        hooks = loop_hooks(estimator, run, extra_hooks=hooks, checkpoint=checkpoint)
+        try:
+            yield run, hooks
+        except (KeyboardInterrupt, BudgetExceededError) as error:
+            if given is None or (run.epoch == 0 and run.point.step == 0):
+                raise
+            stopped = error
+        run.settle()
+    if given is not None and stopped is None:
+        warn_of_ending(estimator, run)
+    none_apart = np.zeros(n_rows, dtype=bool)
+    return FitResult.of(run, none_apart, statistics=statistics, stopped=stopped)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import warnings
 
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.validation import _num_samples
@@ -116,4 +117,32 @@ def _forgetting(estimator, pipeline=None):
     what = type(estimator).__name__
     if pipeline is not None:
         what = f"the last step of the pipeline, {what},"
-    raise TypeError(f"{what} has no method unlearn; use a classifier of skqmu.")
+    raise TypeError(f"{what} has no method unlearn; {_way_out(estimator)}")
+
+
+def _way_out(estimator):
+    """What to do with a model that does not forget by itself."""
+    kind = type(estimator).__name__
+    if hasattr(estimator, "best_estimator_"):
+        return (
+            f"pass what it found: skqmu.unlearn(search.best_estimator_, ...). The {kind} itself "
+            "keeps the scores that it chose by, which saw the rows too."
+        )
+    if hasattr(estimator, "param_grid") or hasattr(estimator, "param_distributions"):
+        return "fit it with refit=True, then pass its best_estimator_."
+    if isinstance(estimator, FrozenEstimator):
+        return "pass what is frozen: its attribute estimator."
+    if hasattr(estimator, "neural_network"):
+        return (
+            "give its neural_network as HybridQNNClassifier(core=...), which is trained and "
+            "forgets here."
+        )
+    if hasattr(estimator, "state_dict") and hasattr(estimator, "forward"):
+        return (
+            "give the module as HybridQNNClassifier(front_end=...), which is trained and forgets "
+            "here."
+        )
+    return (
+        f"use a classifier of skqmu, or ShardedClassifier({kind}()), which trains the shards anew "
+        "that saw a row."
+    )

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._identity import Unidentifiable, same_settings
 from .._validation import check_is_fitted, validate_data
-from ..backends import BACKENDS, BaseBackend, resolve_backend
+from ..backends import BACKENDS, BaseBackend, is_live, resolve_backend
 from ..network import log_softmax, softmax
 from ._queries import count_query, query_report
 from .state import fitted_state, origin, reads
@@ -172,7 +172,8 @@ class PredictingMixin:
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         # A sampled backend answers the same question differently each time.
-        known = isinstance(self.backend, BaseBackend) or self.backend in tuple(BACKENDS)
+        known = isinstance(self.backend, BaseBackend | str) or is_live(self.backend)
+        known = known and (not isinstance(self.backend, str) or self.backend in BACKENDS)
         tags.non_deterministic = known and self._backend().sampled
         return tags
 

@@ -1,35 +1,25 @@
 """`QNNClassifier`: a variational quantum circuit with a linear head."""
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 
-from .._validation import HasMethods, Interval, StrOptions, check_is_fitted
-from ..circuits import (
-    ansatze,
-    build_circuit,
-    encodings,
-    entanglements,
-    z_observables,
-    zz_observables,
-)
-from ..network import Dense, Network, OneVsRest, QuantumLayer
+from .._validation import Interval, StrOptions, check_is_fitted
+from ..circuits import Probabilities
+from ..network import BornLogits, Dense, Network, OneVsRest, QuantumLayer
+from ..statistics import StatisticsProgram
 from ._base import BaseUnlearningClassifier
+from ._circuit import CircuitMixin, resolve_observables
 from ._fitting import takes_steps
 from ._input_scale import InputScaleMixin, input_scale_layers, resolved_input_scale
+from ._on_statistics import check_linear_loss
+from ._statistics_access import StatisticsAccessMixin
 from .state import reads
 
 __all__ = ["QNNClassifier"]
 
-_CIRCUIT = HasMethods(["compose", "assign_parameters"])
-# Qubits that n_qubits=None takes at least and at most: two features on two qubits leave a circuit
-# too few functions of them (a ring in a ring is learned from some starts only).
-_FEWEST, _MOST = 4, 8
-# What the circuit is built from.
-_DESIGN = ("encoding", "ansatz", "n_qubits", "n_layers", "entanglement", "reuploading")
 
-
-class QNNClassifier(InputScaleMixin, BaseUnlearningClassifier):
+class QNNClassifier(StatisticsAccessMixin, CircuitMixin, InputScaleMixin, BaseUnlearningClassifier):
     """Quantum neural network classifier that can forget.
 
     The features of a record enter a circuit as rotation angles, trainable layers follow,
@@ -38,8 +28,10 @@ class QNNClassifier(InputScaleMixin, BaseUnlearningClassifier):
 
     Parameters
     ----------
-    encoding : {"angle", "angle_xyz", "iqp", "amplitude"} or QuantumCircuit, default="angle"
-        How features enter. See :func:`skqmu.circuits.build_circuit`.
+    encoding : {"angle", "angle_xyz", "iqp", "amplitude"}, QuantumCircuit or Choice, \
+default="angle"
+        How features enter. See :func:`skqmu.circuits.build_circuit`. As one of several values
+        of a search a circuit goes into :func:`skqmu.circuits.choices`.
     input_scale : {"auto", "learned"}, float, array-like of shape (n_features,) or None, \
 default="auto"
         How features become the angles of a named encoding, between whose bounds none wraps (see
@@ -51,18 +43,34 @@ default="auto"
         neither ``"adam"`` nor ``"sgd"``; None for ``"amplitude"`` and a circuit of your own.
         On sampled backends learned scales cost two circuits more a row and step for each
         rotation that holds a feature.
-    ansatz : {"strong", "rotations_cz", "real_amplitudes", "efficient_su2"} or \
-QuantumCircuit, default="strong"
-        Trainable layers.
+    ansatz : {"strong", "rotations_cz", "real_amplitudes", "efficient_su2"}, QuantumCircuit \
+or Choice, default="strong"
+        Trainable layers. Parameters of a circuit are weights, in natural order (x2 before x10).
     n_qubits : int or None, default=None
         None: as many as features, at least 4 and at most 8 (with ``"amplitude"``: as few
         as hold the features; with a circuit: its own). Features fold onto fewer qubits:
         feature ``i`` acts on qubit ``i % n_qubits``.
-    n_layers : int, default=3
+    n_layers : int or None, default=None
+        None: 3 layers of a named ansatz; a circuit of your own runs once, as drawn. A number
+        repeats it, too, each time with weights of its own.
     entanglement : {"none", "linear", "ring", "full"}, default="ring"
+    loss : {"cross_entropy", "linear"}, default="cross_entropy"
+        ``"linear"``: the share of wrong answers if the class were read off one shot a row,
+        ``mean(1 - Pr(outcome y))`` with the lowest qubits' outcome as the class. It is linear in
+        expectation values, so that `fit` keeps and trains on class statistics, sums over rows
+        in whole numbers, and ``statistics_downdate`` deletes exactly at a cost that does not
+        depend on the number of rows. See Notes.
     reuploading : bool, default=False
         Repeat the encoding before every layer (Perez-Salinas et al. 2020).
-    observables : {"z", "zz"} or list of SparsePauliOp, default="zz"
+    circuit : QuantumCircuit, (QuantumCircuit, inputs, weights), Choice or None, default=None
+        Your own circuit for both, features and weights, in the place of `encoding` and
+        `ansatz`; also what ``qnn_circuit`` of qiskit-machine-learning returns.
+    inputs : ParameterVector, iterable of Parameter or str, str or None, default=None
+        Which parameters of `circuit` hold the features, in the order of the features; all
+        others are weights. A name stands for a vector, or for all that are called so but for a
+        number: ``"x"`` for x0, x1, ... None: those of the triple, or the parameters that are
+        called x, data, input or feature. See :func:`skqmu.circuits.mark_circuit`.
+    observables : {"z", "zz"}, list of SparsePauliOp or Choice, default="zz"
         What the head reads: <Z> of each qubit, these and <ZZ> of each pair, or your own.
     trainable : {"all", "head"}, default="all"
         ``"head"``: circuit weights stay as they are drawn or given; only such a model can
@@ -77,9 +85,11 @@ QuantumCircuit, default="strong"
     objective_noise : float, default=0.0
         Standard deviation of the random linear term in a logistic head's loss, which
         `CertifiedRemoval` needs. It must stay secret, and `random_state` determines it.
-    backend : {"statevector"} or Backend, default="statevector"
-        Where circuits run. It may be changed after `fit`: the same weights predict on any
-        backend, and deletion requests run there too.
+    backend : {"statevector", "aer", ...}, Backend, or V2 primitive or device of qiskit, \
+default="statevector"
+        Where circuits run. An object of qiskit (``AerSimulator()``, ``StatevectorSampler()``)
+        is run by :class:`skqmu.backends.PrimitiveBackend`. It may be changed after `fit`: the
+        same weights predict on any backend, and deletion requests run there too.
     solver : {"adam", "sgd", "spsa", "cobyla", "nft", "l_bfgs_b", ...} or Optimizer, \
 default="adam"
         Besides ``"adam"`` and ``"sgd"``, the optimizers of qiskit-machine-learning
@@ -114,7 +124,8 @@ default="adam"
     class_weight : dict, "balanced" or None, default=None
         A class that a dict leaves out weighs 1. `partial_fit` balances each call's rows.
     warm_start : bool, default=False
-        Let `fit` go on from the last parameters. Rows of earlier fits stay members.
+        Let `fit` go on from the last parameters. Rows of earlier fits stay members. A circuit
+        or head that was changed since is refused.
     unlearning : str or UnlearningStrategy, default="retrain"
         What `unlearn` does: exact by default, approximate by choice. It may be changed after
         `fit`. (All other parameters act at the next `fit`, see `set_params`.)
@@ -144,6 +155,8 @@ default="adam"
     feature_names_in_ : ndarray of str
         Where `X` has string column names.
     n_qubits_ : int
+    circuit_ : QuantumCircuit
+        What runs, with parameters for inputs and weights; `draw` and `to_qasm` show it.
     backend_ : BaseBackend
         What predictions run on: `backend`, a name made an object. It follows
         ``set_params(backend=...)``.
@@ -151,6 +164,10 @@ default="adam"
         Logarithms of learned input scales, circuit weights, then the head's kernel and bias.
     input_scale_ : ndarray of shape (n_features,) or None
         Radians a unit of each feature, near 0.
+    class_statistics_ : ndarray of shape (n_classes, 2**n_qubits, 2**n_qubits)
+        With ``loss="linear"``: the sums over rows that stand in for these.
+    class_counts_ : ndarray of shape (n_classes,)
+        Likewise: how many rows of each class they are over.
     history_ : list of dict
         One row an epoch: ``epoch``, ``loss``, ``gradient_norm`` (where the solver takes
         gradients), ``seconds``, and with early stopping ``valid_loss`` and ``valid_score``.
@@ -184,6 +201,19 @@ default="adam"
     are relative to the mean weight of the training set (for `partial_fit`: of the call);
     the penalty `alpha` is divided by the rows of the training set, not of the batch.
 
+    With ``loss="linear"`` the rows enter training through ``S_c = sum w |x><x|``, one matrix of
+    4^n_qubits numbers a class (16 bytes each: up to 8 or 10 qubits), counts and sums of weights;
+    class weights and the normaliser are applied afterwards. All must be fixed that the states
+    depend on: no learned `input_scale` (``"auto"`` is 1.0 here) nor `reuploading`, the exact
+    backend, all rows in each step, no validation rows, no `observables`, `head` or `alpha`;
+    what differs is refused. `partial_fit` adds rows to the sums and trains again from the start
+    of the fit, so that it equals `fit` on all rows; a row that comes again counts again, and
+    ``class_weight="balanced"`` balances all rows. The statistics are stored data: they stay in
+    pickles, whatever `store_data` says, and `release` drops them. `predict_proba` gives the
+    frequencies that measuring would give (Born's rule): the loss is improper and nothing
+    calibrates them, so that they are to be read as a ranking, not as chances of being right. A
+    step costs as much as some 2^n_qubits rows would, and a row of `fit_cost_` is one of these.
+
     An optimizer of qiskit-machine-learning chooses for itself where to evaluate the loss. One
     evaluation over all rows, batch by batch, with the gradient if it wants one, is an epoch: a
     row of `history_`, one of `n_iter_`, and of the `max_iter` that bound what a fit can cost. So
@@ -214,20 +244,17 @@ default="adam"
 
     _parameter_constraints = {
         **BaseUnlearningClassifier._parameter_constraints,
-        "encoding": [StrOptions(set(encodings())), _CIRCUIT],
+        **CircuitMixin._parameter_constraints,
         **InputScaleMixin._parameter_constraints,
-        "ansatz": [StrOptions(set(ansatze())), _CIRCUIT],
-        "n_qubits": [Interval(Integral, 1, None, closed="left"), None],
-        "n_layers": [Interval(Integral, 1, None, closed="left")],
-        "entanglement": [StrOptions(set(entanglements()))],
-        "reuploading": ["boolean"],
-        "observables": [StrOptions({"z", "zz"}), list, tuple],
+        "loss": [StrOptions({"cross_entropy", "linear"})],
         "trainable": [StrOptions({"all", "head"})],
         "circuit_weights": ["array-like", None],
         "head": [StrOptions({"softmax", "ridge", "logistic"})],
         "head_penalty": [Interval(Real, 0, None, closed="neither")],
         "objective_noise": [Interval(Real, 0, None, closed="left")],
     }
+
+    _named_layers = 3
 
     def __init__(
         self,
@@ -236,9 +263,12 @@ default="adam"
         input_scale="auto",
         ansatz="strong",
         n_qubits=None,
-        n_layers=3,
+        n_layers=None,
         entanglement="ring",
+        loss="cross_entropy",
         reuploading=False,
+        circuit=None,
+        inputs=None,
         observables="zz",
         trainable="all",
         circuit_weights=None,
@@ -275,7 +305,10 @@ default="adam"
         self.n_qubits = n_qubits
         self.n_layers = n_layers
         self.entanglement = entanglement
+        self.loss = loss
         self.reuploading = reuploading
+        self.circuit = circuit
+        self.inputs = inputs
         self.observables = observables
         self.trainable = trainable
         self.circuit_weights = circuit_weights
@@ -308,19 +341,14 @@ default="adam"
 
     def _structure_for(self, n_features):
         return {
-            "encoding": self.encoding,
+            **self._circuit_structure(n_features),
             "input_scale": resolved_input_scale(
                 self.input_scale,
-                encoding=self.encoding,
+                encoding=self._named_encoding(),
                 n_inputs=n_features,
-                searched=not takes_steps(self),
+                searched=self.loss == "linear" or not takes_steps(self),
             ),
-            "ansatz": self.ansatz,
-            "n_qubits": self._n_qubits_for(n_features),
-            "n_layers": self.n_layers,
-            "entanglement": self.entanglement,
-            "reuploading": self.reuploading,
-            "observables": self.observables,
+            "loss": self.loss,
             # A certificate rests on these: they are fit's, whatever is set afterwards.
             "trainable": self.trainable,
             "circuit_weights": self.circuit_weights,
@@ -329,19 +357,16 @@ default="adam"
             "objective_noise": self.objective_noise,
         }
 
-    def _n_qubits_for(self, n_features):
-        if self.n_qubits is not None:
-            return self.n_qubits
-        for circuit in (self.encoding, self.ansatz):
-            if not isinstance(circuit, str):
-                return circuit.num_qubits
-        if self.encoding == "amplitude":
-            return max(2, (n_features - 1).bit_length())
-        return min(max(_FEWEST, n_features), _MOST)
-
     def _build_network(self, structure, n_features, n_classes, backend):
-        qnn = build_circuit(n_features=n_features, **{k: structure[k] for k in _DESIGN})
-        observables = _resolve_observables(structure["observables"], structure["n_qubits"])
+        qnn = self._built_circuit(structure, n_features)
+        if structure["loss"] == "linear":
+            readout = Probabilities(structure["n_qubits"], "first", n_classes)
+            executable = backend.compile(
+                qnn.circuit, readout, inputs=qnn.inputs, weights=qnn.weights
+            )
+            scale = input_scale_layers(structure, n_features)
+            return Network([*scale, QuantumLayer(executable), BornLogits()])
+        observables = resolve_observables(structure["observables"], structure["n_qubits"])
         executable = backend.compile(
             qnn.circuit, observables, inputs=qnn.inputs, weights=qnn.weights
         )
@@ -353,13 +378,27 @@ default="adam"
 
     def _observable_bounds(self):
         """Largest absolute value that each observable may take."""
-        observables = _resolve_observables(
+        observables = resolve_observables(
             self._structure["observables"], self._structure["n_qubits"]
         )
         return np.array([np.abs(observable.coeffs).sum() for observable in observables])
 
+    def _statistics_program(self, n_classes):
+        structure, n_features = self._structure, self.n_features_in_
+        return StatisticsProgram(
+            *self._built_circuit(structure, n_features),
+            n_classes=n_classes,
+            backend=self._backend(),
+            before=input_scale_layers(structure, n_features),
+        )
+
+    def _trains_on_statistics(self):
+        return self._structure["loss"] == "linear"
+
     def _check_parameters(self):
         super()._check_parameters()
+        if self.loss == "linear":
+            check_linear_loss(self)
         if self.trainable == "all":
             given = []
             if self.head != "softmax":
@@ -420,12 +459,3 @@ default="adam"
         """Qubits of the fitted circuit."""
         check_is_fitted(self, "params_")
         return self._structure["n_qubits"]
-
-
-def _resolve_observables(value, n_qubits):
-    if isinstance(value, str):
-        z = z_observables(n_qubits)
-        return z if value == "z" else [*z, *zz_observables(n_qubits)]
-    if not len(value):
-        raise ValueError("observables is empty; name 'z', 'zz' or at least one SparsePauliOp.")
-    return list(value)

@@ -26,7 +26,8 @@ model's probabilities; `T`, `S`: teacher and student; `U`: uniform. **Exact**: d
 model that never saw the rows. **Certified**: (epsilon, delta)-indistinguishable from one.
 Both compare one version of the model with one retrained without the rows: whoever also holds the
 version before the deletion may tell who was deleted (`skqmu.attacks.UpdateAttack`,
-[two versions](two_versions.md)).
+[two versions](two_versions.md)). What each word promises, and what newer mechanisms reach:
+[guarantees](guarantees.md).
 **Approximate**: nothing is proven; measure it, with `skqmu audit` or the scorers.
 
 **Stop rule** (`stop="auto"`): forgetting too much tells the rows again, so what climbs or

@@ -21,6 +21,7 @@ from .._validation import (
     validate_params,
 )
 from ._by_shards import ByShards, ShardTraining, expected_refit_fraction
+from ._known_fits import forget_known_fits
 from ._members import MemberRecord, are_members
 from ._meta import aligned_proba, as_memory, draw_seed, released
 from ._shards import RemovedFolder, loaded
@@ -399,6 +400,7 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         ShardedClassifier
         """
         check_is_fitted(self, "models_")
+        forget_known_fits()
         copied = clone(self)
         last = [self._load(slices[-1]) for slices in self.models_]
         copied._become(

@@ -20,6 +20,7 @@ from .._validation import (
 from ..exceptions import UnlearningWarning
 from ..unlearning import Retrain, resolve_strategy
 from ._experiment import forget_and_end
+from ._known_fits import sharing_fits
 from ._meta import (
     aligned_proba,
     as_memory,
@@ -184,7 +185,7 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         UnlearningWarning
             The mask names no row (a fold without any).
         """
-        with Writing(self) as work:
+        with Writing(self) as work, sharing_fits():
             work.model._fit(X, y, forget, sample_weight)
             work.commit()
         return self

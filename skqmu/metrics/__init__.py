@@ -24,6 +24,12 @@ from ._plot_shots import ShotCurveDisplay
 from ._quality import ForgettingQuality, forgetting_quality
 from ._rates import OperatingPoint
 from ._relearn import RelearnTime, relearn_time
+from ._repeated_verdict import (
+    RepeatedVerdict,
+    RetrainingDifferences,
+    repeated_verdict,
+    retraining_differences,
+)
 from ._scorer_names import SCORERS
 from ._scorers import (
     neg_forget_gap,
@@ -53,6 +59,8 @@ __all__ = [
     "ParetoDisplay",
     "RecordedAnswers",
     "RelearnTime",
+    "RepeatedVerdict",
+    "RetrainingDifferences",
     "RetrainingVerdict",
     "ScoringCase",
     "ShotCurveDisplay",
@@ -78,6 +86,8 @@ __all__ = [
     "pareto",
     "privacy_scoring",
     "relearn_time",
+    "repeated_verdict",
+    "retraining_differences",
     "retraining_verdict",
     "tug_of_war",
     "tug_of_war_score",

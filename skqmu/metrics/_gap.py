@@ -6,15 +6,78 @@ the oracles (and of the models, where there are several); the half-widths are co
 root of their squares.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.stats import norm, t
 
 from ._auc import placements
 
-__all__ = ["auc_gap", "distance_gap", "gap_summary", "mean_gap"]
+__all__ = ["Difference", "auc_difference", "distance_difference", "gap_summary", "mean_difference"]
 
 
-def mean_gap(values, oracle_values, level, *, family=1, bounded=False):
+@dataclass(frozen=True)
+class Difference:
+    """A measure of a model, or of several runs of a mechanism, less that of retrained models.
+
+    Attributes
+    ----------
+    sides : tuple of ndarray
+        What each record contributes, each side with the difference as its mean: one side for
+        a mean over records; members and non-members for an AUC.
+    means : ndarray of shape (n_models,)
+        The measure of each model.
+    oracle_means : ndarray of shape (n_oracles,)
+    bounded : bool
+        Whether differences lie in [-1, 1]; then half a disagreement each way is added to
+        the variance (Agresti & Min, 2005), which keeps "no record differs" from having no
+        uncertainty.
+    spread_factor : float, default=1
+        What the deviation of `oracle_means` is to be multiplied by.
+    """
+
+    sides: tuple
+    means: np.ndarray
+    oracle_means: np.ndarray
+    bounded: bool
+    spread_factor: float = 1.0
+
+    @property
+    def value(self):
+        """The difference."""
+        return float(self.means.mean() - self.oracle_means.mean())
+
+    @property
+    def largest(self):
+        """The largest difference that there can be."""
+        return 1.0 if self.bounded else np.inf
+
+    def gap(self, level, family=1):
+        """Return the difference with its interval over records and seeds.
+
+        Parameters
+        ----------
+        level : float
+        family : int, default=1
+            How many comparisons are made together.
+
+        Returns
+        -------
+        dict
+            See :func:`gap_summary`.
+        """
+        return gap_summary(
+            self.means,
+            sum(_variance(side, self.bounded) for side in self.sides),
+            self.oracle_means,
+            level,
+            family,
+            spread_factor=self.spread_factor,
+            largest=self.largest,
+        )
+
+
+def mean_difference(values, oracle_values, *, bounded=False):
     """Compare a mean over records with the oracles' means over the same records.
 
     Parameters
@@ -22,28 +85,19 @@ def mean_gap(values, oracle_values, level, *, family=1, bounded=False):
     values : ndarray of shape (n,) or (n_models, n)
         One number a record (1 where right, its loss, ...).
     oracle_values : ndarray of shape (n_oracles, n)
-    level : float
-    family : int, default=1
-        How many comparisons are made together.
     bounded : bool, default=False
-        Whether differences lie in [-1, 1]; then half a disagreement each way is added to
-        the variance (Agresti & Min, 2005), which keeps "no record differs" from having no
-        uncertainty.
+        Whether differences lie in [-1, 1].
 
     Returns
     -------
-    dict
-        See :func:`gap_summary`.
+    Difference
     """
     values = np.atleast_2d(values)
-    difference = values.mean(axis=0) - oracle_values.mean(axis=0)
-    return gap_summary(
+    return Difference(
+        (values.mean(axis=0) - oracle_values.mean(axis=0),),
         values.mean(axis=1),
-        _variance(difference, bounded),
         oracle_values.mean(axis=1),
-        level,
-        family,
-        largest=1.0 if bounded else np.inf,
+        bounded,
     )
 
 
@@ -56,7 +110,7 @@ def _variance(difference, bounded):
     return squares / (n * (n - 1)) if n > 1 else np.inf
 
 
-def auc_gap(scores, oracle_scores, level, *, family=1):
+def auc_difference(scores, oracle_scores):
     """Compare an attack's AUC on a model with its AUCs on the oracles, same records.
 
     The records' part is DeLong's variance for paired curves (DeLong, DeLong &
@@ -67,25 +121,22 @@ def auc_gap(scores, oracle_scores, level, *, family=1):
     scores : list of tuple of ndarray
         For each model the scores of members, of shape (m,), and of non-members, of shape (n,).
     oracle_scores : list of such tuples
-    level : float
-    family : int, default=1
 
     Returns
     -------
-    dict
-        See :func:`gap_summary`.
+    Difference
     """
     mine = [placements(*pair) for pair in scores]
     theirs = [placements(*pair) for pair in oracle_scores]
-    variance = sum(
-        _variance(np.mean([p[side] for p in mine], axis=0) - np.mean(other, axis=0), True)
+    sides = tuple(
+        np.mean([p[side] for p in mine], axis=0) - np.mean(other, axis=0)
         for side, other in enumerate(zip(*theirs, strict=True))
     )
     areas = [np.array([below.mean() for below, _ in found]) for found in (mine, theirs)]
-    return gap_summary(areas[0], variance, areas[1], level, family, largest=1.0)
+    return Difference(sides, *areas, bounded=True)
 
 
-def distance_gap(proba, oracle_proba, level, *, family=1):
+def distance_difference(proba, oracle_proba):
     """Compare a model's distance to the oracles with their distances among themselves.
 
     The distance of two models is the mean total variation of their probabilities over the
@@ -97,17 +148,15 @@ def distance_gap(proba, oracle_proba, level, *, family=1):
     proba : list of ndarray of shape (n, n_classes)
         One array a model.
     oracle_proba : list of ndarray of shape (n, n_classes)
-        Three at least: two have one distance, and one distance has no spread.
-    level : float
-    family : int, default=1
+        Two at least, and three where their spread is wanted: one distance has none.
 
     Returns
     -------
-    dict
-        See :func:`gap_summary`. An oracle's mean distance to the K - 1 others shares each of
-        its terms with another oracle's, so the K means lie closer together than independent
-        ones would; where the distance is symmetric, by (K - 2)/(K - 1) in the worst case
-        (one oracle's oddity, seen by all others). Their deviation is divided by that.
+    Difference
+        An oracle's mean distance to the K - 1 others shares each of its terms with another
+        oracle's, so the K means lie closer together than independent ones would; where the
+        distance is symmetric, by (K - 2)/(K - 1) in the worst case (one oracle's oddity, seen
+        by all others). Their deviation is to be divided by that.
     """
     k = len(oracle_proba)
     own = np.array([np.mean([_variation(p, o) for o in oracle_proba], axis=0) for p in proba])
@@ -117,14 +166,12 @@ def distance_gap(proba, oracle_proba, level, *, family=1):
             for i, p in enumerate(oracle_proba)
         ]
     )
-    return gap_summary(
+    return Difference(
+        (own.mean(axis=0) - theirs.mean(axis=0),),
         own.mean(axis=1),
-        _variance(own.mean(axis=0) - theirs.mean(axis=0), True),
         theirs.mean(axis=1),
-        level,
-        family,
-        spread_factor=(k - 1) / (k - 2),
-        largest=1.0,
+        bounded=True,
+        spread_factor=(k - 1) / (k - 2) if k > 2 else np.inf,
     )
 
 

@@ -7,49 +7,17 @@ accuracies. And no figure is a verdict that the sample cannot carry: what is not
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from ._chance import chance_of_agreement, oracles_to_rule_out_chance
-from ._gap import auc_gap, distance_gap, mean_gap
+from ._comparisons import Measure, compare, parts_of_comparison
+from ._findings import finding, is_material, largest_margins, margins_in_words
 from ._inputs import check_level
-from ._proba import aligned_probabilities
-from .signals import asked, cross_entropy, membership_signal
 
-__all__ = ["RetrainingVerdict", "retraining_verdict"]
+__all__ = ["RetrainingVerdict", "check_delta", "retraining_verdict"]
 
-# Models without randomness are all "significantly" different: below these a difference of the
-# mean loss (nats), confidence or distance is real and of no account.
-_MATERIAL = {"loss": 0.05, "distance": 0.02, "confidence": 0.02}
-_PARTS = {
-    "retain": "retained rows",
-    "forget": "forgotten rows",
-    "test": "held-out rows",
-    "test_removed": "held-out rows of the removed class",
-}
-_KINDS = {
-    "accuracy": "accuracy",
-    "auc": "attack AUC",
-    "distance": "distance of answers",
-    "confidence": "confidence",
-}
 # a distance among oracles needs more than two of them
 _FEWEST_ORACLES = 3
-
-
-@dataclass(frozen=True)
-class _Measure:
-    """What is compared: a kind of figure, and the part or the attack that it is of."""
-
-    kind: str
-    of: str
-
-    @property
-    def key(self):
-        return f"{self.kind}_{self.of}"
-
-
 # of a class that no model saw, these are what the seed makes them
-_BY_THE_SEED = {_Measure("distance", "forget"), _Measure("confidence", "forget")}
+_BY_THE_SEED = {Measure("distance", "forget"), Measure("confidence", "forget")}
 
 
 @dataclass(frozen=True)
@@ -200,85 +168,48 @@ def retraining_verdict(
     unresolved
     """
     check_level(level)
-    if not 0 < delta < 1:
-        raise ValueError(f"delta={delta!r} must be between 0 and 1.")
+    check_delta(delta)
     models = list(model) if isinstance(model, list | tuple) else [model]
     oracles = list(oracles)
     if not models or not oracles:
         raise ValueError(f"{len(models)} models and {len(oracles)} oracles: one of each needed.")
-    parts = {"forget": forget, "test": test, "retain": retain, "test_removed": test_removed}
-    parts = {name: pair for name, pair in parts.items() if pair is not None}
-    for name, (_, y) in {**parts, "nonmembers": nonmembers}.items():
-        if not len(y):
-            raise ValueError(f"{name} holds no row.")
+    parts = parts_of_comparison(forget, nonmembers, test, retain, test_removed)
     sizes = {
         "n_models": len(models),
         "n_oracles": len(oracles),
         "n_forget": len(forget[1]),
         "n_nonmembers": len(nonmembers[1]),
     }
-    options = {"level": level, "removed": removed}
-    found = _measured(models, oracles, parts, nonmembers, attacks, options)
+    compared = compare(
+        models,
+        oracles,
+        parts,
+        nonmembers,
+        attacks=attacks,
+        removed=removed,
+        with_distances=len(oracles) >= _FEWEST_ORACLES,
+    )
+    family = len(compared.differences)
+    found = {
+        measure: difference.gap(level, family)
+        for measure, difference in compared.differences.items()
+    }
+    if compared.unseen:
+        _leave_chance_open(found, len(oracles), level)
     judged, sentence, findings = _judged(found, sizes, delta, level)
     gaps = {measure.key: gap for measure, gap in found.items()}
     return RetrainingVerdict(judged, sentence, tuple(findings), gaps, float(delta), **sizes)
 
 
-def _measured(models, oracles, parts, nonmembers, attacks, options):
-    """Return the gap of every measure, as ``{_Measure: dict}``."""
-    everyone, m = [*models, *oracles], len(models)
-    unseen = np.isin(parts["forget"][1], options["removed"]).any()
-    means = _means(everyone, parts, unseen)
-    proba = {
-        name: aligned_probabilities(everyone, parts[name][0])[0] for name in ("forget", "test")
-    }
-    scores = _scores(everyone, m, parts["forget"], nonmembers, attacks)
-    compared = {_Measure(*name): (mean_gap, values) for name, values in means.items()}
-    # two oracles have a single distance, which has no spread
-    if len(oracles) >= _FEWEST_ORACLES:
-        compared |= {_Measure("distance", n): (distance_gap, p) for n, p in proba.items()}
-    compared |= {_Measure("auc", name): (auc_gap, pairs) for name, pairs in scores.items()}
-    gaps = {}
-    for measure, (compare, values) in compared.items():
-        more = {"bounded": measure.kind != "loss"} if compare is mean_gap else {}
-        gaps[measure] = compare(
-            values[:m], values[m:], options["level"], family=len(compared), **more
-        )
-    if unseen and not _without_randomness(proba["forget"][m:]):
-        _leave_chance_open(gaps, len(oracles), options["level"])
-    return gaps
+def check_delta(delta):
+    """Raise unless `delta` is a difference that can be called none.
 
-
-def _means(everyone, parts, unseen):
-    means = {
-        ("accuracy", name): np.array([_right(model, *pair) for model in everyone])
-        for name, pair in parts.items()
-    }
-    X, y = parts["forget"]
-    means["confidence", "forget"] = np.array([_confidence(model, X, y) for model in everyone])
-    if not unseen:
-        # a removed class has no loss to compare: an oracle may give it probability 0
-        means["loss", "forget"] = np.array(
-            [cross_entropy(*asked(model, X, y)) for model in everyone]
-        )
-    return means
-
-
-def _scores(everyone, n_models, forget, nonmembers, attacks):
-    """Return for each attack the scores (members, non-members) of every model."""
-    scores = {name: [*own, *theirs] for name, (own, theirs) in (attacks or {}).items()}
-    signals = {"confidence": _confidence}
-    if attacks is None:
-        signals["loss"] = _minus_loss
-    for name, signal in signals.items():
-        pairs = [(signal(model, *forget), signal(model, *nonmembers)) for model in everyone]
-        scores.setdefault(name, pairs)
-    return scores
-
-
-def _without_randomness(proba):
-    """Whether retraining gives the very same answers, so that no seed decides anything."""
-    return len(proba) > 1 and all(np.array_equal(proba[0], other) for other in proba[1:])
+    Parameters
+    ----------
+    delta : float
+    """
+    if not 0 < delta < 1:
+        raise ValueError(f"delta={delta!r} must be between 0 and 1.")
 
 
 def _leave_chance_open(gaps, n_oracles, level):
@@ -299,18 +230,6 @@ def _share_of_chance(level):
     return (1 - level) / 2
 
 
-def _right(model, X, y):
-    return (np.asarray(model.predict(X)) == np.asarray(y)).astype(float)
-
-
-def _confidence(model, X, y):
-    return membership_signal(model, X, y, "confidence")
-
-
-def _minus_loss(model, X, y):
-    return membership_signal(model, X, y, "loss")
-
-
 def _judged(gaps, sizes, delta, level):
     k = sizes["n_oracles"]
     if k < 2:
@@ -318,17 +237,16 @@ def _judged(gaps, sizes, delta, level):
             "No verdict: a single oracle does not show how far retrained models differ among "
             f"themselves (use n_oracles={_FEWEST_ORACLES} or more)."
         ), []  # fmt: skip
-    material = {measure: gap for measure, gap in gaps.items() if _is_material(measure, gap)}
-    findings = [_finding(measure, gap) for measure, gap in material.items() if gap["differs"]]
+    material = {measure: gap for measure, gap in gaps.items() if is_material(measure, gap)}
+    findings = [finding(measure, gap) for measure, gap in material.items() if gap["differs"]]
     if findings:
         return "differs", f"Differs from retraining: {'; '.join(findings)}.", findings
     # False is a difference that was not found, None one that chance may have made
-    open_ = [_finding(measure, gap) for measure, gap in material.items() if gap["differs"] is None]
+    open_ = [finding(measure, gap) for measure, gap in material.items() if gap["differs"] is None]
     if open_:
         return "unresolved", _by_chance(open_, k, level), []
-    margins = {kind: _margin(gaps, kind) for kind in _KINDS}
-    margins = {kind: margin for kind, margin in margins.items() if margin is not None}
-    within = _listed(f"{margins[kind]:.2f} ({_KINDS[kind]})" for kind in margins)
+    margins = largest_margins(gaps)
+    within = margins_in_words(margins)
     if k >= _FEWEST_ORACLES and max(margins.values()) <= delta:
         return (
             "indistinguishable",
@@ -347,16 +265,6 @@ def _judged(gaps, sizes, delta, level):
     return "unresolved", f"{sentence}.", []
 
 
-def _margin(gaps, kind):
-    found = [gap["margin"] for measure, gap in gaps.items() if measure.kind == kind]
-    return max(found, default=None)
-
-
-def _listed(parts):
-    *first, last = parts
-    return f"{', '.join(first)} and {last}" if first else last
-
-
 def _by_chance(differences, n_oracles, level):
     needed = oracles_to_rule_out_chance(_share_of_chance(level))
     return (
@@ -365,35 +273,3 @@ def _by_chance(differences, n_oracles, level):
         f"one more retrained model does not up to {chance_of_agreement(n_oracles):.0%} of the "
         f"time (use n_oracles={needed} or more)."
     )
-
-
-def _is_material(measure, gap):
-    return abs(gap["value"]) > _MATERIAL.get(measure.kind, 0.0)
-
-
-def _finding(measure, gap):
-    kind, name = measure.kind, measure.of
-    band = _band(gap["oracle_low"], gap["oracle_high"])
-    here = _number(gap["value"] + gap["oracle_mean"])
-    if kind == "accuracy":
-        return (
-            f"{_PARTS[name]} are classified right {here} of the time here, {band} by retrained "
-            "models"
-        )
-    if kind in ("loss", "confidence"):
-        return f"the mean {kind} on {_PARTS[name]} is {here} here, {band} in retrained models"
-    if kind == "distance":
-        return (
-            f"on {_PARTS[name]} the answers lie {here} from those of retrained models, {band} "
-            "among themselves"
-        )
-    return f"the {name.replace('_', ' ')} attack has AUC {here} here, {band} on retrained models"
-
-
-def _band(low, high):
-    low, high = _number(low), _number(high)
-    return low if low == high else f"{low} to {high}"
-
-
-def _number(value):
-    return f"{value:.2f}" if abs(value) < 10 else f"{value:.3g}"

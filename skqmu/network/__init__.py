@@ -2,6 +2,7 @@
 
 from ._activations import Activation, activations
 from ._batchnorm import BatchNorm
+from ._born import BornLogits
 from ._dropout import Dropout
 from ._layers import Dense, Layer, OneVsRest, QuantumLayer
 from ._losses import (
@@ -23,6 +24,7 @@ from ._torch import TorchLayer, import_torch
 __all__ = [
     "Activation",
     "BatchNorm",
+    "BornLogits",
     "Dense",
     "Dropout",
     "InputScale",

@@ -1,13 +1,25 @@
 """A torch module as a layer: its parameters and buffers live in the flat vector."""
 
+import contextlib
 import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..exceptions import TrainingDivergedError
 from ._layers import Layer
-from ._torch_parts import at_rest, moving, one_thread, same_in_both_modes, seeded
+from ._torch_call import call, looks_elsewhere, row_by_row
+from ._torch_parts import (
+    at_rest,
+    check_one_input,
+    copied,
+    moving,
+    one_thread,
+    recording,
+    same_in_both_modes,
+    seeded,
+)
 
 __all__ = ["TorchLayer", "import_torch"]
 
@@ -130,7 +142,8 @@ class TorchLayer(Layer):
                 f"the module {type(module).__name__} has complex parameters "
                 f"({', '.join(complex_ones)}); a layer's are real: keep their parts apart."
             )
-        given = copy.deepcopy(module).to("cpu")
+        check_one_input(torch, module)
+        given = copied(module).to("cpu")
         self._shapes, self._buffer_shapes = (
             {name: tuple(array.shape) for name, array in arrays if array.is_floating_point()}
             for arrays in (given.named_parameters(), given.named_buffers())
@@ -171,18 +184,24 @@ class TorchLayer(Layer):
         return bool(self._shapes) and not self._moving
 
     def _probe(self):
-        rows = np.zeros((1, self.n_inputs))
+        import torch
+
+        module = self._modules["predict"]
+        own, self._elsewhere = self._own(module), False
         try:
-            outputs = self._predicted(self._own(self._modules["predict"]), rows)
-        except RuntimeError as error:
+            outputs = self._predicted(own, np.zeros((1, self.n_inputs)))
+            # rows that no bias, no sign and no product with 0 hides
+            rows = self._rows(np.random.default_rng(0).uniform(-1, 1, (4, self.n_inputs)))
+            self._elsewhere = looks_elsewhere(torch, module, self._named(self._tensor(own)), rows)
+        except (RuntimeError, TypeError) as error:
             raise ValueError(
-                f"the module {type(self._modules['predict']).__name__} does not accept rows of "
-                f"shape {self.input_shape}: {error}"
+                f"the module {type(module).__name__} does not accept rows of shape "
+                f"{self.input_shape}: {error}"
             ) from error
         if outputs.ndim != 2:
             raise ValueError(
-                f"the module {type(self._modules['predict']).__name__} returns shape "
-                f"{outputs.shape[1:]} a row; a layer needs one vector a row (add torch.nn.Flatten)."
+                f"the module {type(module).__name__} returns shape {outputs.shape[1:]} a row; a "
+                "layer needs one vector a row (add torch.nn.Flatten)."
             )
         return outputs.shape[1]
 
@@ -198,6 +217,15 @@ class TorchLayer(Layer):
                     part.training = False
             self._modules[mode] = module
         return self._modules[mode]
+
+    def _call(self, mode, named, rows):
+        import torch
+
+        module = self._module(mode)
+        if self._elsewhere:
+            # The next one is a copy of this one: what it draws itself goes on.
+            module = self._modules[mode] = copy.deepcopy(module)
+        return call(torch, module, named, rows, elsewhere=self._elsewhere)
 
     def _own(self, module):
         """Flat vector of a module's parameters and buffers."""
@@ -280,7 +308,7 @@ class TorchLayer(Layer):
             named, parts = self._named(self._tensor(params)), []
             for start in range(0, len(inputs), _CHUNK):
                 rows = self._rows(inputs[start : start + _CHUNK])
-                outputs = torch.func.functional_call(self._modules["predict"], named, (rows,))
+                outputs, _ = self._call("predict", named, rows)
                 parts.append(outputs.double().numpy())
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
@@ -307,23 +335,28 @@ class TorchLayer(Layer):
             outputs, tape, buffers = self._run(params, inputs, mode)
         return outputs, tape, buffers if self.n_buffers and mode == "train" else None
 
-    def _run(self, params, inputs, mode):
+    @recording()
+    def _run(self, params, inputs, mode, *, of_rows=False):
         import torch
 
         own, n = self._tensor(params), self.n_parameters
         # A copy: batch norm writes into what it is given.
         named = self._views(own[:n], self._shapes)
         named.update(self._views(own[n:].clone(), self._buffer_shapes))
-        leaves = {name: named[name].requires_grad_() for name in self._moving}
-        rows = self._rows(inputs).requires_grad_()
+        for name in self._moving:
+            named[name].requires_grad_()
+        # not asked of other packages' layers: some have no joint gradient of a batch's rows
+        rows = self._rows(inputs).requires_grad_(of_rows or not self._elsewhere)
         with one_thread(torch):
-            outputs = torch.func.functional_call(self._module(mode), named, (rows,))
-        after = [named[name].double().numpy().ravel() for name in self._buffer_shapes]
+            outputs, held = self._call(mode, named, rows)
+        leaves = {name: held[name] for name in self._moving}
+        after = [held[name].detach().double().numpy().ravel() for name in self._buffer_shapes]
         after = np.concatenate([np.zeros(0), *after])
         tape = (leaves, rows, outputs, mode)
         values = self._checked(outputs.detach().double().numpy())
         return values, tape, np.where(self._mask[n:], after, params[n:])
 
+    @recording()
     def backward(
         self,
         params: np.ndarray,
@@ -342,6 +375,14 @@ class TorchLayer(Layer):
                 return d_params, None
             _, tape, _ = self._run(params, tape, "predict")
         leaves, rows, outputs, mode = tape
+        if need_inputs and not rows.requires_grad:
+            if mode != "predict":
+                raise ValueError(
+                    f"{type(self._modules['predict']).__name__} has no gradient of its inputs in "
+                    "training; put it in front of the layers that train."
+                )
+            inputs = rows.double().numpy()
+            _, (leaves, rows, outputs, _), _ = self._run(params, inputs, mode, of_rows=True)
         if per_sample and mode != "predict":
             raise ValueError("per-sample gradients of a torch module need prediction mode.")
         wanted = [] if per_sample else list(leaves.values())
@@ -354,7 +395,7 @@ class TorchLayer(Layer):
                 gain = (outputs * self._tensor(d_outputs)).sum()
                 gradients = torch.autograd.grad(gain, wanted, retain_graph=True, allow_unused=True)
         arrays = [
-            np.zeros(tuple(part.shape)) if gradient is None else gradient.double().numpy()
+            np.zeros(tuple(part.shape)) if gradient is None else gradient.detach().double().numpy()
             for part, gradient in zip(wanted, gradients, strict=True)
         ]
         d_inputs = arrays.pop().reshape(len(d_outputs), -1) if need_inputs else None
@@ -377,21 +418,29 @@ class TorchLayer(Layer):
 
         if not leaves:
             return np.zeros((len(rows), self.n_parameters))
-        module = self._modules["predict"]
         # Buffers from outside: as a part of what is differentiated batch norm refuses them.
         fixed = self._named(self._tensor(params))
         moving = {name: fixed.pop(name) for name in leaves}
 
         def gain(parameters, row, weight):
-            outputs = torch.func.functional_call(module, {**fixed, **parameters}, (row[None],))
+            outputs, _ = self._call("predict", {**fixed, **parameters}, row[None])
             return (outputs[0] * weight).sum()
 
         gradient = torch.func.vmap(
             torch.func.grad(gain), in_dims=(None, 0, 0), chunk_size=_PER_SAMPLE_CHUNK
         )
+        weights = self._tensor(d_outputs)
         with one_thread(torch):
-            gradients = gradient(moving, rows, self._tensor(d_outputs))
-        arrays = {name: part.double().numpy() for name, part in gradients.items()}
+            gradients = None
+            if not self._elsewhere:
+                with contextlib.suppress(RuntimeError, NotImplementedError, ValueError):
+                    gradients = gradient(moving, rows, weights)
+            if gradients is None:
+                # branches on values, and layers of other packages, do not take rows at once
+                named = {n: p.detach().clone().requires_grad_() for n, p in moving.items()}
+                run = partial(self._call, "predict", {**fixed, **named})
+                gradients = row_by_row(torch, run, rows, weights, list(moving))
+        arrays = {name: part.detach().double().numpy() for name, part in gradients.items()}
         return self._flat(arrays, (len(rows),))
 
 

@@ -1,8 +1,77 @@
 """Of torch modules: what trains, what is at rest; and torch's global settings, put back."""
 
+import copy
+import inspect
 from contextlib import contextmanager
 
-__all__ = ["at_rest", "moving", "one_thread", "same_in_both_modes", "seeded"]
+__all__ = [
+    "at_rest",
+    "check_one_input",
+    "copied",
+    "moving",
+    "one_thread",
+    "recording",
+    "same_in_both_modes",
+    "seeded",
+]
+
+
+def check_one_input(torch, module):
+    """Raise unless a module can be a layer: of known shapes, from one tensor of rows.
+
+    Raises
+    ------
+    ValueError
+        Names what stands in the way, and the way out.
+    """
+    kind = type(module).__name__
+    parts = [*module.named_parameters(), *module.named_buffers()]
+    lazy = [name for name, part in parts if torch.nn.parameter.is_lazy(part)]
+    if lazy:
+        raise ValueError(
+            f"the module {kind} does not know its shapes yet ({', '.join(lazy)}): call it once on "
+            "a few rows, then pass it."
+        )
+    taken = inspect.signature(module.forward).parameters.values()
+    needed = [
+        each.name
+        for each in taken
+        if each.default is each.empty
+        and each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+    ]
+    if len(needed) > 1:
+        raise ValueError(
+            f"forward of the module {kind} takes {len(needed)} inputs ({', '.join(needed)}); a "
+            "layer gets one tensor, the rows of X. Put the inputs side by side in X, and wrap the "
+            "module in one whose forward(rows) splits them and calls it."
+        )
+
+
+@contextmanager
+def recording():
+    """Gradients are recorded within, whatever was switched off around (`torch.no_grad`)."""
+    import torch
+
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+def copied(module):
+    """A copy of a module.
+
+    Raises
+    ------
+    ValueError
+        It holds what cannot be copied.
+    """
+    try:
+        return copy.deepcopy(module)
+    except Exception as error:  # whatever a live device makes of it
+        raise ValueError(
+            f"the module {type(module).__name__} cannot be copied ({type(error).__name__}: "
+            f"{error}), and a layer computes with copies. A node of PennyLane can on the device "
+            "'default.qubit'."
+        ) from error
 
 
 def moving(module, shapes, reset):

@@ -17,6 +17,7 @@ from ._minimize import Minimizer
 from ._objective import Objective, Records, shared_steps
 from ._optimizers import OPTIMIZERS, check_optimizer, optimizer_identity, resolve_optimizer
 from ._solvers import SGD, Adam, Solver
+from ._statistics_objective import StatisticsObjective
 from ._together import train_together
 from ._training_run import Hook, Point, TrainingRun
 
@@ -39,6 +40,7 @@ __all__ = [
     "SklearnCallbacks",
     "SoftmaxHead",
     "Solver",
+    "StatisticsObjective",
     "Tolerance",
     "TrainingRun",
     "UpdateLog",

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ..statistics import ClassStatistics
 from ._training_run import TrainingRun
 
 __all__ = ["FitResult"]
@@ -33,6 +34,8 @@ class FitResult:
         Where the rows themselves are not kept and the configured strategy compares them.
     head_state : dict or None
         Of a solved head: what its solution depends on, or how exact it is.
+    statistics : ClassStatistics or None
+        Of a linear loss: the sums over rows that stood in for these.
     stopped : KeyboardInterrupt, BudgetExceededError or None
         What ended the run before its time.
 
@@ -54,6 +57,7 @@ class FitResult:
     updates: list | None = None
     importances: Mapping = field(default_factory=dict)
     head_state: Mapping | None = None
+    statistics: ClassStatistics | None = None
     stopped: BaseException | None = None
 
     @classmethod

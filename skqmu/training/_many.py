@@ -122,8 +122,7 @@ def many_obstacle(run: TrainingRun) -> str:
     changed = [
         name for name in ("inputs", "loss") if getattr(own, name) is not getattr(Objective, name)
     ]
-    if objective.combine is not None:
-        changed.append("combine")
+    changed += [name for name in ("combine", "risk") if getattr(objective, name) is not None]
     if changed:
         return f"objective {own.__name__} has a {changed[0]} of its own"
     return ""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import entr
 
 from ..network import weighted_cross_entropy
 
@@ -77,9 +78,14 @@ class Objective:
     pooled : bool
         Whether a step's batch is shared by the streams in proportion to their rows, so that
         an epoch takes every row once; if not, each stream fills a batch of its own.
+    risk : callable or None
+        From the flat vector to the loss of all rows together and its gradient, by sums that
+        stand in for them; the streams then only say how many columns a step goes through. None:
+        the streams' rows are gone through.
     """
 
     combine: Callable | None = None
+    risk: Callable | None = None
     pooled = False
 
     def __init__(
@@ -110,6 +116,16 @@ class Objective:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Loss of each record, shape (B,), and its derivative by the logits, (B, C)."""
         return weighted_cross_entropy(logits, batch.targets, batch.weights)
+
+    def guessing(self) -> float:
+        """Loss of guessing by class frequency: what a model that learned nothing stays near."""
+        records = self.streams["train"]
+        shares = records.weights @ records.targets / records.weights.sum()
+        return float(entr(shares).sum())
+
+    def fingerprint(self) -> list[np.ndarray]:
+        """Arrays, beside the streams', that a resumed run must find equal."""
+        return []
 
     def penalty(self, run: "TrainingRun") -> tuple[float, np.ndarray | float]:
         """Value and gradient of what depends on the parameters alone."""

@@ -84,7 +84,7 @@ def _do(under_way):
                 cut_off = interrupt
             else:
                 for place, error in errors.items():
-                    under_way[place].raise_there(error)
+                    under_way[place].fail(error)
     if cut_off is not None:
         raise cut_off
 
@@ -95,7 +95,7 @@ class _Job:
     def __init__(self, function: Callable[[], Any]) -> None:
         self.function = function
         self.waits_for: tuple[TrainingRun, Sequence[Hook]] | None = None
-        self._error: BaseException | None = None
+        self.error: BaseException | None = None
         self.result: Any = None
         self.failure: Exception | None = None
         self._interrupt: BaseException | None = None
@@ -103,6 +103,10 @@ class _Job:
         self._turn = threading.Semaphore(0)
         self._rests = threading.Event()
         self._thread: threading.Thread | None = None
+
+    def fail(self, error: BaseException) -> None:
+        """What it waits for ended in an error, which it will hear of."""
+        self.error = error
 
     def go_on(self, cut_off):
         """Let the job run until it trains or ends; raises an interrupt that comes meanwhile."""
@@ -114,7 +118,7 @@ class _Job:
             self._thread.start()
         else:
             self.waits_for = None
-            self._error = self._error if cut_off is None else cut_off
+            self.error = self.error if cut_off is None else cut_off
             self._rests.clear()
             self._turn.release()
         interrupt = None
@@ -126,10 +130,6 @@ class _Job:
         interrupt = interrupt or self._interrupt
         if interrupt is not None:
             raise interrupt
-
-    def raise_there(self, error):
-        """Let an error be raised where the job waits."""
-        self._error = error
 
     def end(self):
         """Let the thread end, wherever it is: what it holds is free then."""
@@ -159,7 +159,7 @@ class _Job:
         self._turn.acquire()
         if self._ended:
             raise KeyboardInterrupt("nobody trains it any more")
-        error, self._error = self._error, None
+        error, self.error = self.error, None
         if error is not None:
             raise error
         return True

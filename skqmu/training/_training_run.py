@@ -231,7 +231,10 @@ class TrainingRun:
     def evaluated(self, batches: list) -> tuple[float, np.ndarray, np.ndarray]:
         """`evaluate`, and `params` with the buffers as the batches leave them."""
         combine = self.objective.combine
-        if len(batches) > 1 and combine is None and self.network.treats_rows_alone:
+        if self.objective.risk is not None:
+            loss, gradient = self._risk()
+            after = self.params
+        elif len(batches) > 1 and combine is None and self.network.treats_rows_alone:
             loss, gradient = self._in_one_pass(batches)
             after = self.params
         else:
@@ -250,6 +253,12 @@ class TrainingRun:
         # What noise or a penalty on the whole vector would do to buffers.
         gradient = self.network.with_buffers(gradient, np.zeros_like(gradient))
         return loss + penalty, gradient, after
+
+    def _risk(self):
+        """Loss and gradient of an objective that goes through sums instead of rows."""
+        n = len(self.objective.streams["train"])
+        self.network.count(forward_rows=n, gradient_rows=n, circuits=n)
+        return self.objective.risk(self.params)
 
     def _in_one_pass(self, batches):
         """Loss and gradient of streams that are summed: twice the rows, half the overhead."""
@@ -274,6 +283,8 @@ class TrainingRun:
     def value(self, batches: list) -> tuple[float, np.ndarray]:
         """Loss of one step's batches at `params`, no gradient; and `params` as `evaluated`."""
         loss, after = 0.0, self.params
+        if self.objective.risk is not None:
+            return self._risk()[0] + self.objective.penalty(self)[0], after
         for number, (name, rows) in enumerate(batches, start=1):
             batch = self.objective.streams[name][rows]
             # Not as predictions: copies of a row are one record of a greater weight.

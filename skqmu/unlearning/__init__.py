@@ -15,6 +15,7 @@ from ._harm import Harm, Yardstick
 from ._head_view import HeadEvidence, HeadMaps, HeadProblem, HeadView
 from ._importance import Importance, importance_of
 from ._names import STRATEGIES, resolve_strategy
+from ._newton import NewtonStep
 from ._outcome import Outcome
 from ._refit import LastLayerRefit
 from ._relabel import (
@@ -24,6 +25,8 @@ from ._relabel import (
     SimilarLabelReweighting,
 )
 from ._retrain import Retrain
+from ._statistics_downdate import StatisticsDowndate
+from ._statistics_view import StatisticsView
 from ._stop import stop_source
 from ._strategy import LoopStrategy, UnlearningStrategy
 from ._twin import RetrainedTwin
@@ -57,6 +60,7 @@ __all__ = [
     "LastLayersRetrain",
     "LoopStrategy",
     "NegGradPlus",
+    "NewtonStep",
     "NoisyFineTune",
     "Outcome",
     "RandomLabels",
@@ -67,6 +71,8 @@ __all__ = [
     "SaliencyUnlearning",
     "SelectiveDampening",
     "SimilarLabelReweighting",
+    "StatisticsDowndate",
+    "StatisticsView",
     "Trainer",
     "UnlearningRequest",
     "UnlearningStrategy",

@@ -47,6 +47,9 @@ class Outcome:
     refit : FitResult or None
         Of a mechanism that fits anew (`UnlearningRequest.refit`): it brings circuit weights, a
         history and a state of its own.
+    subtracted : bool
+        Whether that fit was on sums from which the forgotten rows were taken, and them alone:
+        whoever else is a member stays one, at hand or not.
 
     Examples
     --------
@@ -73,3 +76,4 @@ class Outcome:
     acceptable: Callable | None = None
     repair: np.ndarray | None = None
     refit: FitResult | None = None
+    subtracted: bool = False

@@ -40,6 +40,7 @@ class Retrain(UnlearningStrategy):
     damage = "none"
     formula = "fit on D_r"
     advice = "The reference, and the default: affordable here."
+    refits = True
     _parameter_constraints = {"random_state": [StrOptions({"new", "same"})]}
 
     def __init__(self, random_state: str = "new"):

@@ -42,6 +42,9 @@ class UnlearningStrategy(BaseEstimator, ABC):
         ``{"log_updates": True}``: what examples, docs and check suites set.
     damage : {"none", "some", "much"}
         What retained rows are expected to lose before the guard repairs it.
+    refits : bool
+        Whether its result is a fit of its own on what stays, in as many epochs. No other
+        mechanism takes rows out of a model that keeps sums over them (``loss="linear"``).
     repairs : bool
         Whether the mechanism trains on retained rows too, or refits them: its way may cost
         what its end gives back. One that only leaps is made to leap less far by the guard.
@@ -71,6 +74,7 @@ class UnlearningStrategy(BaseEstimator, ABC):
     advice = ""
     classifier_params: dict[str, Any] = {}
     damage = "some"
+    refits = False
     repairs = True
     _parameter_constraints: dict[str, list] = {}
 

@@ -11,6 +11,7 @@ from ..network import Network
 from ..training import Records
 from ._harm import Yardstick
 from ._head_view import HeadView
+from ._statistics_view import StatisticsView
 
 __all__ = ["RequestRows", "Trainer", "UnlearningRequest"]
 
@@ -70,6 +71,8 @@ class Trainer:
         Logged steps whose batch held a forgotten row, each of shape (n_parameters,).
     fit_loss : float, default=nan
         Mean loss of the rows trained on, as the last fit left it; nan: unknown.
+    alpha : float, default=0.0
+        Strength of the penalty on kernels in a fit, to be divided by its rows.
 
     Examples
     --------
@@ -87,6 +90,7 @@ class Trainer:
     importance: Callable
     updates: list
     fit_loss: float = np.nan
+    alpha: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -104,11 +108,13 @@ class UnlearningRequest:
         ``forget``, ``retain``, ``reference``, ``removed_classes`` and ``reference_source``.
     trainer : Trainer
         ``learning_rate_init``, ``batch_size``, ``solver``, ``refit``, ``importance``,
-        ``updates`` and ``fit_loss``.
+        ``updates``, ``fit_loss`` and ``alpha``.
     trainable : ndarray of bool of shape (n_parameters,) or None, default=None
         Parameters that `fit` trained; None: all. The others stay as they are.
     head : HeadView or None, default=None
         Where the circuit is fixed.
+    statistics : StatisticsView or None, default=None
+        Where the loss is linear.
     yardstick : Yardstick or None, default=None
         What the guard judges harm by; None: it cannot see, or somebody else judges.
     known : dict
@@ -133,6 +139,7 @@ class UnlearningRequest:
     trainer: Trainer
     trainable: np.ndarray | None = None
     head: HeadView | None = None
+    statistics: StatisticsView | None = None
     yardstick: Yardstick | None = None
     known: dict = field(default_factory=dict)
 

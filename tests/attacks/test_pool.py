@@ -25,7 +25,7 @@ from sklearn.tree import DecisionTreeClassifier
 from skqmu.attacks import LiRAAttack, ShadowPool, ThresholdAttack
 from skqmu.attacks import _pool as pool_module
 from skqmu.attacks import _store as store
-from skqmu.attacks._estimators import shadow_template
+from skqmu.attacks.tools import shadow_template
 from skqmu.exceptions import ShadowFitError
 
 

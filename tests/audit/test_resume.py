@@ -150,6 +150,7 @@ def test_any_classifier_s_audit_goes_on(data, tmp_path):
 COMMAND = [
     *(sys.executable, "-m", "skqmu", "audit", "--dataset", "iris", "--forget", "fraction:0.1"),
     *("--shadows", "4", "--oracles", "2", "--n-jobs", "1", "--quiet", "--mechanism", "retrain"),
+    *("--repeats", "1"),
 ]
 
 

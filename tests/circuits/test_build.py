@@ -190,9 +190,9 @@ def test_classical_bits_in_user_circuits_are_refused():
 
 def test_clashing_names_are_refused():
     circuit = QuantumCircuit(1)
-    circuit.ry(ParameterVector("x", 1)[0], 0)
-    with pytest.raises(CircuitError, match=r"both name a parameter 'x\[0\]'"):
-        build_circuit("angle", circuit, n_features=1, n_qubits=1)
+    circuit.ry(ParameterVector("w", 1)[0], 0)
+    with pytest.raises(CircuitError, match=r"both name a parameter 'w\[0\]'"):
+        build_circuit(circuit, "strong", n_features=1, n_qubits=1)
 
 
 def test_every_name_builds():

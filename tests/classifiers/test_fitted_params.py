@@ -18,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 import skqmu
 from skqmu import HybridQNNClassifier, QNNClassifier, ShardedClassifier, UnlearningClassifier
 from skqmu.backends import StatevectorBackend
-from skqmu.circuits import ansatze
+from skqmu.circuits import ansatze, build_circuit
 from skqmu.utils._same_state import same_state
 
 rng = np.random.default_rng(7)
@@ -35,6 +35,8 @@ OTHER = {
     "n_layers": 2,
     "entanglement": "linear",
     "reuploading": True,
+    "circuit": (WHOLE := build_circuit("angle", "strong", n_features=4, n_qubits=4)),
+    "inputs": list(WHOLE.inputs),
     "observables": "z",
     "trainable": "all",
     "circuit_weights": np.full(24, 0.3),

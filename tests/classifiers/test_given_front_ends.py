@@ -399,3 +399,26 @@ def test_a_pipeline_s_refit_and_given_circuit_weights_are_told_too(frozen):
     entry = clf.fit(few, Y).unlearn(index=[0]).unlearning_log_[-1]
     assert "quantum (frozen)" in entry["beyond_reach"]
     assert "quantum (frozen)" in entry["certificate"]["assumptions"][-1]["text"]
+
+
+@pytest.mark.parametrize("strategy", ["retrain", "fine_tune", "scrub"])
+def test_a_deletion_moves_what_may_move_of_a_partly_frozen_module(strategy):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    rows, labels = rng.normal(size=(24, 3)), np.arange(24) % 2
+    torch.manual_seed(0)
+    frozen = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4))
+    module = torch.nn.Sequential(
+        frozen.requires_grad_(False), torch.nn.Dropout(0.3), torch.nn.Linear(4, 2)
+    )
+    model = HybridQNNClassifier(front_end=module, n_qubits=2, max_iter=5, random_state=0)
+    before = model.fit(rows, labels).get_weights()
+    after = model.unlearn(rows[:3], strategy=strategy).get_weights()
+    given = {f"front.0.{name}": part for name, part in module.state_dict().items()}
+    for name in given.keys() & before.keys():
+        if name.startswith("front.0.0."):
+            for found in (before, after):
+                np.testing.assert_array_equal(found[name].ravel(), given[name].numpy().ravel())
+        else:
+            assert np.abs(after[name] - before[name]).max() > 0, name
+    assert np.abs(after["quantum.angles"] - before["quantum.angles"]).max() > 0

@@ -1,4 +1,7 @@
-"""Many deletion requests at once: each ends as its own `unlearn` would. This file looks inside."""
+"""Many deletion requests at once: each ends as its own `unlearn` would have left it.
+
+This file looks inside.
+"""
 
 import copy
 import warnings

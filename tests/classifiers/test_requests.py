@@ -295,7 +295,10 @@ def ready():
         strategy = STRATEGIES[name]()
         if name not in fitted:
             clf = QNNClassifier(
-                n_layers=1, max_iter=3, random_state=0, batch_size=8, **strategy.classifier_params
+                **{"batch_size": 8, **strategy.classifier_params},
+                n_layers=1,
+                max_iter=3,
+                random_state=0,
             )
             fitted[name] = clf.fit(X, y)
         return copy.deepcopy(fitted[name]), X, strategy

@@ -8,7 +8,12 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from skqmu.metrics._auc import placements
-from skqmu.metrics._gap import auc_gap, distance_gap, gap_summary, mean_gap
+from skqmu.metrics._gap import (
+    auc_difference,
+    distance_difference,
+    gap_summary,
+    mean_difference,
+)
 
 
 def test_placements_average_to_the_auc_with_ties():
@@ -39,7 +44,7 @@ def test_an_interval_of_a_mean_covers_zero_when_the_model_is_one_more_oracle(n_o
             + rng.normal(0, 0.5, (n_oracles + 1, 1))
             + rng.normal(0, 0.3, (n_oracles + 1, 60))
         )
-        gap = mean_gap(models[0], models[1:], 0.95)
+        gap = mean_difference(models[0], models[1:]).gap(0.95)
         hits.append(gap["low"] <= 0 <= gap["high"])
     share, slack = coverage(hits)
     assert share >= 0.95 - slack
@@ -51,7 +56,7 @@ def test_the_interval_covers_a_true_difference():
     for _ in range(600):
         record = rng.normal(size=50)
         models = record + rng.normal(0, 0.2, (4, 1)) + rng.normal(0, 0.5, (4, 50))
-        gap = mean_gap(models[0] + 0.7, models[1:], 0.95)
+        gap = mean_difference(models[0] + 0.7, models[1:]).gap(0.95)
         hits.append(gap["low"] <= 0.7 <= gap["high"])
         claimed.append(gap["margin"] >= 0.7)
     share, slack = coverage(hits)
@@ -66,7 +71,7 @@ def test_without_any_seed_effect_records_alone_give_the_interval_its_width():
     hits = []
     for _ in range(600):
         right = (rng.random((4, 40)) < 0.8).astype(float)
-        gap = mean_gap(right[0], np.repeat(right[1:2], 3, axis=0), 0.95, bounded=True)
+        gap = mean_difference(right[0], np.repeat(right[1:2], 3, axis=0), bounded=True).gap(0.95)
         hits.append(gap["low"] <= 0 <= gap["high"])
     share, slack = coverage(hits)
     assert 0.95 - slack <= share
@@ -80,7 +85,7 @@ def test_an_auc_interval_covers_zero_when_the_model_is_one_more_oracle():
         pairs = [
             (shared_m + rng.normal(0, 0.5, 30), shared_n + rng.normal(0, 0.5, 40)) for _ in range(4)
         ]
-        gap = auc_gap(pairs[:1], pairs[1:], 0.95)
+        gap = auc_difference(pairs[:1], pairs[1:]).gap(0.95)
         hits.append(gap["low"] <= 0 <= gap["high"])
     share, slack = coverage(hits)
     assert share >= 0.95 - slack
@@ -89,14 +94,16 @@ def test_an_auc_interval_covers_zero_when_the_model_is_one_more_oracle():
 def test_a_planted_leak_is_found():
     rng = np.random.default_rng(5)
     oracles = [(rng.normal(size=80), rng.normal(size=80)) for _ in range(5)]
-    gap = auc_gap([(rng.normal(2.5, 1, 80), rng.normal(size=80))], oracles, 0.95, family=6)
+    gap = auc_difference([(rng.normal(2.5, 1, 80), rng.normal(size=80))], oracles).gap(
+        0.95, family=6
+    )
     assert gap["differs"]
     assert gap["low"] > 0.2
 
 
 def test_identical_answers_still_leave_room_for_unseen_disagreement():
     same = np.ones(20)
-    gap = mean_gap(same, np.ones((3, 20)), 0.95, bounded=True)
+    gap = mean_difference(same, np.ones((3, 20)), bounded=True).gap(0.95)
     assert gap["value"] == 0
     assert 0.05 < gap["high"] < 0.2
     assert gap["margin"] > 0
@@ -127,7 +134,7 @@ def test_an_interval_of_the_distance_covers_zero_when_the_model_is_one_more_orac
         scale = 0.05 + oddity * rng.random((n_oracles + 1, 1))
         first = np.clip(0.5 + scale * rng.normal(size=(n_oracles + 1, 40)), 0, 1)
         proba = list(np.stack([first, 1 - first], axis=2))
-        gap = distance_gap(proba[:1], proba[1:], 0.95)
+        gap = distance_difference(proba[:1], proba[1:]).gap(0.95)
         hits.append(gap["low"] <= 0 <= gap["high"])
     share, slack = coverage(hits)
     assert share >= 0.95 - slack
@@ -139,7 +146,7 @@ def test_several_runs_of_a_mechanism_bring_their_own_spread():
         record = rng.normal(size=60)
         own = record + rng.normal(0, 0.8, (4, 1)) + rng.normal(0, 0.3, (4, 60))
         oracles = record + rng.normal(0, 0.2, (5, 1)) + rng.normal(0, 0.3, (5, 60))
-        gap = mean_gap(own, oracles, 0.95)
+        gap = mean_difference(own, oracles).gap(0.95)
         hits.append(gap["low"] <= 0 <= gap["high"])
         widths.append(gap["high"] - gap["low"])
     share, slack = coverage(hits)
@@ -149,8 +156,8 @@ def test_several_runs_of_a_mechanism_bring_their_own_spread():
 
 def test_no_interval_of_a_share_lies_beyond_one():
     wild = [(np.ones(4), np.zeros(4)), (np.zeros(4), np.ones(4))]
-    gap = auc_gap(wild[:1], [*wild, *wild], 0.95)
+    gap = auc_difference(wild[:1], [*wild, *wild]).gap(0.95)
     assert -1 <= gap["low"] < gap["high"] <= 1
     assert gap["margin"] == 1
-    loss = mean_gap(np.full(4, 9.0), np.array([[1.0] * 4, [5.0] * 4]), 0.95)
+    loss = mean_difference(np.full(4, 9.0), np.array([[1.0] * 4, [5.0] * 4])).gap(0.95)
     assert loss["high"] > 9

@@ -229,3 +229,97 @@ def test_a_module_that_trains_complex_numbers_is_refused(torch):
 
     with pytest.raises(ValueError, match=r"complex parameters \(phase\)"):
         TorchLayer("front.0", Turning(), 16)
+
+
+def test_a_layer_that_keeps_its_weights_in_a_dict_is_trained_all_the_same(torch):
+    class Kept(torch.nn.Module):
+        """As PennyLane's TorchLayer: registered, and read elsewhere."""
+
+        def __init__(self):
+            super().__init__()
+            self.kept = {"w": torch.nn.Parameter(torch.ones(2, 2))}
+            self.register_parameter("w", self.kept["w"])
+            self.register_buffer("seen", torch.zeros(1))
+
+        def forward(self, rows):
+            if self.training:
+                self.seen += len(rows)
+            return torch.tanh(rows @ self.kept["w"])
+
+    module = Kept()
+    layer = TorchLayer("front.0", torch.nn.Sequential(module), n_inputs=2, dtype="float64")
+    rows, rng = np.array([[0.1, 0.2], [0.3, -0.4], [0.5, 0.6]]), np.random.default_rng(0)
+    params = np.append(rng.normal(size=4), 0.0)
+    expected = np.tanh(rows @ params[:4].reshape(2, 2))
+    np.testing.assert_allclose(layer.outputs(params, rows), expected)
+    outputs, tape, buffers = layer.forward_training(params, rows, rng)
+    np.testing.assert_allclose(outputs, expected)
+    assert buffers.tolist() == [3.0]
+    _, tape = layer.forward(params, rows)
+    cotangent = rng.normal(size=(3, 2))
+    whole, of_rows = layer.backward(params, tape, cotangent, per_sample=False, need_inputs=True)
+    inner = cotangent * (1 - expected**2)
+    np.testing.assert_allclose(whole, (rows.T @ inner).ravel())
+    np.testing.assert_allclose(of_rows, inner @ params[:4].reshape(2, 2).T)
+    each, _ = layer.backward(params, tape, cotangent, per_sample=True, need_inputs=False)
+    np.testing.assert_allclose(each.sum(axis=0), whole)
+    assert module.kept["w"].tolist() == [[1, 1], [1, 1]]
+    assert not module.seen.any()
+
+
+def test_rows_that_branch_have_gradients_of_their_own(torch):
+    class Branch(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = torch.nn.Linear(2, 2)
+
+        def forward(self, rows):
+            return self.inner(rows) if rows.sum() > 0 else self.inner(-rows)
+
+    layer = TorchLayer("front.0", Branch(), n_inputs=2, dtype="float64")
+    params = layer.initial(np.random.default_rng(0))
+    rows, cotangent = np.array([[1.0, 2.0], [-3.0, 1.0]]), np.ones((2, 2))
+    _, tape = layer.forward(params, rows)
+    each, _ = layer.backward(params, tape, cotangent, per_sample=True, need_inputs=False)
+    np.testing.assert_allclose(each, [[1, 2, 1, 2, 1, 1], [3, -1, 3, -1, 1, 1]])
+
+
+@pytest.mark.parametrize("around", ["no_grad", "inference_mode"])
+def test_gradients_are_taken_inside_of_no_grad(torch, around):
+    layer = TorchLayer("front.0", torch.nn.Linear(2, 2), n_inputs=2, dtype="float64")
+    params, rows = np.linspace(0, 1, 6), np.array([[1.0, 2.0], [3.0, 4.0]])
+
+    def gradients():
+        outputs, tape, _ = layer.forward_training(params, rows, np.random.default_rng(0))
+        return layer.backward(params, tape, outputs, per_sample=False, need_inputs=True)
+
+    expected = gradients()
+    with getattr(torch, around)():
+        found = gradients()
+        assert not torch.is_grad_enabled()
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+        assert np.abs(one).min() > 0
+
+
+def test_what_no_layer_can_be_is_refused_with_the_way_out(torch):
+    class Two(torch.nn.Module):
+        def forward(self, rows, context):
+            return rows + context
+
+    class Pair(torch.nn.Module):
+        def forward(self, rows):
+            return rows, rows
+
+    class Live(torch.nn.Module):
+        def __deepcopy__(self, memo):
+            raise TypeError("cannot pickle 'device' object")
+
+    for module, message in (
+        (Two(), r"takes 2 inputs \(rows, context\).*forward\(rows\) splits them"),
+        (Pair(), "returns a tuple.*returns that part"),
+        (torch.nn.LazyLinear(2), "weight, bias.*call it once"),
+        (Live(), "cannot be copied.*'device' object.*default.qubit"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            TorchLayer("front.0", module, n_inputs=2)

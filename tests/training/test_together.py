@@ -1,4 +1,7 @@
-"""Jobs that train in between go side by side where they train. This file looks inside."""
+"""Jobs that train in between: what several of them train goes side by side.
+
+This file looks inside.
+"""
 
 import threading
 from contextvars import ContextVar

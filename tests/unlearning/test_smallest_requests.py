@@ -31,6 +31,7 @@ LACKING = {
     ("exact_downdate", "batches of one"): "cannot vouch",
     ("exact_downdate", "solved head"): "ridge head",
     ("exact_downdate", "two rows"): "cannot vouch",
+    ("newton_step", "solved head"): "another loss",
     ("last_layer_refit", "solved head"): "dense last layer",
 }
 

@@ -125,7 +125,7 @@ class UpstreamAttack(Attack):
         self.verbose = verbose
 
     def _check_target(self):
-        self.target_classes_ = check_target(self.target)
+        self.target_classes_ = check_target(self._adapted)
         check_count("n_shadows", self.n_shadows, 4)
         if self.n_shadows % 2:
             raise ValueError(f"n_shadows={self.n_shadows} must be even: halves in, halves out.")
@@ -133,16 +133,16 @@ class UpstreamAttack(Attack):
             for name in np.atleast_1d(self.signals).tolist():
                 check_choice("signals", name, SIGNALS)
         self.classes_ = np.array([False, True])
-        if hasattr(self.target, "n_features_in_"):
-            self.n_features_in_ = self.target.n_features_in_
+        if hasattr(self._adapted, "n_features_in_"):
+            self.n_features_in_ = self._adapted.n_features_in_
 
     def _steps(self, X):
         """Return the steps under attack with rows as they reach them."""
-        every = upstream_steps(unwrap(self.target), X)
+        every = upstream_steps(unwrap(self._adapted), X)
         if not every:
             raise ValueError(
-                f"{type(unwrap(self.target)).__name__} has no step before the classifier that was "
-                "fitted on training rows; there is nothing upstream to attack."
+                f"{type(unwrap(self._adapted)).__name__} has no step before the classifier that "
+                "was fitted on training rows; there is nothing upstream to attack."
             )
         if self.step is None:
             return every
@@ -199,7 +199,7 @@ class UpstreamAttack(Attack):
 
     def _start_fit(self, X, y):
         self._check_target()
-        X, labels = check_records(X, y, unwrap(self.target), suffix="_pool")
+        X, labels = check_records(X, y, unwrap(self._adapted), suffix="_pool")
         return X, encode_labels(labels, self.target_classes_, name="y_pool"), labels
 
     def _score(self, X, y, labels):

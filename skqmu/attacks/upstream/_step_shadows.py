@@ -7,9 +7,9 @@ from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
 from ...exceptions import ShadowFitError
+from .._cloudpickle import cloudpickle
 from .._estimators import settings_of, with_seed
 from .._parallel import run_jobs
-from .._shadow import cloudpickle
 from .._store import ShadowStore
 from ._step_evidence import Evidence
 from ._step_influence import Influence, affordable

@@ -22,7 +22,9 @@ _DEVICES: dict = {}
 _LEASES: dict = {}
 _LOCK = RLock()
 
-_SAVE = 'QiskitRuntimeService.save_account(channel="ibm_quantum_platform", token=..., instance=...)'
+_SAVE = (
+    'IBMQuantumComputeService.save_account(channel="ibm_quantum_platform", token=..., instance=...)'
+)
 _OFFLINE = 'name="fake_manila" and AerBackend run the same code without a network'
 
 
@@ -65,11 +67,7 @@ def scrubbed(text):
     """A service's own words without any token of a saved account or a request header."""
     tokens = [os.environ.get("QISKIT_IBM_TOKEN")]
     try:
-        from qiskit_ibm_runtime import QiskitRuntimeService
-
-        tokens += [
-            account.get("token") for account in QiskitRuntimeService.saved_accounts().values()
-        ]
+        tokens += [a.get("token") for a in _service_class().saved_accounts().values()]
     except Exception as error:  # no accounts, or a file that cannot be read: nothing to hide
         logger.debug("saved accounts could not be listed (%s)", type(error).__name__)
     for token in filter(None, tokens):
@@ -77,10 +75,16 @@ def scrubbed(text):
     return re.sub(r"(?i)\b(bearer|apikey|token)(\s+|\s*[=:]\s*)\S+", r"\1 [token]", text)
 
 
-def _connect(name, account, instance):
-    from qiskit_ibm_runtime import QiskitRuntimeService
+def _service_class():
+    """The runtime's service, by the name that it goes by: renamed in its release 0.49."""
+    import qiskit_ibm_runtime as runtime
 
-    service = QiskitRuntimeService(name=account, instance=instance)
+    renamed = getattr(runtime, "IBMQuantumComputeService", None)
+    return runtime.QiskitRuntimeService if renamed is None else renamed
+
+
+def _connect(name, account, instance):
+    service = _service_class()(name=account, instance=instance)
     if name == "least_busy":
         return service.least_busy(operational=True, simulator=False)
     return service.backend(name)
@@ -134,12 +138,12 @@ def _explained(error, name):
         )
     if "QiskitBackendNotFoundError" in names:
         return BackendError(
-            f"the account has no device {name!r}; QiskitRuntimeService().backends() lists those "
-            f"that it has, and name='least_busy' takes the one with the shortest queue."
+            f"the account has no device {name!r}; IBMQuantumComputeService().backends() lists "
+            "those that it has, and name='least_busy' takes the one with the shortest queue."
         )
     return BackendError(
         f"IBM Quantum could not open the device {name!r} ({type(chain[0]).__name__}). Run "
-        "QiskitRuntimeService() by itself to see the service's own words."
+        "IBMQuantumComputeService() by itself to see the service's own words."
     )
 
 

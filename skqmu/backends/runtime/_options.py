@@ -2,9 +2,10 @@
 
 import warnings
 
+from ..._validation import did_you_mean
 from .._fakes import is_fake
 
-__all__ = ["check_options", "make_primitive"]
+__all__ = ["check_options", "make_primitive", "runtime_classes"]
 
 
 def make_primitive(backend, mode, uses_estimator, seed):
@@ -21,7 +22,7 @@ def make_primitive(backend, mode, uses_estimator, seed):
     with warnings.catch_warnings():
         # The older classes announce the newer ones, which are taken where there are any.
         warnings.simplefilter("ignore", DeprecationWarning)
-        primitive = _classes()[bool(uses_estimator)](mode=mode)
+        primitive = runtime_classes()[bool(uses_estimator)](mode=mode)
         primitive.options.environment.job_tags = list(backend.job_tags)
         if is_fake(backend.name):
             primitive.options.simulator.seed_simulator = seed
@@ -40,7 +41,7 @@ def check_options(backend, device, uses_estimator):
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        _set(_classes()[bool(uses_estimator)](mode=device).options, backend)
+        _set(runtime_classes()[bool(uses_estimator)](mode=device).options, backend)
 
 
 def _set(options, backend):
@@ -52,14 +53,29 @@ def _set(options, backend):
         try:
             setattr(owner, last, value)
         except (AttributeError, TypeError, ValueError) as error:
+            known = sorted(_fields(owner))
+            hint = "" if last in known else did_you_mean(last, known)
             raise ValueError(
-                f"the runtime does not take the option {name}={value!r} ({error}); the names are "
-                "those of qiskit-ibm-runtime's options for resilience, dynamical_decoupling and "
-                "twirling."
+                f"the runtime does not take the option {name}={value!r} ({_reason(error)}); "
+                f"{type(owner).__name__} has {', '.join(known)}.{hint}"
             ) from error
 
 
-def _classes():
+def _fields(owner):
+    """Names of the options that an options object has, a Pydantic model or a dataclass."""
+    kind = type(owner)
+    return getattr(kind, "model_fields", None) or getattr(kind, "__dataclass_fields__", ())
+
+
+def _reason(error):
+    """What was wrong, without Pydantic's layout."""
+    if not callable(getattr(error, "errors", None)):
+        return str(error)
+    told = {".".join(map(str, each["loc"])): each["msg"] for each in error.errors()}
+    return "; ".join(f"{where}: {what}" for where, what in told.items())
+
+
+def runtime_classes():
     """(Sampler, Estimator): those built on the Executor where they exist."""
     try:
         from qiskit_ibm_runtime.executor_estimator import Estimator

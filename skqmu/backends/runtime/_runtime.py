@@ -16,8 +16,10 @@ from .._contract import BaseBackend
 from .._fakes import is_fake
 from .._threads import limit_blas_threads
 from ..sampled import PrimitiveExecutable
-from ..sampled._columns import circuit_frequencies
+from ..sampled._columns import frequencies_of
 from ..sampled._gradients import GRADIENTS, GradientMethod
+from ..sampled._seconds import OVERHEAD_A_JOB, USUAL_REP_DELAY, seconds_a_shot
+from ..sampled._settings import precision_of, read_settings, setting_pubs
 from ..sampled._translate import without_labels
 from ._device import Lease
 from ._jobs import Job
@@ -32,9 +34,6 @@ _TRANSPILED = ProcessCache(256)
 # What one job may hold (IBM's limit is ten million executions); more is split.
 _EXECUTIONS_A_JOB = 5_000_000
 _CIRCUITS_A_JOB = 10_000
-# What a job takes beyond its shots, in seconds: a rule of thumb.
-_OVERHEAD_A_JOB = 2.0
-_USUAL_REP_DELAY = 250e-6
 
 
 class RuntimeBackend(BaseBackend):
@@ -42,7 +41,8 @@ class RuntimeBackend(BaseBackend):
 
     Circuits are transpiled for the device once and run as broadcast PUBs: all rows of a
     batch, or all shifts of a gradient, are one job. Credentials are the runtime's own saved
-    accounts (``QiskitRuntimeService.save_account``); no parameter takes a token.
+    accounts (``IBMQuantumComputeService.save_account``; before its release 0.49 it was called
+    ``QiskitRuntimeService``); no parameter takes a token.
 
     Parameters
     ----------
@@ -215,7 +215,8 @@ default="auto"
             if re.fullmatch(r"[\w-]{40,}", getattr(self, parameter) or ""):
                 raise ValueError(
                     f"{parameter}= looks like a token, which no parameter takes: save it once with "
-                    "QiskitRuntimeService.save_account and pass the account's name, if it has one."
+                    "IBMQuantumComputeService.save_account and pass the account's name, if it has "
+                    "one."
                 )
         return _RuntimeExecutable(self, circuit, observables, inputs, weights)
 
@@ -282,25 +283,19 @@ class _RuntimeExecutable(PrimitiveExecutable):
         self.physical = [_transpiled(device, c, backend.optimization_level) for c in logical]
         # By index: a circuit that was transpiled for another fit has parameters of its own.
         self._places = [[p.index for p in c.parameters] for c in self.physical]
-        found = [set() for _ in range(self.columns.n_rotations)]
-        for own in self.physical:
-            named = {p.index: p for p in own.parameters}
-            parameters = [named.get(i, p) for i, p in enumerate(self.columns.parameters)]
-            for have, more in zip(found, circuit_frequencies(own, parameters), strict=False):
-                have.update(more)
-        self.frequencies = [tuple(sorted(own)) for own in found]
+        self.frequencies = frequencies_of(
+            self.physical, self.columns.parameters, self.columns.n_rotations
+        )
         self.digest = job_digest(
             device.name, *map(_described, self.physical), str(self._source[1]), self.shots,
             repr(backend.resilience), repr(backend.dynamical_decoupling), repr(backend.twirling),
         )  # fmt: skip
 
-        delay = getattr(device, "default_rep_delay", None) or _USUAL_REP_DELAY
         timed = self.physical
         if self.uses_estimator:  # it measures its circuit itself, in as many settings
             measured = (setting.measured(circuit) for setting in self.plan.settings)
             timed = [_transpiled(device, c, backend.optimization_level) for c in measured]
-        durations = [c.estimate_duration(device.target, unit="s") for c in timed]
-        self._seconds_a_shot = sum(delay + duration for duration in durations)
+        self._seconds_a_shot = seconds_a_shot(device, timed, USUAL_REP_DELAY)
         n_settings = max(1, len(self.plan.settings))
         most = min(_CIRCUITS_A_JOB, _EXECUTIONS_A_JOB // self.shots)
         self.rows_a_job = max(1, most // n_settings)
@@ -313,7 +308,7 @@ class _RuntimeExecutable(PrimitiveExecutable):
         else:  # a circuit without numbers cannot be broadcast: it is sent once a row
             charge["pubs"] = sum(1 if places else n_rows for places in self._places)
         seconds = n_rows * self.shots * self._seconds_a_shot
-        charge["qpu_seconds"] = _OVERHEAD_A_JOB + seconds
+        charge["qpu_seconds"] = OVERHEAD_A_JOB + seconds
         return charge
 
     def run(self, columns):
@@ -340,26 +335,17 @@ class _RuntimeExecutable(PrimitiveExecutable):
             layout = self.physical[0].layout
             observables = [[observable.apply_layout(layout)] for observable in self.observables]
             pubs = [(self.physical[0], observables, values[:, self._places[0]])]
-            return primitive.run(pubs, precision=self.shots**-0.5)
+            return primitive.run(pubs, precision=precision_of(self.shots))
         else:
-            pubs = []
-            for circuit, places in zip(self.physical, self._places, strict=True):
-                pubs += [(circuit, values[:, places])] if places else [(circuit,)] * len(values)
-            return primitive.run(pubs, shots=self.shots)
+            return primitive.run(
+                setting_pubs(self.physical, self._places, values), shots=self.shots
+            )
 
     def estimates(self, result, n_rows):
         """From a job's result to what is journaled: an array a setting, or the values."""
         if self.uses_estimator:
             return [np.asarray(result[0].data.evs, dtype=float).T]
-        results = iter(result)
-        estimates = []
-        for setting, places in zip(self.plan.settings, self._places, strict=True):
-            if places:
-                estimates.append(setting.from_bits(next(results).data.meas))
-            else:
-                rows = [next(results).data.meas.reshape(1) for _ in range(n_rows)]
-                estimates.append(np.concatenate([setting.from_bits(bits) for bits in rows]))
-        return estimates
+        return read_settings(self.plan.settings, self._places, result, n_rows)
 
     def are_estimates(self, arrays, n_rows):
         """Whether arrays, from wherever they come, could be the journaled ones of a job."""

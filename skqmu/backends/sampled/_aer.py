@@ -1,11 +1,10 @@
 """Qiskit Aer: the same circuits exact, sampled, noisy, through its V2 primitives."""
 
 from contextlib import contextmanager
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
 from qiskit.circuit import QuantumCircuit
-from qiskit.exceptions import QiskitError
 
 from ..._validation import HasMethods, Interval, StrOptions, validate_params
 from ...exceptions import BackendError
@@ -15,9 +14,10 @@ from .._contract import BaseBackend
 from .._fakes import fake_device, is_fake
 from .._threads import limit_blas_threads
 from ._aer_errors import WrittenNoise, quantum_errors
+from ._aer_failures import telling
 from ._aer_methods import METHODS, check_method, method_for
 from ._aer_noise import noise_from_word, noise_identity, readout_matrices
-from ._columns import circuit_frequencies
+from ._columns import frequencies_of
 from ._gradients import GRADIENTS, GradientMethod
 from ._primitive import PrimitiveExecutable
 from ._translate import NATIVE_GATES, ONE_QUBIT_GATES, TWO_QUBIT_GATES, translate, without_labels
@@ -177,6 +177,12 @@ default="auto"
         BackendError
             qiskit-aer is not installed.
         """
+        if isinstance(self.noise, Real):
+            raise ValueError(
+                f"noise={self.noise!r} is a number and does not say of what: write noise="
+                f"'depolarizing:{self.noise}' (or amplitude_damping, phase_damping, bit_flip, "
+                "readout), or pass a NoiseModel as noise_model=."
+            )
         validate_params(self)
         if self.budget is not None:
             Budget.of(self.budget)
@@ -217,10 +223,12 @@ class _AerExecutable(PrimitiveExecutable):
         if not self.noisy and self.exact:
             self.physical = [translate(self.columns.circuit, NATIVE_GATES)]
             check_method(self._method, self.physical, ())
-            self._estimator = self._make_estimator(backend)
+            with self._telling():
+                self._estimator = self._make_estimator(backend)
         else:
             measured = [self._measured(setting) for setting in self.plan.settings]
-            self.physical = self._physical(backend, measured)
+            with self._telling():
+                self.physical = self._physical(backend, measured)
             errors = quantum_errors(self._noise_model, self.physical)
             check_method(self._method, self.physical, errors)
             self._dense = (
@@ -236,7 +244,10 @@ class _AerExecutable(PrimitiveExecutable):
         position = {p: i for i, p in enumerate(self.columns.parameters)}
         self._places = [[position[p] for p in c.parameters] for c in self.physical]
         if self.noisy and (self._noise is None or self._noise.translates):
-            self.frequencies = self._physical_frequencies()
+            # In the circuits that run: noise keeps those that cancel without it.
+            self.frequencies = frequencies_of(
+                self.physical, self.columns.parameters, self.columns.n_rotations
+            )
 
     def _measured(self, setting):
         if self._noise is None:
@@ -328,15 +339,6 @@ class _AerExecutable(PrimitiveExecutable):
                 matrices = readout_matrices(self._noise_model, places)
             self._readout.append(matrices)
 
-    def _physical_frequencies(self):
-        """Frequencies in the circuits that run: noise keeps those that cancel without it."""
-        found = [set() for _ in range(self.columns.n_rotations)]
-        for circuit in self.physical:
-            frequencies = circuit_frequencies(circuit, self.columns.parameters)
-            for own, more in zip(found, frequencies, strict=False):
-                own.update(more)
-        return [tuple(sorted(own)) for own in found]
-
     # ------------------------------------------------------------------------- running
 
     def charge(self, n_rows):
@@ -358,7 +360,8 @@ class _AerExecutable(PrimitiveExecutable):
         bound = values[:, self._places[0]]
         # Aer runs a circuit without parameters once, however many rows it is given.
         pub = (self.physical[0], observables, bound if bound.shape[1] else np.empty((1, 0)))
-        found = self._estimator.run([pub]).result()[0].data.evs.T
+        with self._telling():
+            found = self._estimator.run([pub]).result()[0].data.evs.T
         return found if bound.shape[1] else np.repeat(found, len(values), axis=0)
 
     def _from_distributions(self, values):
@@ -378,11 +381,11 @@ class _AerExecutable(PrimitiveExecutable):
             p: values[:, place]
             for p, place in zip(circuit.parameters, self._places[number], strict=True)
         }
-        result = self._simulator.run(circuit, parameter_binds=[binds] if binds else None).result()
-        if not result.success:
-            raise BackendError(f"Aer could not run the circuit: {result.status}")
         rows = len(values) if binds else 1
-        found = np.array([result.data(i)["probabilities"] for i in range(rows)])
+        with self._telling():
+            job = self._simulator.run(circuit, parameter_binds=[binds] if binds else None)
+            result = job.result()
+            found = np.array([result.data(i)["probabilities"] for i in range(rows)])
         if not binds:
             found = np.repeat(found, len(values), axis=0)
         found = np.clip(found, 0.0, None)
@@ -414,10 +417,8 @@ class _AerExecutable(PrimitiveExecutable):
         return estimates
 
     def _bits(self, sampler, pub, shots):
-        try:
+        with self._telling():
             return sampler.run([pub], shots=shots).result()[0].data.meas
-        except QiskitError as error:
-            raise BackendError(
-                f"Aer could not run the circuit by method={self._method!r}: {error}. Another may, "
-                "method='density_matrix' for example."
-            ) from error
+
+    def _telling(self):
+        return telling(self._method, self.n_qubits)

@@ -32,7 +32,14 @@ from ...exceptions import CircuitError, InputRowsError
 from .._contract import ZERO_ROWS
 from ._state_tree import state_tree, tree_angles
 
-__all__ = ["ColumnCircuit", "circuit_frequencies", "is_free", "is_standard", "opened"]
+__all__ = [
+    "ColumnCircuit",
+    "circuit_frequencies",
+    "frequencies_of",
+    "is_free",
+    "is_standard",
+    "opened",
+]
 
 # Gates whose angles can be replaced by others; everything else is opened first.
 _ROTATIONS = {
@@ -182,6 +189,30 @@ def circuit_frequencies(circuit, parameters):
             for (_, index), slope in form[1].items():
                 sums[index] = _added(sums[index], {abs(slope) * f for f in own})
     return [tuple(sorted(f for f in found if f > 1e-9)) for found in sums]
+
+
+def frequencies_of(circuits, parameters, n_rotations):
+    """Frequencies that the first parameters have in any of some circuits.
+
+    Parameters
+    ----------
+    circuits : list of qiskit.QuantumCircuit
+        As they run: their parameters are elements of the vector, perhaps of a twin of it.
+    parameters : list of Parameter
+        The vector of angles.
+    n_rotations : int
+
+    Returns
+    -------
+    list of tuple of float
+    """
+    found = [set() for _ in range(n_rotations)]
+    for circuit in circuits:
+        named = {p.index: p for p in circuit.parameters}
+        own = [named.get(i, p) for i, p in enumerate(parameters)]
+        for have, more in zip(found, circuit_frequencies(circuit, own), strict=False):
+            have.update(more)
+    return [tuple(sorted(each)) for each in found]
 
 
 _KNOWN_FREQUENCIES: dict = {}

@@ -9,7 +9,14 @@ from qiskit.quantum_info import PauliList, SparsePauliOp
 from ...circuits import Probabilities
 from ...exceptions import CircuitError
 
-__all__ = ["MeasurementPlan", "Setting", "measured_observables"]
+__all__ = [
+    "MeasurementPlan",
+    "Setting",
+    "measured_observables",
+    "precision_of",
+    "read_settings",
+    "setting_pubs",
+]
 
 # Coefficients of all outcomes of a `Probabilities` readout, at most.
 _MOST_COEFFICIENTS = 2**16
@@ -228,3 +235,55 @@ class MeasurementPlan:
         for setting, estimate in zip(self.settings, estimates, strict=True):
             values[:, setting.terms] = estimate
         return values @ self.coefficients.T + self.constant
+
+
+def precision_of(shots):
+    """The precision for which an estimator takes so many shots.
+
+    It is a little more than the inverse of the square root, for estimators round its inverse
+    square up to whole shots.
+    """
+    return shots**-0.5 * (1 + 1e-12)
+
+
+def setting_pubs(circuits, places, values):
+    """PUBs of a V2 sampler: one a setting, or one a row where a circuit takes no numbers.
+
+    Parameters
+    ----------
+    circuits : list of qiskit.QuantumCircuit
+        Measured, one a setting.
+    places : list of list of int
+        Columns of `values` that a circuit takes, in its order of parameters.
+    values : ndarray of shape (N, n_parameters)
+
+    Returns
+    -------
+    list of tuple
+    """
+    pubs = []
+    for circuit, own in zip(circuits, places, strict=True):
+        pubs += [(circuit, values[:, own])] if own else [(circuit,)] * len(values)
+    return pubs
+
+
+def read_settings(settings, places, result, n_rows):
+    """From a sampler's result to estimates of terms, an array of shape (N, n_terms) a setting.
+
+    Parameters
+    ----------
+    settings : list of Setting
+    places : list of list of int
+        As for :func:`setting_pubs`.
+    result : PrimitiveResult
+    n_rows : int
+    """
+    results = iter(result)
+    estimates = []
+    for setting, own in zip(settings, places, strict=True):
+        if own:
+            estimates.append(setting.from_bits(next(results).data.meas))
+        else:
+            rows = [next(results).data.meas.reshape(1) for _ in range(n_rows)]
+            estimates.append(np.concatenate([setting.from_bits(bits) for bits in rows]))
+    return estimates

@@ -54,6 +54,10 @@ class Pass:
         self.d_blocks, self.d_shared, self.d_sampled = d_blocks, d_shared, d_sampled
         self.need_weights, self.per_sample = d_shared is not None, per_sample
 
+    def set_costate(self, slot, costate):
+        """Start the costate of a slot, in an array of :meth:`scratch`."""
+        self.costates[slot] = costate
+
     def finish(self):
         """Drop what belongs to one chunk and keep the buffers."""
         self.costates.clear()
@@ -180,10 +184,14 @@ class Engine:
         """
         run.begin_backward(d_blocks, d_shared, d_sampled, per_sample)
         self.reading.backward(run, cotangent)
+        self.pull(run)
+
+    def pull(self, run):
+        """Pull the costates of a pass that has begun to go back through all operations."""
         for kernel in reversed(self.kernels):
             if kernel.op.target in run.costates:
                 kernel.backward(run)
-        program = self.program
+        program, d_shared, d_sampled = self.program, run.d_shared, run.d_sampled
         need = (d_shared is not None, d_sampled is not None)
         if program.starts and self.start.matter(*need):
             for start in program.starts:

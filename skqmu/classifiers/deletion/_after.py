@@ -49,12 +49,13 @@ def state_after(model, forget, retain, request, outcome):
     notes : list of str
     """
     state, refit = fitted_state(model), outcome.refit
-    members, notes = _members_after(state.members, forget, retain, refit)
+    members, notes = _members_after(state.members, forget, retain, outcome)
     changes = {
         "params_": outcome.params,
         "moments": None,
         # A strategy that moved a solved head in another way leaves it without its state.
         "head_state": outcome.head_state if refit is None else refit.head_state,
+        "statistics": None if refit is None else refit.statistics,
         "members": members,
         "updates": _updates_after(state, forget, retain, outcome),
         "importances": _importances_after(state, request, outcome),
@@ -90,11 +91,12 @@ def _about_buffers(request, refit):
     ]
 
 
-def _members_after(record, forget, retain, refit):
+def _members_after(record, forget, retain, outcome):
     """The member record after the request, and what is to be said about it."""
+    refit = outcome.refit
     if record.mode == "none":
         return record, []
-    if refit is None:
+    if refit is None or outcome.subtracted:
         return record.without(forget.entries, X=forget.X), []
     # A refit saw the retained rows and no others.
     gone = np.setdiff1d(np.arange(len(record)), retain.entries)

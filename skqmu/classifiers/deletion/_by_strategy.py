@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from ...exceptions import MemberRecordError, TrainingDivergedError, UnlearningError
+from ...training import Records
 from ...unlearning import (
     Outcome,
     RequestRows,
@@ -33,6 +34,7 @@ from ._given import assuming, given_parts, notes_on, reach_of
 from ._log_entry import LogEntry, digest_of, shortened
 from ._meant_rows import forget_rows, reference_rows, retain_rows
 from ._measures import Report, Spending
+from ._sums import scaled_by_statistics, statistics_view
 
 __all__ = ["ByStrategy", "RequestArguments", "possible_request"]
 
@@ -54,11 +56,20 @@ class RequestArguments:
     y_reference: object = None
     fingerprint_key: object = None
 
-    def found_in(self, estimator):
-        """The rows that are meant: to forget, to retain and to compare with (`MeantRows`)."""
+    def found_in(self, estimator, *, retained=True):
+        """The rows that are meant: to forget, to retain and to compare with (`MeantRows`).
+
+        Parameters
+        ----------
+        estimator : fitted classifier
+        retained : bool, default=True
+            Whether somebody looks at stored rows that stay: they are many.
+        """
         key = self.fingerprint_key
         forget = forget_rows(estimator, self.X_forget, self.y_forget, self.index, key)
-        retain = retain_rows(estimator, forget, self.X_retain, self.y_retain, key)
+        retain = None
+        if retained or self.X_retain is not None or self.y_retain is not None:
+            retain = retain_rows(estimator, forget, self.X_retain, self.y_retain, key)
         reference = reference_rows(estimator, forget, self.X_reference, self.y_reference, key)
         return forget, retain, reference
 
@@ -127,7 +138,12 @@ class ByStrategy(Way):
 
     def match(self):
         self.spending = Spending(self.model._network())
-        forget, retain, reference = self.arguments.found_in(self.model)
+        retained = (
+            fitted_state(self.model).statistics is None
+            or self.report != "none"
+            or "retain" in self.strategy.requires
+        )
+        forget, retain, reference = self.arguments.found_in(self.model, retained=retained)
         _check_data_at_hand(self.model, self.strategy, retain, reference)
         request = _request(self.model, forget, retain, reference)
         self.strategy.check(request)
@@ -171,6 +187,7 @@ class ByStrategy(Way):
         """What the strategy did, if it did what it claims and left what it must."""
         outcome = _run(self.model, self.strategy, request)
         _check_claim(self.strategy, outcome)
+        _check_statistics(self.strategy, request, outcome)
         # A refit brings circuit weights of its own, which its head was fitted to.
         if outcome.refit is None:
             outcome = replace(outcome, params=request.settled(outcome.params))
@@ -231,6 +248,17 @@ def _check_claim(strategy, outcome):
         )
 
 
+def _check_statistics(strategy, request, outcome):
+    """Refuse a result whose sums, still those of before, would hold the forgotten rows."""
+    fit = outcome.refit
+    if request.statistics is not None and (fit is None or fit.statistics is None):
+        raise UnlearningError(
+            f"{type(strategy).__name__} says that it refits and brought no class statistics, of "
+            "which a model with loss='linear' consists; nothing was changed. Return "
+            "Outcome(refit=request.refit(None)) or that of request.statistics.refit."
+        )
+
+
 def _status(outcome):
     if outcome.harm is not None and outcome.harm.beyond:
         return "damaged"
@@ -252,6 +280,13 @@ def _with_yardstick(request, baseline, positions):
 
 def _check_data_at_hand(estimator, strategy, retain, reference):
     state = fitted_state(estimator)
+    if state.statistics is not None and not strategy.refits:
+        raise ValueError(
+            f"{type(strategy).__name__} moves weights, and a model with loss='linear' also keeps "
+            "sums over its rows, which would still hold those to forget. Use "
+            "'statistics_downdate', which subtracts them and costs the same for any number of "
+            "rows, or 'retrain'."
+        )
     missing = strategy.requires - {"forget"}
     if retain is not None:
         missing -= {"retain"}
@@ -313,12 +348,13 @@ def _request(estimator, forget, retain, reference):
             forget=_trained_on(records[: len(forget)], forget),
             retain=None if retain is None else _trained_on(records[len(forget) :], retain),
             reference=None if reference is None else _plain_records(reference, n_classes),
-            removed_classes=_removed_classes(state.members, forget, retain),
+            removed_classes=_removed_classes(state, forget, retain),
             reference_source="validation" if validation else "given",
         ),
         trainer=_trainer(estimator, forget, retain, len(records), importance),
         trainable=trainable,
         head=head_view(estimator, network, forget, retain) if solved else None,
+        statistics=None if state.statistics is None else statistics_view(estimator, forget),
     )
 
 
@@ -332,6 +368,9 @@ def _records_of(estimator, parts):
     )
     class_weight, classes = estimator.class_weight, estimator.classes_
     record = fitted_state(estimator).members
+    if fitted_state(estimator).statistics is not None:
+        records = Records(everything.X, np.eye(len(classes))[everything.labels], everything.weights)
+        return records.replace(weights=scaled_by_statistics(estimator, parts))
     if record.mode == "none":
         return make_records(everything, class_weight, classes)
     # The scale that training used: relative to all rows, not to those at hand.
@@ -358,6 +397,7 @@ def _trainer(estimator, forget, retain, n_rows, importance):
         importance=importance,
         updates=[step for places, step in state.updates or () if forget.are_in(places)],
         fit_loss=float(getattr(estimator, "loss_", np.nan)),
+        alpha=float(estimator.alpha),
     )
 
 
@@ -370,7 +410,12 @@ def _plain_records(part, n_classes):
     return make_records(data, None, np.arange(n_classes))
 
 
-def _removed_classes(record, forget, retain):
+def _removed_classes(state, forget, retain):
+    record = state.members
+    if state.statistics is not None:
+        counts = np.array(state.statistics.counts)
+        left = counts - np.bincount(forget.labels, minlength=len(counts))
+        return np.setdiff1d(forget.labels, np.flatnonzero(left > 0))
     if record.mode != "none":
         staying = np.delete(record.labels, forget.entries)
     elif retain is not None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...exceptions import UnlearningWarning
+from .._known_fits import forget_known_fits
 
 __all__ = ["Done", "Found", "Way", "carry_out"]
 
@@ -97,6 +98,7 @@ def carry_out(work, way):
         On the estimator, with the parameters that it was fitted with.
     way : Way
     """
+    forget_known_fits()  # whatever comes of the request: they may know its rows
     entry = way.entry()
     try:
         found = way.match()

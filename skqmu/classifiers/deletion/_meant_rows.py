@@ -8,6 +8,7 @@ from ..._matching import RowLaw, match_rows
 from ..._validation import validate_data
 from ...exceptions import MemberRecordError
 from .._members import encoded_labels, member_record, more_than_named
+from ..state import fitted_state
 
 __all__ = ["MeantRows", "forget_rows", "reference_rows", "retain_rows"]
 
@@ -16,7 +17,9 @@ __all__ = ["MeantRows", "forget_rows", "reference_rows", "retain_rows"]
 class MeantRows:
     """Rows with their record entries (None where there is no record).
 
-    `n_more` of them were not named: they are copies of rows that were.
+    `n_more` of them were not named: they are copies of rows that were. `bits_known` says, where
+    rows are to be subtracted, whether they are those of the record bit by bit; None: nobody can
+    tell.
     """
 
     X: np.ndarray
@@ -26,6 +29,7 @@ class MeantRows:
     held_out: np.ndarray | None = None
     positions: np.ndarray | None = None
     n_more: int = 0
+    bits_known: bool | None = True
 
     def __len__(self):
         return len(self.X)
@@ -33,7 +37,7 @@ class MeantRows:
     @classmethod
     def unrecorded(cls, X, labels):
         """Rows that no record knows."""
-        return cls(X, labels, np.ones(len(X)))
+        return cls(X, labels, np.ones(len(X)), bits_known=None)
 
     @classmethod
     def of_record(cls, record, entries, X=None):
@@ -97,6 +101,7 @@ def forget_rows(estimator, X, y=None, index=None, key=None):
         matches = record.meant(X, labels, key)
         entries, n_more = np.unique(np.concatenate(matches)), more_than_named(matches)
     _check_some_stay(record, entries)
+    bits_known = True
     if record.mode == "rows":
         X = None
     elif X is None:
@@ -106,7 +111,9 @@ def forget_rows(estimator, X, y=None, index=None, key=None):
         )
     else:
         X = _rows_of_entries(X, entries, matches)
-    return replace(MeantRows.of_record(record, entries, X), n_more=n_more)
+        if fitted_state(estimator).statistics is not None:
+            bits_known = record.equal_bits(X, entries, key)
+    return replace(MeantRows.of_record(record, entries, X), n_more=n_more, bits_known=bits_known)
 
 
 def _check_some_stay(record, entries):

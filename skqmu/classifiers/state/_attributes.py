@@ -54,6 +54,8 @@ class CircuitState:
     importances : dict of str to Importance
     head_state : dict or None
         Of a solved head.
+    statistics : ClassStatistics or None
+        Of a linear loss: the sums over rows that it is trained on.
     baseline : Baseline or None
         What harm is judged by since the last fit.
     files : tuple of OwnedFile
@@ -72,6 +74,7 @@ class CircuitState:
     updates: list | None = None
     importances: Mapping = field(default_factory=dict)
     head_state: Mapping | None = None
+    statistics: Any = None
     baseline: Any = None
     files: tuple = ()
     leftovers: tuple = ()

@@ -1,0 +1,37 @@
+"""What shadows and oracles are clones of."""
+
+from sklearn.base import clone, is_classifier
+from sklearn.frozen import FrozenEstimator
+
+from ._estimators import layers, unwrap
+from .targets import adapted
+
+__all__ = ["shadow_template"]
+
+
+def shadow_template(estimator):
+    """Return an unfitted copy whose every classifier will be fitted anew.
+
+    A frozen classifier survives :func:`~sklearn.base.clone` with what it learned, and a
+    shadow made of it would have been trained on the target's members. Frozen transformers
+    stay: they are public preprocessing.
+
+    Raises
+    ------
+    NoCloneError
+        It stands for a model that cannot be trained anew.
+    """
+    estimator = adapted(estimator)
+    for layer in layers(estimator):
+        if hasattr(layer, "check_trainable"):
+            layer.check_trainable()
+    template = clone(unwrap(estimator))
+    while True:
+        frozen = {
+            name: clone(unwrap(value))
+            for name, value in template.get_params(deep=True).items()
+            if isinstance(value, FrozenEstimator) and is_classifier(unwrap(value))
+        }
+        if not frozen:
+            return template
+        template.set_params(**frozen)
