@@ -114,19 +114,34 @@ class Case:
         return (time.process_time() - started) / n_models, models
 
     def at_once(self, n_models, max_iter):
-        """CPU seconds a model, and the models."""
+        """CPU seconds a model, and the models; as often as the others take turns."""
         parts = [self.part(seed) for seed in range(n_models)]
+        turns = max(1, ONE_BY_ONE[self.n_qubits] // n_models)
         started = time.process_time()
-        models = fitted_at_once(parts, range(n_models), max_iter, self.batch_size)
-        return (time.process_time() - started) / n_models, models
+        for _ in range(turns):
+            models = fitted_at_once(parts, range(n_models), max_iter, self.batch_size)
+        return (time.process_time() - started) / (n_models * turns), models
 
-    def per_model(self, way, n_models, repeats):
-        """Seconds of a whole fit: what it takes besides, and its epochs; and the last models."""
-        longer = EPOCHS[self.n_qubits]
-        short = min(way(n_models, 1)[0] for _ in range(repeats))
-        turns = [way(n_models, longer) for _ in range(repeats)]
-        epoch = (min(seconds for seconds, _ in turns) - short) / (longer - 1)
-        return short - epoch + EPOCHS_OF_A_FIT * epoch, epoch, turns[-1][1]
+    def both(self, n_models, repeats):
+        """Seconds of a whole fit and of an epoch, one by one and at once, and the last models.
+
+        What a fit takes besides its epochs is what one of a single epoch takes more than that.
+        """
+        longer, few = EPOCHS[self.n_qubits], ONE_BY_ONE[self.n_qubits]
+        ways = {"fit": (self.one_by_one, few), "fit_many": (self.at_once, n_models)}
+        times = {name: ([], []) for name in ways}
+        models = {}
+        for _ in range(repeats):
+            for name, (way, number) in ways.items():  # in turns: the machine may be busy
+                times[name][0].append(way(number, 1)[0])
+                seconds, models[name] = way(number, longer)
+                times[name][1].append(seconds)
+        found = {}
+        for name, turns in times.items():
+            short, long = map(min, turns)
+            epoch = (long - short) / (longer - 1)
+            found[name] = short - epoch + EPOCHS_OF_A_FIT * epoch, epoch
+        return found, models
 
 
 def assert_same(models, others, X):
@@ -150,19 +165,17 @@ def ours(n_qubits, batch_size, numbers, repeats):
         way(2, 1)
     before = peak()
     for n_models in numbers:
-        few = ONE_BY_ONE[n_qubits]
-        alone = case.per_model(case.one_by_one, few, repeats)
-        together = case.per_model(case.at_once, n_models, repeats)
-        assert_same(together[2], alone[2], case.X)
+        found, models = case.both(n_models, repeats)
+        assert_same(*models.values(), case.X)
         results.append(
             {
                 "n_qubits": n_qubits,
                 "batch_size": batch_size,
                 "n_models": n_models,
-                "ms_an_epoch": {"fit": 1e3 * alone[1], "fit_many": 1e3 * together[1]},
-                "models_an_hour": {"fit": 3600 / alone[0], "fit_many": 3600 / together[0]},
-                "ratio_to_fit": alone[0] / together[0],
-                "megabytes": peak() - before,
+                "ms_an_epoch": {name: 1e3 * epoch for name, (_, epoch) in found.items()},
+                "models_an_hour": {name: 3600 / whole for name, (whole, _) in found.items()},
+                "ratio_to_fit": found["fit"][0] / found["fit_many"][0],
+                "megabytes": max(0.0, peak() - before),
             }
         )
     return results

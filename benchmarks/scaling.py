@@ -193,7 +193,7 @@ def main():
     besides = {n: max(r["seconds_besides"] for r in rows if r["n_qubits"] == n) for n in QUBITS}
     n_qubits = QUESTION["n_qubits"]
     answer = answering(n_qubits)
-    check = {**QUESTION, "n_shadows": 4, "epochs": 2}
+    check = {**QUESTION, "n_shadows": 4, "epochs": 8}
     took = pool_seconds(1, **check)[0]
     expected = foreseen(law, besides[n_qubits], answer, **check)
     whole = foreseen(law, besides[n_qubits], answer, **QUESTION)

@@ -43,7 +43,8 @@ def train_together(jobs: Sequence[Callable[[], Any]]) -> tuple[list, dict[int, E
     -----
     A job has a thread of its own, and one at a time runs: it goes on until it trains or ends.
     Runs for which there is a `many_obstacle` are trained where they stand, in the job's own
-    context: budgets and noise are those of the job.
+    context: budgets and noise are those of the job. The hooks of all others are called by the
+    thread that called this function.
 
     Examples
     --------

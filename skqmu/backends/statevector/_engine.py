@@ -156,7 +156,10 @@ class StatevectorExecutable(Executable):
         # Few enough for their rows to be one chunk, as they are when each is alone.
         model = max(1, n_rows) * self._record_bytes
         kept = int(min(_KEPT_BYTES, self.max_memory) // model)
-        return max(1, min(kept, KEPT_WORKSPACES * self._chunk_models(n_rows)))
+        chunk = self._chunk_models(n_rows)
+        # Where a chunk has room for one, its calls are nothing beside its arithmetic, and what
+        # several keep until `backward` only leaves the cache.
+        return max(1, min(kept, KEPT_WORKSPACES * chunk)) if chunk > 1 else 1
 
     def _chunk_models(self, n_rows):
         """Models a chunk."""
