@@ -11,11 +11,10 @@ so that other work on the machine counts little; medians.
 
 ``deletion``: synthetic rows (8 features, 4 classes) on 8 qubits, 150 steps: one row deleted from
 models of 10^3 to 10^6 rows by ``statistics_downdate`` with ``report="none"``, with stored rows and
-with none, and the same model retrained from its rows. ``beside``: an exact downdate of a ridge
-head, retraining by cross-entropy, and one shard of ten (SISA). Cross-entropy takes 150 epochs: a
-few are measured and multiplied, and said to be. ``engine``: one gradient on statistics.
-``accuracy``: the sets of `first_hour.py`, 5 folds, linear loss beside cross-entropy, same circuits
-and seeds.
+with none, and the same model retrained from its rows. ``beside``: a ridge head's exact downdate,
+retraining by cross-entropy, and one shard of ten (SISA). Cross-entropy takes 150 epochs: a few are
+measured and multiplied, and said to be. ``engine``: one gradient on statistics. ``accuracy``: the
+sets of `first_hour.py`, 5 folds, linear loss beside cross-entropy, same circuits and seeds.
 ``batches``: how many of the rows deleted together are found by `statistics_scores`.
 
 ``--check`` fails where the slowest of the four sizes takes more than 1.2 times the fastest.

@@ -40,7 +40,7 @@ class Surface:
 
     def __init__(self, request):
         self.network, self.records = request.network, request.retain
-        self.alpha = request.trainer.alpha
+        self.alpha = request.alpha
         layout, trainable = self.network.layout, request.trainable
         free = np.ones(layout.size, dtype=bool) if trainable is None else trainable
         self.moving = np.flatnonzero(free[: layout.n_parameters])

@@ -228,6 +228,11 @@ class UnlearningRequest:
         return self.trainer.updates
 
     @property
+    def alpha(self) -> float:
+        """Strength of the penalty on kernels in a fit, to be divided by its rows."""
+        return self.trainer.alpha
+
+    @property
     def fit_loss(self) -> float:
         """Mean loss of the rows trained on, as the last fit left it; nan: unknown."""
         return self.trainer.fit_loss

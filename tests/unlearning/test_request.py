@@ -16,7 +16,16 @@ from skqmu.unlearning import (
 
 ROWS = ("forget", "retain", "reference", "removed_classes", "reference_source")
 TRAINER = (
-    *("learning_rate_init", "batch_size", "solver", "refit", "importance", "updates", "fit_loss"),
+    *(
+        "learning_rate_init",
+        "batch_size",
+        "solver",
+        "refit",
+        "importance",
+        "updates",
+        "fit_loss",
+        "alpha",
+    ),
 )
 HEAD = {
     "problem": ("kind", "penalty", "noise"),
