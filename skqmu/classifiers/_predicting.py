@@ -115,16 +115,16 @@ class PredictingMixin:
 
     def _give_back_networks(self):
         """Let others have what this working copy has used; see `_taken_out`."""
-        if _SHARED.get() is not None:
-            # A twin shares its layers: whoever works with one later builds their own.
-            _NETWORKS.pop(self, None)
-            return
+        shared = _SHARED.get() is not None
         owner = origin(self)
         idle = _NETWORKS.setdefault(owner, [])
         for used in _NETWORKS.pop(self, ()):
             if (
                 used.structure is getattr(fitted_state(owner), "structure", None)
                 and len(idle) < _MOST_IDLE
+                # A twin shares its layers: where these keep something while they work, whoever
+                # works with one later builds their own.
+                and (not shared or used.network.takes_models)
             ):
                 idle.append(used)
 
