@@ -130,16 +130,17 @@ def entropy_from(random_state):
 def shots_of(estimator):
     """Return the shots behind one answer: a number, ``None`` when exact, or "unknown".
 
-    Read off the fitted ``backend_`` (a name made an object) of the classifier or of what it
-    wraps, else off its parameter ``backend``; an adapter says it. A classifier without backend
-    is exact unless its tags say that it answers the same question differently each time.
+    Read off the fitted ``backend_`` (a name made an object; what it counts before what it was
+    given) of the classifier or of what it wraps, else off its parameter ``backend``; an adapter
+    says it. A classifier without backend is exact unless its tags say that it answers the same
+    question differently each time.
     """
     for layer in layers(estimator):
         if hasattr(layer, "answer_shots"):
             return layer.answer_shots
         found = hasattr(layer, "backend_")
         backend = layer.backend_ if found else getattr(layer, "backend", None)
-        shots = getattr(backend, "shots", None)
+        shots = getattr(backend, "shots_", getattr(backend, "shots", None))
         if isinstance(shots, numbers.Integral):
             return int(shots)
         if found and backend is not None:

@@ -320,4 +320,11 @@ def resolve_observables(value, n_qubits):
         return z if value == "z" else [*z, *zz_observables(n_qubits)]
     if not len(value):
         raise ValueError("observables is empty; name 'z', 'zz' or at least one SparsePauliOp.")
-    return list(value)
+    return [_as_operator(observable) for observable in value]
+
+
+def _as_operator(observable):
+    """A Pauli, or its label, as an operator; anything else as it is."""
+    from qiskit.quantum_info import Pauli, SparsePauliOp
+
+    return SparsePauliOp(observable) if isinstance(observable, str | Pauli) else observable

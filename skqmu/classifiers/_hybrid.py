@@ -95,7 +95,7 @@ or Choice, default="rotations_cz"
     circuit : QuantumCircuit, (QuantumCircuit, inputs, weights), Choice or None, default=None
         As of `QNNClassifier`; the front-end has as many outputs as it has inputs.
     inputs : ParameterVector, iterable of Parameter or str, str or None, default=None
-    observables : {"z", "zz"}, list of SparsePauliOp or Choice, default="zz"
+    observables : {"z", "zz"}, list of SparsePauliOp or label, or Choice, default="zz"
     backend : {"statevector", ...}, BaseBackend, or V2 primitive or device of qiskit, \
 default="statevector"
         As of `QNNClassifier`, and so are the parameters that follow.

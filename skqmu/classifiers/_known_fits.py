@@ -20,7 +20,7 @@ from .._identity import Unidentifiable, digest
 from .._versions import numeric_versions
 from .state import fitted_state
 
-__all__ = ["forget_known_fits", "known_or_made", "sharing_fits"]
+__all__ = ["are_shared", "forget_known_fits", "known_or_made", "sharing_fits"]
 
 _SHARING: ContextVar[bool] = ContextVar("sharing_fits", default=False)
 # of a search over many folds with some oracles each; a QNN's fit takes a few kilobytes
@@ -92,9 +92,14 @@ def sharing_fits():
         _SHARING.reset(token)
 
 
+def are_shared():
+    """Whether an experiment is at work, in a process where it may share fits."""
+    return _SHARING.get()
+
+
 def forget_known_fits():
     """Drop all fits that are kept; an experiment's own forgetting, which is none, drops nothing."""
-    if not _SHARING.get():
+    if not are_shared():
         _KNOWN.clear()
 
 
@@ -119,7 +124,7 @@ def known_or_made(estimator, data, seed, course):
     -------
     FitResult
     """
-    name = _name(estimator, data, seed) if _SHARING.get() else None
+    name = _name(estimator, data, seed)
     result = None if name is None else _KNOWN.get(name)
     if result is not None:
         course.close()

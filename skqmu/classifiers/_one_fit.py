@@ -10,7 +10,7 @@ from ..unlearning import importance_of, resolve_strategy
 from ._fit_warnings import warn_of_ending, warn_of_inputs
 from ._fitting import loop_hooks, make_records, make_run, validation_rows
 from ._head import solve_head
-from ._known_fits import known_or_made
+from ._known_fits import are_shared, known_or_made
 from ._on_statistics import make_statistics_run
 from .state import fitted_state, origin
 
@@ -118,7 +118,7 @@ def fit_course(
             )
         how = (start, context, given, max_iter, checkpoint)
         course = _trained(estimator, network, data, seed, *how)
-        if start is None and max_iter is None:
+        if start is None and max_iter is None and are_shared():
             course = known_or_made(estimator, data, seed, course)
         return (yield from course)
 

@@ -70,7 +70,7 @@ or Choice, default="strong"
         others are weights. A name stands for a vector, or for all that are called so but for a
         number: ``"x"`` for x0, x1, ... None: those of the triple, or the parameters that are
         called x, data, input or feature. See :func:`skqmu.circuits.mark_circuit`.
-    observables : {"z", "zz"}, list of SparsePauliOp or Choice, default="zz"
+    observables : {"z", "zz"}, list of SparsePauliOp or label, or Choice, default="zz"
         What the head reads: <Z> of each qubit, these and <ZZ> of each pair, or your own.
     trainable : {"all", "head"}, default="all"
         ``"head"``: circuit weights stay as they are drawn or given; only such a model can

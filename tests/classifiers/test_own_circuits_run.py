@@ -244,3 +244,20 @@ def test_a_raw_feature_vector_is_pointed_to_amplitudes():
     rows = RNG.normal(size=(12, 4))
     with pytest.raises(CircuitError, match="use encoding='amplitude'"):
         QNNClassifier(library.raw_feature_vector(4), max_iter=1).fit(rows, Y)
+
+
+@pytest.mark.parametrize("head", ["softmax", "ridge"])
+def test_observables_are_operators_paulis_or_their_labels(head):
+    from qiskit.quantum_info import Pauli, SparsePauliOp
+
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(20, 2)), np.arange(20) % 2
+    trained = {} if head == "softmax" else {"trainable": "head", "head": head}
+    answers = []
+    for kind in (str, Pauli, SparsePauliOp):
+        clf = QNNClassifier(
+            n_qubits=2, observables=[kind("ZI"), kind("XX")], max_iter=3, random_state=0, **trained
+        )
+        answers.append(clf.fit(X, y).predict_proba(X))
+    np.testing.assert_array_equal(answers[0], answers[1])
+    np.testing.assert_array_equal(answers[0], answers[2])
