@@ -58,6 +58,7 @@ OTHER = {
     "beta_2": 0.3,
     "epsilon": 0.5,
     "class_weight": {0: 9.0},
+    "loss": "linear",
     "warm_start": True,
     "store_data": "fingerprints",
     "log_updates": True,
@@ -92,6 +93,7 @@ MODELS = {
     "logistic": QNNClassifier(
         trainable="head", head="logistic", objective_noise=0.2, head_penalty=0.3, **QUICK
     ),
+    "linear": QNNClassifier(loss="linear", **QUICK),
     "hybrid": HybridQNNClassifier(n_qubits=2, head_layers=(4, "relu"), **QUICK),
     "shards": ShardedClassifier(
         LogisticRegression(max_iter=50), n_shards=2, n_slices=2, random_state=0

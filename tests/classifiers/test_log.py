@@ -48,6 +48,7 @@ def test_every_mechanism_s_entry_is_plain_json_and_small(name, digits):
     kinds = {
         "exact_downdate": ridge,
         "certified_removal": lambda: ridge(head="logistic", objective_noise=0.5),
+        "statistics_downdate": lambda: QNNClassifier(loss="linear", max_iter=20, random_state=0),
     }
     make = kinds.get(
         name, lambda: QNNClassifier(max_iter=20, log_updates=name == "amnesiac", random_state=0)
