@@ -22,7 +22,7 @@ _CHUNK_ROWS = 16
 # What a chunk of many models keeps for `backward` stays about in a core's own cache where that
 # leaves enough of them to share the calls, else in the outer one. A few chunks share the calls
 # that no record takes part in.
-_NEAR_BYTES, _FAR_BYTES, _FEW_MODELS, _KEPT_BYTES = 3 * 2**20, 2**24, 16, 2**26
+_NEAR_BYTES, _FAR_BYTES, _FEW_MODELS, _KEPT_BYTES = 3 * 2**19, 2**24, 16, 2**26
 
 
 class StatevectorBackend(BaseBackend):
