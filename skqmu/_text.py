@@ -2,7 +2,7 @@
 
 import re
 
-__all__ = ["one_line", "printable", "printable_values"]
+__all__ = ["one_line", "printable", "printable_values", "shortened"]
 
 # What acts instead of being shown: control characters (a terminal obeys them), separators of
 # lines and paragraphs, overrides of the writing direction, and what no encoding or XML holds.
@@ -55,3 +55,14 @@ def printable_values(value):
     if isinstance(value, list | tuple):
         return [printable_values(item) for item in value]
     return value
+
+
+def shortened(text, most=300):
+    """Return the beginning of what another library says, with dots where it goes on.
+
+    Parameters
+    ----------
+    text : str
+    most : int, default=300
+    """
+    return text if len(text) <= most else f"{text[:most]} ..."

@@ -49,11 +49,11 @@ class AuditSettings:
     random_state: object
     level: float
     title: str | None
-    memory: object = None
-    repeats: object = "auto"
-    until: str | None = None
-    max_seconds: float | None = None
-    delta: float = 0.1
+    memory: object
+    repeats: object
+    until: str | None
+    max_seconds: float | None
+    delta: float
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
     )
     entropy = entropy_from(settings.random_state)
     data, scenarios = table.draw(entropy)
-    table.check_repeats(entropy, repeats)
+    table.check_repeats(entropy, repeats, (data, scenarios))
     plan = Plan(
         estimator=shadow_template(estimator),
         data=data,

@@ -1,7 +1,7 @@
 """An audit of a procedure: independent repeats, and one verdict over them, by looks."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..attacks.tools import run_jobs
 from ..metrics import repeated_verdict
@@ -67,7 +67,8 @@ class RepeatedAudit:
         begun = self._repeats.n_done
         stage = f"repeats {begun + 1} to {n}"
         self.listener(stage, 0, n - begun)
-        jobs = [(self.plan, r) for r in range(begun, n)]
+        bare = replace(self.plan, data=None, scenarios=None)  # each repeat draws its own
+        jobs = [(bare, r) for r in range(begun, n)]
         arrived = run_jobs(_one_repeat, jobs, len(jobs), n_jobs=self.plan.n_jobs)
         for done, (r, differences, report) in enumerate(arrived, start=1):
             self._repeats.found[r] = differences

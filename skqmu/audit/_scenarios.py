@@ -141,25 +141,26 @@ class Table:
         """
         return self.draw(entropy if self.X_test is not None else repeat_entropy(entropy, r))
 
-    def check_repeats(self, entropy, n_repeats):
+    def check_repeats(self, entropy, n_repeats, first):
         """Raise unless each repeat can be drawn, and asks for the same kind of thing.
 
         Parameters
         ----------
         entropy : int
         n_repeats : int
+        first : tuple of (Data, list of Scenario)
+            What the first one draws.
         """
         if self.X_test is not None:
             return
-        first = None
-        for r in range(n_repeats):
+        kinds_then = _kinds(*first)
+        for r in range(1, n_repeats):
             try:
                 data, scenarios = self.draw_repeat(entropy, r)
             except ValueError as error:
                 raise ValueError(f"repeat {r + 1} of {n_repeats}: {error}") from error
-            kinds = [_kind(data, scenario) for scenario in scenarios]
-            first = kinds if first is None else first
-            for scenario, now, then in zip(scenarios, kinds, first, strict=True):
+            pairs = zip(_kinds(data, scenarios), kinds_then, strict=True)
+            for scenario, (now, then) in zip(scenarios, pairs, strict=True):
                 if now != then:
                     raise ValueError(
                         f"forget[{scenario.name!r}] removes {now[0] or 'no class'} in repeat "
@@ -169,10 +170,9 @@ class Table:
                     )
 
 
-def _kind(data, scenario):
-    """What decides the measures of a scenario: the removed classes, and which are held out."""
-    removed = scenario.removed.tolist()
-    return removed, np.isin(data.y_test, scenario.removed).any()
+def _kinds(data, scenarios):
+    """What decides each scenario's measures: removed classes, and whether any is held out."""
+    return [(s.removed.tolist(), np.isin(data.y_test, s.removed).any()) for s in scenarios]
 
 
 def repeat_entropy(entropy, r):

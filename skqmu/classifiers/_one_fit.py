@@ -134,29 +134,25 @@ def _trained(estimator, network, data, seed, start, context, given, max_iter, ch
         warn_of_inputs(estimator, network, run.params, data.X)
     before = run.params
     log = UpdateLog() if estimator.log_updates else None
-    stopped = None
-    with _told_to_callbacks(estimator, context, given, run) as hooks:
-        title = "fit" if max_iter is None else "partial_fit"
-        hooks = [*hooks, *[log] * (log is not None)]
-        hooks = loop_hooks(
-            estimator, run, valid, extra_hooks=hooks, title=title, checkpoint=checkpoint
-        )
-        try:
-            yield run, hooks
-            importances = {
-                kind: importance_of(
-                    network, run.params, records, kind, wanted=run.objective.trainable
-                )
-                for kind in _importance_kinds_to_keep(estimator)
-            }
-        except (KeyboardInterrupt, BudgetExceededError) as error:
-            if given is None or (run.epoch == 0 and run.point.step == 0):
-                raise
-            stopped, importances = error, {}
-        run.settle()  # importances included
+
+    def importances_to_keep():
+        return {
+            kind: importance_of(network, run.params, records, kind, wanted=run.objective.trainable)
+            for kind in _importance_kinds_to_keep(estimator)
+        }
+
+    importances, stopped = yield from _to_its_end(
+        estimator,
+        run,
+        context,
+        given,
+        checkpoint,
+        valid=valid,
+        extra=[log] * (log is not None),
+        title="fit" if max_iter is None else "partial_fit",
+        then=importances_to_keep,
+    )
     updates = _logged(log, before, run.params, np.flatnonzero(~held_out))
-    if given is not None and stopped is None:
-        warn_of_ending(estimator, run)
     return FitResult.of(run, held_out, updates=updates, importances=importances, stopped=stopped)
 
 
@@ -166,20 +162,39 @@ def _on_statistics(
     """Train on sums over rows, of which `n_rows` are new to the record."""
     network = estimator._network(program.n_classes)
     run = make_statistics_run(estimator, network, program, statistics, seed)
-    stopped = None
-    with _told_to_callbacks(estimator, context, given, run) as hooks:
-        hooks = loop_hooks(estimator, run, extra_hooks=hooks, checkpoint=checkpoint)
+    _, stopped = yield from _to_its_end(estimator, run, context, given, checkpoint)
+    none_apart = np.zeros(n_rows, dtype=bool)
+    return FitResult.of(run, none_apart, statistics=statistics, stopped=stopped)
+
+
+def _to_its_end(
+    estimator, run, context, given, checkpoint, *, valid=None, extra=(), title="fit", then=dict
+):
+    """Ask for a run to be trained; a `fit` that is cut short keeps its last step.
+
+    Returns
+    -------
+    found : dict
+        What `then` gave, which is part of the fit; empty where it was cut short.
+    stopped : BaseException or None
+    """
+    found, stopped = {}, None
+    with _told_to_callbacks(estimator, context, given, run) as told:
+        hooks = [*told, *extra]
+        hooks = loop_hooks(
+            estimator, run, valid, extra_hooks=hooks, title=title, checkpoint=checkpoint
+        )
         try:
             yield run, hooks
+            found = then()
         except (KeyboardInterrupt, BudgetExceededError) as error:
             if given is None or (run.epoch == 0 and run.point.step == 0):
                 raise
             stopped = error
-        run.settle()
+        run.settle()  # with what `then` spent
     if given is not None and stopped is None:
         warn_of_ending(estimator, run)
-    none_apart = np.zeros(n_rows, dtype=bool)
-    return FitResult.of(run, none_apart, statistics=statistics, stopped=stopped)
+    return found, stopped
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Which differences to retraining count, and how they are said."""
 
-__all__ = ["finding", "is_material", "largest_margins", "listed", "margins_in_words"]
+__all__ = ["finding", "is_bounded", "is_material", "largest_margins", "listed", "margins_in_words"]
 
 # Models without randomness are all "significantly" different: below these a difference of the
 # mean loss (nats), confidence or distance is real and of no account.
@@ -28,12 +28,7 @@ def is_material(measure, gap):
     measure : Measure
     gap : dict
     """
-    return abs(gap["value"]) > material(measure)
-
-
-def material(measure):
-    """The difference that is of no account, as a number."""
-    return _MATERIAL.get(measure.kind, 0.0)
+    return abs(gap["value"]) > _MATERIAL.get(measure.kind, 0.0)
 
 
 def is_bounded(measure):

@@ -8,12 +8,13 @@ from contextlib import contextmanager
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from ..._validation import check_is_fitted, validate_data
 from ...exceptions import NoCloneError
 
-__all__ = ["TargetAdapter", "answering", "class_list", "is_a", "one_at_a_time", "seeded_torch"]
+__all__ = ["TargetAdapter", "class_list", "is_a", "one_at_a_time", "seeded_torch"]
 
 
 _TURN = threading.RLock()
@@ -197,6 +198,17 @@ class TargetAdapter(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
                 f"has {', '.join(map(repr, given.tolist()[:10]))}."
             )
         return given
+
+    def predict(self, X):
+        """Labels of rows, shape (n,)."""
+        model, X = self._current(), self._rows(X)
+        return self._labels(model, X)
+
+    @available_if(answering("predict_proba"))
+    def predict_proba(self, X):
+        """Probabilities of rows, shape (n, n_classes)."""
+        model, X = self._current(), self._rows(X)
+        return self._proba(model, X)
 
     def _current(self):
         check_is_fitted(self)

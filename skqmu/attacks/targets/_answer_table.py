@@ -1,12 +1,11 @@
 """A table of answers as a target: who holds no model, only what it said."""
 
 import numpy as np
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_array
 
 from ..._validation import check_choice
 from .._records import RecordIndex
-from ._adapter import TargetAdapter, answering, class_list
+from ._adapter import TargetAdapter, class_list
 from ._read_answers import OUTPUTS, as_labels, as_probabilities
 
 __all__ = ["TableTarget"]
@@ -122,15 +121,8 @@ default="probabilities"
             )
         return answers[at]
 
-    def predict(self, X):
-        """Labels of rows of the table, shape (n,)."""
-        answers = self._look_up(X)
-        return answers if self.output == "labels" else self.classes_[answers.argmax(axis=1)]
-
-    @available_if(answering("predict_proba"))
-    def predict_proba(self, X):
-        """Probabilities of rows of the table, shape (n, n_classes)."""
-        return self._look_up(X)
+    def _labels(self, model, X):
+        return self._look_up(X) if self.output == "labels" else super()._labels(model, X)
 
     def _proba(self, model, X):
         return self._look_up(X)

@@ -1,10 +1,9 @@
 """Functions, and objects that only answer, as targets."""
 
 import numpy as np
-from sklearn.utils.metaestimators import available_if
 
 from ..._validation import check_choice
-from ._adapter import TargetAdapter, answering, class_list
+from ._adapter import TargetAdapter, class_list
 from ._read_answers import OUTPUTS, as_labels, as_probabilities
 
 __all__ = ["BlackBoxTarget"]
@@ -93,17 +92,6 @@ default=None
         if given is None:
             given = getattr(self.model, "classes_", None)
         return class_list(given)
-
-    def predict(self, X):
-        """Labels of rows, shape (n,)."""
-        model, X = self._current(), self._rows(X)
-        return self._labels(model, X)
-
-    @available_if(answering("predict_proba"))
-    def predict_proba(self, X):
-        """Probabilities of rows, shape (n, n_classes)."""
-        model, X = self._current(), self._rows(X)
-        return self._proba(model, X)
 
     def _labels(self, model, X):
         if self._output() != "labels":

@@ -96,18 +96,11 @@ class QiskitMLTarget(TargetAdapter):
             return check_choice("output", self.output, OUTPUTS)
         return "expectations" if _one_value(network) else "probabilities"
 
-    def predict(self, X):
-        """Labels of rows, shape (n,)."""
-        model, X = self._current(), self._rows(X)
+    def _labels(self, model, X):
         outputs = _outputs(model, X)
         if _one_value(model.neural_network):
             return self.classes_[(outputs[:, 0] >= 0).astype(int)]
         return self.classes_[np.argmax(outputs, axis=1)]
-
-    def predict_proba(self, X):
-        """Probabilities of rows, shape (n, n_classes)."""
-        model, X = self._current(), self._rows(X)
-        return self._proba(model, X)
 
     def _proba(self, model, X):
         outputs, what = _outputs(model, X), type(model).__name__

@@ -85,16 +85,6 @@ class SkorchTarget(TargetAdapter):
         with seeded_torch(seed):
             return net.fit(X.astype(dtype), columns.astype(dtype if binary else np.int64))
 
-    def predict(self, X):
-        """Labels of rows, shape (n,)."""
-        model, X = self._current(), self._rows(X)
-        return self._labels(model, X)
-
-    def predict_proba(self, X):
-        """Probabilities of rows, shape (n, n_classes)."""
-        model, X = self._current(), self._rows(X)
-        return self._proba(model, X)
-
     def _proba(self, model, X):
         rows = np.asarray(X)
         answers = model.predict_proba(rows.astype(_dtype_of(model)))

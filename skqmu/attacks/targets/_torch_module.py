@@ -87,16 +87,6 @@ class TorchTarget(TargetAdapter):
         check_choice("output", self.output, OUTPUTS)
         return class_list(self.classes)
 
-    def predict(self, X):
-        """Labels of rows, shape (n,)."""
-        model, X = self._current(), self._rows(X)
-        return self._labels(model, X)
-
-    def predict_proba(self, X):
-        """Probabilities of rows, shape (n, n_classes)."""
-        model, X = self._current(), self._rows(X)
-        return self._proba(model, X)
-
     def _model_name(self):
         return "module" if self.model is None else type(self.model).__name__
 

@@ -4,6 +4,7 @@ import numpy as np
 from qiskit.primitives import BaseEstimatorV2
 from qiskit.providers import BackendV2
 
+from ..._text import shortened
 from ...exceptions import BackendError, CircuitError
 from ..sampled import PrimitiveExecutable
 from ..sampled._columns import frequencies_of
@@ -17,7 +18,6 @@ __all__ = ["GivenExecutable"]
 
 # Shots that one job holds at most, as samplers keep each of them.
 _SHOTS_A_JOB = 4_000_000
-_LONGEST_REASON = 300
 
 
 class GivenExecutable(PrimitiveExecutable):
@@ -92,9 +92,7 @@ class GivenExecutable(PrimitiveExecutable):
         try:
             return primitive.run(pubs, **precision).result()
         except Exception as error:
-            reason = str(error)
-            if len(reason) > _LONGEST_REASON:
-                reason = f"{reason[:_LONGEST_REASON]} ..."
+            reason = shortened(str(error))
             raise BackendError(
                 f"{type(self.primitive).__name__}, given as backend=, could not run a job of "
                 f"{len(pubs)} PUBs ({type(error).__name__}: {reason})."

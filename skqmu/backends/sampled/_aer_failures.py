@@ -4,12 +4,10 @@ from contextlib import contextmanager
 
 from qiskit.exceptions import QiskitError
 
+from ..._text import shortened
 from ...exceptions import BackendError
 
 __all__ = ["telling"]
-
-# Aer repeats its words for each circuit of a job.
-_LONGEST_REASON = 300
 
 
 @contextmanager
@@ -31,9 +29,7 @@ def telling(method, n_qubits):
 
 
 def _failure(error, method, n_qubits):
-    reason = getattr(error, "message", str(error))
-    if len(reason) > _LONGEST_REASON:
-        reason = f"{reason[:_LONGEST_REASON]} ..."
+    reason = shortened(getattr(error, "message", str(error)))  # Aer repeats itself for each circuit
     if "Simulation device" in reason:
         way_out = "use device='CPU', or a build of qiskit-aer for this device."
     elif "memory" in reason.lower():
