@@ -131,7 +131,7 @@ def _table(title, columns, scenario, row, oracle_row):
     shown = [model for model in scenario["models"] if model["role"] != "oracle"]
     oracles = [model for model in scenario["models"] if model["role"] == "oracle"]
     for position, model in enumerate(shown):
-        if position == 1:
+        if position == 1 and oracle_row is not None:
             cells = (f"oracles ({len(oracles)})", *oracle_row(oracles))
             table.add_row(*map(Text, cells), style="dim")
         cells = row(model) if model["status"] == "ok" else ["failed"]
@@ -148,7 +148,7 @@ def _repeated(scenario, attacks):
         list(columns.values()),
         scenario,
         lambda model: [give_or_take(model["gaps"].get(key)) for key in columns],
-        lambda oracles: ["" for key in columns],
+        oracle_row=None,  # the difference is to them
     )
 
 

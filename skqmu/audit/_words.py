@@ -118,9 +118,9 @@ def give_or_take(gap):
     """Return a difference to retraining with half the width of its interval."""
     if gap is None or gap["low"] is None:
         return DASH
-    return f"{gap['value']:+.2f} ± {(gap['high'] - gap['low']) / 2:.2f}".replace(
-        "-", "\N{MINUS SIGN}"
-    )
+    # one end may be cut off where no difference can be larger
+    half = max(gap["value"] - gap["low"], gap["high"] - gap["value"])
+    return f"{gap['value']:+.2f} ± {half:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def repeats_words(repeats):

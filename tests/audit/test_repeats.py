@@ -187,6 +187,8 @@ def test_the_report_is_read_again_and_drawn():
     text = report.to_table(width=100)
     assert "on average over 4 repeats" in text
     assert "verdicts on 4 repeats" in text
+    assert "+1.00 ± 0.0" in text  # of a bounded difference at its end, the whole half
+    assert "+1.00 ± 0.00" not in text
     page = report.to_html()
     assert "Means over 4 repeats" in page
     assert "Other numbers are those of" in page
