@@ -114,7 +114,7 @@ def membership_result(
         auc=area,
         auc_se=se,
         auc_interval=(low, high),
-        distinguishability=float(np.sqrt(max(0.0, (area - 0.5) ** 2 - se**2))),
+        distinguishability=_beyond_its_error(abs(area - 0.5), se),
         distinguishability_interval=fold_interval(low, high),
         corrected_distinguishability=fitted.distinguishability,
         advantage=fitted.advantage,
@@ -125,6 +125,13 @@ def membership_result(
         roc_thresholds=tuple(curve[2][thin].tolist()),
         n_resamples=int(n_resamples),
     )
+
+
+def _beyond_its_error(distance, error):
+    """``sqrt(distance**2 - error**2)``; 0 where the error is as large, to the last bits."""
+    left = distance**2 - error**2
+    # the root of what rounding leaves of equal squares would be some 1e-8
+    return float(np.sqrt(left)) if left > 1e-15 * distance**2 else 0.0
 
 
 def _roc(rank_m, rank_n, values):
