@@ -41,7 +41,7 @@ FOREIGN = {
     "backends.sampled._columns": {"data", "params", "definition"},
     "backends.sampled._translate": {"global_phase", "label", "_layout"},
     # elements of an SVG; a module that is called; what an interrupt carries along
-    "audit._figures": {"tag", "attrib"},
+    "audit.report._figures": {"tag", "attrib"},
     "audit": {"__class__"},
     "audit._audit_call": {"report"},
     "classifiers._meta": {"costs", "metadata", "steps"},

@@ -128,7 +128,7 @@ _PARTS = ("ctrl_state", "num_ctrl_qubits", "base_gate", "base_op", "modifiers")
 # Told by the public names, or by the definition.
 _TOLD_ELSEWHERE = {
     *("_name", "_num_qubits", "_num_clbits", "_params", "_definition", "_label", "_condition"),
-    *("_base_gate", "_ctrl_state", "_num_ctrl_qubits", "base_gate"),
+    *("_base_gate", "_ctrl_state", "_num_ctrl_qubits", "base_gate", "condition"),
 }
 
 

@@ -32,6 +32,7 @@ def audit(
     until=None,
     max_seconds=None,
     delta=0.1,
+    digest_key=None,
     verbose=0,
     dry_run=False,
 ):
@@ -120,6 +121,10 @@ def audit(
     delta : float, default=0.1
         What is held to be the same: a difference in an accuracy, an AUC, a share of
         probability.
+    digest_key : bytes or None, default=None
+        Key of the digests by which the report can be shown to be about these rows, to whoever has
+        rows and key; at least 16 bytes, of your own keeping. ``None`` draws one, which is the
+        report's attribute ``digest_key`` and is written nowhere.
     verbose : int or callable, default=0
         Above 0, one line for each finished piece of work on the error stream. A callable is
         told instead: ``verbose(stage, done, total)``.
@@ -183,6 +188,7 @@ def audit(
         until=until,
         max_seconds=max_seconds,
         delta=delta,
+        digest_key=digest_key,
     )
     plan = make_plan(estimator, X, y, X_test, y_test, settings)
     if dry_run:

@@ -19,6 +19,7 @@ from ._kept_models import folder_of_audits
 from ._models import can_unlearn, is_default, strategy_label, takes_strategy
 from ._rehearsal import check_mechanisms
 from ._scenarios import Data, Table, named_requests, repeat_entropy
+from .report import check_key, new_key
 
 __all__ = ["AuditSettings", "Plan", "make_plan"]
 
@@ -54,6 +55,7 @@ class AuditSettings:
     until: str | None
     max_seconds: float | None
     delta: float
+    digest_key: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,10 @@ class Plan:
     until : {"decided", None}
     max_seconds : float or None
     delta : float
+    digest_key : bytes
+        Of the digests in the report, which does not hold it.
+    has_own_key : bool
+        Whether the caller gave it.
     """
 
     estimator: object
@@ -102,6 +108,8 @@ class Plan:
     until: str | None
     max_seconds: float | None
     delta: float
+    digest_key: bytes
+    has_own_key: bool
 
     def repeat(self, r):
         """Return the plan of one repeat, which one worker carries out.
@@ -183,6 +191,7 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
         _check_count("n_oracles", settings.n_oracles, 2, why)
     _check_level(settings.level)
     _check_delta(settings.delta)
+    check_key(settings.digest_key)
     _check_n_jobs(settings.n_jobs)
     _check_memory(settings.memory, settings.random_state)
     if settings.title is not None and not isinstance(settings.title, str):
@@ -216,6 +225,8 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
         until=settings.until,
         max_seconds=settings.max_seconds,
         delta=float(settings.delta),
+        digest_key=settings.digest_key or new_key(),
+        has_own_key=settings.digest_key is not None,
     )
     check_mechanisms(plan)
     return plan

@@ -13,7 +13,8 @@ from ._attacks import needs_shadows
 from ._audit_measure import Judge, without
 from ._kept_models import kept_or_made
 from ._models import can_unlearn, fit_model, fit_models, unlearn_copy
-from ._report import AuditReport, describe, json_values
+from ._report import AuditReport
+from .report import describe, json_values
 from ._step_judge import StepsJudge, leak_of_steps
 
 __all__ = ["AuditRun"]
@@ -35,7 +36,7 @@ class AuditRun:
     def __init__(self, plan, listener=None):
         self.plan = plan
         self.listener = listener or (lambda stage, done, total: None)
-        self.report = AuditReport(describe(plan))
+        self.report = AuditReport(describe(plan), digest_key=plan.digest_key)
         seeds = np.random.SeedSequence(plan.entropy).spawn(5)
         self._original_seed, oracle_seed, retrain_seed, self._shadow_seed, self._attack_seed = seeds
         n_scenarios = len(plan.scenarios)

@@ -246,6 +246,16 @@ class MembershipResult:
         )
         return cls(**values)
 
+    @classmethod
+    def json_schema(cls):
+        """Return what :meth:`to_dict` writes as JSON Schema (draft 2020-12).
+
+        Returns
+        -------
+        dict
+        """
+        return _SHAPE.schema
+
     def summary(self):
         """Return the lines a reader needs, intervals and sample sizes included.
 

@@ -7,7 +7,7 @@ page's policy lets nothing run and nothing be loaded, should both have failed.
 
 from importlib import resources
 
-from .._text import printable_values
+from ..._text import printable_values
 from . import _figures as figures
 from . import _words as words
 
@@ -25,7 +25,7 @@ def as_page(data):
     from markupsafe import Markup
 
     data = printable_values(data)
-    folder = resources.files("skqmu.audit") / "templates"
+    folder = resources.files("skqmu.audit.report") / "templates"
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(lambda name: (folder / name).read_text(encoding="utf-8")),
         autoescape=True,

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from ..metrics import MembershipResult
+from ...metrics import MembershipResult
 from ._words import PART_WORDS, attack_words, model_words, oracle_band
 
 __all__ = ["accuracy_figure", "leak_figure", "loss_figure", "own_style", "roc_figure"]

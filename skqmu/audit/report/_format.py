@@ -1,23 +1,39 @@
-"""The format ``skqmu.audit/1``: what a report must hold, checked before anything is shown of it.
+"""The format ``skqmu.audit/2``: what a report must hold, checked before anything is shown of it.
 
 A report may be somebody else's file. What passes here can be shown in every way; what does not
-is refused with the place of the first thing that is wrong.
+is refused with the place of the first thing that is wrong. Reports of format 1 are shown, without
+what they do not hold.
 """
 
-from .._shape import each, flag, maybe, named, number, one_of, record, text, whole
-from ..metrics import MembershipResult
+from ..._shape import (
+    Shape,
+    anything,
+    each,
+    flag,
+    maybe,
+    named,
+    number,
+    one_of,
+    record,
+    text,
+    varies,
+    whole,
+)
+from ...metrics import MembershipResult
 from ._words import ENDS, LEVELS, PART_WORDS
 
-__all__ = ["SCHEMA", "check_report"]
+__all__ = ["READ", "SCHEMA", "check_report", "json_schema", "settled"]
 
 #: Name and version of the JSON format; a change that breaks readers raises the number.
-SCHEMA = "skqmu.audit/1"
+SCHEMA = "skqmu.audit/2"
+#: Formats that are read.
+READ = ("skqmu.audit/1", SCHEMA)
 
 _SHARE = number(0, 1)
 _LENGTH = number(0)
 
 
-def _attacked(value, where):
+def _check_attacked(value, where):
     """The result of an attack; its ROC curve is drawn."""
     try:
         result = MembershipResult.from_dict(value)
@@ -27,20 +43,25 @@ def _attacked(value, where):
         raise ValueError(f"{where}.roc_fpr is empty: there is no curve to draw.")
 
 
-def _step_attacked(value, where):
+def _check_step(value, where):
     if isinstance(value, dict) and "error" in value:
         text(value["error"], f"{where}.error")
     else:
         _attacked(value, where)
 
 
-def _label(value, where):
+def _check_label(value, where):
     """A class label as JSON has it."""
     if isinstance(value, str | bool):
         return
     maybe(number(-1e308, 1e308))(value, where)
 
 
+_attacked = Shape(_check_attacked, MembershipResult.json_schema())
+_step_attacked = Shape(
+    _check_step, {"anyOf": [record({"error": text}).schema, MembershipResult.json_schema()]}
+)
+_label = Shape(_check_label, {"type": ["string", "boolean", "number", "null"]})
 _SURE = record({"value": _SHARE, "low": _SHARE, "high": _SHARE})
 _ESTIMATE = record({"value": maybe(number()), "low": maybe(number()), "high": maybe(number())})
 _GAP = record(
@@ -58,7 +79,10 @@ _MODEL = record(
         "status": one_of("ok", "failed"),
         "error": maybe(text),
         "notes": each(text),
-        "cost": record({"seconds": _LENGTH}, optional={"cpu_seconds": maybe(_LENGTH), **_COUNTED}),
+        "cost": record(
+            {"seconds": varies("time", _LENGTH)},
+            optional={"cpu_seconds": varies("time", maybe(_LENGTH)), **_COUNTED},
+        ),
     }
 )
 _VERDICT = record(
@@ -105,12 +129,13 @@ _JUDGED = record(
 )
 
 
-def _shots(value, where):
+def _check_shots(value, where):
     """How many shots a query gets: a number, "unknown", or None where answers are exact."""
     if not isinstance(value, str):
         maybe(whole())(value, where)
 
 
+_shots = Shape(_check_shots, {"type": ["integer", "string", "null"]})
 _THREAT = record(
     {
         "pool": text,
@@ -136,35 +161,130 @@ _SCENARIO = record(
     },
     optional={"repeats": _REPEATS},
 )
-_REPORT = record(
+_SETTINGS = {
+    "title": maybe(text),
+    "estimator": record({"name": text, "settings": text}),
+    "mechanisms": each(text),
+    "attacks": each(text, least=1),
+    "level": _SHARE,
+    **dict.fromkeys(("n_shadows", "n_oracles", "n_train", "n_test"), whole()),
+    **dict.fromkeys(("n_reference", "n_features", "n_classes"), whole()),
+}
+_MORE_SETTINGS = {
+    "repeats": whole(1),
+    "until": maybe(text),
+    "max_seconds": maybe(_LENGTH),
+    "delta": _SHARE,
+}
+_FOUND = {
+    "created": varies("time", text),
+    "complete": flag,
+    "seconds": varies("time", _LENGTH),
+    "notes": each(text),
+    "versions": record({"skqmu": text}),
+    "scenarios": each(_SCENARIO),
+}
+_PARTS = ("training", "held_out", "reference")
+_DIGESTS = record(
     {
-        "created": text,
-        "complete": flag,
-        "seconds": _LENGTH,
-        "settings": record(
+        "algorithm": text,
+        "key": one_of("the caller's", "random"),
+        **dict.fromkeys(("table", *_PARTS), text),
+        "forget": named(text),
+    },
+    optional={"ids": text},
+)
+_DATA = record(
+    {
+        "rows": record(dict.fromkeys(_PARTS, whole())),
+        "classes": each(record({"label": _label, **dict.fromkeys(_PARTS, whole())})),
+        "columns": record(
             {
-                "title": maybe(text),
-                "estimator": record({"name": text, "settings": text}),
-                "mechanisms": each(text),
-                "attacks": each(text, least=1),
-                "level": _SHARE,
-                "entropy": text,
-                **dict.fromkeys(("n_shadows", "n_oracles", "n_train", "n_test"), whole()),
-                **dict.fromkeys(("n_reference", "n_features", "n_classes"), whole()),
-            },
-            # written by later versions only
-            optional={
-                "repeats": whole(1),
-                "until": maybe(text),
-                "max_seconds": maybe(_LENGTH),
-                "delta": _SHARE,
-            },
+                "n": whole(),
+                "names": maybe(each(text)),
+                "kinds": named(whole()),
+                "missing": whole(),
+                "missing_by_column": maybe(each(whole())),
+            }
         ),
-        "notes": each(text),
-        "versions": record({"skqmu": text}),
-        "scenarios": each(_SCENARIO),
+        # of a key that nobody gave there is another one each time
+        "digests": varies("key", _DIGESTS),
     }
 )
+_AGAIN = record(
+    {
+        "function": text,
+        # values as skqmu records them: docs/report.md
+        "arguments": named(anything),
+        "mechanisms": named(anything),
+        "attacks": named(record({"class": text, "settings": named(anything)})),
+        "has_test_rows": flag,
+        "code": text,
+    }
+)
+_ENVIRONMENT = record(dict.fromkeys(("python", "implementation", "system", "machine"), text))
+_REPORT_1 = record(
+    {**_FOUND, "settings": record({**_SETTINGS, "entropy": text}, optional=_MORE_SETTINGS)}
+)
+_REPORT = record(
+    {
+        "schema": one_of(SCHEMA),
+        **_FOUND,
+        # no entropy: noise that must stay secret was drawn from it
+        "settings": record({**_SETTINGS, "entropy": maybe(text), **_MORE_SETTINGS}),
+        "data": _DATA,
+        "again": _AGAIN,
+        "environment": _ENVIRONMENT,
+    }
+)
+
+
+def json_schema():
+    """Return the format as JSON Schema.
+
+    Returns
+    -------
+    dict
+        Draft 2020-12. Fields with ``"x-varies": "time"`` may differ between two runs on the same
+        inputs; those with ``"x-varies": "key"`` do, unless the caller gave a key.
+
+    Examples
+    --------
+    >>> from skqmu.audit import json_schema
+    >>> json_schema()["title"]
+    'skqmu.audit/2'
+    """
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": SCHEMA,
+        **_REPORT.schema,
+    }
+
+
+def settled(data):
+    """Return a report's data without the fields that may differ between two equal runs.
+
+    Parameters
+    ----------
+    data : dict
+    """
+    return _without_varying(data, _REPORT.schema)
+
+
+def _without_varying(value, schema):
+    for each_schema in schema.get("anyOf", ()):
+        value = _without_varying(value, each_schema)
+    if isinstance(value, dict):
+        known, other = schema.get("properties", {}), schema.get("additionalProperties") or {}
+        schemas = {key: known.get(key, other) for key in value}
+        return {
+            key: _without_varying(item, schemas[key])
+            for key, item in value.items()
+            if "x-varies" not in schemas[key]
+        }
+    if isinstance(value, list):
+        return [_without_varying(item, schema.get("items", {})) for item in value]
+    return value
 
 
 def check_report(data):
@@ -180,12 +300,12 @@ def check_report(data):
         Names the place, what is there, and what should be.
     """
     found = data.get("schema") if isinstance(data, dict) else type(data).__name__
-    if found != SCHEMA:
+    if not isinstance(found, str) or found not in READ:
         raise ValueError(
-            f"this is no audit report of the format {SCHEMA!r} (found {found!r:.80}); read it with "
-            "the version of skqmu that wrote it."
+            f"this is no audit report of the format {SCHEMA!r} (found {found!r:.80}; read are "
+            f"{' and '.join(READ)}); read it with the version of skqmu that wrote it."
         )
-    _REPORT(data, "report")
+    (_REPORT if found == SCHEMA else _REPORT_1)(data, "report")
     named(text)(data["versions"], "report.versions")
     for position, scenario in enumerate(data["scenarios"]):
         _check_scenario(scenario, f"report.scenarios[{position}]", data["settings"]["attacks"])

@@ -5,7 +5,7 @@ Everything from the data is a `Text`: rich reads markup in a plain string.
 
 import io
 
-from .._text import printable_values
+from ..._text import printable_values
 from ._words import (
     UPSTREAM_ATTACKER,
     attack_words,

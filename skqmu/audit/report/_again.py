@@ -1,0 +1,145 @@
+"""The call behind a report as data, and what runs it again."""
+
+import platform
+import sys
+from inspect import Parameter, signature
+
+import numpy as np
+
+from ..._identity import draws_secret_noise, rebuilt, recorded
+from .._attacks import ATTACKS
+
+__all__ = ["CODE", "again", "arguments_again", "environment", "withholds_seeds"]
+
+CODE = """\
+from skqmu.audit import AuditReport
+
+report = AuditReport.from_json("audit.json")
+again = report.rerun(X, y)  # the same data, in the same order
+assert again.same_numbers(report)
+"""
+# What an audit hands to each of its attacks, or what changes no number.
+_OF_THE_AUDIT = {"shadow_estimator", "memory", "n_jobs", "random_state", "verbose", "original"}
+_CODE_TEST = CODE.replace("rerun(X, y)", "rerun(X, y, X_test, y_test)")
+_CODE_SEED = CODE.replace("rerun(X, y", "rerun(X, y, random_state=SEED")
+
+
+def withholds_seeds(plan):
+    """Whether noise that must stay secret is drawn from this audit's seeds.
+
+    Parameters
+    ----------
+    plan : Plan
+    """
+    return any(map(draws_secret_noise, (plan.estimator, *plan.mechanisms.values())))
+
+
+def again(plan):
+    """All that an audit was asked, as JSON: with the data it is carried out again.
+
+    Parameters
+    ----------
+    plan : Plan
+
+    Returns
+    -------
+    dict
+    """
+    table, withheld = plan.table, withholds_seeds(plan)
+    arguments = {
+        "estimator": recorded(plan.estimator),
+        "forget": {"dict": [[name, _request(value)] for name, value in table.requests.items()]},
+        "mechanisms": recorded(dict(plan.mechanisms)),
+        "attacks": {"tuple": list(plan.attacks)},
+        "random_state": {"withheld": "it draws noise that must stay secret"}
+        if withheld
+        else recorded(plan.entropy),
+    }
+    for name in ("n_shadows", "n_oracles", "level", "title", "repeats", "until", "max_seconds"):
+        arguments[name] = recorded(getattr(plan, name))
+    arguments["delta"] = plan.delta
+    arguments["test_size"] = recorded(table.test_size)
+    arguments["reference_size"] = recorded(table.reference_size)
+    code = CODE if table.X_test is None else _CODE_TEST
+    return {
+        "function": "skqmu.audit.audit",
+        "arguments": arguments,
+        "mechanisms": {name: _mechanism(each) for name, each in plan.mechanisms.items()},
+        "attacks": {name: _attack(name, plan) for name in plan.attacks},
+        "has_test_rows": table.X_test is not None,
+        "code": _CODE_SEED if withheld else code,
+    }
+
+
+def _request(value):
+    """A description of what to forget; positions as whole numbers."""
+    if isinstance(value, str):
+        return value
+    value = np.asarray(value)
+    # positions are shorter than a mask, and mean the same
+    rows = np.flatnonzero(value) if value.dtype == bool else value
+    return {"array": {"dtype": "<i8", "shape": [len(rows)], "items": rows.tolist()}}
+
+
+def _mechanism(strategy):
+    """All settings of a mechanism; those of a name are the defaults that it had at the time."""
+    if not isinstance(strategy, str):
+        return recorded(strategy)
+    # looked up where it is loaded: this tower imports nothing of the other
+    known = getattr(sys.modules.get("skqmu.unlearning"), "STRATEGIES", {})
+    try:
+        return recorded(known[strategy]()) if strategy in known else strategy
+    except TypeError:  # it cannot do without settings
+        return strategy
+
+
+def _attack(name, plan):
+    make, parameters = ATTACKS[name]
+    taken = signature(make).parameters.values()
+    settings = {
+        p.name: p.default
+        for p in taken
+        if p.default is not Parameter.empty and p.name not in _OF_THE_AUDIT
+    }
+    settings.update(parameters, n_shadows=plan.n_shadows if make.needs_shadows else 0)
+    return {
+        "class": f"{make.__module__.partition('._')[0]}.{make.__name__}",
+        "settings": {key: recorded(value) for key, value in settings.items()},
+    }
+
+
+def arguments_again(told, *, objects, trusted):
+    """Keyword arguments for `audit` from what :func:`again` wrote.
+
+    Parameters
+    ----------
+    told : dict
+    objects, trusted : sequence
+        See :meth:`skqmu.audit.AuditReport.rerun`.
+
+    Returns
+    -------
+    dict
+    """
+
+    def made(record):
+        return rebuilt(record, objects=objects, trusted=trusted)
+
+    arguments = {name: made(record) for name, record in told["arguments"].items()}
+    mechanisms = arguments["mechanisms"]
+    for name, strategy in mechanisms.items():
+        then = told["mechanisms"].get(name)
+        # a name stands for defaults; those of the time are meant
+        if isinstance(strategy, str) and isinstance(then, dict) and then != _mechanism(strategy):
+            mechanisms[name] = made(then)
+    return arguments
+
+
+def environment():
+    """Python, system and machine, as far as numbers may depend on them."""
+    return {
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "system": platform.platform(),
+        "machine": platform.machine(),
+    }
