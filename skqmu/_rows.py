@@ -20,6 +20,8 @@ __all__ = [
     "as_floats",
     "as_table",
     "column_names",
+    "cut",
+    "is_array",
     "is_frame",
     "join",
     "n_columns",
@@ -39,6 +41,11 @@ _DENSE_SIZE = 2**23
 def is_frame(X):
     """Whether a table has columns with names and types of their own."""
     return hasattr(X, "columns") and hasattr(X, "dtypes")
+
+
+def is_array(X):
+    """Whether a table is an array of numbers, or becomes one: no frame, sparse, text or mixed."""
+    return not (is_frame(X) or sparse.issparse(X) or _is_text(X) or _is_mixed(X))
 
 
 def as_table(X, *, name="X", allow_nan=True):
@@ -122,6 +129,21 @@ def take(X, rows):
     if not is_frame(X):
         return X[rows]
     return X.iloc[rows] if hasattr(X, "iloc") else _safe_indexing(X, rows)
+
+
+def cut(X, rows):
+    """Return some rows of a table that hold nothing of the others, category names included.
+
+    Parameters
+    ----------
+    X : table
+    rows : ndarray of int or bool
+    """
+    left = take(X, rows)
+    if not hasattr(left, "iloc"):
+        return left
+    names = [name for name, kind in left.dtypes.items() if kind == "category"]
+    return left.assign(**{name: left[name].cat.remove_unused_categories() for name in names})
 
 
 def join(*tables):
@@ -291,7 +313,8 @@ class Layout:
     names : tuple of str or None
         Of a data frame's columns, which requests must have.
     is_sparse : bool
-        Whether rows are hashed whole.
+    is_hashed : bool
+        Whether rows are hashed whole: of a large sparse matrix.
 
     Examples
     --------
@@ -309,19 +332,21 @@ class Layout:
     width: int
     names: tuple | None = None
     is_sparse: bool = False
+    is_hashed: bool = False
 
     @classmethod
     def of(cls, X):
         """Layout for the rows of a table and for all that are compared with them."""
         width, names = n_columns(X), column_names(X)
         names = None if names is None else tuple(names)
-        if sparse.issparse(X) and X.shape[0] * width > _DENSE_SIZE:
-            return cls((), (), (), width, is_sparse=True)
+        is_sparse = sparse.issparse(X)
+        if is_sparse and X.shape[0] * width > _DENSE_SIZE:
+            return cls((), (), (), width, is_sparse=True, is_hashed=True)
         columns = _columns(X)
         numeric = tuple(j for j, column in enumerate(columns) if column.dtype.kind == "f")
         missing = tuple(j for j in numeric if np.isnan(columns[j]).any())
         others = tuple(j for j in range(len(columns)) if j not in set(numeric))
-        return cls(numeric, missing, others, width, names)
+        return cls(numeric, missing, others, width, names, is_sparse=is_sparse)
 
     @property
     def is_plain(self):
@@ -342,7 +367,7 @@ class Layout:
             It has other columns.
         """
         self._check_columns(X, name)
-        if self.is_sparse:
+        if self.is_hashed:
             return _hashed(row_bytes(sparse.csr_matrix(X)))
         columns = _columns(X)
         written = {j: _as_numbers(columns[j]) for j in self.numeric}

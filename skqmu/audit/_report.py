@@ -5,6 +5,7 @@ import math
 from datetime import UTC, datetime
 from pathlib import Path
 
+from .._rows import n_columns
 from .._text import one_line
 from ..metrics import MembershipResult
 from ._format import SCHEMA, check_report
@@ -280,7 +281,7 @@ def describe(plan):
             "n_train": len(data.y),
             "n_test": len(data.y_test),
             "n_reference": len(data.y_reference),
-            "n_features": int(data.X.shape[1]),
+            "n_features": n_columns(data.X),
             "n_classes": int(plan.n_classes),
         },
         "notes": list(data.notes),
