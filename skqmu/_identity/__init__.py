@@ -9,7 +9,7 @@ instead of being wrong. A record holds all settings as JSON, and values are made
 from ._description import described, settings_line
 from ._plain import Unidentifiable
 from ._rebuild import NotRebuiltError, rebuilt
-from ._record import recorded
+from ._recorded import recorded
 from ._secrets import draws_secret_noise
 from ._structure import digest, same_settings, structure
 

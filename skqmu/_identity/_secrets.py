@@ -9,7 +9,7 @@ _SECRET = re.compile(r"token|password|passwd|secret|api_?key|credential", re.I)
 # Such name a place on one machine, and change no number.
 _PLACES = {"memory", "checkpoint", "checkpoint_dir"}
 # Noise that must stay secret is drawn from the `random_state` beside these, where they are not 0.
-_SECRET_NOISE = {"objective_noise", "noise_multiplier", "privacy"}
+_SECRET_NOISE = {"objective_noise"}
 
 
 def has_params(value):

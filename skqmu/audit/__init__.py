@@ -11,9 +11,10 @@ import types
 
 from ._audit_call import audit
 from ._kept_models import clear_kept
-from ._report import SCHEMA, AuditReport
+from ._report import AuditReport
+from .report import SCHEMA, json_schema
 
-__all__ = ["SCHEMA", "AuditReport", "audit", "clear_kept"]
+__all__ = ["SCHEMA", "AuditReport", "audit", "clear_kept", "json_schema"]
 
 
 class _CallableModule(types.ModuleType):

@@ -8,13 +8,12 @@ from dataclasses import dataclass, replace
 import joblib
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.utils import check_X_y
-from sklearn.utils.multiclass import check_classification_targets
 
 from .._identity import described, settings_line
 from .._validation import check_choice
 from ..attacks.tools import adapted, entropy_from, model_name, shadow_template
 from ._attacks import ATTACKS, needs_shadows
+from ._checked_tables import checked_tables
 from ._kept_models import folder_of_audits
 from ._models import can_unlearn, is_default, strategy_label, takes_strategy
 from ._rehearsal import check_mechanisms
@@ -199,7 +198,7 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
     attacks = _check_attacks(settings.attacks, settings.n_shadows)
     mechanisms = _check_mechanisms(settings.mechanisms, estimator)
     table = Table(
-        *_check_rows(X, y, X_test, y_test),
+        *checked_tables(X, y, X_test, y_test, estimator),
         test_size=settings.test_size,
         reference_size=_reference_size(settings.reference_size, estimator),
         requests=named_requests(settings.forget),
@@ -373,25 +372,6 @@ def _check_mechanisms(mechanisms, estimator):
                 "takes no strategy; use mechanisms=('default',), its own way to forget."
             )
     return mechanisms
-
-
-def _check_rows(X, y, X_test, y_test):
-    X, y = check_X_y(X, y, estimator="audit")
-    check_classification_targets(y)
-    if len(np.unique(y)) < 2:
-        raise ValueError("y holds a single class; unlearning of a classifier needs two or more.")
-    if (X_test is None) != (y_test is None):
-        missing = "X_test" if X_test is None else "y_test"
-        raise ValueError(f"{missing} is missing: pass X_test and y_test together, or neither.")
-    if X_test is not None:
-        X_test, y_test = check_X_y(X_test, y_test, estimator="audit (X_test, y_test)")
-        if X_test.shape[1] != X.shape[1]:
-            raise ValueError(f"X_test has {X_test.shape[1]} features, X has {X.shape[1]}.")
-        unknown = np.setdiff1d(y_test, y)
-        if unknown.size:
-            shown = ", ".join(map(repr, unknown.tolist()[:5]))
-            raise ValueError(f"y_test holds labels that y does not: {shown}.")
-    return X, y, X_test, y_test
 
 
 def _reference_size(reference_size, estimator):

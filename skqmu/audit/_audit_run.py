@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._fit_many import fits_many
+from .._rows import join, take
 from .._side_by_side import chunks
 from ..attacks import ShadowPool
 from ..attacks.tools import run_jobs
@@ -107,7 +108,7 @@ class AuditRun:
         """Return the oracles and the mechanisms' models of one scenario."""
         plan, data = self.plan, self.plan.data
         stays = ~scenario.forget
-        rows = data.X[stays], data.y[stays]
+        rows = take(data.X, stays), data.y[stays]
         classes = original.estimator.classes_
         jobs = self._oracle_jobs(rows, classes, scenario, k)
         for (name, strategy), seed in zip(
@@ -177,7 +178,7 @@ class AuditRun:
             n_jobs=plan.n_jobs,
             random_state=self._shadow_seed,
         )
-        pool.fit(np.concatenate([data.X, data.X_test]), np.concatenate([data.y, data.y_test]))
+        pool.fit(join(data.X, data.X_test), np.concatenate([data.y, data.y_test]))
         self.listener(stage, 1, 1)
         return pool
 

@@ -1,15 +1,24 @@
-"""What an audit found: plain data with a version, and its ways out (table, JSON, page)."""
+"""What an audit found: plain data with a version, and its ways out."""
 
 import json
-import math
-from datetime import UTC, datetime
 from pathlib import Path
 
+from .._document import as_embedded_page, as_markdown, as_page
 from .._text import one_line
 from ..metrics import MembershipResult
-from ._format import SCHEMA, check_report
+from .report import (
+    arguments_again,
+    audit_document,
+    audit_frame,
+    audit_table,
+    check_report,
+    close_enough,
+    refuse_other_data,
+    settled,
+    verdict_markdown,
+)
 
-__all__ = ["AuditReport", "describe", "json_values"]
+__all__ = ["AuditReport"]
 
 
 class AuditReport:
@@ -18,8 +27,10 @@ class AuditReport:
     Parameters
     ----------
     data : dict
-        Plain JSON values in the format ``skqmu.audit/1``: ``settings``, ``notes``,
-        ``versions`` and ``scenarios``; each scenario has ``models`` (the original, the
+        Plain JSON values in the format ``skqmu.audit/2`` (:func:`skqmu.audit.json_schema`):
+        ``settings``, ``data`` (sizes, columns, keyed digests), ``again`` (all that was asked, with
+        every setting), ``environment``, ``notes``, ``versions`` and ``scenarios``; reports of
+        format 1 lack some of these. Each scenario has ``models`` (the original, the
         oracles and the mechanisms) with accuracies, losses, divergences to the oracles,
         attack results, gaps to retraining, cost and a verdict. Where a pipeline was audited,
         each model also has ``upstream``: for each fitted step the result of
@@ -60,9 +71,10 @@ class AuditReport:
     35
     """
 
-    def __init__(self, data):
+    def __init__(self, data, *, digest_key=None):
         check_report(data)
         self.data = data
+        self.digest_key = digest_key
 
     # -- looking -------------------------------------------------------------------------
 
@@ -141,7 +153,7 @@ class AuditReport:
     # -- ways out ------------------------------------------------------------------------
 
     def to_table(self, *, width=None):
-        """Return the report as text for a terminal.
+        """Return the report as text for a terminal, one table a request.
 
         ``rich.print(report)`` prints the same in colour.
 
@@ -154,14 +166,10 @@ class AuditReport:
         -------
         str
         """
-        from ._table import as_text
-
-        return as_text(self.data, width)
+        return audit_table.as_text(self.data, width)
 
     def __rich__(self):
-        from ._table import renderable
-
-        return renderable(self.data)
+        return audit_table.renderable(self.data)
 
     def __str__(self):
         return self.to_table()
@@ -199,8 +207,8 @@ class AuditReport:
         Raises
         ------
         ValueError
-            The text is no JSON, or not in the format ``skqmu.audit/1``; the message names the
-            file and the first place that is wrong.
+            The text is no JSON, or not in the formats ``skqmu.audit/1`` and ``/2``; the message
+            names the file and the first place that is wrong.
         OSError
             The file cannot be read.
         """
@@ -216,7 +224,8 @@ class AuditReport:
         """Return the report as one self-contained page, and write it where a path is given.
 
         The page needs no network and no script; it follows the reader's light or dark
-        setting and prints well.
+        setting. A browser prints it with numbered pages; `docs/report.md` has the command that
+        makes a PDF of it.
 
         Parameters
         ----------
@@ -227,12 +236,152 @@ class AuditReport:
         -------
         str
         """
-        from ._page import as_page
+        return _written(as_page(audit_document(self.data)), path)
 
-        text = as_page(self.data)
-        if path is not None:
-            _write(path, text)
-        return text
+    def _repr_html_(self):
+        return as_embedded_page(audit_document(self.data))
+
+    def to_markdown(self, path=None):
+        """Return the report as Markdown, pictures left out, and write it where a path is given.
+
+        Parameters
+        ----------
+        path : str, path-like or None, default=None
+            An existing file is replaced.
+
+        Returns
+        -------
+        str
+        """
+        return _written(as_markdown(audit_document(self.data, pictures=False)), path)
+
+    def to_model_card(self):
+        """Return Markdown for a section of a model card: verdicts, what they rest on, limits.
+
+        Returns
+        -------
+        str
+            Without a heading of its own, as skops takes it:
+            ``card.add(**{"Unlearning audit": report.to_model_card()})``.
+        """
+        return verdict_markdown(self.data)
+
+    def to_frame(self):
+        """Return the numbers as a data frame, a row a model and request.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``scenario``, ``model``, ``role``, ``status``, ``verdict``, ..., and for each
+            measure its value with ``_low`` and ``_high``; what was not measured is missing.
+
+        Raises
+        ------
+        ImportError
+            pandas is not installed.
+        """
+        return audit_frame(self.data)
+
+    # -- again ---------------------------------------------------------------------------
+
+    def rerun(
+        self,
+        X,
+        y,
+        X_test=None,
+        y_test=None,
+        *,
+        objects=(),
+        trusted=(),
+        random_state=None,
+        digest_key=None,
+        **options,
+    ):
+        """Do the whole audit again, from this report and the data.
+
+        Parameters
+        ----------
+        X, y, X_test, y_test : array-like
+            The data of the first call, in the same order.
+        objects : sequence of object, default=()
+            What a report has only the digest of, such as torch modules, noise models and
+            functions: each is put where its digest stands.
+        trusted : sequence of str, default=()
+            Packages beside scikit-learn and skqmu whose estimators may be made. A report may be
+            anybody's file.
+        random_state : int or None, default=None
+            Where the report withholds the seed, because noise that must stay secret was drawn
+            from it.
+        digest_key : bytes or None, default=None
+            Key of the digests; with it the data are checked value by value.
+        **options : object
+            What changes no number: ``n_jobs``, ``memory``, ``verbose``, ``dry_run``.
+
+        Returns
+        -------
+        AuditReport
+            Or what `dry_run` returns.
+
+        Raises
+        ------
+        ValueError
+            The data are other data, the report is of format 1, something in it has to be passed
+            (the message says what), or may not be made from a file.
+
+        See Also
+        --------
+        same_numbers : Whether it came to the same.
+        """
+        from ._audit_call import audit
+
+        told = self.data.get("again")
+        if told is None:
+            raise ValueError(
+                f"a report of the format {self.data['schema']!r} does not hold what it takes to "
+                "carry it out again."
+            )
+        unknown = set(options) - {"n_jobs", "memory", "verbose", "dry_run"}
+        if unknown:
+            raise TypeError(
+                f"rerun takes no {sorted(unknown)[0]!r}: the report says it. Change a copy of the "
+                "call instead."
+            )
+        key = self.digest_key if digest_key is None else digest_key
+        refuse_other_data(self.data, (X, y, X_test, y_test), key)
+        arguments = arguments_again(told, objects=objects, trusted=trusted)
+        if arguments["random_state"] is None:
+            if random_state is None:
+                raise ValueError(
+                    "random_state must be passed: the report withholds the seed, from which noise "
+                    "that must stay secret was drawn."
+                )
+            arguments["random_state"] = random_state
+        estimator = arguments.pop("estimator")
+        test = {"X_test": X_test, "y_test": y_test}
+        return audit(estimator, X, y, **test, **arguments, digest_key=key, **options)
+
+    def same_numbers(self, other, *, rtol=1e-9):
+        """Whether another report says the same of every request.
+
+        Parameters
+        ----------
+        other : AuditReport
+        rtol : float, default=1e-9
+            What numbers may differ by, relative to the larger: other processors round otherwise.
+
+        Returns
+        -------
+        bool
+            Times are left out.
+        """
+        ours, theirs = (settled(report.data)["scenarios"] for report in (self, other))
+        return close_enough(ours, theirs, rtol)
+
+
+def _written(text, path):
+    if path is not None:
+        _write(path, text)
+    return text
 
 
 def _parsed(text):
@@ -252,51 +401,3 @@ def _parsed(text):
 def _write(path, text):
     # a lone surrogate, which no encoding holds, is written as the escape that JSON has for it
     Path(path).write_bytes(text.encode("utf-8", errors="backslashreplace"))
-
-
-def describe(plan):
-    """Return the data of a report that has no scenario yet."""
-    from .._versions import package_versions
-
-    data = plan.data
-    return {
-        "schema": SCHEMA,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "complete": False,
-        "seconds": 0.0,
-        "settings": {
-            "title": plan.title,
-            "estimator": json_values(plan.estimator_facts),
-            "mechanisms": list(plan.mechanisms),
-            "attacks": list(plan.attacks),
-            "n_shadows": plan.n_shadows,
-            "n_oracles": plan.n_oracles,
-            "repeats": plan.repeats,
-            "until": plan.until,
-            "max_seconds": plan.max_seconds,
-            "delta": plan.delta,
-            "level": plan.level,
-            "entropy": str(plan.entropy),
-            "n_train": len(data.y),
-            "n_test": len(data.y_test),
-            "n_reference": len(data.y_reference),
-            "n_features": int(data.X.shape[1]),
-            "n_classes": int(plan.n_classes),
-        },
-        "notes": list(data.notes),
-        "versions": {
-            name: version for name, version in package_versions().items() if version is not None
-        },
-        "scenarios": [],
-    }
-
-
-def json_values(value):
-    """Return `value` with what strict JSON cannot hold (nan, infinities) as None."""
-    if isinstance(value, dict):
-        return {key: json_values(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [json_values(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

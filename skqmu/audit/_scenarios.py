@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from .._rows import take
 from ..attacks.tools import RecordIndex
 from ..datasets import forget_split
 
@@ -231,14 +232,14 @@ def split_data(X, y, X_test, y_test, *, test_size, reference_size, rng):
         _check_test_size(test_size)
         purpose = f"test_size={test_size!r}: to hold rows out"
         rows, test = _stratified(rows, y, test_size, rng, purpose)
-        X_test, y_test, X, y = X[test], y[test], X[rows], y[rows]
+        X_test, y_test, X, y = take(X, test), y[test], take(X, rows), y[rows]
     fresh = RecordIndex(X, y).locate(X_test, y_test) < 0
     if not fresh.all():
         notes.append(
             f"{(~fresh).sum()} held-out row(s) equal a training row, label included, and were "
             "left out: they are members by content."
         )
-        X_test, y_test, test = X_test[fresh], y_test[fresh], test[fresh]
+        X_test, y_test, test = take(X_test, fresh), y_test[fresh], test[fresh]
     if not len(y_test):
         raise ValueError("X_test holds no row that is not also a training row.")
     reference = np.zeros(0, dtype=int)
@@ -250,9 +251,9 @@ def split_data(X, y, X_test, y_test, *, test_size, reference_size, rng):
     return Data(
         X=X,
         y=y,
-        X_test=X_test[evaluation],
+        X_test=take(X_test, evaluation),
         y_test=y_test[evaluation],
-        X_reference=X_test[reference],
+        X_reference=take(X_test, reference),
         y_reference=y_test[reference],
         train_rows=rows,
         test_rows=test[evaluation],

@@ -7,17 +7,18 @@ the report to its rows for those who hold both, and says nothing to anyone else.
 
 import hashlib
 import hmac
-import numbers
 from collections import Counter
 
 import numpy as np
+from scipy import sparse
+
+from ..._rows import column_names, is_frame, n_columns, row_bytes, take
 
 __all__ = ["ALGORITHM", "check_key", "data_card", "rows_digest", "table_digest"]
 
 ALGORITHM = "HMAC-SHA256 of the sorted HMAC-SHA256 of each row with its label"
 # Column names beyond so many are counted, not listed.
 _MOST_COLUMNS = 2000
-_EXACT = 2**53
 _SHORTEST_KEY = 16
 
 
@@ -74,7 +75,7 @@ def data_card(plan, key, is_own):
             **{name: rows_digest(*part, key) for name, part in parts.items()},
             "forget": {
                 scenario.name: rows_digest(
-                    _some(data.X, scenario.forget), np.asarray(data.y)[scenario.forget], key
+                    take(data.X, scenario.forget), take(data.y, scenario.forget), key
                 )
                 for scenario in plan.scenarios
             },
@@ -84,33 +85,32 @@ def data_card(plan, key, is_own):
 
 def _columns(X):
     """Names, types and missing values of the columns."""
-    if hasattr(X, "columns") and hasattr(X, "dtypes"):
-        kinds = Counter(map(str, X.dtypes))
-        missing = [int(n) for n in X.isna().sum()]
-        names = list(map(str, X.columns))
-    else:
-        X = X if hasattr(X, "shape") else np.asarray(X, dtype=object)
-        width = int(X.shape[1]) if len(X.shape) > 1 else 1
-        kinds, names = Counter({str(X.dtype): width}), None
-        missing = _missing(X, width)
+    names, missing = column_names(X), _missing(X)
+    kinds = map(str, X.dtypes) if is_frame(X) else [str(X.dtype)] * len(missing)
     listed = len(missing) <= _MOST_COLUMNS
     return {
         "n": len(missing),
         "names": names if listed else None,
-        "kinds": dict(sorted(kinds.items())),
+        "kinds": dict(sorted(Counter(kinds).items())),
         "missing": sum(missing),
         "missing_by_column": missing if listed and sum(missing) else None,
     }
 
 
-def _missing(X, width):
-    dense = X.data if hasattr(X, "tocsr") else np.asarray(X)
-    if dense.dtype.kind not in "fO":
-        return [0] * width
-    is_missing = dense != dense  # noqa: PLR0124 - what does not equal itself is no number
-    if hasattr(X, "tocsr"):
-        return np.bincount(X.tocoo().col[is_missing], minlength=width).tolist()
-    return is_missing.reshape(len(dense), -1).sum(axis=0).astype(int).tolist()
+def _missing(X):
+    """How many values are missing in each column."""
+    if hasattr(X, "iloc"):
+        return [int(n) for n in X.isna().sum()]
+    if is_frame(X):
+        return [int(X.to_series(j).null_count()) for j in range(X.shape[1])]
+    values = X.data if sparse.issparse(X) else X
+    if values.dtype.kind not in "fO":
+        return [0] * n_columns(X)
+    is_missing = values != values  # noqa: PLR0124 - what does not equal itself is no number
+    if sparse.issparse(X):
+        at = X.tocoo().col[is_missing]
+        return np.bincount(at, minlength=n_columns(X)).tolist()
+    return is_missing.reshape(len(X), -1).sum(axis=0).astype(int).tolist()
 
 
 # --------------------------------------------------------------------------------- digests
@@ -169,59 +169,8 @@ def _keyed(key, *parts):
 
 
 def _each_row(X, y, key):
-    labels = [_text_of(label).encode() for label in np.asarray(y).tolist()]
+    labels = row_bytes(np.asarray(y).reshape(-1, 1))
     return [
         hmac.digest(key, len(label).to_bytes(8, "little") + label + row, "sha256")
-        for row, label in zip(_rows(X), labels, strict=True)
+        for row, label in zip(row_bytes(X), labels, strict=True)
     ]
-
-
-def _rows(X):
-    """Bytes of each row: numbers as float64 where that is exact, else all values as text."""
-    if hasattr(X, "tocsr"):
-        matrix = X.tocsr()
-        for i in range(matrix.shape[0]):
-            yield _numbers(matrix[[i]].toarray()[0])
-        return
-    if hasattr(X, "itertuples"):
-        numeric = all(kind.kind in "bif" if hasattr(kind, "kind") else False for kind in X.dtypes)
-        if not numeric:
-            for row in X.itertuples(index=False, name=None):
-                yield _texts(row)
-            return
-        X = X.to_numpy()
-    X = np.asarray(X)
-    if X.dtype.kind in "bf" or (X.dtype.kind in "iu" and (not X.size or np.abs(X).max() < _EXACT)):
-        for row in X:
-            yield _numbers(row)
-        return
-    for row in X.tolist():
-        yield _texts(row if isinstance(row, list) else [row])
-
-
-def _numbers(row):
-    # + 0.0: -0.0 is the same value
-    return np.ascontiguousarray(row, dtype="<f8").ravel().__add__(0.0).tobytes()
-
-
-def _texts(row):
-    return "\x1f".join(map(_text_of, row)).encode("utf-8", errors="backslashreplace")
-
-
-def _text_of(value):
-    """A value as text that is the same from a frame, an array and a list."""
-    if isinstance(value, bool | np.bool_):
-        return f"n{float(value).hex()}"
-    if isinstance(value, numbers.Integral):
-        return f"n{float(value).hex()}" if abs(int(value)) < _EXACT else f"i{int(value)}"
-    if isinstance(value, numbers.Real):
-        return f"n{float(value).hex()}"
-    if value is None or value != value or type(value).__name__ == "NAType":
-        return "missing"
-    return f"t{value}"
-
-
-def _some(X, mask):
-    from sklearn.utils import _safe_indexing
-
-    return _safe_indexing(X, np.flatnonzero(mask))

@@ -7,6 +7,7 @@ of a dollar sign in them, and the SVG is changed and written as a tree, which es
 
 import io
 import re
+import textwrap
 import warnings
 from xml.etree import ElementTree
 
@@ -15,7 +16,7 @@ import numpy as np
 from ...metrics import MembershipResult
 from ._words import PART_WORDS, attack_words, model_words, oracle_band
 
-__all__ = ["accuracy_figure", "leak_figure", "loss_figure", "own_style", "roc_figure"]
+__all__ = ["accuracy_figure", "key_of", "leak_figure", "loss_figure", "own_style", "roc_figure"]
 
 # role -> the colour that matplotlib writes and the page replaces
 _INK = {
@@ -34,8 +35,16 @@ _VARIABLES = {
 }
 _DRAWN = re.compile("|".join(_VARIABLES))
 _MARKERS = ("o", "s", "D", "^", "v", "P")
+_MARKS = ("●", "■", "◆", "▲", "▼", "✚")
+_DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 3)), (0, (8, 3)))
+# Panels beside each other, before another row of them begins.
+_ABREAST = 4
+# A curve of more points looks the same.
+_CURVE_POINTS = 150
 _PART_WORDS = {**PART_WORDS, "test_removed": "held-out, removed class"}
 _LONGEST = 40
+# Longer lines of titles would meet their neighbours'.
+_LONGEST_TITLE = 20
 _SVG = "http://www.w3.org/2000/svg"
 
 
@@ -50,7 +59,7 @@ def accuracy_figure(scenario, prefix):
     """Draw the accuracies with their intervals before the oracles' band."""
     models = _shown(scenario)
     parts = list(models[0]["accuracy"])
-    figure, panels = _panels(len(parts), len(models), sharey=True)
+    figure, panels = _panels(len(parts), len(models))
     for panel, part in zip(panels, parts, strict=True):
         _band(panel, scenario, lambda model, part=part: model["accuracy"][part]["value"])
         for row, model in enumerate(models):
@@ -59,7 +68,7 @@ def accuracy_figure(scenario, prefix):
         panel.set_xlim(-0.04, 1.04)
         panel.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         _title(panel, _PART_WORDS[part])
-    _name_rows(panels[0], models)
+    _name_rows(panels, models)
     return _svg(figure, prefix, f"accuracy of each model in scenario {scenario['name']}")
 
 
@@ -67,7 +76,7 @@ def leak_figure(scenario, prefix):
     """Draw each attack's AUC with its interval before the oracles' band."""
     models = _shown(scenario)
     attacks = list(models[0]["attacks"])
-    figure, panels = _panels(len(attacks), len(models), sharey=True)
+    figure, panels = _panels(len(attacks), len(models))
     for panel, attack in zip(panels, attacks, strict=True):
         _band(panel, scenario, lambda model, attack=attack: model["attacks"][attack]["auc"])
         panel.axvline(0.5, color=_INK["muted"], linewidth=0.8, linestyle=(0, (2, 2)))
@@ -77,7 +86,7 @@ def leak_figure(scenario, prefix):
         panel.set_xlim(-0.04, 1.04)
         panel.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         _title(panel, attack_words(attack))
-    _name_rows(panels[0], models)
+    _name_rows(panels, models)
     return _svg(figure, prefix, f"AUC of each attack in scenario {scenario['name']}")
 
 
@@ -87,7 +96,7 @@ def roc_figure(scenario, prefix):
 
     models = _shown(scenario)
     attacks = list(models[0]["attacks"])
-    figure, panels = _panels(len(attacks), None, sharey=True, height=2.9)
+    figure, panels = _panels(len(attacks), None)
     # below half a record there is nothing to see
     left, bottom = 0.5 / scenario["n_nonmembers"], 0.5 / scenario["n_members"]
     for panel, attack in zip(panels, attacks, strict=True):
@@ -110,14 +119,16 @@ def roc_figure(scenario, prefix):
                 _curve(panel, result, left, bottom, color=_INK["oracle"], linewidth=0.9)
         for row, model in enumerate(models):
             colour, _ = _look(models, row)
-            _curve(panel, results[model["name"]], left, bottom, color=colour, linewidth=1.6)
+            style = {"color": colour, "linewidth": 1.6, "linestyle": _dashes(models, row)}
+            _curve(panel, results[model["name"]], left, bottom, **style)
         panel.set(xscale="log", yscale="log", xlim=(left, 1.12), ylim=(bottom, 1.12))
         _title(panel, attack_words(attack))
         panel.set_xlabel("false-positive rate")
-    for axis in (*(panel.xaxis for panel in panels), panels[0].yaxis):
-        axis.set_major_formatter("{x:g}")
-        axis.set_minor_locator(NullLocator())
-    panels[0].set_ylabel("true-positive rate")
+        for axis in (panel.xaxis, panel.yaxis):
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_locator(NullLocator())
+    for panel in panels[::_ABREAST]:
+        panel.set_ylabel("true-positive rate")
     return _svg(figure, prefix, f"ROC curves of the attacks in scenario {scenario['name']}")
 
 
@@ -132,7 +143,7 @@ def loss_figure(scenario, prefix):
         if model["role"] == "oracle"
         for value in model["losses"]["forget"]
     ]
-    figure, panels = _panels(len(models), 3, sharey=True)
+    figure, panels = _panels(len(models), 3)
     rng = np.random.default_rng(0)  # the jitter of the dots only
     everything = np.concatenate([oracles, *(m["losses"]["forget"] for m in models)])
     floor = max(1e-6, float(everything[everything > 0].min(initial=1e-2)))
@@ -148,7 +159,8 @@ def loss_figure(scenario, prefix):
         panel.xaxis.set_minor_locator(NullLocator())
         _title(panel, model_words(model["name"]))
         panel.set_xlabel("loss")
-    panels[0].set_yticks(range(3), ["forgotten", "held out", "forgotten,\nin oracles"])
+    for panel in panels[::_ABREAST]:
+        panel.set_yticks(range(3), ["forgotten", "held out", "forgotten,\nin oracles"])
     limits = min(p.get_xlim()[0] for p in panels), max(p.get_xlim()[1] for p in panels)
     for panel in panels:
         panel.set_xlim(limits)
@@ -163,49 +175,82 @@ def _shown(scenario):
     return [m for m in scenario["models"] if m["role"] != "oracle" and m["status"] == "ok"]
 
 
+def key_of(k):
+    """Return the colour's name and the mark of the k-th mechanism."""
+    return f"m{k % len(_MECHANISM)}", _MARKS[_marker_of(k)]
+
+
+def _marker_of(k):
+    """No two of 36 mechanisms have both, the colour and the marker, in common."""
+    return (k + k // len(_MECHANISM)) % len(_MARKERS)
+
+
+def _number(models, row):
+    """Which mechanism it is, among those before it."""
+    return sum(model["role"] == "mechanism" for model in models[:row])
+
+
 def _look(models, row):
     """Return colour and marker of a model, told apart by both."""
     if models[row]["role"] == "original":
         return _INK["original"], "X"
-    k = sum(model["role"] == "mechanism" for model in models[:row]) % len(_MECHANISM)
-    return _MECHANISM[k], _MARKERS[k]
+    k = _number(models, row)
+    return _MECHANISM[k % len(_MECHANISM)], _MARKERS[_marker_of(k)]
 
 
-def _panels(n_columns, n_rows, *, sharey, height=None):
+def _dashes(models, row):
+    if models[row]["role"] == "original":
+        return "-"
+    return _DASHES[_number(models, row) // len(_MECHANISM) % len(_DASHES)]
+
+
+def _panels(n_panels, n_rows):
+    """A figure with so many panels, each with so many rows of models; None: a square one."""
     from matplotlib.figure import Figure
 
-    height = height or 0.75 + 0.30 * n_rows
+    n_lines = -(-n_panels // _ABREAST)
+    height = n_lines * (2.9 if n_rows is None else 0.75 + 0.30 * n_rows)
     figure = Figure(figsize=(9.2, height), layout="constrained")
-    figure.get_layout_engine().set(wspace=0.05)
-    panels = figure.subplots(1, n_columns, sharey=sharey, squeeze=False)[0]
+    figure.get_layout_engine().set(wspace=0.05, hspace=0.08)
+    grid = figure.subplots(n_lines, min(n_panels, _ABREAST), sharey=True, squeeze=False)
+    panels, spare = grid.ravel()[:n_panels], grid.ravel()[n_panels:]
+    for panel in spare:
+        panel.set_visible(False)
     for panel in panels:
-        panel.set_facecolor("none")
-        panel.spines[["top", "right", "left"]].set_visible(False)
-        panel.spines["bottom"].set_color(_INK["grid"])
-        panel.tick_params(which="both", colors=_INK["muted"], labelsize=9, length=0)
-        panel.xaxis.label.set_color(_INK["muted"])
-        panel.yaxis.label.set_color(_INK["muted"])
-        panel.xaxis.label.set_size(9)
-        panel.yaxis.label.set_size(9)
-        panel.grid(axis="x" if n_rows else "both", color=_INK["grid"], linewidth=0.6)
-        panel.set_axisbelow(True)
-        if n_rows:
-            panel.set_ylim(n_rows - 0.4, -0.6)
+        _prepare(panel, n_rows)
     return figure, panels
 
 
+def _prepare(panel, n_rows):
+    panel.set_facecolor("none")
+    panel.spines[["top", "right", "left"]].set_visible(False)
+    panel.spines["bottom"].set_color(_INK["grid"])
+    panel.tick_params(which="both", colors=_INK["muted"], labelsize=9, length=0)
+    for label in (panel.xaxis.label, panel.yaxis.label):
+        label.set_color(_INK["muted"])
+        label.set_size(9)
+    panel.grid(axis="x" if n_rows else "both", color=_INK["grid"], linewidth=0.6)
+    panel.set_axisbelow(True)
+    if n_rows:
+        panel.set_ylim(n_rows - 0.4, -0.6)
+
+
 def _title(panel, text):
-    panel.set_title(_short(text), fontsize=10, color=_INK["fg"], loc="left", parse_math=False)
+    # two lines at most, and none as long as the panel is wide
+    lines = textwrap.wrap(text, _LONGEST_TITLE, max_lines=2, placeholder="…") or [""]
+    title = "\n".join(lines)
+    panel.set_title(title, fontsize=9.5, color=_INK["fg"], loc="left", parse_math=False)
 
 
-def _short(name):
-    """Return a name that leaves room for the picture beside it."""
-    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
+def _short(name, longest):
+    """Return a name that leaves room for what is beside it."""
+    return name if len(name) <= longest else f"{name[: longest - 1]}…"
 
 
-def _name_rows(panel, models):
-    names = [_short(model_words(model["name"])) for model in models]
-    panel.set_yticks(range(len(models)), names, color=_INK["fg"], parse_math=False)
+def _name_rows(panels, models):
+    names = [_short(model_words(model["name"]), _LONGEST) for model in models]
+    for panel in panels[::_ABREAST]:
+        panel.set_yticks(range(len(models)), names, color=_INK["fg"], parse_math=False)
 
 
 def _band(panel, scenario, read):
@@ -222,7 +267,18 @@ def _interval(panel, row, value, low, high, look):
 
 def _curve(panel, result, left, bottom, **style):
     fpr, tpr = np.maximum(result.roc_fpr, left), np.maximum(result.roc_tpr, bottom)
-    panel.plot(fpr, tpr, drawstyle="steps-post", **style)
+    keep = _visible(fpr, tpr)
+    panel.plot(fpr[keep], tpr[keep], drawstyle="steps-post", **style)
+
+
+def _visible(fpr, tpr):
+    """Points of a curve on log-log axes that a reader can tell apart."""
+    at = [np.log(share) / np.log(min(0.5, share.min())) for share in (fpr, tpr)]
+    cells = np.round(np.array(at) * _CURVE_POINTS)
+    moved = (np.diff(cells, axis=1) != 0).any(axis=0)
+    keep = np.append(moved, True)  # the last of those that look alike, and the end
+    keep[0] = True
+    return keep
 
 
 def _strip(panel, row, values, colour, rng):

@@ -4,6 +4,7 @@ import math
 import secrets
 from datetime import UTC, datetime
 
+from ..._rows import n_columns
 from ..._versions import package_versions
 from ._again import again, environment, withholds_seeds
 from ._data_card import data_card
@@ -46,7 +47,7 @@ def describe(plan):
             "n_train": len(data.y),
             "n_test": len(data.y_test),
             "n_reference": len(data.y_reference),
-            "n_features": int(data.X.shape[1]),
+            "n_features": n_columns(data.X),
             "n_classes": int(plan.n_classes),
         },
         "data": json_values(data_card(plan, plan.digest_key, plan.has_own_key)),
