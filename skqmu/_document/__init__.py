@@ -6,6 +6,7 @@ is shown of it is text and never markup, whoever wrote it.
 
 from ._as_markdown import as_markdown, markdown_blocks
 from ._as_page import as_embedded_page, as_page
+from ._as_terminal import as_terminal
 from ._blocks import (
     Cell,
     Code,
@@ -25,12 +26,16 @@ from ._blocks import (
     Verdict,
     Verdicts,
 )
+from ._data_report import DataReport
+from ._finding_report import FindingReport, estimate_words
 
 __all__ = [
     "Cell",
     "Code",
+    "DataReport",
     "Document",
     "Facts",
+    "FindingReport",
     "Folded",
     "Form",
     "Items",
@@ -47,5 +52,7 @@ __all__ = [
     "as_embedded_page",
     "as_markdown",
     "as_page",
+    "as_terminal",
+    "estimate_words",
     "markdown_blocks",
 ]

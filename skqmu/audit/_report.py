@@ -1,9 +1,6 @@
 """What an audit found: plain data with a version, and its ways out."""
 
-import json
-from pathlib import Path
-
-from .._document import as_embedded_page, as_markdown, as_page
+from .._document import DataReport
 from .._text import one_line
 from ..metrics import MembershipResult
 from .report import (
@@ -21,7 +18,7 @@ from .report import (
 __all__ = ["AuditReport"]
 
 
-class AuditReport:
+class AuditReport(DataReport):
     """The result of :func:`skqmu.audit`.
 
     Parameters
@@ -72,9 +69,18 @@ class AuditReport:
     """
 
     def __init__(self, data, *, digest_key=None):
-        check_report(data)
-        self.data = data
+        super().__init__(data)
         self.digest_key = digest_key
+
+    def __getstate__(self):
+        return {"data": self.data, "digest_key": None}
+
+    @classmethod
+    def _check(cls, data):
+        check_report(data)
+
+    def _as_document(self, pictures=True):
+        return audit_document(self.data, pictures)
 
     # -- looking -------------------------------------------------------------------------
 
@@ -137,11 +143,6 @@ class AuditReport:
             raise KeyError(f"no attack {attack!r} on {model!r}; there are {list(results)}")
         return MembershipResult.from_dict(results[attack])
 
-    def __eq__(self, other):
-        return isinstance(other, AuditReport) and self.data == other.data
-
-    __hash__ = None
-
     def __repr__(self):
         settings = self.data["settings"]
         state = "" if self.data["complete"] else ", not complete"
@@ -170,90 +171,6 @@ class AuditReport:
 
     def __rich__(self):
         return audit_table.renderable(self.data)
-
-    def __str__(self):
-        return self.to_table()
-
-    def to_json(self, path=None):
-        """Return the report as JSON text, and write it where a path is given.
-
-        Parameters
-        ----------
-        path : str, path-like or None, default=None
-            An existing file is replaced.
-
-        Returns
-        -------
-        str
-        """
-        text = json.dumps(self.data, indent=1, allow_nan=False, ensure_ascii=False)
-        if path is not None:
-            _write(path, text + "\n")
-        return text
-
-    @classmethod
-    def from_json(cls, source):
-        """Return the report that :meth:`to_json` wrote.
-
-        Parameters
-        ----------
-        source : path-like or str
-            A path, or the JSON text itself (it starts with a brace).
-
-        Returns
-        -------
-        AuditReport
-
-        Raises
-        ------
-        ValueError
-            The text is no JSON, or not in the formats ``skqmu.audit/1`` and ``/2``; the message
-            names the file and the first place that is wrong.
-        OSError
-            The file cannot be read.
-        """
-        if isinstance(source, str) and source.lstrip().startswith("{"):
-            return cls(_parsed(source))
-        path = Path(source)
-        try:
-            return cls(_parsed(path.read_bytes().decode("utf-8-sig")))
-        except ValueError as error:
-            raise ValueError(f"{one_line(path)}: {error}") from error
-
-    def to_html(self, path=None):
-        """Return the report as one self-contained page, and write it where a path is given.
-
-        The page needs no network and no script; it follows the reader's light or dark
-        setting. A browser prints it with numbered pages; `docs/report.md` has the command that
-        makes a PDF of it.
-
-        Parameters
-        ----------
-        path : str, path-like or None, default=None
-            An existing file is replaced.
-
-        Returns
-        -------
-        str
-        """
-        return _written(as_page(audit_document(self.data)), path)
-
-    def _repr_html_(self):
-        return as_embedded_page(audit_document(self.data))
-
-    def to_markdown(self, path=None):
-        """Return the report as Markdown, pictures left out, and write it where a path is given.
-
-        Parameters
-        ----------
-        path : str, path-like or None, default=None
-            An existing file is replaced.
-
-        Returns
-        -------
-        str
-        """
-        return _written(as_markdown(audit_document(self.data, pictures=False)), path)
 
     def to_model_card(self):
         """Return Markdown for a section of a model card: verdicts, what they rest on, limits.
@@ -376,28 +293,3 @@ class AuditReport:
         """
         ours, theirs = (settled(report.data)["scenarios"] for report in (self, other))
         return close_enough(ours, theirs, rtol)
-
-
-def _written(text, path):
-    if path is not None:
-        _write(path, text)
-    return text
-
-
-def _parsed(text):
-    """Return the values of strict JSON."""
-
-    def refuse(word):
-        raise ValueError(f"{word} is no JSON; the format has null in its place.")
-
-    try:
-        return json.loads(text, parse_constant=refuse)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"this is no JSON: {error}.") from error
-    except RecursionError as error:
-        raise ValueError("this is no audit report: it is nested too deeply.") from error
-
-
-def _write(path, text):
-    # a lone surrogate, which no encoding holds, is written as the escape that JSON has for it
-    Path(path).write_bytes(text.encode("utf-8", errors="backslashreplace"))

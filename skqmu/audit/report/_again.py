@@ -1,6 +1,5 @@
 """The call behind a report as data, and what runs it again."""
 
-import platform
 import sys
 from inspect import Parameter, signature
 
@@ -9,7 +8,7 @@ import numpy as np
 from ..._identity import draws_secret_noise, rebuilt, recorded
 from .._attacks import ATTACKS
 
-__all__ = ["CODE", "again", "arguments_again", "environment", "withholds_seeds"]
+__all__ = ["CODE", "again", "arguments_again", "withholds_seeds"]
 
 CODE = """\
 from skqmu.audit import AuditReport
@@ -133,13 +132,3 @@ def arguments_again(told, *, objects, trusted):
         if isinstance(strategy, str) and isinstance(then, dict) and then != _mechanism(strategy):
             mechanisms[name] = made(then)
     return arguments
-
-
-def environment():
-    """Python, system and machine, as far as numbers may depend on them."""
-    return {
-        "python": platform.python_version(),
-        "implementation": platform.python_implementation(),
-        "system": platform.platform(),
-        "machine": platform.machine(),
-    }

@@ -1,58 +1,24 @@
-"""The report's pictures as SVG text that takes its colours from the page.
+"""The pictures of an audit. Names are text: no mathematics is made of a dollar sign in them."""
 
-matplotlib draws with marker colours that stand for roles; they are replaced by CSS variables,
-so that one picture serves light, dark and print. Names are plain text: no mathematics is made
-of a dollar sign in them, and the SVG is changed and written as a tree, which escapes them.
-"""
-
-import io
-import re
 import textwrap
-import warnings
-from xml.etree import ElementTree
 
 import numpy as np
 
+from ..._document.ink import INK, MECHANISM, draw_curve, own_style, prepare_axes, svg_of
 from ...metrics import MembershipResult
 from ._words import PART_WORDS, attack_words, model_words, oracle_band
 
 __all__ = ["accuracy_figure", "key_of", "leak_figure", "loss_figure", "own_style", "roc_figure"]
 
-# role -> the colour that matplotlib writes and the page replaces
-_INK = {
-    "fg": "#010101",
-    "muted": "#010102",
-    "grid": "#010103",
-    "band": "#010104",
-    "oracle": "#010105",
-    "original": "#010106",
-    "held-out": "#010107",
-}
-_MECHANISM = tuple(f"#0102{k:02x}" for k in range(6))
-_VARIABLES = {
-    **{colour: f"--{role}" for role, colour in _INK.items()},
-    **{colour: f"--m{k}" for k, colour in enumerate(_MECHANISM)},
-}
-_DRAWN = re.compile("|".join(_VARIABLES))
 _MARKERS = ("o", "s", "D", "^", "v", "P")
 _MARKS = ("●", "■", "◆", "▲", "▼", "✚")
 _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 3)), (0, (8, 3)))
 # Panels beside each other, before another row of them begins.
 _ABREAST = 4
-# A curve of more points looks the same.
-_CURVE_POINTS = 150
 _PART_WORDS = {**PART_WORDS, "test_removed": "held-out, removed class"}
 _LONGEST = 40
 # Longer lines of titles would meet their neighbours'.
 _LONGEST_TITLE = 20
-_SVG = "http://www.w3.org/2000/svg"
-
-
-def own_style():
-    """Return a context in which pictures are drawn alike, whatever the user's settings are."""
-    from matplotlib import style
-
-    return style.context("default")
 
 
 def accuracy_figure(scenario, prefix):
@@ -69,7 +35,7 @@ def accuracy_figure(scenario, prefix):
         panel.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         _title(panel, _PART_WORDS[part])
     _name_rows(panels, models)
-    return _svg(figure, prefix, f"accuracy of each model in scenario {scenario['name']}")
+    return svg_of(figure, prefix, f"accuracy of each model in scenario {scenario['name']}")
 
 
 def leak_figure(scenario, prefix):
@@ -79,7 +45,7 @@ def leak_figure(scenario, prefix):
     figure, panels = _panels(len(attacks), len(models))
     for panel, attack in zip(panels, attacks, strict=True):
         _band(panel, scenario, lambda model, attack=attack: model["attacks"][attack]["auc"])
-        panel.axvline(0.5, color=_INK["muted"], linewidth=0.8, linestyle=(0, (2, 2)))
+        panel.axvline(0.5, color=INK["muted"], linewidth=0.8, linestyle=(0, (2, 2)))
         for row, model in enumerate(models):
             result = model["attacks"][attack]
             _interval(panel, row, result["auc"], *result["auc_interval"], _look(models, row))
@@ -87,7 +53,7 @@ def leak_figure(scenario, prefix):
         panel.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
         _title(panel, attack_words(attack))
     _name_rows(panels, models)
-    return _svg(figure, prefix, f"AUC of each attack in scenario {scenario['name']}")
+    return svg_of(figure, prefix, f"AUC of each attack in scenario {scenario['name']}")
 
 
 def roc_figure(scenario, prefix):
@@ -108,15 +74,15 @@ def roc_figure(scenario, prefix):
         fprs, low, high = results[models[0]["name"]].roc_band()
         panel.fill_between(
             fprs, np.maximum(low, bottom), np.maximum(high, bottom),
-            color=_INK["original"], alpha=0.13, linewidth=0,
+            color=INK["original"], alpha=0.13, linewidth=0,
         )  # fmt: skip
         start = max(left, bottom)
         dashes = {"linewidth": 0.8, "linestyle": (0, (2, 2))}
-        panel.plot([start, 1], [start, 1], color=_INK["muted"], **dashes)
+        panel.plot([start, 1], [start, 1], color=INK["muted"], **dashes)
         for model in scenario["models"]:
             if model["role"] == "oracle":
                 result = results[model["name"]]
-                _curve(panel, result, left, bottom, color=_INK["oracle"], linewidth=0.9)
+                _curve(panel, result, left, bottom, color=INK["oracle"], linewidth=0.9)
         for row, model in enumerate(models):
             colour, _ = _look(models, row)
             style = {"color": colour, "linewidth": 1.6, "linestyle": _dashes(models, row)}
@@ -129,7 +95,7 @@ def roc_figure(scenario, prefix):
             axis.set_minor_locator(NullLocator())
     for panel in panels[::_ABREAST]:
         panel.set_ylabel("true-positive rate")
-    return _svg(figure, prefix, f"ROC curves of the attacks in scenario {scenario['name']}")
+    return svg_of(figure, prefix, f"ROC curves of the attacks in scenario {scenario['name']}")
 
 
 def loss_figure(scenario, prefix):
@@ -150,8 +116,8 @@ def loss_figure(scenario, prefix):
     for position, (panel, model) in enumerate(zip(panels, models, strict=True)):
         rows = (
             (model["losses"]["forget"], _look(models, position)[0]),
-            (model["losses"]["held_out"], _INK["held-out"]),
-            (oracles, _INK["oracle"]),
+            (model["losses"]["held_out"], INK["held-out"]),
+            (oracles, INK["oracle"]),
         )
         for row, (values, colour) in enumerate(rows):
             _strip(panel, row, np.maximum(values, floor), colour, rng)
@@ -164,7 +130,7 @@ def loss_figure(scenario, prefix):
     limits = min(p.get_xlim()[0] for p in panels), max(p.get_xlim()[1] for p in panels)
     for panel in panels:
         panel.set_xlim(limits)
-    return _svg(figure, prefix, f"losses of records in scenario {scenario['name']}")
+    return svg_of(figure, prefix, f"losses of records in scenario {scenario['name']}")
 
 
 # --- pieces ------------------------------------------------------------------------------
@@ -177,12 +143,12 @@ def _shown(scenario):
 
 def key_of(k):
     """Return the colour's name and the mark of the k-th mechanism."""
-    return f"m{k % len(_MECHANISM)}", _MARKS[_marker_of(k)]
+    return f"m{k % len(MECHANISM)}", _MARKS[_marker_of(k)]
 
 
 def _marker_of(k):
     """No two of 36 mechanisms have both, the colour and the marker, in common."""
-    return (k + k // len(_MECHANISM)) % len(_MARKERS)
+    return (k + k // len(MECHANISM)) % len(_MARKERS)
 
 
 def _number(models, row):
@@ -193,15 +159,15 @@ def _number(models, row):
 def _look(models, row):
     """Return colour and marker of a model, told apart by both."""
     if models[row]["role"] == "original":
-        return _INK["original"], "X"
+        return INK["original"], "X"
     k = _number(models, row)
-    return _MECHANISM[k % len(_MECHANISM)], _MARKERS[_marker_of(k)]
+    return MECHANISM[k % len(MECHANISM)], _MARKERS[_marker_of(k)]
 
 
 def _dashes(models, row):
     if models[row]["role"] == "original":
         return "-"
-    return _DASHES[_number(models, row) // len(_MECHANISM) % len(_DASHES)]
+    return _DASHES[_number(models, row) // len(MECHANISM) % len(_DASHES)]
 
 
 def _panels(n_panels, n_rows):
@@ -222,15 +188,7 @@ def _panels(n_panels, n_rows):
 
 
 def _prepare(panel, n_rows):
-    panel.set_facecolor("none")
-    panel.spines[["top", "right", "left"]].set_visible(False)
-    panel.spines["bottom"].set_color(_INK["grid"])
-    panel.tick_params(which="both", colors=_INK["muted"], labelsize=9, length=0)
-    for label in (panel.xaxis.label, panel.yaxis.label):
-        label.set_color(_INK["muted"])
-        label.set_size(9)
-    panel.grid(axis="x" if n_rows else "both", color=_INK["grid"], linewidth=0.6)
-    panel.set_axisbelow(True)
+    prepare_axes(panel, "x" if n_rows else "both")
     if n_rows:
         panel.set_ylim(n_rows - 0.4, -0.6)
 
@@ -239,7 +197,7 @@ def _title(panel, text):
     # two lines at most, and none as long as the panel is wide
     lines = textwrap.wrap(text, _LONGEST_TITLE, max_lines=2, placeholder="…") or [""]
     title = "\n".join(lines)
-    panel.set_title(title, fontsize=9.5, color=_INK["fg"], loc="left", parse_math=False)
+    panel.set_title(title, fontsize=9.5, color=INK["fg"], loc="left", parse_math=False)
 
 
 def _short(name, longest):
@@ -250,13 +208,13 @@ def _short(name, longest):
 def _name_rows(panels, models):
     names = [_short(model_words(model["name"]), _LONGEST) for model in models]
     for panel in panels[::_ABREAST]:
-        panel.set_yticks(range(len(models)), names, color=_INK["fg"], parse_math=False)
+        panel.set_yticks(range(len(models)), names, color=INK["fg"], parse_math=False)
 
 
 def _band(panel, scenario, read):
     low, high = oracle_band(scenario["models"], read)
     # a band of no width must still be seen
-    panel.axvspan(low - 0.006, high + 0.006, color=_INK["band"], linewidth=0)
+    panel.axvspan(low - 0.006, high + 0.006, color=INK["band"], linewidth=0)
 
 
 def _interval(panel, row, value, low, high, look):
@@ -266,19 +224,7 @@ def _interval(panel, row, value, low, high, look):
 
 
 def _curve(panel, result, left, bottom, **style):
-    fpr, tpr = np.maximum(result.roc_fpr, left), np.maximum(result.roc_tpr, bottom)
-    keep = _visible(fpr, tpr)
-    panel.plot(fpr[keep], tpr[keep], drawstyle="steps-post", **style)
-
-
-def _visible(fpr, tpr):
-    """Points of a curve on log-log axes that a reader can tell apart."""
-    at = [np.log(share) / np.log(min(0.5, share.min())) for share in (fpr, tpr)]
-    cells = np.round(np.array(at) * _CURVE_POINTS)
-    moved = (np.diff(cells, axis=1) != 0).any(axis=0)
-    keep = np.append(moved, True)  # the last of those that look alike, and the end
-    keep[0] = True
-    return keep
+    draw_curve(panel, result.roc_fpr, result.roc_tpr, (left, bottom), **style)
 
 
 def _strip(panel, row, values, colour, rng):
@@ -289,39 +235,4 @@ def _strip(panel, row, values, colour, rng):
     )  # fmt: skip
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
     panel.plot([low, high], [row, row], color=colour, linewidth=3.5, solid_capstyle="butt")
-    panel.plot([middle], [row], marker="|", markersize=13, color=_INK["fg"], markeredgewidth=1.6)
-
-
-def _svg(figure, prefix, label):
-    """Return the figure as SVG for a page: scalable, without ids that could clash."""
-    import matplotlib
-    from markupsafe import Markup
-
-    stream = io.BytesIO()
-    settings = {"svg.fonttype": "none", "svg.hashsalt": prefix, "font.family": "sans-serif"}
-    with matplotlib.rc_context(settings), warnings.catch_warnings():
-        # the reader's browser draws the letters, with fonts of its own
-        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
-        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
-    tree = ElementTree.fromstring(stream.getvalue())
-    for unwanted in tree.findall(f"{{{_SVG}}}metadata"):
-        tree.remove(unwanted)
-    for name in ("width", "height"):
-        del tree.attrib[name]
-    for element in tree.iter():
-        # in a page, names of SVG go without their namespace
-        element.tag = element.tag.rpartition("}")[2]
-        attributes = {name.rpartition("}")[2]: value for name, value in element.attrib.items()}
-        element.attrib = {name: _own(name, value, prefix) for name, value in attributes.items()}
-    tree.attrib.update({"xmlns": _SVG, "role": "img", "aria-label": label})
-    return Markup(ElementTree.tostring(tree, encoding="unicode"))
-
-
-def _own(name, value, prefix):
-    """Return an attribute with its ids made the picture's own, and the page's colours."""
-    if name == "id":
-        return f"{prefix}-{value}"
-    if name == "href":
-        return value.replace("#", f"#{prefix}-", 1)
-    value = value.replace("url(#", f"url(#{prefix}-")
-    return _DRAWN.sub(lambda colour: f"var({_VARIABLES[colour[0]]})", value)
+    panel.plot([middle], [row], marker="|", markersize=13, color=INK["fg"], markeredgewidth=1.6)

@@ -5,8 +5,8 @@ import secrets
 from datetime import UTC, datetime
 
 from ..._rows import n_columns
-from ..._versions import package_versions
-from ._again import again, environment, withholds_seeds
+from ..._versions import environment, package_versions
+from ._again import again, withholds_seeds
 from ._data_card import data_card
 from ._format import SCHEMA
 
