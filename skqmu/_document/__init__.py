@@ -7,7 +7,7 @@ is shown of it is text and never markup, whoever wrote it.
 from ._as_markdown import as_markdown, markdown_blocks
 from ._as_page import as_embedded_page, as_page
 from ._as_terminal import as_terminal
-from ._blocks import (
+from ._parts_of_page import (
     Cell,
     Code,
     Document,

@@ -3,7 +3,7 @@
 import re
 
 from .._text import one_line
-from ._blocks import Cell, Code, Key, Strong
+from ._parts_of_page import Cell, Code, Key, Strong
 
 __all__ = ["as_markdown", "markdown_blocks"]
 

@@ -8,7 +8,7 @@ page's policy lets nothing run and nothing be loaded, should both have failed.
 from functools import lru_cache
 from importlib import resources
 
-from ._blocks import Code, Key, Strong
+from ._parts_of_page import Code, Key, Strong
 
 __all__ = ["as_embedded_page", "as_page"]
 

@@ -3,7 +3,7 @@
 import io
 
 from .._text import printable
-from ._blocks import Cell, Strong
+from ._parts_of_page import Cell, Strong
 
 __all__ = ["as_terminal", "renderable_document"]
 

@@ -37,6 +37,10 @@ class DataReport(ABC):
     def _as_document(self, pictures=True):
         """Return the document."""
 
+    def _in_short(self):
+        """Return what a terminal shows of the document."""
+        return self._as_document(pictures=False)
+
     def __eq__(self, other):
         return type(other) is type(self) and self.data == other.data
 
@@ -138,10 +142,10 @@ class DataReport(ABC):
         -------
         str
         """
-        return as_terminal(self._as_document(pictures=False), width)
+        return as_terminal(self._in_short(), width)
 
     def __rich__(self):
-        return renderable_document(self._as_document(pictures=False))
+        return renderable_document(self._in_short())
 
     def __str__(self):
         return self.to_table()

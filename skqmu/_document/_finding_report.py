@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from .._shape import anything, maybe, named, one_of, record, text, varies
 from .._text import printable_values
 from .._versions import environment, package_versions
-from ._blocks import Code, Document, Folded, Form, Items, Paragraph, Section, Terms
+from ._parts_of_page import Code, Document, Folded, Form, Items, Paragraph, Section, Terms
 from ._data_report import DataReport
 
 __all__ = ["FindingReport", "estimate_words"]
@@ -95,11 +95,22 @@ class FindingReport(DataReport):
             )
         cls._shape()(data, "report")
 
+    def _in_short(self):
+        data = printable_values(self.data)
+        blocks = (*self._found(data["finding"], pictures=False), self._limits())
+        return Document(self._title(data), blocks)
+
+    def _title(self, data):
+        return f"{self.title}: {data['title']}" if data["title"] else self.title
+
+    def _limits(self):
+        return Section("What this cannot show", (Items(tuple((t,) for t in self.cannot_show)),))
+
     def _as_document(self, pictures=True):
         data = printable_values(self.data)
         blocks = [
             *self._found(data["finding"], pictures),
-            Section("What this cannot show", (Items(tuple((t,) for t in self.cannot_show)),)),
+            self._limits(),
             Section("Reviewed by", (Form(("Name and role", "Date", "Signature")),), tone="together"),
             Section("Settings and environment", tuple(_settings(data)), "settings"),
         ]
@@ -108,10 +119,9 @@ class FindingReport(DataReport):
             blocks.append(Section("References", (items,), "references"))
         if self.glossary:
             blocks.append(Section("Glossary", (Terms(self.glossary),), "glossary"))
-        title = f"{self.title}: {data['title']}" if data["title"] else self.title
         made = f"Written {data['created']} in the format {data['schema']}."
         version = f"skqmu {data['versions'].get('skqmu', '')}"
-        return Document(title, tuple(blocks), (Paragraph((made,)),), version)
+        return Document(self._title(data), tuple(blocks), (Paragraph((made,)),), version)
 
     def _found(self, finding, pictures):
         """Yield the blocks about what was found."""

@@ -1,5 +1,8 @@
 """`audit`: one call from a classifier and a deletion request to a report."""
 
+from contextlib import nullcontext
+
+from .._bars import can_draw, stage_bars
 from .._text import one_line
 from ._audit_plan import AuditSettings, make_plan
 from ._audit_run import AuditRun
@@ -126,8 +129,8 @@ def audit(
         rows and key; at least 16 bytes, of your own keeping. ``None`` draws one, which is the
         report's attribute ``digest_key`` and is written nowhere.
     verbose : int or callable, default=0
-        Above 0, one line for each finished piece of work on the error stream. A callable is
-        told instead: ``verbose(stage, done, total)``.
+        Above 0, bars on the error stream; where it is neither a terminal nor a notebook's, one
+        line for each finished piece of work. A callable is told instead: ``verbose(stage, done, total)``.
     dry_run : bool or "count", default=False
         Check everything, train nothing, and return how many models would be trained; with
         a classifier that has ``estimate_cost`` (or a pipeline that ends in one, whose other
@@ -194,13 +197,20 @@ def audit(
     if dry_run:
         cost = None if dry_run == "count" else audit_cost(plan)
         return {**plan.steps(), **({} if cost is None else {"cost": cost})}
-    listener = verbose if callable(verbose) else _lines if verbose else None
-    run = (AuditRun if plan.repeats == 1 else RepeatedAudit)(plan, listener)
-    try:
-        return run.run()
-    except KeyboardInterrupt as interrupt:
-        interrupt.report = run.report
-        raise
+    with _listener(verbose) as listener:
+        run = (AuditRun if plan.repeats == 1 else RepeatedAudit)(plan, listener)
+        try:
+            return run.run()
+        except KeyboardInterrupt as interrupt:
+            interrupt.report = run.report
+            raise
+
+
+def _listener(verbose):
+    """Return a context with who is told: the caller's, bars, or lines where none can be drawn."""
+    if not verbose or callable(verbose):
+        return nullcontext(verbose or None)
+    return stage_bars("audit") if can_draw() else nullcontext(_lines)
 
 
 def _lines(stage, done, total):

@@ -348,6 +348,9 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         """The model whose log is this one's."""
         return self if "unlearning_log_" in vars(self) else last_step(self.estimator_)
 
+    def _sk_visual_block_(self):
+        return visual_block(estimator=self.estimator, strategy=self.strategy)
+
     @reads
     def release(self):
         """A copy that only predicts: what one deploys.

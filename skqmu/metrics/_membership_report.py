@@ -49,7 +49,7 @@ class MembershipReport(FindingReport):
     --------
     >>> from skqmu.metrics import MembershipReport, membership_result
     >>> report = membership_result([2.0, 3.0, 4.0], [1.0, 2.5, 0.5, 0.0], fprs=()).report()
-    >>> MembershipReport.from_json(report.to_json()) == report
+    >>> MembershipReport.from_json(report.to_json()).data == report.data
     True
     """
 

@@ -70,7 +70,7 @@ def data_card(plan, key, is_own):
         "columns": _columns(plan.table.X),
         "digests": {
             "algorithm": ALGORITHM,
-            "key": "the caller's" if is_own else "random",
+            "has_own_key": is_own,
             "table": _table_of(plan.table, key),
             **{name: rows_digest(*part, key) for name, part in parts.items()},
             "forget": {

@@ -188,7 +188,8 @@ _PARTS = ("training", "held_out", "reference")
 _DIGESTS = record(
     {
         "algorithm": text,
-        "key": one_of("the caller's", "random"),
+        # false: it was drawn, handed out with the report, and written nowhere
+        "has_own_key": flag,
         **dict.fromkeys(("table", *_PARTS), text),
         "forget": named(text),
     },

@@ -69,7 +69,7 @@ def _card(card):
     digests = card["digests"]
     whose = (
         "the caller's"
-        if digests["key"] == "the caller's"
+        if digests["has_own_key"]
         else "a random one, which was handed out with the report and is written nowhere"
     )
     yield Paragraph(
