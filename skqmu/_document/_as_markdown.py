@@ -85,7 +85,7 @@ def _pairs(block, level):
 def _cell(cell):
     if not isinstance(cell, Cell):
         return _text(cell)
-    return _text(cell.text) + (f" [{_text(cell.small)}]" if cell.small else "")
+    return _text(cell.text) + (f" ({_text(cell.small)})" if cell.small else "")
 
 
 def _table(block, level):

@@ -17,6 +17,7 @@ _DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (3,
 _ABREAST = 4
 _PART_WORDS = {**PART_WORDS, "test_removed": "held-out, removed class"}
 _LONGEST = 40
+_MOST_DOTS = 80
 # Longer lines of titles would meet their neighbours'.
 _LONGEST_TITLE = 20
 
@@ -228,11 +229,13 @@ def _curve(panel, result, left, bottom, **style):
 
 
 def _strip(panel, row, values, colour, rng):
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
+    # each dot is an element of the page: so many show what more would
+    values = np.sort(values)[np.unique(np.linspace(0, len(values) - 1, _MOST_DOTS).astype(int))]
     jitter = rng.uniform(-0.22, 0.22, size=len(values))
     panel.plot(
         values, row + jitter, marker="o", markersize=2.6, linestyle="none", color=colour,
         alpha=0.55, markeredgewidth=0,
     )  # fmt: skip
-    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
     panel.plot([low, high], [row, row], color=colour, linewidth=3.5, solid_capstyle="butt")
     panel.plot([middle], [row], marker="|", markersize=13, color=INK["fg"], markeredgewidth=1.6)

@@ -129,6 +129,34 @@ _JUDGED = record(
 )
 
 
+def _model_schema():
+    """What :func:`_check_model` asks of each kind of model, in one schema."""
+    judged, measured = _JUDGED.schema, _MEASURED.schema
+    properties = {"verdict": _VERDICT.schema, **judged["properties"], **measured["properties"]}
+    properties |= _MODEL.schema["properties"]
+
+    def where(then, **values):
+        given = {name: {"const": value} for name, value in values.items()}
+        asked = {"properties": given, "required": list(given)}
+        return {"if": asked, "then": {"required": then}}
+
+    both = [*measured["required"], "gaps", "equivalence", "verdict"]
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": _MODEL.schema["required"],
+        "allOf": [
+            where(measured["required"], status="ok"),
+            where(both, status="ok", role="original"),
+            where(both, status="ok", role="mechanism"),
+            where(["verdict"], status="failed"),
+        ],
+    }
+
+
+_ANY_MODEL = Shape(_MODEL, _model_schema())
+
+
 def _check_shots(value, where):
     """How many shots a query gets: a number, "unknown", or None where answers are exact."""
     if not isinstance(value, str):
@@ -157,7 +185,7 @@ _SCENARIO = record(
         **dict.fromkeys(("n_members", "n_nonmembers"), whole(1)),
         "notes": each(text),
         "threat_models": named(_THREAT),
-        "models": each(_MODEL, least=2),
+        "models": each(_ANY_MODEL, least=2),
     },
     optional={"repeats": _REPEATS},
 )
