@@ -179,7 +179,10 @@ def visual_block(**parts):
     """
     from sklearn.utils._repr_html.estimator import _VisualBlock
 
-    names = [f"{name}: {p if isinstance(p, str) else type(p).__name__}" for name, p in parts.items()]
+    kinds = {name: p if isinstance(p, str) else type(p).__name__ for name, p in parts.items()}
     return _VisualBlock(
-        "parallel", list(parts.values()), names=names, name_details=list(map(str, parts.values()))
+        "parallel",
+        list(parts.values()),
+        names=[f"{name}: {kind}" for name, kind in kinds.items()],
+        name_details=list(map(str, parts.values())),
     )

@@ -7,6 +7,8 @@ is shown of it is text and never markup, whoever wrote it.
 from ._as_markdown import as_markdown, markdown_blocks
 from ._as_page import as_embedded_page, as_page
 from ._as_terminal import as_terminal
+from ._data_report import DataReport
+from ._finding_report import FindingReport, estimate_words
 from ._parts_of_page import (
     Cell,
     Code,
@@ -26,8 +28,6 @@ from ._parts_of_page import (
     Verdict,
     Verdicts,
 )
-from ._data_report import DataReport
-from ._finding_report import FindingReport, estimate_words
 
 __all__ = [
     "Cell",

@@ -112,7 +112,8 @@ def _picture(block, level):
 
 def _items(block, level):
     marks = (f"{i}." if block.is_numbered else "-" for i in range(1, len(block.items) + 1))
-    return "\n".join(f"{mark} {_line(parts)}" for mark, parts in zip(marks, block.items, strict=True))
+    pairs = zip(marks, block.items, strict=True)
+    return "\n".join(f"{mark} {_line(parts)}" for mark, parts in pairs)
 
 
 def _form(block, level):

@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from .._shape import anything, maybe, named, one_of, record, text, varies
 from .._text import printable_values
 from .._versions import environment, package_versions
-from ._parts_of_page import Code, Document, Folded, Form, Items, Paragraph, Section, Terms
 from ._data_report import DataReport
+from ._parts_of_page import Code, Document, Folded, Form, Items, Paragraph, Section, Terms
 
 __all__ = ["FindingReport", "estimate_words"]
 
 _ENVIRONMENT = record(dict.fromkeys(("python", "implementation", "system", "machine"), text))
 _LONGEST = 2000
+_REVIEW = ("Name and role", "Date", "Signature")
 
 
 class FindingReport(DataReport):
@@ -111,7 +112,7 @@ class FindingReport(DataReport):
         blocks = [
             *self._found(data["finding"], pictures),
             self._limits(),
-            Section("Reviewed by", (Form(("Name and role", "Date", "Signature")),), tone="together"),
+            Section("Reviewed by", (Form(_REVIEW),), tone="together"),
             Section("Settings and environment", tuple(_settings(data)), "settings"),
         ]
         if self.references:

@@ -96,7 +96,7 @@ def _numbered(parameters):
 
 
 def _gate(operation, names):
-    from qiskit.circuit import Barrier, Gate
+    from qiskit.circuit import Barrier, ControlledGate, Gate
     from qiskit.circuit.library import UnitaryGate
 
     kind = getattr(operation, "base_class", type(operation))
@@ -114,6 +114,10 @@ def _gate(operation, names):
         return {"kind": "standard", "name": kind.__name__, "angles": angles, **own, **label}
     if kind.__module__.startswith("skqmu.circuits."):
         return {"kind": "skqmu", "name": kind.__name__, "angles": angles, **label}
+    if kind is ControlledGate:
+        base = _gate(operation.base_gate, names)
+        state = {"n_controls": operation.num_ctrl_qubits, "ctrl_state": operation.ctrl_state}
+        return {"kind": "controlled", "base": base, **state, **label}
     if kind in (Gate, Gate.__mro__[1]) and operation.definition is not None:
         inner = _parts(operation.definition)
         name = {"kind": "composed", "name": operation.name, "is_gate": kind is Gate}
@@ -199,6 +203,11 @@ def _operation(gate, width, names, known, depth):
     if gate["kind"] == "unitary":
         matrix = np.array(gate["matrix"], dtype=float)
         return UnitaryGate(matrix[..., 0] + 1j * matrix[..., 1], **label)
+    if gate["kind"] == "controlled":
+        n_controls = gate["n_controls"]
+        base = _operation(gate["base"], width - n_controls, names, known, depth + 1)
+        state = {"ctrl_state": gate["ctrl_state"], "annotated": False}
+        return base.control(n_controls, **state, **label)
     angles = [_value(each, names) for each in gate["angles"]]
     if gate["kind"] == "standard":
         kind = getattr(library, gate["name"], None)
@@ -250,7 +259,8 @@ def _read(node, names):
         return math.pi if node.id == "pi" else 1j
     if isinstance(node, ast.BinOp) and type(node.op) in _OPERATIONS:
         left, right = _read(node.left, names), _read(node.right, names)
-        if isinstance(node.op, ast.Pow) and isinstance(right, int | float) and abs(right) > _HIGHEST_POWER:
+        is_power = isinstance(node.op, ast.Pow) and isinstance(right, int | float)
+        if is_power and abs(right) > _HIGHEST_POWER:
             raise ValueError("an angle has a power that no circuit needs.")
         return _OPERATIONS[type(node.op)](left, right)
     if isinstance(node, ast.UnaryOp) and type(node.op) in _OPERATIONS:

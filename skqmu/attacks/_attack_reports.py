@@ -126,7 +126,7 @@ class ShotCurveReport(FindingReport):
         yield Section("In short", (Paragraph((Strong(told),)),))
         yield Section("Settings", (_points(points),))
         if pictures:
-            caption = ("AUC with its interval by shots times queries on a record; dashed: guessing.",)
+            caption = ("AUC with its interval by shots on a record; dashed: guessing.",)
             yield Section("Curve", (Picture(_curve(points), caption),))
         if finding["threat"]:
             yield _threat(finding["threat"])
@@ -149,7 +149,8 @@ def _points(points):
         )
         for point in points
     )
-    return Table("AUC at each setting", ("shots", "queries", "noise", "shots on a record", "AUC"), rows)
+    columns = ("shots", "queries", "noise", "shots on a record", "AUC")
+    return Table("AUC at each setting", columns, rows)
 
 
 def _curve(points):
@@ -284,5 +285,6 @@ class UpdateReport(FindingReport):
             Row((name, Cell(*estimate_words(*(finding[key][k] for k in ("value", "low", "high"))))))
             for key, name in names.items()
         )
-        yield Section("Measures", (Table("Over the requests", ("measure", "value"), rows, "summary"),))
+        table = Table("Over the requests", ("measure", "value"), rows, "summary")
+        yield Section("Measures", (table,))
         yield _threat(finding["threat"])

@@ -130,7 +130,8 @@ def audit(
         report's attribute ``digest_key`` and is written nowhere.
     verbose : int or callable, default=0
         Above 0, bars on the error stream; where it is neither a terminal nor a notebook's, one
-        line for each finished piece of work. A callable is told instead: ``verbose(stage, done, total)``.
+        line for each finished piece of work. A callable is told instead:
+        ``verbose(stage, done, total)``.
     dry_run : bool or "count", default=False
         Check everything, train nothing, and return how many models would be trained; with
         a classifier that has ``estimate_cost`` (or a pipeline that ends in one, whose other

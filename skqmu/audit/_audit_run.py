@@ -15,8 +15,8 @@ from ._audit_measure import Judge, without
 from ._kept_models import kept_or_made
 from ._models import can_unlearn, fit_model, fit_models, unlearn_copy
 from ._report import AuditReport
-from .report import describe, json_values
 from ._step_judge import StepsJudge, leak_of_steps
+from .report import describe, json_values
 
 __all__ = ["AuditRun"]
 

@@ -16,6 +16,7 @@ from .._validation import (
     check_is_fitted,
     check_sample_weight,
     refuse_parameters_of_names,
+    visual_block,
 )
 from ..exceptions import UnlearningWarning
 from ..unlearning import Retrain, resolve_strategy

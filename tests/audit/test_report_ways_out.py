@@ -203,7 +203,9 @@ def test_everything_is_open_and_the_summary_says_what_it_cannot_show(report):
 
 
 def test_ten_thousand_rows_make_no_page_of_five_megabytes():
-    rows, labels = make_classification(10_000, 6, n_informative=5, n_redundant=0, n_classes=4, random_state=0)
+    rows, labels = make_classification(
+        10_000, 6, n_informative=5, n_redundant=0, n_classes=4, random_state=0
+    )
     report = audit(
         GaussianNB(), rows, labels, forget=["class:0", "fraction:0.2"], random_state=0,
         attacks=("loss", "entropy"), mechanisms={f"m{k}": "retrain" for k in range(2)},

@@ -217,9 +217,7 @@ def _method(data, first):
             Section(
                 "Who the attacker is",
                 (
-                    Paragraph(
-                        ("A leak is a number only together with what its attacker knows.",)
-                    ),
+                    Paragraph(("A leak is a number only together with what its attacker knows.",)),
                     Items(
                         tuple(
                             _threat(name, threat)
@@ -263,9 +261,9 @@ def _how_it_is_judged(settings):
     yield (
         "Attacks are refitted for each model, and judged on forgotten rows against held-out rows "
         "of the same classes in the same proportions. The auditor knows which rows were forgotten; "
-        "the attacks are not told. \"Exact\" and \"certified\" compare one version of the model "
+        'the attacks are not told. "Exact" and "certified" compare one version of the model '
         "with one retrained without the rows: whoever also holds the version before the deletion "
-        "may tell who was deleted (the attack \"update\" measures it)."
+        'may tell who was deleted (the attack "update" measures it).'
     )
 
 

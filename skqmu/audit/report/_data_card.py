@@ -106,7 +106,7 @@ def _missing(X):
     values = X.data if sparse.issparse(X) else X
     if values.dtype.kind not in "fO":
         return [0] * n_columns(X)
-    is_missing = values != values  # noqa: PLR0124 - what does not equal itself is no number
+    is_missing = values != values  # nothing but what is no number differs from itself
     if sparse.issparse(X):
         at = X.tocoo().col[is_missing]
         return np.bincount(at, minlength=n_columns(X)).tolist()

@@ -21,9 +21,7 @@ def audit_frame(data):
         import pandas as pd
     except ImportError as error:
         raise ImportError("to_frame needs pandas: pip install pandas") from error
-    rows = [
-        _row(scenario, model) for scenario in data["scenarios"] for model in scenario["models"]
-    ]
+    rows = [_row(scenario, model) for scenario in data["scenarios"] for model in scenario["models"]]
     return pd.DataFrame(rows, columns=list(dict.fromkeys(name for row in rows for name in row)))
 
 

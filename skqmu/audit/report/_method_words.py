@@ -23,8 +23,8 @@ CANNOT_SHOW = (
     "others derived from it keep what they know. Who also holds an earlier version can compare.",
     "It does not establish that a law or contract is fulfilled. It is evidence for whoever decides "
     "that.",
-    "It does not check who asked, whether the request was justified, or whether the right rows were "
-    "named.",
+    "It does not check who asked, whether the request was justified, or whether the right rows "
+    "were named.",
 )
 _BASIS = (
     "S. Yeom, I. Giacomelli, M. Fredrikson, S. Jha: Privacy Risk in Machine Learning: Analyzing "
@@ -90,8 +90,8 @@ GLOSSARY = (
     ("loss", "How surprised a model is by the right class, in nats; small for what it knows."),
     (
         "mechanism",
-        "A way of forgetting. \"Exact\" and \"certified\" promise something of the result, "
-        "\"approximate\" does not.",
+        'A way of forgetting. "Exact" and "certified" promise something of the result, '
+        '"approximate" does not.',
     ),
     ("member", "A row that a model was trained on."),
     (

@@ -9,7 +9,6 @@ from ..._document import (
     Picture,
     Row,
     Section,
-    Strong,
     Table,
     Verdict,
     Verdicts,

@@ -113,7 +113,8 @@ class _RequestTable:
         columns = [*(f"acc.\n{part}" for part in _PARTS.values()), "KL to\noracles"]
         beside = [*columns, *(f"AUC\n{name}" for name in names)]
         rows = [([name, *known, *told], style) for name, known, told, style in self._rows()]
-        widths = [max(map(_width, column)) for column in zip(beside, *_without_name(rows))]
+        lines = zip(beside, *_without_name(rows), strict=True)
+        widths = [max(map(_width, column)) for column in lines]
         if sum(widths) + _GAP * len(widths) + _NAME <= options.max_width:
             yield self._table(beside, rows)
         else:
@@ -215,7 +216,9 @@ def _stacked(names, name, known, told, style):
         first = lines[i] if i < len(lines) else [""]
         middle = known if i == 0 else [_line_of(cell, i) for cell in known]
         middle = [cell[:1] for cell in middle]
-        last = [[names[i]], [" ".join(told[i]).replace("– ", "–")]] if i < len(told) else [[""], [""]]
+        last = [[""], [""]]
+        if i < len(told):
+            last = [[names[i]], [" ".join(told[i]).replace("– ", "–")]]
         yield [first, *middle, *last], style
 
 
