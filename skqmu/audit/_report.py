@@ -276,6 +276,7 @@ def describe(plan):
             "until": plan.until,
             "max_seconds": plan.max_seconds,
             "delta": plan.delta,
+            "prefit": plan.fitted is not None,
             "level": plan.level,
             "entropy": str(plan.entropy),
             "n_train": len(data.y),
