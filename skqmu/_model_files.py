@@ -23,6 +23,8 @@ _ALLOWED = (".skops", *_PICKLES)
 # Beside what skops writes and reads in the same archive, which leaves it alone.
 _MANIFEST, _FORMAT, _VERSION = "skqmu.json", "skqmu model", 1
 _NAMES = ("skqmu", "scikit-learn", "numpy")
+# Steps into a model to tell which part of it a file cannot hold.
+_DEEPEST = 3
 
 
 def save(model, path):
@@ -45,8 +47,8 @@ def save(model, path):
     Raises
     ------
     TypeError
-        The model holds something that such a file cannot (torch modules, circuits); the message
-        names it. Nothing was written.
+        The model holds something that such a file cannot (torch modules, circuits, data frames);
+        the message names it. Nothing was written.
     ValueError, FileNotFoundError
         Another ending; no such folder.
     ImportError
@@ -196,9 +198,9 @@ def _as_skops(model):
         difference = same_state(pickle.loads(pickle.dumps(model)), back)
     except Exception as error:  # whatever the parts of a model make of being taken apart
         raise TypeError(
-            f"{_what_cannot_be_held(model)} cannot be held in a .skops file "
-            f"({type(error).__name__}: {error}). Save it as .joblib, a pickle; named weights of a "
-            "QNN (get_weights, from_weights) go without either."
+            f"{type(model).__name__}: {_what_cannot_be_held(model)} cannot be held in a .skops "
+            f"file ({type(error).__name__}: {error}). Save the model as .joblib, a pickle; named "
+            "weights of a QNN (get_weights, from_weights) go without either."
         ) from error
     if difference is not None:
         raise TypeError(
@@ -208,17 +210,23 @@ def _as_skops(model):
     return _with_manifest(data), [name for name in named if not is_trusted(name)]
 
 
-def _what_cannot_be_held(model):
-    """The model's class, and those of its parameters that are why, as far as they can be told."""
-    io_, names = _skops(), []
-    params = model.get_params(deep=False) if hasattr(model, "get_params") else {}
-    for name, value in params.items():
+def _what_cannot_be_held(value, path="", depth=0):
+    """The part of a model that is why, as deep as it can be told: its place and its type."""
+    for name, child in _parts(value) if depth < _DEEPEST else ():
         try:
-            io_.dumps(value)
+            _skops().dumps(child)
         except Exception:  # the one that is looked for
-            names.append(f"{name}={type(value).__name__}")
-    what = type(model).__name__
-    return f"{what} with {', '.join(names)}" if names else what
+            return _what_cannot_be_held(child, f"{path}.{name}", depth + 1)
+    what = type(value).__name__
+    return f"{path.lstrip('.')}, a {what}," if path else what
+
+
+def _parts(value):
+    if isinstance(value, dict):
+        return value.items()
+    if isinstance(value, list | tuple):
+        return enumerate(value)
+    return getattr(value, "__dict__", {}).items()
 
 
 def _with_manifest(data):

@@ -149,9 +149,9 @@ def test_skops_reads_what_save_wrote(tmp_path):
             HybridQNNClassifier(
                 front_end=torch.nn.Linear(3, 8).double(), max_iter=1, random_state=0
             ),
-            "front_end=Linear",
+            "HybridQNNClassifier: front_end._parameters.weight, a Parameter,",
         ),
-        (qnn(n_layers=None, ansatz=real_amplitudes(3, reps=1)), "ansatz=QuantumCircuit"),
+        (qnn(n_layers=None, ansatz=real_amplitudes(3, reps=1)), "QNNClassifier: ansatz"),
     ],
     ids=["torch", "circuit"],
 )

@@ -6,10 +6,12 @@ import hmac
 import secrets
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from .._matching import RowLaw, match_rows, row_digests
+from .._rows import Layout, as_table, cut, take
 from .._validation import validate_data
 from ..exceptions import AlreadyForgottenError, MemberRecordError, NotATrainingSampleError
 from .state import fitted_state
@@ -75,6 +77,10 @@ class MemberRecord:
         Tells, in mode ``"fingerprints"``, the right key from another.
     tombstones : frozenset of bytes
         Hashes of forgotten rows under the process key; not pickled.
+    layout : Layout or None
+        How `X` stands for rows that are no array of numbers.
+    table : table of n rows, or None
+        Those rows.
     """
 
     mode: str
@@ -88,6 +94,20 @@ class MemberRecord:
     origin: np.ndarray
     key_check: bytes | None = None
     tombstones: frozenset = frozenset()
+    layout: Layout | None = None
+    table: Any = None
+
+    @classmethod
+    def of_table(cls, X, labels, weights, *, positions, n_seen):
+        """Record of the rows of one `fit`, whatever table they are; by rows (``"rows"``)."""
+        options = {"positions": positions, "n_seen": n_seen}
+        if isinstance(X, np.ndarray) and X.dtype.kind == "f" and not np.isnan(X).any():
+            return cls.of("rows", X.astype(np.float64), labels, weights, **options)
+        layout = Layout.of(X)
+        record = cls.of("rows", layout.numbers(X), labels, weights, **options)
+        if layout.is_plain:
+            return record
+        return replace(record, layout=layout, table=take(X, np.arange(len(labels))))
 
     @classmethod
     def of(cls, mode, X, labels, weights, *, positions, n_seen, held_out=None, key=None):
@@ -135,6 +155,24 @@ class MemberRecord:
     def has_forgotten(self):
         """Whether rows have left the record."""
         return not np.isin(self.origin[self.origin >= 0], self.positions).all()
+
+    @property
+    def given(self):
+        """The rows as they were given, in mode ``"rows"``."""
+        return self.X if self.table is None else self.table
+
+    def as_numbers(self, estimator, X):
+        """Rows of a request, checked, as numbers that `X` can be compared with.
+
+        Parameters
+        ----------
+        estimator : fitted classifier
+            Whose record this is; it has a `layout`.
+        X : table
+        """
+        X = as_table(X)
+        validate_data(estimator, X, skip_check_array=True, reset=False)
+        return self.layout.numbers(X)
 
     def keyed_hash(self, key):
         """Hash under the caller's key, which must be the one that was given to `fit`."""
@@ -317,6 +355,7 @@ class MemberRecord:
         return replace(
             self,
             X=None if self.X is None else left(self.X),
+            table=None if self.table is None else cut(self.table, _staying(len(self), entries)),
             digests=None if self.digests is None else left(self.digests),
             labels=left(self.labels),
             weights=left(self.weights),
@@ -393,9 +432,14 @@ def _left_of(n, entries):
         cuts = [-1, *np.unique(entries).tolist(), n]
         parts = [slice(a + 1, b) for a, b in pairwise(cuts)]
         return lambda array: np.concatenate([array[part] for part in parts])
+    keep = _staying(n, entries)
+    return lambda array: array[keep]
+
+
+def _staying(n, entries):
     keep = np.ones(n, dtype=bool)
     keep[entries] = False
-    return lambda array: array[keep]
+    return keep
 
 
 def encoded_labels(y, classes, n_rows, name):
@@ -459,8 +503,11 @@ def member_record(estimator):
 
 def are_members(estimator, X, y=None, key=None):
     """Which rows a fitted classifier was trained on, with these labels, and has not forgotten."""
-    X = validate_data(estimator, X, dtype=np.float64, reset=False)
     record = member_record(estimator)
+    if record.layout is None:
+        X = validate_data(estimator, X, dtype=np.float64, reset=False)
+    else:
+        X = record.as_numbers(estimator, X)
     record.require("this")
     matches = record.match(X, key)
     if y is None:

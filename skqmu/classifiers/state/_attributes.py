@@ -136,10 +136,16 @@ class ExperimentState:
         Entries of the cache that hold what it was trained on.
     leftovers : tuple
         Of the state before, still to be deleted (see `sweep`).
+    base : classifier or None
+        What is fitted again on a request, unfitted; None: the model forgets itself.
+    members : MemberRecord or None
+        Of that model.
     """
 
     cached_fits: tuple = ()
     leftovers: tuple = ()
+    base: Any = None
+    members: Any = None
 
 
 def fitted_state(estimator):
