@@ -98,6 +98,7 @@ def _mechanisms(arguments):
 
 def _request(arguments, mechanisms):
     """Return what :func:`skqmu.audit` is to be called with."""
+    from skqmu._what_to_forget import with_target_names
     from skqmu.datasets import load
 
     data = load(arguments.dataset)
@@ -110,7 +111,7 @@ def _request(arguments, mechanisms):
         "estimator": make_model(_model(arguments), X.shape[1]),
         "X": X,
         "y": y,
-        "forget": forget,
+        "forget": {text: with_target_names(text, data.target_names) for text in forget},
         "mechanisms": mechanisms,
         "attacks": tuple(arguments.attack or DEFAULT_ATTACKS),
         "n_shadows": arguments.shadows,
