@@ -15,6 +15,7 @@ __all__ = [
     "Data",
     "Scenario",
     "Table",
+    "class_matched",
     "make_scenarios",
     "named_requests",
     "repeat_entropy",
@@ -309,7 +310,7 @@ def _scenario(name, mask, data, rng):
             "the oracle. Forget less, or use data with three classes or more."
         )
     removed = np.setdiff1d(data.y[mask], y_retain)
-    members, nonmembers = _matched(mask, data, rng, name, notes)
+    members, nonmembers = class_matched(mask, data, rng, name, notes)
     return Scenario(
         name=name,
         kind="class" if removed.size else "subset",
@@ -333,7 +334,7 @@ def _with_copies(mask, data, notes):
     return full
 
 
-def _matched(mask, data, rng, name, notes):
+def class_matched(mask, data, rng, name, notes):
     """Choose held-out rows with the classes of the forgotten ones, in their proportions."""
     labels, forgotten = np.unique(data.y[mask], return_counts=True)
     held_out = np.array([(data.y_test == label).sum() for label in labels])
