@@ -19,6 +19,7 @@ __all__ = [
     "Layout",
     "as_floats",
     "as_table",
+    "column",
     "column_names",
     "columns_of",
     "cut",
@@ -178,6 +179,23 @@ def columns_of(X):
         X = X.toarray() if sparse.issparse(X) else np.asarray(X)
         columns = list(X.reshape(len(X), n_columns(X)).T)
     return [_as_column(column) for column in columns]
+
+
+def column(X, number):
+    """Return one column of a table: of float64, of dates, or of objects where not all are numbers.
+
+    Parameters
+    ----------
+    X : table with columns
+    number : int
+        From 0.
+    """
+    if is_frame(X):
+        one = X.iloc[:, number] if hasattr(X, "iloc") else X.to_series(number)
+        if getattr(one.dtype, "kind", None) == "M" or str(one.dtype).startswith("Date"):
+            return np.asarray(one.to_numpy()).astype("datetime64[ns]")
+        return _pandas_column(one) if hasattr(X, "iloc") else _as_column(one.to_numpy())
+    return _columns(X[:, [number]])[0]
 
 
 def as_floats(X):

@@ -58,7 +58,7 @@ def audit(
     y : array-like of shape (n_samples,)
     forget : str, list of str, array-like, or dict
         What :func:`skqmu.datasets.forget_split` takes: ``"class:0"``, ``"fraction:0.1"``,
-        row indices or a boolean mask over `X`; several as a list of strings or as
+        ``"age >= 65"``, row indices or a boolean mask over `X`; several as a list of strings or as
         ``{name: description}``. Strings are resolved on the training rows. Copies of a
         forgotten record are forgotten with it.
     X_test : array-like of shape (n_test, n_features), default=None
