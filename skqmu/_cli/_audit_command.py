@@ -202,19 +202,7 @@ def _of_embedded(arguments):
         "estimator": make_model(_model(arguments), X.shape[1]),
         "X": X,
         "y": y,
-<<<<<<< HEAD
-        "forget": forget,
-=======
         "forget": {text: with_target_names(text, data.target_names) for text in forget},
-        "mechanisms": mechanisms,
-        "attacks": tuple(arguments.attack or DEFAULT_ATTACKS),
-        "n_shadows": arguments.shadows,
-        "n_oracles": arguments.oracles,
-        "test_size": arguments.test_size,
-        "n_jobs": _workers(arguments.n_jobs),
-        "random_state": arguments.seed,
-        "level": arguments.level,
->>>>>>> ids
         "title": data.name,
         **_repeats(arguments),
     }
