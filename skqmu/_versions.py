@@ -21,6 +21,7 @@ _PACKAGES = (
     "rich",
     "torch",
     "distributed",
+    "skops",
 )
 
 

@@ -17,14 +17,14 @@ _STYLES = {
 }
 
 
-def as_terminal(document, width=None):
-    """The plain text of a document.
+def as_terminal(shown, width=None):
+    """The plain text of what rich can print.
 
     Parameters
     ----------
-    document : Document
+    shown : renderable
     width : int or None, default=None
-        Columns; None: the terminal's.
+        Columns, at least 60; None: the terminal's.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def as_terminal(document, width=None):
     stream = io.StringIO()
     width = width or Console(file=stream).width
     console = Console(file=stream, width=max(_NARROWEST, width), color_system=None)
-    console.print(renderable_document(document))
+    console.print(shown)
     return stream.getvalue()
 
 

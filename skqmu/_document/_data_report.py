@@ -142,7 +142,7 @@ class DataReport(ABC):
         -------
         str
         """
-        return as_terminal(self._in_short(), width)
+        return as_terminal(self.__rich__(), width)
 
     def __rich__(self):
         return renderable_document(self._in_short())

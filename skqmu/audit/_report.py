@@ -7,10 +7,10 @@ from .report import (
     arguments_again,
     audit_document,
     audit_frame,
-    audit_table,
     check_report,
     close_enough,
     refuse_other_data,
+    renderable,
     settled,
     verdict_markdown,
 )
@@ -153,24 +153,8 @@ class AuditReport(DataReport):
 
     # -- ways out ------------------------------------------------------------------------
 
-    def to_table(self, *, width=None):
-        """Return the report as text for a terminal, one table a request.
-
-        ``rich.print(report)`` prints the same in colour.
-
-        Parameters
-        ----------
-        width : int or None, default=None
-            Columns to use; ``None`` takes the terminal's, or 100.
-
-        Returns
-        -------
-        str
-        """
-        return audit_table.as_text(self.data, width)
-
     def __rich__(self):
-        return audit_table.renderable(self.data)
+        return renderable(self.data)
 
     def to_model_card(self):
         """Return Markdown for a section of a model card: verdicts, what they rest on, limits.
@@ -211,6 +195,7 @@ class AuditReport(DataReport):
         objects=(),
         trusted=(),
         random_state=None,
+        fitted=None,
         digest_key=None,
         **options,
     ):
@@ -229,6 +214,8 @@ class AuditReport(DataReport):
         random_state : int or None, default=None
             Where the report withholds the seed, because noise that must stay secret was drawn
             from it.
+        fitted : fitted classifier or None, default=None
+            Where a fitted model was audited (``prefit=True``): that model.
         digest_key : bytes or None, default=None
             Key of the digests; with it the data are checked value by value.
         **options : object
@@ -274,6 +261,13 @@ class AuditReport(DataReport):
                 )
             arguments["random_state"] = random_state
         estimator = arguments.pop("estimator")
+        if arguments["prefit"]:
+            if fitted is None:
+                raise ValueError(
+                    "fitted must be passed: the report is about a model that was handed over "
+                    "fitted, and holds its settings alone."
+                )
+            estimator = fitted
         test = {"X_test": X_test, "y_test": y_test}
         return audit(estimator, X, y, **test, **arguments, digest_key=key, **options)
 

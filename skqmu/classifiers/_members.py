@@ -32,9 +32,11 @@ _PROCESS_KEY = secrets.token_bytes(32)
 # Entries that are cut out of a record piece by piece: copies of long slices are fast.
 _FEW_CUTS = 8
 
+_DIGEST_SIZE = 16
+
 
 def _keyed_hash(key):
-    return lambda data: hmac.new(key, data, hashlib.blake2b).digest()[:16]
+    return lambda data: hmac.new(key, data, hashlib.blake2b).digest()[:_DIGEST_SIZE]
 
 
 def check_key(key):
@@ -57,7 +59,7 @@ class MemberRecord:
     mode : {"rows", "fingerprints", "none"}
     X : ndarray of shape (n, n_features) or None
         The rows, in mode ``"rows"``.
-    digests : list of (bytes, bytes, bytes) or None
+    digests : ndarray of uint8 of shape (n, 3, 16) or None
         The rows' keyed hashes, in mode ``"fingerprints"``.
     labels : ndarray of shape (n,)
         Index of each row's class.
@@ -83,7 +85,7 @@ class MemberRecord:
 
     mode: str
     X: np.ndarray | None
-    digests: list | None
+    digests: np.ndarray | None
     labels: np.ndarray
     weights: np.ndarray
     positions: np.ndarray
@@ -114,7 +116,7 @@ class MemberRecord:
         digests = key_check = None
         if mode == "fingerprints":
             keyed_hash = _keyed_hash(check_key(key))
-            digests = row_digests(X, law, keyed_hash)
+            digests = _packed(row_digests(X, law, keyed_hash))
             key_check = keyed_hash(b"key")
         origin = np.full(n_seen, -1)
         origin[positions] = positions
@@ -197,9 +199,9 @@ class MemberRecord:
         if self.mode == "rows":
             return match_rows(X, self.X, self.law)
         by_digest = {}
-        for i, digests in enumerate(self.digests):
-            for digest in digests:
-                by_digest.setdefault(digest, []).append(i)
+        for i, own in enumerate(self.digests):
+            for digest in own:
+                by_digest.setdefault(digest.tobytes(), []).append(i)
         found = []
         for *near, exact in row_digests(X, self.law, self.keyed_hash(key)):
             entries = by_digest.get(exact, ())
@@ -212,7 +214,7 @@ class MemberRecord:
         """Whether rows equal entries of a record of fingerprints bit by bit, one by one."""
         own = row_digests(X, self.law, self.keyed_hash(key))
         pairs = zip(own, entries, strict=True)
-        return all(digests[-1] == self.digests[entry][-1] for digests, entry in pairs)
+        return all(digests[-1] == self.digests[entry][-1].tobytes() for digests, entry in pairs)
 
     def find(self, X, labels=None, key=None):
         """Entries that a request by rows means: every copy of every row.
@@ -354,7 +356,7 @@ class MemberRecord:
             self,
             X=None if self.X is None else left(self.X),
             table=None if self.table is None else cut(self.table, _staying(len(self), entries)),
-            digests=None if self.digests is None else _without_entries(self.digests, entries),
+            digests=None if self.digests is None else left(self.digests),
             labels=left(self.labels),
             weights=left(self.weights),
             positions=left(self.positions),
@@ -395,7 +397,8 @@ class MemberRecord:
         law, digests, rows = self.law, None, None
         if self.mode == "fingerprints":
             # On this record's grid: digests depend on the law.
-            digests = self.digests + row_digests(X[new], law, self.keyed_hash(key))
+            added = _packed(row_digests(X[new], law, self.keyed_hash(key)))
+            digests = np.concatenate([self.digests, added])
         elif new.any():
             rows = np.concatenate([self.X, other.X[new]])
             law = RowLaw.of(rows)
@@ -417,6 +420,12 @@ class MemberRecord:
         return record, places
 
 
+def _packed(digests):
+    """Digests of rows as one array, which takes a fifth of the space and a file holds as one."""
+    joined = b"".join(part for own in digests for part in own)
+    return np.frombuffer(joined, dtype=np.uint8).reshape(len(digests), 3, _DIGEST_SIZE)
+
+
 def _left_of(n, entries):
     """What gives the rows of an array of `n` that are left without some; few are cut out."""
     if len(entries) <= _FEW_CUTS:
@@ -431,11 +440,6 @@ def _staying(n, entries):
     keep = np.ones(n, dtype=bool)
     keep[entries] = False
     return keep
-
-
-def _without_entries(values, entries):
-    gone = set(np.asarray(entries).tolist())
-    return [value for i, value in enumerate(values) if i not in gone]
 
 
 def encoded_labels(y, classes, n_rows, name):

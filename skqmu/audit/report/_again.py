@@ -6,21 +6,13 @@ from inspect import Parameter, signature
 import numpy as np
 
 from ..._identity import draws_secret_noise, rebuilt, recorded
+from ...datasets import forget_split
 from .._attacks import ATTACKS
 
-__all__ = ["CODE", "again", "arguments_again", "withholds_seeds"]
+__all__ = ["again", "arguments_again", "withholds_seeds"]
 
-CODE = """\
-from skqmu.audit import AuditReport
-
-report = AuditReport.from_json("audit.json")
-again = report.rerun(X, y)  # the same data, in the same order
-assert again.same_numbers(report)
-"""
 # What an audit hands to each of its attacks, or what changes no number.
 _OF_THE_AUDIT = {"shadow_estimator", "memory", "n_jobs", "random_state", "verbose", "original"}
-_CODE_TEST = CODE.replace("rerun(X, y)", "rerun(X, y, X_test, y_test)")
-_CODE_SEED = CODE.replace("rerun(X, y", "rerun(X, y, random_state=SEED")
 
 
 def withholds_seeds(plan):
@@ -47,7 +39,9 @@ def again(plan):
     table, withheld = plan.table, withholds_seeds(plan)
     arguments = {
         "estimator": recorded(plan.estimator),
-        "forget": {"dict": [[name, _request(value)] for name, value in table.requests.items()]},
+        "forget": {
+            "dict": [[name, _request(value, table)] for name, value in table.requests.items()]
+        },
         "mechanisms": recorded(dict(plan.mechanisms)),
         "attacks": {"tuple": list(plan.attacks)},
         "random_state": {"withheld": "it draws noise that must stay secret"}
@@ -59,24 +53,38 @@ def again(plan):
     arguments["delta"] = plan.delta
     arguments["test_size"] = recorded(table.test_size)
     arguments["reference_size"] = recorded(table.reference_size)
-    code = CODE if table.X_test is None else _CODE_TEST
+    arguments["prefit"] = plan.fitted is not None
+    arguments["train"] = None if table.train is None else _positions(table.train)
     return {
         "function": "skqmu.audit.audit",
         "arguments": arguments,
         "mechanisms": {name: _mechanism(each) for name, each in plan.mechanisms.items()},
         "attacks": {name: _attack(name, plan) for name in plan.attacks},
         "has_test_rows": table.X_test is not None,
-        "code": _CODE_SEED if withheld else code,
+        "code": _code(plan, withheld),
     }
 
 
-def _request(value):
-    """A description of what to forget; positions as whole numbers."""
+def _code(plan, withheld):
+    """Lines of Python that do the audit again; what they need stands in capitals."""
+    given = ["X", "y", *(["X_test", "y_test"] if plan.table.X_test is not None else [])]
+    given += ["random_state=SEED"] * withheld + ["fitted=MODEL"] * (plan.fitted is not None)
+    return (
+        "from skqmu.audit import AuditReport\n\n"
+        'report = AuditReport.from_json("audit.json")\n'
+        f"again = report.rerun({', '.join(given)})  # the same data, in the same order\n"
+        "assert again.same_numbers(report)\n"
+    )
+
+
+def _request(value, table):
+    """A description of what to forget: a text, or positions, whatever it was (rows, a mask)."""
     if isinstance(value, str):
         return value
-    value = np.asarray(value)
-    # positions are shorter than a mask, and mean the same
-    rows = np.flatnonzero(value) if value.dtype == bool else value
+    return _positions(np.flatnonzero(forget_split(table.y, value, X=table.X)))
+
+
+def _positions(rows):
     return {"array": {"dtype": "<i8", "shape": [len(rows)], "items": rows.tolist()}}
 
 

@@ -17,7 +17,8 @@ from ..._document import (
 )
 from ..._text import printable_values
 from . import _figures as figures
-from . import _words as words
+from . import words
+from ._attacker_section import attacker_section
 from ._method_words import CANNOT_SHOW, GLOSSARY, LEVEL_WORDS, references
 from ._request_section import Request, request_section
 from ._settings_section import settings_section
@@ -214,18 +215,7 @@ def _method(data, first):
         "Method and threat model",
         (
             *(Paragraph((text,)) for text in _how_it_is_judged(settings)),
-            Section(
-                "Who the attacker is",
-                (
-                    Paragraph(("A leak is a number only together with what its attacker knows.",)),
-                    Items(
-                        tuple(
-                            _threat(name, threat)
-                            for name, threat in first.scenario["threat_models"].items()
-                        )
-                    ),
-                ),
-            ),
+            attacker_section(first.scenario["threat_models"]),
         ),
         "method",
         starts_page=True,
@@ -264,28 +254,6 @@ def _how_it_is_judged(settings):
         'the attacks are not told. "Exact" and "certified" compare one version of the model '
         "with one retrained without the rows: whoever also holds the version before the deletion "
         'may tell who was deleted (the attack "update" measures it).'
-    )
-
-
-def _threat(name, threat):
-    shadows = (
-        f"trains {threat['n_shadows']} shadow models of the same kind on random halves of them"
-        if threat["n_shadows"]
-        else "trains no shadow models"
-    )
-    queries = f"{threat['n_queries']} quer{'y' if threat['n_queries'] == 1 else 'ies'} a record"
-    exact = threat["shots"] is None
-    shots = "exact probabilities" if exact else f"{threat['shots']} shots per query"
-    sees = "probabilities" if threat["query"] == "proba" else "labels only"
-    knows = (
-        "IS SHOWN the model's members"
-        if threat["knows_members"]
-        else "is not told who the model's members are"
-    )
-    return (
-        Strong(words.attack_words(name)),
-        f": holds {threat['pool']}, {shadows}, sees {sees} ({queries}, {shots}), and {knows}. "
-        + " ".join(threat["notes"]),
     )
 
 

@@ -6,9 +6,17 @@ import numpy as np
 
 from ..._document.ink import INK, MECHANISM, draw_curve, own_style, prepare_axes, svg_of
 from ...metrics import MembershipResult
-from ._words import PART_WORDS, attack_words, model_words, oracle_band
+from .words import PART_WORDS, attack_words, model_words, oracle_band
 
-__all__ = ["accuracy_figure", "key_of", "leak_figure", "loss_figure", "own_style", "roc_figure"]
+__all__ = [
+    "accuracy_figure",
+    "curves_figure",
+    "key_of",
+    "leak_figure",
+    "loss_figure",
+    "own_style",
+    "roc_figure",
+]
 
 _MARKERS = ("o", "s", "D", "^", "v", "P")
 _MARKS = ("●", "■", "◆", "▲", "▼", "✚")
@@ -97,6 +105,32 @@ def roc_figure(scenario, prefix):
     for panel in panels[::_ABREAST]:
         panel.set_ylabel("true-positive rate")
     return svg_of(figure, prefix, f"ROC curves of the attacks in scenario {scenario['name']}")
+
+
+def curves_figure(attacks, prefix):
+    """Draw the ROC curve of each attack on one model with its band, on log-log axes."""
+    from matplotlib.ticker import NullLocator
+
+    figure, panels = _panels(len(attacks), None)
+    for panel, (name, told) in zip(panels, attacks.items(), strict=True):
+        result = MembershipResult.from_dict(told)
+        floor = 0.5 / max(result.n_members, result.n_nonmembers)
+        fprs, low, high = result.roc_band()
+        panel.fill_between(
+            fprs, low.clip(floor), high.clip(floor),
+            color=INK["original"], alpha=0.13, linewidth=0,
+        )  # fmt: skip
+        panel.plot([floor, 1], [floor, 1], color=INK["muted"], linewidth=0.8, ls=(0, (2, 2)))
+        _curve(panel, result, floor, floor, color=INK["original"], linewidth=1.6)
+        panel.set(xscale="log", yscale="log", xlim=(floor, 1.12), ylim=(floor, 1.12))
+        _title(panel, attack_words(name))
+        panel.set_xlabel("false-positive rate")
+        for axis in (panel.xaxis, panel.yaxis):
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_locator(NullLocator())
+    for panel in panels[::_ABREAST]:
+        panel.set_ylabel("true-positive rate")
+    return svg_of(figure, prefix, "ROC curves of the attacks")
 
 
 def loss_figure(scenario, prefix):

@@ -20,9 +20,17 @@ from ..._shape import (
     whole,
 )
 from ...metrics import MembershipResult
-from ._words import ENDS, LEVELS, PART_WORDS
+from .words import ENDS, LEVELS, PART_WORDS
 
-__all__ = ["READ", "SCHEMA", "check_report", "json_schema", "settled"]
+__all__ = [
+    "READ",
+    "SCHEMA",
+    "attacked",
+    "check_report",
+    "json_schema",
+    "settled",
+    "step_attacked",
+]
 
 #: Name and version of the JSON format; a change that breaks readers raises the number.
 SCHEMA = "skqmu.audit/2"
@@ -47,7 +55,7 @@ def _check_step(value, where):
     if isinstance(value, dict) and "error" in value:
         text(value["error"], f"{where}.error")
     else:
-        _attacked(value, where)
+        attacked(value, where)
 
 
 def _check_label(value, where):
@@ -57,8 +65,9 @@ def _check_label(value, where):
     maybe(number(-1e308, 1e308))(value, where)
 
 
-_attacked = Shape(_check_attacked, MembershipResult.json_schema())
-_step_attacked = Shape(
+#: The result of an attack, and one on a fitted step before the classifier.
+attacked = Shape(_check_attacked, MembershipResult.json_schema())
+step_attacked = Shape(
     _check_step, {"anyOf": [record({"error": text}).schema, MembershipResult.json_schema()]}
 )
 _label = Shape(_check_label, {"type": ["string", "boolean", "number", "null"]})
@@ -102,7 +111,7 @@ _MEASURED = record(
             closed=True,
         ),
         "loss": record(dict.fromkeys(("retain", "forget", "held_out"), _ESTIMATE)),
-        "attacks": named(_attacked, least=1),
+        "attacks": named(attacked, least=1),
         "losses": record(dict.fromkeys(("forget", "held_out"), _LOSSES)),
         "kl_to_oracle": named(_ESTIMATE),
     },
@@ -111,7 +120,7 @@ _MEASURED = record(
         "agreement_with_oracle": named(_ESTIMATE),
         "uqi": maybe(_ESTIMATE),
         "tug_of_war": maybe(_ESTIMATE),
-        "upstream": named(_step_attacked),
+        "upstream": named(step_attacked),
     },
 )
 _JUDGED = record(
@@ -203,6 +212,7 @@ _MORE_SETTINGS = {
     "until": maybe(text),
     "max_seconds": maybe(_LENGTH),
     "delta": _SHARE,
+    "prefit": flag,
 }
 _FOUND = {
     "created": varies("time", text),

@@ -42,6 +42,7 @@ def describe(plan):
             "until": plan.until,
             "max_seconds": plan.max_seconds,
             "delta": plan.delta,
+            "prefit": plan.fitted is not None,
             "level": plan.level,
             "entropy": None if withheld else str(plan.entropy),
             "n_train": len(data.y),

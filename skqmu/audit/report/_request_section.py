@@ -14,9 +14,9 @@ from ..._document import (
     Verdicts,
 )
 from . import _figures as figures
-from . import _words as words
+from . import words
 
-__all__ = ["Request", "request_section"]
+__all__ = ["Request", "estimate_cell", "rate_cell", "request_section"]
 
 _SHORT = {
     "retain": "retained",
@@ -167,13 +167,14 @@ def _knowledge_table(request):
             *("loss, forgotten", "loss, held out", "KL, forgotten", "KL, held out"),
         ),
         request.among_models(
-            lambda model: [_estimate(model[group][part]) for group, part in measures],
+            lambda model: [estimate_cell(model[group][part]) for group, part in measures],
             [request.spread(group, part, "value") for group, part in measures],
         ),
     )
 
 
-def _estimate(entry):
+def estimate_cell(entry):
+    """A cell with a value and, below it, its interval."""
     if entry["low"] is None:
         return Cell(words.number(entry["value"]))
     limits = f"{words.number(entry['low'])} – {words.number(entry['high'])}"
@@ -199,7 +200,7 @@ def _measures(request):
                 Row(
                     (
                         words.gap_words(key),
-                        _estimate(gap),
+                        estimate_cell(gap),
                         words.band((gap["oracle_low"], gap["oracle_high"])),
                         words.number(gap["margin"]),
                     )
@@ -298,10 +299,10 @@ def _attack_row(model, name, is_first):
         (
             words.model_words(model["name"]) if is_first else "",
             Cell(words.attack_words(name), is_text=True),
-            _estimate({"value": result["auc"], **auc}),
-            _estimate({"value": result["distinguishability"], **told}),
-            _estimate(model["gaps"][f"auc_{name}"]),
-            *(_rate(result, rate) for rate in _RATES),
+            estimate_cell({"value": result["auc"], **auc}),
+            estimate_cell({"value": result["distinguishability"], **told}),
+            estimate_cell(model["gaps"][f"auc_{name}"]),
+            *(rate_cell(result, rate) for rate in _RATES),
         )
     )
 
@@ -319,7 +320,8 @@ def _oracle_row(request, name, is_first):
     )
 
 
-def _rate(result, rate):
+def rate_cell(result, rate):
+    """A cell with an attack's true-positive rate at a false-positive rate."""
     for point in result["operating_points"]:
         if point["fpr_target"] == rate:
             if isinstance(point["tpr"], str):
@@ -340,7 +342,7 @@ def _steps(request):
                 yield words.DASH
             else:
                 low, high = result["auc_interval"]
-                yield _estimate({"value": result["auc"], "low": low, "high": high})
+                yield estimate_cell({"value": result["auc"], "low": low, "high": high})
 
     yield Table(
         "What the steps before the classifier can tell: AUC of an attack on each fitted step, "

@@ -4,7 +4,7 @@ import json
 
 from ..._document import Code, Facts, Folded, Items, Paragraph, Row, Section, Table
 from ..._text import one_line
-from . import _words as words
+from . import words
 
 __all__ = ["settings_section"]
 

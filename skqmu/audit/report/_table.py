@@ -3,10 +3,8 @@
 Everything from the data is a `Text`: rich reads markup in a plain string.
 """
 
-import io
-
 from ..._text import printable_values
-from ._words import (
+from .words import (
     UPSTREAM_ATTACKER,
     attack_words,
     band,
@@ -22,7 +20,7 @@ from ._words import (
     upstream_band,
 )
 
-__all__ = ["as_text", "renderable"]
+__all__ = ["renderable"]
 
 _STYLES = {
     "differs": "bold red",
@@ -46,25 +44,8 @@ _UNITS = {
     "shots": "shots",
 }
 _PARTS = {"retain": "retain", "forget": "forget", "test": "test"}
-_NARROWEST = 60
 # Between columns, and what a model's name gets at least.
 _GAP, _NAME = 2, 16
-
-
-def as_text(data, width=None):
-    """Return the report as plain text.
-
-    Parameters
-    ----------
-    data : dict
-    width : int or None, default=None
-    """
-    from rich.console import Console
-
-    stream = io.StringIO()
-    width = width or Console(file=stream).width
-    Console(file=stream, width=max(_NARROWEST, width), color_system=None).print(renderable(data))
-    return stream.getvalue()
 
 
 def renderable(data):

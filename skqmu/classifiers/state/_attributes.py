@@ -25,8 +25,8 @@ __all__ = [
 # Public attributes without which there is no prediction.
 MODEL = ("params_", "classes_", "n_features_in_", "feature_names_in_")
 
-# Of pickles. 1: attributes one by one (skqmu 0.1).
-_FORMAT = 2
+# Of pickles and model files. 1: attributes one by one; 2: hashes in lists, no ids (skqmu 0.1).
+_FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -115,6 +115,15 @@ class ShardedState:
     folder: Any = None
     cached_fits: Mapping = field(default_factory=dict)
     leftovers: tuple = ()
+
+    def __getstate__(self):
+        # Plain values, that any kind of file can hold.
+        seeds = [tuple(seed.state.items()) for seed in self.seeds]
+        return {**vars(self), "seeds": seeds, "cached_fits": list(self.cached_fits.items())}
+
+    def __setstate__(self, state):
+        seeds = [np.random.SeedSequence(**dict(seed)) for seed in state["seeds"]]
+        vars(self).update(state, seeds=seeds, cached_fits=dict(state["cached_fits"]))
 
 
 @dataclass(frozen=True)
