@@ -195,7 +195,7 @@ def column(X, number):
         if getattr(one.dtype, "kind", None) == "M" or str(one.dtype).startswith("Date"):
             return np.asarray(one.to_numpy()).astype("datetime64[ns]")
         return _pandas_column(one) if hasattr(X, "iloc") else _as_column(one.to_numpy())
-    return _columns(X[:, [number]])[0]
+    return columns_of(X[:, [number]])[0]
 
 
 def as_floats(X):
