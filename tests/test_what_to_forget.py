@@ -280,7 +280,9 @@ def test_an_audit_takes_a_condition_on_any_table():
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"age": rng.integers(20, 90, 80), "city": rng.choice(list("abc"), 80)})
     y = (X["age"] + rng.normal(0, 9, 80) > 55).astype(int).to_numpy()
-    encoder = make_column_transformer((OneHotEncoder(), ["city"]), remainder="passthrough")
+    encoder = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), ["city"]), remainder="passthrough"
+    )
     report = audit(
         make_pipeline(encoder, LogisticRegression()),
         X,
