@@ -9,6 +9,7 @@ import inspect
 import sys
 import types
 
+from ._attacks import ATTACKS
 from ._audit_call import audit
 from ._kept_models import clear_kept
 from ._leakage import leakage
@@ -16,6 +17,7 @@ from ._leakage_report import LEAKAGE_SCHEMA, LeakageReport
 from ._report import SCHEMA, AuditReport
 
 __all__ = [
+    "ATTACKS",
     "LEAKAGE_SCHEMA",
     "SCHEMA",
     "AuditReport",
