@@ -1,6 +1,5 @@
 """A user's own files: a table of rows with a target column, and a fitted model or its name."""
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -54,6 +53,8 @@ class OwnTable:
             For messages.
         """
         kind, _, value = text.partition(":")
+        if kind == "ids" and self.ids is None:
+            raise UsageError(f"{option} {text} needs --id COLUMN, the column of ids.")
         if kind == "ids" and Path(value).is_file():
             text = f"ids:@{value}"
         mask = np.zeros(len(self.y), dtype=bool)
@@ -176,8 +177,7 @@ def model_of(arguments, table):
     try:
         model = skqmu.load(arguments.model, trust=arguments.trust)
     except (OSError, ValueError, ImportError) as error:
-        way = "" if arguments.trust or "trust" not in str(error) else " (--trust says so here)"
-        raise UsageError(f"--model {os.fspath(arguments.model)}: {error}{way}") from error
+        raise UsageError(f"--model {arguments.model}: {error}") from error
     return model, table.with_columns_of(model), True
 
 

@@ -2,16 +2,20 @@
 
 import numbers
 import os
+import warnings
 
 import joblib
-from sklearn.base import is_classifier
+import numpy as np
+from sklearn.base import clone, is_classifier
 
 from .._identity import described, settings_line
+from .._rows import take
 from .._validation import check_choice
 from ..attacks.tools import model_name
 from ._attacks import ATTACKS, needs_shadows
 
 __all__ = [
+    "check_answers",
     "check_attacks",
     "check_count",
     "check_delta",
@@ -26,6 +30,8 @@ __all__ = [
 
 # more models than this no machine holds: whoever asks for it has mistyped
 _MOST_MODELS = 100_000
+# rows of each class that show what a classifier can
+_FEW = 12
 
 
 def estimator_facts(estimator):
@@ -66,7 +72,7 @@ def check_memory(memory, random_state):
 
 
 def check_estimator(estimator):
-    """Raise unless it is a classifier with probabilities."""
+    """Raise unless it is a classifier; see `check_answers` for its probabilities."""
     if isinstance(estimator, type):
         raise TypeError(
             f"estimator={estimator.__name__} is a class; pass an object, {estimator.__name__}()."
@@ -75,18 +81,44 @@ def check_estimator(estimator):
         raise TypeError(
             f"estimator must be a scikit-learn classifier; got {type(estimator).__name__}."
         )
-    if not hasattr(estimator, "predict_proba"):
-        raise TypeError(
-            f"{type(estimator).__name__} has no predict_proba, which losses and attacks need; wrap "
-            "it in CalibratedClassifierCV, or ask what it gives away of its members by "
-            "skqmu.attacks.LabelOnlyAttack."
-        )
+    if not hasattr(type(estimator), "predict_proba"):
+        raise _no_proba(estimator)
     final = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
     if getattr(final, "store_data", None) == "fingerprints":
         raise ValueError(
             'store_data="fingerprints" needs a key that an audit, which trains models of its own, '
             'does not have; audit the classifier with store_data="rows" or "none".'
         )
+
+
+def check_answers(estimator, X, y):
+    """Raise unless a classifier answers with probabilities; a few rows tell where it is open.
+
+    Parameters
+    ----------
+    estimator : classifier
+        Some have ``predict_proba`` only once they are fitted (`StackingClassifier`).
+    X, y : table and labels
+    """
+    if hasattr(estimator, "predict_proba"):
+        return
+    rows = np.concatenate([np.flatnonzero(y == label)[:_FEW] for label in np.unique(y)])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fitted = clone(estimator).fit(take(X, rows), y[rows])
+    except Exception as error:  # whatever few rows are too few for
+        raise _no_proba(estimator) from error
+    if not hasattr(fitted, "predict_proba"):
+        raise _no_proba(estimator)
+
+
+def _no_proba(estimator):
+    return TypeError(
+        f"{type(estimator).__name__} has no predict_proba, which losses and attacks need; wrap "
+        "it in CalibratedClassifierCV, or ask what it gives away of its members by "
+        "skqmu.attacks.LabelOnlyAttack."
+    )
 
 
 def check_count(name, value, least, why):
