@@ -34,6 +34,7 @@ def audit(
     delta=0.1,
     prefit=False,
     train=None,
+    ids=None,
     verbose=0,
     dry_run=False,
 ):
@@ -130,6 +131,9 @@ def audit(
     train : array-like of bool of shape (n_samples,) or of int, default=None
         With `prefit`: which rows of `X` the model was trained on, the others being held out.
         ``None``: all of them, and `X_test` has others.
+    ids : array-like of shape (n_samples,), default=None
+        Whose row each row of `X` is, for requests by ``"ids:A,B"``; not learned from, and in no
+        report.
     verbose : int or callable, default=0
         Above 0, one line for each finished piece of work on the error stream. A callable is
         told instead: ``verbose(stage, done, total)``.
@@ -195,6 +199,7 @@ def audit(
         delta=delta,
         prefit=prefit,
         train=train,
+        ids=ids,
     )
     plan = make_plan(estimator, X, y, X_test, y_test, settings)
     if dry_run:
