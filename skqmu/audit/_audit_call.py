@@ -35,6 +35,7 @@ def audit(
     digest_key=None,
     prefit=False,
     train=None,
+    ids=None,
     verbose=0,
     dry_run=False,
 ):
@@ -135,6 +136,9 @@ def audit(
     train : array-like of bool of shape (n_samples,) or of int, default=None
         With `prefit`: which rows of `X` the model was trained on, the others being held out.
         ``None``: all of them, and `X_test` has others.
+    ids : array-like of shape (n_samples,), default=None
+        Whose row each row of `X` is, for requests by ``"ids:A,B"``; not learned from, and in no
+        report.
     verbose : int or callable, default=0
         Above 0, bars on the error stream; where it is neither a terminal nor a notebook's, one
         line for each finished piece of work. A callable is told instead:
@@ -202,6 +206,7 @@ def audit(
         digest_key=digest_key,
         prefit=prefit,
         train=train,
+        ids=ids,
     )
     plan = make_plan(estimator, X, y, X_test, y_test, settings)
     if dry_run:

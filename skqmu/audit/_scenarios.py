@@ -93,6 +93,8 @@ class Table:
     X_test, y_test : held-out rows, or None
     train : ndarray of int or None
         Training rows among `X`, the others being held out; None: `X_test` or `test_size` say it.
+    ids : ndarray or None
+        Of the rows of `X`.
     test_size : float
     reference_size : float
     requests : dict of str to description
@@ -103,6 +105,7 @@ class Table:
     X_test: Any
     y_test: np.ndarray | None
     train: np.ndarray | None
+    ids: np.ndarray | None
     test_size: float
     reference_size: float
     requests: dict
@@ -137,9 +140,11 @@ class Table:
     def _mask(self, value, name, data, rng):
         """Return the mask over the training rows that a description means."""
         seed = int(rng.integers(2**31 - 1))
-        if isinstance(value, str):
+        is_of_ids = isinstance(value, str) and value.partition(":")[0].strip() == "ids"
+        if isinstance(value, str) and not is_of_ids:
             return forget_split(data.y, value, X=data.X, random_state=seed)
-        mask = forget_split(self.y, value, X=self.X)[data.train_rows]
+        # of whom it names some rows may be held out
+        mask = forget_split(self.y, value, X=self.X, ids=self.ids)[data.train_rows]
         if not mask.any():
             raise ValueError(
                 f"forget[{name!r}]: all its rows were held out for testing; pass X_test and "
