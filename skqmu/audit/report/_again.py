@@ -81,7 +81,10 @@ def _request(value, table):
     """A description of what to forget: a text, or positions, whatever it was (rows, a mask)."""
     if isinstance(value, str):
         return value
-    return _positions(np.flatnonzero(forget_split(table.y, value, X=table.X)))
+    listed = None if hasattr(value, "columns") else np.asarray(value)
+    if listed is None or listed.ndim != 1 or listed.dtype.kind not in "biu":  # rows themselves
+        listed = forget_split(table.y, value, X=table.X)
+    return _positions(np.flatnonzero(listed) if listed.dtype == bool else listed)
 
 
 def _positions(rows):
