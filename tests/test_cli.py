@@ -160,7 +160,7 @@ def test_a_request_at_fault_is_refused_before_any_work(here, capsys, arguments, 
 
 
 ODD_REQUESTS = """
-    --forget=|--forget=class:|--forget=class:setosa|--forget=klass:0|--forget=fraction:|--forget=0
+    --forget=|--forget=class:|--forget=class:setos|--forget=klass:0|--forget=fraction:|--forget=0
     --forget=fraction:nan|--forget=fraction:inf|--forget=fraction:-1|--forget=fraction:1
     --forget=fraction:0.999|--forget=fraction:1e-9|--forget=fraction:[red]|--forget=class:1e400
     --forget=class:\x1b]0;x\x07|--forget=class:\udcff|--forget=class:1 --forget=class:7
