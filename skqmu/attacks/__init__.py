@@ -1,6 +1,7 @@
 """Attacks: meta-estimators that measure what a fitted classifier gives away of its members."""
 
 from ._all_attacks import all_attacks
+from ._attack_reports import ShotCurveReport, UpdateReport
 from ._guards import match_classes
 from ._label_only import LabelOnlyAttack
 from ._learned import QNNOutputAttack, ShadowModelAttack
@@ -39,6 +40,7 @@ __all__ = [
     "Reconstruction",
     "ShadowModelAttack",
     "ShadowPool",
+    "ShotCurveReport",
     "ShotCurveResult",
     "ShotLeakageCurve",
     "ShotPoint",
@@ -50,6 +52,7 @@ __all__ = [
     "UnlearningAttack",
     "UnlearningResult",
     "UpdateAttack",
+    "UpdateReport",
     "UpdateResult",
     "UpstreamAttack",
     "UpstreamStep",

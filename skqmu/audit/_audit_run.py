@@ -14,9 +14,10 @@ from ._audit_measure import Judge, without
 from ._kept_models import kept_or_made
 from ._models import can_unlearn, fit_model, fit_models, unlearn_copy
 from ._prefit import as_original
-from ._report import AuditReport, describe, json_values
+from ._report import AuditReport
 from ._shadow_models import trained_shadows
 from ._step_judge import StepsJudge, leak_of_steps
+from .report import describe, json_values
 
 __all__ = ["AuditRun"]
 
@@ -37,7 +38,7 @@ class AuditRun:
     def __init__(self, plan, listener=None):
         self.plan = plan
         self.listener = listener or (lambda stage, done, total: None)
-        self.report = AuditReport(describe(plan))
+        self.report = AuditReport(describe(plan), digest_key=plan.digest_key)
         seeds = np.random.SeedSequence(plan.entropy).spawn(5)
         self._original_seed, oracle_seed, retrain_seed, self._shadow_seed, self._attack_seed = seeds
         n_scenarios = len(plan.scenarios)

@@ -23,7 +23,7 @@ from ._kept_models import folder_of_audits
 from ._leakage_report import LeakageReport, leakage_data
 from ._models import fit_model
 from ._prefit import as_original, check_against_record, check_prefit, training_rows
-from ._progress_lines import listener_of
+from ._progress_lines import listening
 from ._scenarios import Scenario, class_matched, split_data
 from ._shadow_models import trained_shadows
 from ._step_judge import StepsJudge
@@ -140,7 +140,8 @@ def leakage(
             "X_test=, to attack it as it is."
         )
     work = _Work(template, fitted, data, scenario, attacks, n_shadows, n_jobs, seeds, level, memory)
-    measured = work.measured(listener_of(verbose))
+    with listening(verbose) as listener:
+        measured = work.measured(listener)
     facts = {"estimator": estimator, "title": title, "entropy": entropy, "notes": notes}
     return LeakageReport(leakage_data(work, measured, **facts, seconds=time.perf_counter() - start))
 

@@ -17,6 +17,7 @@ from .._validation import (
     check_is_fitted,
     check_sample_weight,
     refuse_parameters_of_names,
+    visual_block,
 )
 from .._what_to_forget import positions_of
 from ..exceptions import UnlearningWarning
@@ -394,6 +395,9 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
     def _logger(self):
         """The model whose log is this one's."""
         return self if "unlearning_log_" in vars(self) else last_step(self.estimator_)
+
+    def _sk_visual_block_(self):
+        return visual_block(estimator=self.estimator, strategy=self.strategy)
 
     @reads
     def release(self):
