@@ -18,8 +18,9 @@ class Progress:
     ----------
     label : str
     total : int
-    verbose : int
-        0 is silent; 1 prints about ten lines, 2 and above one for each job.
+    verbose : int or callable
+        0 is silent; 1 prints about ten lines, 2 and above one for each job. A callable is told
+        ``(label, done, total)`` instead.
     """
 
     def __init__(self, label, total, verbose):
@@ -29,6 +30,9 @@ class Progress:
     def step(self, n=1):
         """Count `n` that have finished."""
         before, self._done = self._done, self._done + n
+        if callable(self._verbose):
+            self._verbose(self._label, self._done, self._total)
+            return
         every = 1 if self._verbose >= 2 else max(1, self._total // 10)
         reached = self._done // every > before // every
         if self._verbose and (reached or self._done == self._total):

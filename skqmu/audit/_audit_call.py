@@ -34,6 +34,7 @@ def audit(
     delta=0.1,
     prefit=False,
     train=None,
+    ids=None,
     verbose=0,
     dry_run=False,
 ):
@@ -60,7 +61,8 @@ def audit(
         What :func:`skqmu.datasets.forget_split` takes: ``"class:0"``, ``"fraction:0.1"``,
         ``"age >= 65"``, row indices or a boolean mask over `X`; several as a list of strings or as
         ``{name: description}``. Strings are resolved on the training rows. Copies of a
-        forgotten record are forgotten with it.
+        forgotten record are forgotten with it. Names, and strings without one, are in the report
+        as they are, but for ids.
     X_test : array-like of shape (n_test, n_features), default=None
         Held-out rows. ``None`` holds out a part of `X`, stratified: rows of a mask that
         happen to be held out are then not trained on, and not forgotten.
@@ -130,6 +132,9 @@ def audit(
     train : array-like of bool of shape (n_samples,) or of int, default=None
         With `prefit`: which rows of `X` the model was trained on, the others being held out.
         ``None``: all of them, and `X_test` has others.
+    ids : array-like of shape (n_samples,), default=None
+        Whose row each row of `X` is, for requests by ``"ids:A,B"``; not learned from, and in no
+        report.
     verbose : int or callable, default=0
         Above 0, one line for each finished piece of work on the error stream. A callable is
         told instead: ``verbose(stage, done, total)``.
@@ -195,6 +200,7 @@ def audit(
         delta=delta,
         prefit=prefit,
         train=train,
+        ids=ids,
     )
     plan = make_plan(estimator, X, y, X_test, y_test, settings)
     if dry_run:

@@ -20,7 +20,7 @@ from ._checked_settings import (
     estimator_facts,
     name_of,
 )
-from ._checked_tables import checked_tables
+from ._checked_tables import checked_ids, checked_tables
 from ._kept_models import folder_of_audits
 from ._models import can_unlearn, is_default, strategy_label, takes_strategy
 from ._prefit import check_against_record, check_prefit, training_rows
@@ -61,6 +61,7 @@ class AuditSettings:
     delta: float
     prefit: bool = False
     train: object = None
+    ids: object = None
 
 
 @dataclass(frozen=True)
@@ -196,6 +197,7 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
     table = Table(
         *(X, y, X_test, y_test),
         train=None if fitted is None else training_rows(settings.train, len(y), X_test),
+        ids=checked_ids(settings.ids, len(y)),
         test_size=settings.test_size,
         reference_size=_reference_size(settings.reference_size, estimator),
         requests=named_requests(settings.forget),

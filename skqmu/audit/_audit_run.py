@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._fit_many import fits_many
-from .._rows import join, take
+from .._rows import take
 from .._side_by_side import chunks
-from ..attacks import ShadowPool
 from ..attacks.tools import run_jobs
 from ._attacks import needs_shadows
 from ._audit_measure import Judge, without
@@ -16,6 +15,7 @@ from ._kept_models import kept_or_made
 from ._models import can_unlearn, fit_model, fit_models, unlearn_copy
 from ._prefit import as_original
 from ._report import AuditReport, describe, json_values
+from ._shadow_models import trained_shadows
 from ._step_judge import StepsJudge, leak_of_steps
 
 __all__ = ["AuditRun"]
@@ -173,21 +173,18 @@ class AuditRun:
         return [model for i in range(len(jobs)) for model in found[i]]
 
     def _shadows(self):
-        plan, data = self.plan, self.plan.data
+        plan = self.plan
         if not needs_shadows(plan.attacks):
             return None
-        stage = f"{plan.n_shadows} shadow models"
-        self.listener(stage, 0, 1)
-        pool = ShadowPool(
+        return trained_shadows(
             plan.estimator,
+            plan.data,
+            self.listener,
             n_shadows=plan.n_shadows,
             memory=plan.memory,
             n_jobs=plan.n_jobs,
-            random_state=self._shadow_seed,
+            seed=self._shadow_seed,
         )
-        pool.fit(join(data.X, data.X_test), np.concatenate([data.y, data.y_test]))
-        self.listener(stage, 1, 1)
-        return pool
 
     # -- judging -------------------------------------------------------------------------
 
