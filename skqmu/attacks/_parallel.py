@@ -29,7 +29,8 @@ class Progress:
     def __init__(self, label, total, verbose):
         self._label, self._total, self._verbose = label, total, verbose
         self._start, self._done = time.perf_counter(), 0
-        self._bar = Bar(label, total) if verbose and can_draw() else None
+        draws = verbose and not callable(verbose) and can_draw()
+        self._bar = Bar(label, total) if draws else None
 
     def step(self, n=1):
         """Count `n` that have finished."""
