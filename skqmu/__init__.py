@@ -33,6 +33,7 @@ _ROOMS = (
     "exceptions",
     "metrics",
     "network",
+    "privacy",
     "training",
     "unlearning",
     "utils",

@@ -19,6 +19,7 @@ import skqmu
 from skqmu import HybridQNNClassifier, QNNClassifier, ShardedClassifier, UnlearningClassifier
 from skqmu.backends import StatevectorBackend
 from skqmu.circuits import ansatze, build_circuit
+from skqmu.privacy import DifferentialPrivacy
 from skqmu.utils._same_state import same_state
 
 rng = np.random.default_rng(7)
@@ -59,6 +60,7 @@ OTHER = {
     "epsilon": 0.5,
     "class_weight": {0: 9.0},
     "loss": "linear",
+    "privacy": DifferentialPrivacy(0.5, classes="public"),
     "warm_start": True,
     "store_data": "fingerprints",
     "log_updates": True,
