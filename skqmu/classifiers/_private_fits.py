@@ -8,7 +8,7 @@ import numpy as np
 
 from .._validation import check_is_fitted
 from ..exceptions import PrivacyWarning
-from ..privacy import DifferentialPrivacy, PrivateObjective
+from ..privacy import PrivateObjective
 from ..training import Records
 from ._fitting import class_factors, resolved_batch_size
 from .state import fitted_state, reads
@@ -29,7 +29,7 @@ _CONDITIONS = (
     (
         "warm_start",
         False,
-        "each fit spends anew, and one account would be kept for all",
+        "each fit spends anew, and there is one account",
         "fit anew",
     ),
     ("log_updates", False, "steps would be written down with the rows of their batches", ""),
@@ -129,8 +129,8 @@ def check_network_is_private(estimator, network):
             "is not needed beside the noise). Leave it out, or put the module into evaluation mode."
         )
     raise ValueError(
-        f"backend={estimator.backend!r} does not go with privacy=: `random_state` governs its shots, "
-        "and whoever knows it would see a row by the shots of all others. Fit with "
+        f"backend={estimator.backend!r} does not go with privacy=: `random_state` governs its "
+        "shots, and whoever knows it would see a row by the shots of all others. Fit with "
         "backend='statevector'; the same weights predict on any backend, by "
         "set_params(backend=...)."
     )

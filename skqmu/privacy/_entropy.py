@@ -26,6 +26,5 @@ def coins(n, probability):
 
 def gaussians(n):
     """Standard normal numbers, shape (n,)."""
-
     draws = ndtri(np.minimum(_uniforms(_SUMMED * n), np.nextafter(1.0, 0.0)))
     return draws.reshape(_SUMMED, n).sum(axis=0) / np.sqrt(_SUMMED)

@@ -29,7 +29,8 @@ class PrivateObjective(Objective):
     >>> from skqmu.privacy import DifferentialPrivacy, PrivateObjective
     >>> from skqmu.training import Records
     >>> plan = DifferentialPrivacy(1.0, delta=1e-3).plan(n_rows=4, batch_size=4, max_iter=1)
-    >>> objective = PrivateObjective(Records(np.zeros((4, 1)), np.eye(2)[[0, 1, 0, 1]], np.ones(4)), plan)
+    >>> records = Records(np.zeros((4, 1)), np.eye(2)[[0, 1, 0, 1]], np.ones(4))
+    >>> objective = PrivateObjective(records, plan)
     >>> objective.aggregate(np.zeros((4, 3))).shape
     (3,)
     """

@@ -57,7 +57,7 @@ class PrivateByTraining(UnlearningStrategy):
     advice = "Nothing to do, where training was private: the price was paid in accuracy."
     requires = frozenset({"forget"})
     keeps_privacy = True
-    classifier_params = {"privacy": DifferentialPrivacy(3.0, delta=1e-6, classes="public")}
+    classifier_params = {"privacy": DifferentialPrivacy(0.2, delta=1e-8, classes="public")}
     _parameter_constraints = {"max_epsilon": [Interval(Real, 0, None, closed="neither"), None]}
 
     def __init__(self, max_epsilon: float | None = None):
@@ -69,7 +69,7 @@ class PrivateByTraining(UnlearningStrategy):
         if view is None:
             raise ValueError(
                 f"{name} rests on private training, and this classifier was not trained so; fit "
-                "with privacy=DifferentialPrivacy(...), or use the strategy 'retrain'."
+                "QNNClassifier(privacy=DifferentialPrivacy(...)), or use the strategy 'retrain'."
             )
         m, epsilon, delta = self._promised(view, request)
         told = f"{m} deleted rows, copies and earlier ones counted, come to epsilon={epsilon:.4g}"
