@@ -1,6 +1,8 @@
 """Attacks: meta-estimators that measure what a fitted classifier gives away of its members."""
 
 from ._all_attacks import all_attacks
+from ._epsilon_audit import EpsilonAudit
+from ._epsilon_result import EpsilonAuditResult
 from ._guards import match_classes
 from ._label_only import LabelOnlyAttack
 from ._learned import QNNOutputAttack, ShadowModelAttack
@@ -30,6 +32,8 @@ from .upstream import UpstreamAttack, UpstreamStep, upstream_steps
 __all__ = [
     "AttackResult",
     "BlackBoxTarget",
+    "EpsilonAudit",
+    "EpsilonAuditResult",
     "LabelOnlyAttack",
     "LiRAAttack",
     "QNNOutputAttack",

@@ -26,7 +26,7 @@ class PrivacyRecord:
     >>> plan = DifferentialPrivacy(1.0).plan(n_rows=500, batch_size=500, max_iter=20)
     >>> record = PrivacyRecord((plan,))
     >>> round(record.epsilon, 3), round(record.followed_by(plan).spent()["epsilon"], 3)
-    (1.0, 1.461)
+    (1.0, 1.465)
     """
 
     plans: tuple[PrivacyPlan, ...]
