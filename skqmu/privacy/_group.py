@@ -36,8 +36,11 @@ def group_privacy(epsilon: float, delta: float, m: int) -> tuple[float, float]:
     >>> epsilon, round(delta, 6)
     (3.0, 0.000111)
     """
-    if not delta:
-        return m * epsilon, 0.0
+    if m == 1 or not delta:
+        return m * epsilon, delta
+    if not epsilon:
+        return 0.0, m * delta
     with np.errstate(over="ignore"):
-        total = delta * (np.expm1(m * epsilon) / np.expm1(epsilon) if epsilon else m)
-    return m * epsilon, float(total) if m != 1 else delta
+        grown = np.expm1(m * epsilon)
+        total = grown / np.expm1(epsilon) if np.isfinite(grown) else grown
+    return m * epsilon, float(delta * total)
