@@ -14,6 +14,9 @@ _LEAST, _MOST = 0.05, 1e5
 _RELATIVE = 1e-4
 # Below this noise the distribution of privacy losses takes gigabytes; Renyi's bound is had there.
 _SMALL = 0.4
+# Privacy losses are rounded up to multiples of this, with less noise than that and no more steps:
+# their distribution is wide there, and what a finer grid says is the same to 5e-4.
+_GRID, _WIDE, _FEW = 1e-3, 2.0, 500
 _ORDERS = (*range(2, 64), 80, 96, 128, 192, 256, 512, 1024)
 
 
@@ -105,8 +108,10 @@ def steps_spent(steps: tuple, delta: float) -> float:
         losses = _library(".pld.privacy_loss_mechanism")
         curve = losses.GaussianPrivacyLoss(standard_deviation=precision**-0.5)
         return _inverted(curve.get_delta_for_epsilon, delta)
-    base, small = _library(), min(noise for noise, _, _ in steps) < _SMALL
-    accountant = _renyi() if small else _library(".pld").PLDAccountant(_neighbours())
+    base, least = _library(), min(noise for noise, _, _ in steps)
+    accountant = (
+        _renyi() if least < _SMALL else _losses(least, sum(number for _, _, number in steps))
+    )
     for noise, rate, number in steps:
         event = base.PoissonSampledDpEvent(rate, base.GaussianDpEvent(noise))
         accountant.compose(base.SelfComposedDpEvent(event, number))
@@ -125,6 +130,12 @@ def _inverted(curve, delta):
 
 def _neighbours():
     return _library().NeighboringRelation.ADD_OR_REMOVE_ONE
+
+
+def _losses(noise, n_steps):
+    coarse = noise < _WIDE and n_steps <= _FEW
+    grid = {"value_discretization_interval": _GRID} if coarse else {}
+    return _library(".pld").PLDAccountant(_neighbours(), **grid)
 
 
 def _renyi():

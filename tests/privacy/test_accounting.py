@@ -43,6 +43,7 @@ def of_library(noise, rate, n_steps, delta):
         (6.0, 1.0, 60, 1e-6),
         (1.0, 1.0, 1, 1e-3),
         (9.0, 0.14, 1200, 1e-5),
+        (1.9, 0.05, 20, 1e-5),
     ],
 )
 def test_what_is_spent_is_what_the_library_says(noise, rate, n_steps, delta):
@@ -83,7 +84,9 @@ def test_the_noise_keeps_to_the_target_and_is_the_least_that_does(epsilon, delta
 
 
 def test_what_no_noise_reaches_is_refused_with_the_figures():
-    with pytest.raises(ValueError, match=r"epsilon=1e-09 at delta=1e-12 .* 100000 steps.*epsilon=0.0186"):
+    with pytest.raises(
+        ValueError, match=r"epsilon=1e-09 at delta=1e-12 .* 100000 steps.*epsilon=0.0186"
+    ):
         noise_needed(1e-9, 1e-12, n_steps=100_000)
     privacy = DifferentialPrivacy(1e-9, delta=1e-12)
     with pytest.raises(ValueError, match="cannot be reached"):

@@ -124,7 +124,7 @@ def test_noise_has_the_spread_that_was_accounted_for():
 
 
 def test_samples_are_poisson_samples_some_of_them_empty():
-    loss = objective(n=20, n_rows=20, batch_size=2)
+    loss = objective(n=20, n_rows=20, batch_size=2, epsilon=0.3)
     sizes, taken = [], np.zeros(20)
     for epoch in range(200):
         for ((name, rows),) in loss.batches(epoch, 2, None):
