@@ -186,7 +186,7 @@ def test_no_search_and_no_cache_passes_one_draw_off_as_another(tmp_path):
         with pytest.warns(UserWarning, match=r"memory= keeps no fits.*draw again"):
             found.append(model.fit(X, Y, forget=mask).estimator_.params_)
     assert not np.array_equal(*found)
-    assert not [path for path in tmp_path.rglob("*.pkl")]
+    assert not list(tmp_path.rglob("*.pkl"))
 
 
 # --- what goes with it ---------------------------------------------------------------------
