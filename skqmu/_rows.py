@@ -19,13 +19,19 @@ __all__ = [
     "Layout",
     "as_floats",
     "as_table",
+    "column",
     "column_names",
+    "columns_of",
+    "cut",
+    "is_array",
     "is_frame",
     "join",
+    "measured_columns",
     "n_columns",
     "row_bytes",
     "same_rows",
     "take",
+    "with_columns",
 ]
 
 # Whole numbers from here on are not all float64s.
@@ -39,6 +45,11 @@ _DENSE_SIZE = 2**23
 def is_frame(X):
     """Whether a table has columns with names and types of their own."""
     return hasattr(X, "columns") and hasattr(X, "dtypes")
+
+
+def is_array(X):
+    """Whether a table is an array of numbers, or becomes one: no frame, sparse, text or mixed."""
+    return not (is_frame(X) or sparse.issparse(X) or _is_text(X) or _is_mixed(X))
 
 
 def as_table(X, *, name="X", allow_nan=True):
@@ -64,7 +75,7 @@ def as_table(X, *, name="X", allow_nan=True):
     if is_frame(X):
         if _num_samples(X) == 0:
             raise ValueError(f"{name} has no rows.")
-        numeric = [column for column in _columns(X) if column.dtype.kind == "f"]
+        numeric = [column for column in columns_of(X) if column.dtype.kind == "f"]
         if len(numeric) == n_columns(X):
             check_array(np.column_stack(numeric), ensure_all_finite=finite, input_name=name)
         return X
@@ -124,6 +135,21 @@ def take(X, rows):
     return X.iloc[rows] if hasattr(X, "iloc") else _safe_indexing(X, rows)
 
 
+def cut(X, rows):
+    """Return some rows of a table that hold nothing of the others, category names included.
+
+    Parameters
+    ----------
+    X : table
+    rows : ndarray of int or bool
+    """
+    left = take(X, rows)
+    if not hasattr(left, "iloc"):
+        return left
+    names = [name for name, kind in left.dtypes.items() if kind == "category"]
+    return left.assign(**{name: left[name].cat.remove_unused_categories() for name in names})
+
+
 def join(*tables):
     """Return the rows of all tables, one after the other; all are of one kind."""
     first = tables[0]
@@ -143,7 +169,7 @@ def join(*tables):
 # ------------------------------------------------------------------------------------ values
 
 
-def _columns(X):
+def columns_of(X):
     """Columns of a dense table: arrays of float64, or of objects where not all are numbers."""
     if hasattr(X, "iloc"):
         return [_pandas_column(X.iloc[:, j]) for j in range(X.shape[1])]
@@ -155,9 +181,26 @@ def _columns(X):
     return [_as_column(column) for column in columns]
 
 
+def column(X, number):
+    """Return one column of a table: of float64, of dates, or of objects where not all are numbers.
+
+    Parameters
+    ----------
+    X : table with columns
+    number : int
+        From 0.
+    """
+    if is_frame(X):
+        one = X.iloc[:, number] if hasattr(X, "iloc") else X.to_series(number)
+        if getattr(one.dtype, "kind", None) == "M" or str(one.dtype).startswith("Date"):
+            return np.asarray(one.to_numpy()).astype("datetime64[ns]")
+        return _pandas_column(one) if hasattr(X, "iloc") else _as_column(one.to_numpy())
+    return columns_of(X[:, [number]])[0]
+
+
 def as_floats(X):
     """Return a dense table of numbers as a float64 array; None where not all are numbers."""
-    columns = _columns(X)
+    columns = columns_of(X)
     if any(column.dtype.kind != "f" for column in columns):
         return None
     return np.column_stack(columns)
@@ -244,7 +287,7 @@ def row_bytes(X):
     """
     if sparse.issparse(X):
         return list(_sparse_bytes(X))
-    columns = _columns(X)
+    columns = columns_of(X)
     if all(column.dtype.kind == "f" for column in columns):
         return [row.tobytes() for row in _number_bytes(np.column_stack(columns))]
     rows = zip(*map(_tokens, columns), strict=True)
@@ -265,6 +308,48 @@ def _sparse_bytes(X):
     data = _number_bytes(X.data)
     for start, stop in zip(X.indptr[:-1], X.indptr[1:], strict=True):
         yield X.indices[start:stop].astype(np.int64).tobytes() + data[start:stop].tobytes()
+
+
+def measured_columns(X):
+    """Return the columns that hold measurements, as float64: ``{position: values}``.
+
+    Of an array of numbers and of a sparse matrix all columns; of any other table those with
+    fractions, for whole numbers beside texts may be codes.
+
+    Parameters
+    ----------
+    X : table of shape (n, n_columns)
+    """
+    numeric = {j: column for j, column in enumerate(columns_of(X)) if column.dtype.kind == "f"}
+    if sparse.issparse(X) or (not is_frame(X) and len(numeric) == n_columns(X)):
+        return numeric
+    with np.errstate(invalid="ignore"):
+        return {j: c for j, c in numeric.items() if (c[np.isfinite(c)] % 1 != 0).any()}
+
+
+def with_columns(X, columns):
+    """Return a table with other numbers in some of its columns; a sparse one becomes dense.
+
+    Parameters
+    ----------
+    X : table of shape (n, n_columns)
+    columns : dict of int to ndarray of shape (n,)
+    """
+    if hasattr(X, "iloc"):
+        X = X.copy()
+        for j, values in columns.items():
+            X.isetitem(j, values)
+        return X
+    if is_frame(X):
+        import polars
+
+        return X.with_columns([polars.Series(X.columns[j], v) for j, v in columns.items()])
+    X = X.toarray() if sparse.issparse(X) else X.copy()
+    if X.dtype.kind != "O":
+        X = X.astype(np.float64)
+    for j, values in columns.items():
+        X[:, j] = values
+    return X
 
 
 # ---------------------------------------------------------------------------------- matching
@@ -291,7 +376,8 @@ class Layout:
     names : tuple of str or None
         Of a data frame's columns, which requests must have.
     is_sparse : bool
-        Whether rows are hashed whole.
+    is_hashed : bool
+        Whether rows are hashed whole: of a large sparse matrix.
 
     Examples
     --------
@@ -309,19 +395,21 @@ class Layout:
     width: int
     names: tuple | None = None
     is_sparse: bool = False
+    is_hashed: bool = False
 
     @classmethod
     def of(cls, X):
         """Layout for the rows of a table and for all that are compared with them."""
         width, names = n_columns(X), column_names(X)
         names = None if names is None else tuple(names)
-        if sparse.issparse(X) and X.shape[0] * width > _DENSE_SIZE:
-            return cls((), (), (), width, is_sparse=True)
-        columns = _columns(X)
+        is_sparse = sparse.issparse(X)
+        if is_sparse and X.shape[0] * width > _DENSE_SIZE:
+            return cls((), (), (), width, is_sparse=True, is_hashed=True)
+        columns = columns_of(X)
         numeric = tuple(j for j, column in enumerate(columns) if column.dtype.kind == "f")
         missing = tuple(j for j in numeric if np.isnan(columns[j]).any())
         others = tuple(j for j in range(len(columns)) if j not in set(numeric))
-        return cls(numeric, missing, others, width, names)
+        return cls(numeric, missing, others, width, names, is_sparse=is_sparse)
 
     @property
     def is_plain(self):
@@ -342,9 +430,9 @@ class Layout:
             It has other columns.
         """
         self._check_columns(X, name)
-        if self.is_sparse:
+        if self.is_hashed:
             return _hashed(row_bytes(sparse.csr_matrix(X)))
-        columns = _columns(X)
+        columns = columns_of(X)
         written = {j: _as_numbers(columns[j]) for j in self.numeric}
         absent = {j: _are_missing(columns[j]) for j in self.missing}
         for j, gaps in absent.items():

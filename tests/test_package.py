@@ -30,6 +30,7 @@ HEAVY = {
     "qiskit_machine_learning",
     "ray",
     "rich",
+    "skops",
     "skorch",
     "torch",
 }

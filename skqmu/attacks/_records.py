@@ -20,6 +20,7 @@ __all__ = [
     "check_records",
     "check_rows",
     "record_keys",
+    "takes_nan",
 ]
 
 
@@ -57,7 +58,7 @@ def check_rows(X, model, *, name="X"):
             f"{name} has columns {list(X.columns)[:8]}, the target was fitted on "
             f"{list(known)[:8]}; pass the same columns in the same order."
         )
-    X = as_table(X, name=name, allow_nan=_takes_nan(model))
+    X = as_table(X, name=name, allow_nan=takes_nan(model))
     width = getattr(model, "n_features_in_", None)
     if width is not None and getattr(X, "ndim", 1) == 2 and X.shape[1] != width:
         raise ValueError(
@@ -67,7 +68,7 @@ def check_rows(X, model, *, name="X"):
     return X
 
 
-def _takes_nan(model):
+def takes_nan(model):
     """Whether the model's first step takes missing numbers, or may: it will say so itself."""
     model = unwrap(model)
     if isinstance(model, Pipeline):
@@ -75,7 +76,7 @@ def _takes_nan(model):
         # these do not say what their parts take; the fitted target will say it itself
         if not steps or isinstance(steps[0], ColumnTransformer | FeatureUnion):
             return True
-        return _takes_nan(steps[0])
+        return takes_nan(steps[0])
     return get_tags(model).input_tags.allow_nan
 
 

@@ -1,9 +1,9 @@
 """`audit`: one call from a classifier and a deletion request to a report."""
 
-from .._text import one_line
 from ._audit_plan import AuditSettings, make_plan
 from ._audit_run import AuditRun
 from ._cost import audit_cost
+from ._progress_lines import listener_of
 from ._repeats import RepeatedAudit
 
 __all__ = ["audit"]
@@ -32,6 +32,8 @@ def audit(
     until=None,
     max_seconds=None,
     delta=0.1,
+    prefit=False,
+    train=None,
     verbose=0,
     dry_run=False,
 ):
@@ -48,14 +50,15 @@ def audit(
     ----------
     estimator : classifier
         A scikit-learn classifier with ``predict_proba``, or a pipeline that ends in one. It
-        is cloned and never fitted itself; all its ``random_state`` parameters are set anew.
+        is cloned and never fitted itself (see `prefit`); all its ``random_state`` parameters
+        are set anew.
         Also a classifier of qiskit-machine-learning or a net of skorch; and any other model,
         as `skqmu.attacks.as_target` wraps it, with ``retrain=``.
     X : array-like of shape (n_samples, n_features)
     y : array-like of shape (n_samples,)
     forget : str, list of str, array-like, or dict
         What :func:`skqmu.datasets.forget_split` takes: ``"class:0"``, ``"fraction:0.1"``,
-        row indices or a boolean mask over `X`; several as a list of strings or as
+        ``"age >= 65"``, row indices or a boolean mask over `X`; several as a list of strings or as
         ``{name: description}``. Strings are resolved on the training rows. Copies of a
         forgotten record are forgotten with it.
     X_test : array-like of shape (n_test, n_features), default=None
@@ -120,6 +123,13 @@ def audit(
     delta : float, default=0.1
         What is held to be the same: a difference in an accuracy, an AUC, a share of
         probability.
+    prefit : bool, default=False
+        Whether `estimator` is itself the original: fitted, and not trained again. Shadows and
+        oracles are still clones of it; what is said then holds for this model, and not for the
+        procedure that it came from, so that `repeats` and `until` are excluded.
+    train : array-like of bool of shape (n_samples,) or of int, default=None
+        With `prefit`: which rows of `X` the model was trained on, the others being held out.
+        ``None``: all of them, and `X_test` has others.
     verbose : int or callable, default=0
         Above 0, one line for each finished piece of work on the error stream. A callable is
         told instead: ``verbose(stage, done, total)``.
@@ -183,21 +193,16 @@ def audit(
         until=until,
         max_seconds=max_seconds,
         delta=delta,
+        prefit=prefit,
+        train=train,
     )
     plan = make_plan(estimator, X, y, X_test, y_test, settings)
     if dry_run:
         cost = None if dry_run == "count" else audit_cost(plan)
         return {**plan.steps(), **({} if cost is None else {"cost": cost})}
-    listener = verbose if callable(verbose) else _lines if verbose else None
-    run = (AuditRun if plan.repeats == 1 else RepeatedAudit)(plan, listener)
+    run = (AuditRun if plan.repeats == 1 else RepeatedAudit)(plan, listener_of(verbose))
     try:
         return run.run()
     except KeyboardInterrupt as interrupt:
         interrupt.report = run.report
         raise
-
-
-def _lines(stage, done, total):
-    import sys
-
-    print(f"audit: {one_line(stage)}: {done}/{total}", file=sys.stderr, flush=True)

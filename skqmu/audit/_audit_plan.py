@@ -1,29 +1,34 @@
 """What an audit will do, checked before anything is trained."""
 
 import numbers
-import os
 import re
 from dataclasses import dataclass, replace
 
-import joblib
 import numpy as np
-from sklearn.base import is_classifier
-from sklearn.utils import check_X_y
-from sklearn.utils.multiclass import check_classification_targets
 
-from .._identity import described, settings_line
-from .._validation import check_choice
-from ..attacks.tools import adapted, entropy_from, model_name, shadow_template
-from ._attacks import ATTACKS, needs_shadows
+from ..attacks.tools import adapted, entropy_from, shadow_template
+from ._attacks import needs_shadows
+from ._checked_settings import (
+    check_attacks,
+    check_count,
+    check_delta,
+    check_estimator,
+    check_level,
+    check_memory,
+    check_n_jobs,
+    check_title,
+    estimator_facts,
+    name_of,
+)
+from ._checked_tables import checked_tables
 from ._kept_models import folder_of_audits
 from ._models import can_unlearn, is_default, strategy_label, takes_strategy
+from ._prefit import check_against_record, check_prefit, training_rows
 from ._rehearsal import check_mechanisms
 from ._scenarios import Data, Table, named_requests, repeat_entropy
 
 __all__ = ["AuditSettings", "Plan", "make_plan"]
 
-# more models than this no machine holds: whoever asks for it has mistyped
-_MOST_MODELS = 100_000
 # repeats of an audit until it is decided: at most, and before the first look; fewer than four
 # leave a t-interval three times as wide as it will be
 _MOST_REPEATS = 32
@@ -54,6 +59,8 @@ class AuditSettings:
     until: str | None
     max_seconds: float | None
     delta: float
+    prefit: bool = False
+    train: object = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +90,8 @@ class Plan:
     until : {"decided", None}
     max_seconds : float or None
     delta : float
+    fitted : fitted classifier or None
+        The original, where it was handed over.
     """
 
     estimator: object
@@ -102,6 +111,7 @@ class Plan:
     until: str | None
     max_seconds: float | None
     delta: float
+    fitted: object = None
 
     def repeat(self, r):
         """Return the plan of one repeat, which one worker carries out.
@@ -133,17 +143,13 @@ class Plan:
     @property
     def estimator_facts(self):
         """Name of the estimator, its settings on one line, and in full; no credentials."""
-        return {
-            "name": _name(self.estimator),
-            "settings": settings_line(self.estimator),
-            "described": described(self.estimator),
-        }
+        return estimator_facts(self.estimator)
 
     def steps(self):
         """Return how many models will be trained, by purpose."""
         shadows = self.n_shadows if needs_shadows(self.attacks) else 0
         of_a_repeat = {
-            "original": 1,
+            "original": int(self.fitted is None),
             "oracles": self.n_oracles * len(self.scenarios),
             "mechanism runs": len(self.mechanisms) * len(self.scenarios),
             "shadows": shadows,
@@ -152,11 +158,6 @@ class Plan:
             * (1 + self.n_oracles + len(self.mechanisms)),
         }
         return {purpose: n * self.repeats for purpose, n in of_a_repeat.items()}
-
-
-def _name(estimator):
-    steps = getattr(estimator, "steps", None)
-    return " > ".join(model_name(part) for _, part in steps) if steps else model_name(estimator)
 
 
 def make_plan(estimator, X, y, X_test, y_test, settings):
@@ -174,29 +175,35 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
     Plan
     """
     estimator = adapted(estimator)
-    _check_estimator(estimator)
+    check_estimator(estimator)
+    fitted = check_prefit(
+        estimator, settings.prefit, settings.train, settings.repeats, settings.until
+    )
     repeats = _repeats(settings)
     fewest = "every figure stands beside retrained models"
-    _check_count("n_oracles", settings.n_oracles, 1, fewest)
+    check_count("n_oracles", settings.n_oracles, 1, fewest)
     if repeats > 1:
         why = "with repeats, how far retrained models lie apart is a measure of its own"
-        _check_count("n_oracles", settings.n_oracles, 2, why)
-    _check_level(settings.level)
-    _check_delta(settings.delta)
-    _check_n_jobs(settings.n_jobs)
-    _check_memory(settings.memory, settings.random_state)
-    if settings.title is not None and not isinstance(settings.title, str):
-        raise ValueError(f"title={settings.title!r} must be a text or None.")
-    attacks = _check_attacks(settings.attacks, settings.n_shadows)
+        check_count("n_oracles", settings.n_oracles, 2, why)
+    check_level(settings.level)
+    check_delta(settings.delta)
+    check_n_jobs(settings.n_jobs)
+    check_memory(settings.memory, settings.random_state)
+    check_title(settings.title)
+    attacks = check_attacks(settings.attacks, settings.n_shadows)
     mechanisms = _check_mechanisms(settings.mechanisms, estimator)
+    X, y, X_test, y_test = checked_tables(X, y, X_test, y_test, estimator)
     table = Table(
-        *_check_rows(X, y, X_test, y_test),
+        *(X, y, X_test, y_test),
+        train=None if fitted is None else training_rows(settings.train, len(y), X_test),
         test_size=settings.test_size,
         reference_size=_reference_size(settings.reference_size, estimator),
         requests=named_requests(settings.forget),
     )
     entropy = entropy_from(settings.random_state)
     data, scenarios = table.draw(entropy)
+    if fitted is not None:
+        check_against_record(fitted, data)
     table.check_repeats(entropy, repeats, (data, scenarios))
     plan = Plan(
         estimator=shadow_template(estimator),
@@ -216,6 +223,7 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
         until=settings.until,
         max_seconds=settings.max_seconds,
         delta=float(settings.delta),
+        fitted=fitted,
     )
     check_mechanisms(plan)
     return plan
@@ -237,94 +245,8 @@ def _repeats(settings):
     if settings.repeats == "auto":
         return 1 if settings.until is None else _MOST_REPEATS
     least = 1 if settings.until is None else 2
-    _check_count("repeats", settings.repeats, least, "a number of independent originals")
+    check_count("repeats", settings.repeats, least, "a number of independent originals")
     return int(settings.repeats)
-
-
-def _check_delta(delta):
-    if not isinstance(delta, numbers.Real) or isinstance(delta, bool) or not 0 < delta < 1:
-        raise ValueError(f"delta={delta!r} must lie strictly between 0 and 1, for example 0.1.")
-
-
-def _check_memory(memory, random_state):
-    if memory is None:
-        return
-    if not isinstance(memory, str | os.PathLike | joblib.Memory):
-        raise ValueError(
-            f"memory={memory!r} must be None, a folder, or a joblib.Memory; got "
-            f"{type(memory).__name__}."
-        )
-    if random_state is None:
-        raise ValueError(
-            f"memory={memory!r} needs a random_state (got None): models are found again by what "
-            "they were drawn from. Pass an integer."
-        )
-
-
-def _check_estimator(estimator):
-    if isinstance(estimator, type):
-        raise TypeError(
-            f"estimator={estimator.__name__} is a class; pass an object, {estimator.__name__}()."
-        )
-    if not is_classifier(estimator):
-        raise TypeError(
-            f"estimator must be a scikit-learn classifier; got {type(estimator).__name__}."
-        )
-    if not hasattr(estimator, "predict_proba"):
-        raise TypeError(
-            f"{type(estimator).__name__} has no predict_proba, which losses and attacks need; wrap "
-            "it in CalibratedClassifierCV, or ask what it gives away of its members by "
-            "skqmu.attacks.LabelOnlyAttack."
-        )
-    final = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-    if getattr(final, "store_data", None) == "fingerprints":
-        raise ValueError(
-            'store_data="fingerprints" needs a key that an audit, which trains models of its own, '
-            'does not have; audit the classifier with store_data="rows" or "none".'
-        )
-
-
-def _check_count(name, value, least, why):
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name}={value!r} must be an integer of at least {least}: {why}.")
-    if value > _MOST_MODELS:
-        raise ValueError(f"{name}={value!r} is more than {_MOST_MODELS} models.")
-
-
-def _check_n_jobs(n_jobs):
-    whole = isinstance(n_jobs, numbers.Integral) and not isinstance(n_jobs, bool)
-    if n_jobs is not None and (not whole or n_jobs == 0):
-        raise ValueError(
-            f"n_jobs={n_jobs!r} must be an integer other than 0 (-1: one a core), or None."
-        )
-
-
-def _check_level(level):
-    if not isinstance(level, numbers.Real) or not 0.5 <= level < 1:
-        raise ValueError(f"level={level!r} must lie in [0.5, 1), for example 0.95.")
-
-
-def _check_attacks(attacks, n_shadows):
-    if isinstance(attacks, str):
-        attacks = (attacks,)
-    if not hasattr(attacks, "__iter__"):
-        raise ValueError(f"attacks={attacks!r} must be a name or a list of names.")
-    attacks = tuple(attacks)
-    if not attacks:
-        raise ValueError(f"attacks is empty; choose from {', '.join(sorted(ATTACKS))}.")
-    for name in attacks:
-        check_choice("attacks", name, ATTACKS)
-    if len(set(attacks)) < len(attacks):
-        raise ValueError(f"attacks={attacks!r} names one attack twice.")
-    _check_count("n_shadows", n_shadows, 0, "it is a number of models")
-    if needs_shadows(attacks):
-        why = "shadow attacks need a spread with and without each record"
-        _check_count("n_shadows", n_shadows, 4, why)
-        if n_shadows % 2:
-            raise ValueError(
-                f"n_shadows={n_shadows} must be even: each record is in exactly half of them."
-            )
-    return attacks
 
 
 def _check_mechanisms(mechanisms, estimator):
@@ -351,36 +273,17 @@ def _check_mechanisms(mechanisms, estimator):
     others = [name for name, strategy in mechanisms.items() if strategy != "retrain"]
     if others and not able:
         raise ValueError(
-            f"{_name(estimator)} has no unlearn, so mechanisms can only be ('retrain',); got "
+            f"{name_of(estimator)} has no unlearn, so mechanisms can only be ('retrain',); got "
             f"{', '.join(map(repr, others))}."
         )
     if able and not takes_strategy(estimator):
         chosen = [name for name, strategy in mechanisms.items() if not is_default(strategy)]
         if chosen:
             raise ValueError(
-                f"mechanism {chosen[0]!r} was asked for, but the unlearn of {_name(estimator)} "
+                f"mechanism {chosen[0]!r} was asked for, but the unlearn of {name_of(estimator)} "
                 "takes no strategy; use mechanisms=('default',), its own way to forget."
             )
     return mechanisms
-
-
-def _check_rows(X, y, X_test, y_test):
-    X, y = check_X_y(X, y, estimator="audit")
-    check_classification_targets(y)
-    if len(np.unique(y)) < 2:
-        raise ValueError("y holds a single class; unlearning of a classifier needs two or more.")
-    if (X_test is None) != (y_test is None):
-        missing = "X_test" if X_test is None else "y_test"
-        raise ValueError(f"{missing} is missing: pass X_test and y_test together, or neither.")
-    if X_test is not None:
-        X_test, y_test = check_X_y(X_test, y_test, estimator="audit (X_test, y_test)")
-        if X_test.shape[1] != X.shape[1]:
-            raise ValueError(f"X_test has {X_test.shape[1]} features, X has {X.shape[1]}.")
-        unknown = np.setdiff1d(y_test, y)
-        if unknown.size:
-            shown = ", ".join(map(repr, unknown.tolist()[:5]))
-            raise ValueError(f"y_test holds labels that y does not: {shown}.")
-    return X, y, X_test, y_test
 
 
 def _reference_size(reference_size, estimator):

@@ -2,10 +2,12 @@
 
 import numbers
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from .._rows import take
 from ..attacks.tools import RecordIndex
 from ..datasets import forget_split
 
@@ -13,6 +15,7 @@ __all__ = [
     "Data",
     "Scenario",
     "Table",
+    "class_matched",
     "make_scenarios",
     "named_requests",
     "repeat_entropy",
@@ -36,11 +39,11 @@ class Data:
     notes : tuple of str
     """
 
-    X: np.ndarray
+    X: Any
     y: np.ndarray
-    X_test: np.ndarray
+    X_test: Any
     y_test: np.ndarray
-    X_reference: np.ndarray
+    X_reference: Any
     y_reference: np.ndarray
     train_rows: np.ndarray
     test_rows: np.ndarray
@@ -88,15 +91,18 @@ class Table:
     ----------
     X, y : rows and labels
     X_test, y_test : held-out rows, or None
+    train : ndarray of int or None
+        Training rows among `X`, the others being held out; None: `X_test` or `test_size` say it.
     test_size : float
     reference_size : float
     requests : dict of str to description
     """
 
-    X: np.ndarray
+    X: Any
     y: np.ndarray
-    X_test: np.ndarray | None
+    X_test: Any
     y_test: np.ndarray | None
+    train: np.ndarray | None
     test_size: float
     reference_size: float
     requests: dict
@@ -119,15 +125,27 @@ class Table:
             self.y,
             self.X_test,
             self.y_test,
+            train=self.train,
             test_size=self.test_size,
             reference_size=self.reference_size,
             rng=np.random.default_rng(split_seed),
         )
         rng = np.random.default_rng(scenario_seed)
-        masks = {
-            name: _mask(value, name, self.y, data, rng) for name, value in self.requests.items()
-        }
+        masks = {name: self._mask(value, name, data, rng) for name, value in self.requests.items()}
         return data, make_scenarios(masks, data, rng)
+
+    def _mask(self, value, name, data, rng):
+        """Return the mask over the training rows that a description means."""
+        seed = int(rng.integers(2**31 - 1))
+        if isinstance(value, str):
+            return forget_split(data.y, value, X=data.X, random_state=seed)
+        mask = forget_split(self.y, value, X=self.X)[data.train_rows]
+        if not mask.any():
+            raise ValueError(
+                f"forget[{name!r}]: all its rows were held out for testing; pass X_test and "
+                "y_test, so that every row of X is trained on."
+            )
+        return mask
 
     def draw_repeat(self, entropy, r):
         """Return rows and scenarios of a repeat: other splits, unless the split is given.
@@ -203,21 +221,7 @@ def named_requests(forget):
     return {"forget": forget}
 
 
-def _mask(value, name, y, data, rng):
-    """Return the mask over the training rows that a description means."""
-    seed = int(rng.integers(2**31 - 1))
-    if isinstance(value, str):
-        return forget_split(data.y, value, random_state=seed)
-    mask = forget_split(y, value)[data.train_rows]
-    if not mask.any():
-        raise ValueError(
-            f"forget[{name!r}]: all its rows were held out for testing; pass X_test and y_test, so "
-            "that every row of X is trained on."
-        )
-    return mask
-
-
-def split_data(X, y, X_test, y_test, *, test_size, reference_size, rng):
+def split_data(X, y, X_test, y_test, *, train=None, test_size, reference_size, rng):
     """Give every row one role.
 
     Held-out rows that equal a training row are dropped: they are members by content, and
@@ -228,17 +232,20 @@ def split_data(X, y, X_test, y_test, *, test_size, reference_size, rng):
     rows = np.arange(len(y))
     test = None if X_test is None else len(y) + np.arange(len(y_test))
     if X_test is None:
-        _check_test_size(test_size)
-        purpose = f"test_size={test_size!r}: to hold rows out"
-        rows, test = _stratified(rows, y, test_size, rng, purpose)
-        X_test, y_test, X, y = X[test], y[test], X[rows], y[rows]
+        if train is None:
+            _check_test_size(test_size)
+            purpose = f"test_size={test_size!r}: to hold rows out"
+            rows, test = _stratified(rows, y, test_size, rng, purpose)
+        else:
+            rows, test = train, np.setdiff1d(rows, train)
+        X_test, y_test, X, y = take(X, test), y[test], take(X, rows), y[rows]
     fresh = RecordIndex(X, y).locate(X_test, y_test) < 0
     if not fresh.all():
         notes.append(
             f"{(~fresh).sum()} held-out row(s) equal a training row, label included, and were "
             "left out: they are members by content."
         )
-        X_test, y_test, test = X_test[fresh], y_test[fresh], test[fresh]
+        X_test, y_test, test = take(X_test, fresh), y_test[fresh], test[fresh]
     if not len(y_test):
         raise ValueError("X_test holds no row that is not also a training row.")
     reference = np.zeros(0, dtype=int)
@@ -250,9 +257,9 @@ def split_data(X, y, X_test, y_test, *, test_size, reference_size, rng):
     return Data(
         X=X,
         y=y,
-        X_test=X_test[evaluation],
+        X_test=take(X_test, evaluation),
         y_test=y_test[evaluation],
-        X_reference=X_test[reference],
+        X_reference=take(X_test, reference),
         y_reference=y_test[reference],
         train_rows=rows,
         test_rows=test[evaluation],
@@ -303,7 +310,7 @@ def _scenario(name, mask, data, rng):
             "the oracle. Forget less, or use data with three classes or more."
         )
     removed = np.setdiff1d(data.y[mask], y_retain)
-    members, nonmembers = _matched(mask, data, rng, name, notes)
+    members, nonmembers = class_matched(mask, data, rng, name, notes)
     return Scenario(
         name=name,
         kind="class" if removed.size else "subset",
@@ -327,7 +334,7 @@ def _with_copies(mask, data, notes):
     return full
 
 
-def _matched(mask, data, rng, name, notes):
+def class_matched(mask, data, rng, name, notes):
     """Choose held-out rows with the classes of the forgotten ones, in their proportions."""
     labels, forgotten = np.unique(data.y[mask], return_counts=True)
     held_out = np.array([(data.y_test == label).sum() for label in labels])
