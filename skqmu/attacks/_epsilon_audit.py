@@ -371,6 +371,11 @@ def _score_of(signals, there):
         return lambda found: np.zeros(len(found))
     scale = signals[:, moving].std(axis=0)
     rule = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+    apart = signals[there].mean(axis=0) - signals[~there].mean(axis=0)
+    spread = [signals[kind].std(axis=0).max() for kind in (there, ~there)]
+    if max(spread) <= np.finfo(float).eps * np.abs(signals).max():
+        # One model with the canary, one without: there is no noise to weigh.
+        return lambda found: found @ apart
     rule.fit(signals[:, moving] / scale, there)
     return lambda found: rule.decision_function(found[:, moving] / scale)
 
