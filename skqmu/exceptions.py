@@ -20,11 +20,13 @@ __all__ = [
     "PrivacyWarning",
     "ReentryError",
     "ResolutionWarning",
+    "SearchError",
     "ShadowFitError",
     "ThreatModelWarning",
     "TrainingDivergedError",
     "UnlearningError",
     "UnlearningWarning",
+    "UnscorableError",
 ]
 
 
@@ -140,6 +142,14 @@ class ResolutionWarning(UserWarning):
 
 class ThreatModelWarning(UserWarning):
     """An attack result is weaker, or stronger, than its threat model suggests."""
+
+
+class UnscorableError(ValueError):
+    """A score cannot be had of a model, whatever its parameters: how it was fitted is why."""
+
+
+class SearchError(RuntimeError):
+    """A search or cross-validation was asked for a score that its models cannot have."""
 
 
 class TrainingDivergedError(RuntimeError):

@@ -3,6 +3,7 @@
 from ._hybrid import HybridQNNClassifier
 from ._pipeline import unlearn
 from ._qnn import QNNClassifier
+from ._release import release
 from ._sharded import ShardedClassifier
 from ._suggest import StrategyTable, suggest_strategy
 from ._suggest_dp import PrivacySuggestion, suggest_dp
@@ -15,6 +16,7 @@ __all__ = [
     "ShardedClassifier",
     "StrategyTable",
     "UnlearningClassifier",
+    "release",
     "suggest_dp",
     "suggest_strategy",
     "unlearn",

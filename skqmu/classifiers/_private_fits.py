@@ -1,11 +1,11 @@
 """Private fits: what goes with `privacy`, what the loss is made of, and what was promised."""
 
 import inspect
-import sys
 import warnings
 
 import numpy as np
 
+from .._searches import in_cross_validation
 from .._validation import check_is_fitted
 from ..exceptions import PrivacyWarning
 from ..privacy import PrivateObjective
@@ -177,17 +177,12 @@ def private_objective(estimator, network, records, plan):
 
 def warn_of_search(estimator):
     """Warn where scikit-learn fits the same rows many times."""
-    frame = sys._getframe()
-    while frame is not None:
-        module = frame.f_globals.get("__name__", "")
-        if frame.f_code.co_name == "_fit_and_score" and module.startswith("sklearn."):
-            warnings.warn(
-                "this private fit is one of a search or cross-validation: each candidate and fold "
-                f"spends epsilon={estimator.privacy.epsilon:g} of its rows, and the scores are "
-                "given away without noise. Choose parameters on public data, or count the "
-                "candidates (epsilon_spent(..., n_fits=)); see docs/private.md.",
-                PrivacyWarning,
-                stacklevel=2,
-            )
-            return
-        frame = frame.f_back
+    if in_cross_validation():
+        warnings.warn(
+            "this private fit is one of a search or cross-validation: each candidate and fold "
+            f"spends epsilon={estimator.privacy.epsilon:g} of its rows, and the scores are given "
+            "away without noise. Choose parameters on public data, or count the candidates "
+            "(epsilon_spent(..., n_fits=)); see docs/private.md.",
+            PrivacyWarning,
+            stacklevel=2,
+        )
