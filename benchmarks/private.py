@@ -4,9 +4,10 @@ Run from the root of the repository (some 20 minutes on two cores)::
 
     python benchmarks/private.py
 
-writes ``benchmarks/results/private.json``; ``--mnist PATH`` adds 1,600 images of MNIST from an
-``.npz`` file (see `skqmu.datasets.load_mnist`), ``--only NAME`` runs one data set. Results of data
-sets that are not run stay in the file.
+writes ``benchmarks/results/private.json``; ``--only suggestions`` compares what `suggest_dp` says
+beforehand with what is lost (four seeds, training accuracy); ``--mnist PATH`` adds 1,600 images of
+MNIST from an ``.npz`` file (see `skqmu.datasets.load_mnist`), ``--only NAME`` runs one data set.
+Results of data sets that are not run stay in the file.
 
 Each data set is split by each of ten seeds into a public fifth, a private half and a test part of
 the rest, stratified. The public rows alone give the scale of the features, and the front-end of
@@ -49,6 +50,7 @@ from sklearn.preprocessing import StandardScaler
 
 import skqmu
 from skqmu import QNNClassifier
+from skqmu.classifiers import suggest_dp
 from skqmu.datasets import load_mnist
 from skqmu.network import Dense, Network
 from skqmu.privacy import DifferentialPrivacy, PrivateObjective
@@ -57,6 +59,7 @@ from skqmu.training import Adam, Objective, Point, Records, TrainingRun, train
 RESULTS = Path(__file__).parent / "results" / "private.json"
 EPSILONS, DELTA = (1.0, 3.0, 8.0), 1e-5
 SEEDS = range(10)
+SUGGESTED = (0.5, 1.0, 3.0, 8.0)
 RATES, EPOCHS = (0.03, 0.1, 0.3), (20, 60, 150)
 TUNING_SEEDS = {"digits": range(1), "mnist_1600": range(1)}  # others: three
 MODELS = ("qnn", "front", "logistic")
@@ -229,12 +232,42 @@ def cell(model, name, epsilon, X, y):
     }
 
 
+def suggested(name, kind):
+    """What `suggest_dp` says of a circuit, and the accuracy that its settings then lose."""
+    warnings.simplefilter("ignore")
+    X, y = TABLES[name](return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    params = CIRCUITS[name] if kind == "small" else {"observables": "z"}
+    told = suggest_dp(QNNClassifier(random_state=0, **params), X, y, epsilons=SUGGESTED)
+    steps = {n: value for n, value in told.params.items() if n != "privacy"}
+
+    def score(privacy, seed):
+        clf = QNNClassifier(random_state=seed, privacy=privacy, **params, **steps)
+        return clf.fit(X, y).score(X, y)
+
+    seeds = range(4)
+    free = np.mean([score(None, seed) for seed in seeds])
+    rows = []
+    for row in told.rows:
+        privacy = DifferentialPrivacy(row["epsilon"], clip=told.clip, classes="public")
+        lost = free - np.mean([score(privacy, seed) for seed in seeds])
+        ratio = round(row["noise_to_signal"], 3)
+        rows.append({"data": name, "circuit": kind, "n_weights": told.n_weights,
+                     "epsilon": row["epsilon"], "noise_to_signal": ratio,
+                     "accuracy_lost": round(float(lost), 3)})  # fmt: skip
+    return rows
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mnist", default=None)
-    parser.add_argument("--only", choices=sorted(CIRCUITS), default=None)
+    parser.add_argument("--only", choices=[*sorted(CIRCUITS), "suggestions"], default=None)
     parser.add_argument("--n-jobs", type=int, default=2)
     arguments = parser.parse_args()
+    if arguments.only in (None, "suggestions"):
+        jobs = [delayed(suggested)(n, kind) for n in TABLES for kind in ("small", "default")]
+        found = Parallel(n_jobs=arguments.n_jobs)(jobs)
+        write("suggestions", [row for rows in found for row in rows], part="suggestions")
     names = [n for n in CIRCUITS if arguments.only in (None, n)]
     names = [n for n in names if n != "mnist_1600" or arguments.mnist]
     for name in names:
@@ -246,10 +279,12 @@ def main():
         write(name, rows)
 
 
-def write(name, rows):
+def write(name, rows, part="rows"):
     """Put the rows of one data set into the file, beside those of others."""
-    known = json.loads(RESULTS.read_text(encoding="utf-8"))["rows"] if RESULTS.exists() else []
-    kept = [row for row in known if row["data"] != name]
+    known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+    kept = [row for row in known.get("rows", []) if row["data"] != name]
+    parts = {"suggestions": known.get("suggestions", []), "rows": kept}
+    parts[part] = rows if part == "suggestions" else [*kept, *rows]
     told = {
         "command": "python benchmarks/private.py",
         "skqmu": skqmu.__version__,
@@ -260,7 +295,7 @@ def write(name, rows):
         "tuned_on": "generated data: at most 200 rows; 3 seeds, for images 1",
         "interval": "Student, 95 %, over seeds",
         "circuits": CIRCUITS,
-        "rows": [*kept, *rows],
+        **parts,
     }
     RESULTS.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
