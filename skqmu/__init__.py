@@ -36,6 +36,7 @@ _ROOMS = (
     "exceptions",
     "metrics",
     "network",
+    "privacy",
     "training",
     "unlearning",
     "utils",

@@ -17,6 +17,7 @@ __all__ = [
     "InputRowsError",
     "MemberRecordError",
     "NotATrainingSampleError",
+    "PrivacyWarning",
     "ReentryError",
     "ResolutionWarning",
     "SearchError",
@@ -78,6 +79,10 @@ class NotATrainingSampleError(ValueError):
 
 class AlreadyForgottenError(NotATrainingSampleError):
     """Rows of a deletion request were trained on once and are forgotten already."""
+
+
+class PrivacyWarning(UserWarning):
+    """Rows are given away more often than the promise of one private fit says."""
 
 
 class ReentryError(RuntimeError):

@@ -16,7 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Rooms from the ground up; each tower's rooms import earlier ones of their own tower.
 LEARNING = (
     *("circuits", "backends", "network", "statistics"),
-    *("training", "unlearning", "classifiers"),
+    *("training", "privacy", "unlearning", "classifiers"),
 )
 AUDIT = ("metrics", "attacks", "audit")
 MOST_LINES, MOST_PARAMETERS = 60, 10

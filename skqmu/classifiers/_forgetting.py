@@ -203,6 +203,7 @@ class ForgettingMixin:
                 structure=state.structure,
                 seed=None,
                 noise=noise,
+                privacy=state.privacy,
             ),
             **{name: vars(self)[name] for name in MODEL if name in vars(self)},
         )
