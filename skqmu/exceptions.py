@@ -15,11 +15,15 @@ __all__ = [
     "DamageWarning",
     "EncodingWarning",
     "InputRowsError",
+    "LedgerBusyError",
+    "LedgerError",
     "MemberRecordError",
+    "ModelMismatchError",
     "NotATrainingSampleError",
     "ReentryError",
     "ResolutionWarning",
     "ShadowFitError",
+    "TamperedLedgerError",
     "ThreatModelWarning",
     "TrainingDivergedError",
     "UnlearningError",
@@ -139,3 +143,19 @@ class ThreatModelWarning(UserWarning):
 
 class TrainingDivergedError(RuntimeError):
     """The loss or its gradient is no longer finite."""
+
+
+class LedgerError(RuntimeError):
+    """A deletion ledger could not do what was asked; what it holds is as it was."""
+
+
+class LedgerBusyError(LedgerError):
+    """Others were at work on a ledger, or on its model, when the time to wait was over."""
+
+
+class TamperedLedgerError(LedgerError):
+    """A ledger is not as it was written."""
+
+
+class ModelMismatchError(LedgerError):
+    """A model file is not the one that the ledger knows: it was swapped, put back or trained anew."""
