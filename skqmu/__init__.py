@@ -20,6 +20,8 @@ _HOME = {
     "QNNClassifier": "classifiers",
     "ShardedClassifier": "classifiers",
     "UnlearningClassifier": "classifiers",
+    "load": "_model_files",
+    "save": "_model_files",
     "unlearn": "classifiers",
     "show_versions": "utils",
 }

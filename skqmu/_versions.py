@@ -20,6 +20,7 @@ _PACKAGES = (
     "rich",
     "torch",
     "distributed",
+    "skops",
 )
 
 

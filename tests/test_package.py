@@ -29,6 +29,7 @@ HEAVY = {
     "qiskit_machine_learning",
     "ray",
     "rich",
+    "skops",
     "skorch",
     "torch",
 }

@@ -56,7 +56,14 @@ FOREIGN = {
     "_owned": {"mark"},
 }
 # scikit-learn's tags are filled in wherever they are given.
-TAGS = {"non_deterministic", "classifier_tags", "multi_label", "single_output", "allow_nan"}
+TAGS = {
+    "non_deterministic",
+    "classifier_tags",
+    "multi_label",
+    "single_output",
+    "allow_nan",
+    "input_tags",
+}
 # The one room that writes the state of a fitted classifier.
 STATE = "classifiers.state"
 # Not yet: a function that wants to be two.

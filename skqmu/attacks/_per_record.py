@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._rows import take
 from ..metrics.signals import align_columns
 from ._attack import ShadowAttack
 from ._guards import warn_if_outside_pool, warn_if_pool_differs
-from ._records import take
 
 __all__ = ["PerRecordAttack", "masked_median", "masked_moments"]
 

@@ -1,15 +1,15 @@
 """Which record is which: rows with their labels, checked, hashed and found again."""
 
 import hashlib
-import numbers
 
 import numpy as np
 from scipy import sparse
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import get_tags
-from sklearn.utils.validation import _num_samples, check_array, column_or_1d
+from sklearn.utils.validation import _num_samples, column_or_1d
 
+from .._rows import as_floats, as_table, is_frame, row_bytes, take
 from ._estimators import unwrap
 
 __all__ = [
@@ -20,7 +20,7 @@ __all__ = [
     "check_records",
     "check_rows",
     "record_keys",
-    "take",
+    "takes_nan",
 ]
 
 
@@ -52,31 +52,13 @@ def check_rows(X, model, *, name="X"):
             "need rows that they can take subsets of. Pass an estimator that computes the "
             "kernel itself."
         )
-    if hasattr(X, "iloc"):
-        if _num_samples(X) == 0:
-            raise ValueError(f"{name} has no rows.")
-        known = getattr(model, "feature_names_in_", None)
-        if known is not None and list(known) != list(X.columns):
-            raise ValueError(
-                f"{name} has columns {list(X.columns)[:8]}, the target was fitted on "
-                f"{list(known)[:8]}; pass the same columns in the same order."
-            )
-        numeric = X.select_dtypes(include="number")
-        if numeric.shape[1] == X.shape[1]:
-            check_array(numeric, ensure_all_finite=_finite(model), input_name=name)
-    elif _is_text(X) or _is_mixed(X):
-        X = np.asarray(X, dtype=object)
-        if not len(X):
-            raise ValueError(f"{name} has no rows.")
-    else:
-        _refuse_images(X, name)
-        X = check_array(
-            X,
-            accept_sparse="csr",
-            dtype="numeric",
-            ensure_all_finite=_finite(model),
-            input_name=name,
+    known = getattr(model, "feature_names_in_", None)
+    if is_frame(X) and known is not None and list(known) != list(X.columns):
+        raise ValueError(
+            f"{name} has columns {list(X.columns)[:8]}, the target was fitted on "
+            f"{list(known)[:8]}; pass the same columns in the same order."
         )
+    X = as_table(X, name=name, allow_nan=takes_nan(model))
     width = getattr(model, "n_features_in_", None)
     if width is not None and getattr(X, "ndim", 1) == 2 and X.shape[1] != width:
         raise ValueError(
@@ -86,41 +68,16 @@ def check_rows(X, model, *, name="X"):
     return X
 
 
-def _refuse_images(X, name):
-    shape = getattr(X, "shape", ())
-    if len(shape) > 2:
-        raise ValueError(
-            f"{name} has shape {tuple(shape)}; a record is a row of numbers here: pass "
-            f"{name}.reshape(len({name}), -1). as_target(module, input_shape={tuple(shape[1:])}) "
-            "and image_shape= of HybridQNNClassifier give rows their shape back."
-        )
-
-
-def _finite(model):
-    """Return what check_array is to demand: NaN passes where the model's first step takes it."""
+def takes_nan(model):
+    """Whether the model's first step takes missing numbers, or may: it will say so itself."""
     model = unwrap(model)
     if isinstance(model, Pipeline):
         steps = [step for _, step in model.steps if step not in (None, "passthrough")]
         # these do not say what their parts take; the fitted target will say it itself
         if not steps or isinstance(steps[0], ColumnTransformer | FeatureUnion):
-            return "allow-nan"
-        return _finite(steps[0])
-    return "allow-nan" if get_tags(model).input_tags.allow_nan else True
-
-
-def _is_text(X):
-    if sparse.issparse(X):
-        return False
-    X = np.asarray(X) if not hasattr(X, "dtype") else X
-    return X.ndim == 1 and X.dtype.kind in "OUS"
-
-
-def _is_mixed(X):
-    """Whether rows hold something that is no number: an encoder comes first, and decides."""
-    if sparse.issparse(X) or getattr(X, "dtype", np.dtype(object)).kind not in "OUS":
-        return False
-    X = np.asarray(X, dtype=object)
-    return X.ndim == 2 and not all(isinstance(v, numbers.Real) for v in X.ravel())
+            return True
+        return takes_nan(steps[0])
+    return get_tags(model).input_tags.allow_nan
 
 
 def check_labels(y, n, *, name="y"):
@@ -143,11 +100,6 @@ def check_records(X, y, model, *, suffix=""):
     return X, check_labels(y, _num_samples(X), name=f"y{suffix}")
 
 
-def take(X, rows):
-    """Return some rows of an array, a sparse matrix or a data frame."""
-    return X.iloc[rows] if hasattr(X, "iloc") else X[rows]
-
-
 def check_count(name, value, least):
     """Raise unless `value` is an integer of at least `least`."""
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
@@ -168,49 +120,18 @@ def check_mask(name, mask, n):
 def record_keys(X, y):
     """Return one 16-byte key a record; equal keys mean equal rows and equal labels.
 
-    Numbers are compared as float64, so 1, 1.0 and True are one value, and so are 0.0 and
-    -0.0; everything else by its ``str``.
+    Rows are compared as :func:`skqmu._rows.row_bytes` says.
     """
     labels = [_label_bytes(label) for label in np.asarray(y).tolist()]
     return [
         hashlib.blake2b(row + b"|" + label, digest_size=16).digest()
-        for row, label in zip(_row_bytes(X), labels, strict=True)
+        for row, label in zip(row_bytes(X), labels, strict=True)
     ]
 
 
 def _label_bytes(label):
     number = isinstance(label, bool | int | float)
     return (f"n{float(label)!r}" if number else f"s{label}").encode()
-
-
-def _row_bytes(X):
-    if sparse.issparse(X):
-        X = sparse.csr_matrix(X, dtype=np.float64, copy=True)
-        X.sum_duplicates()
-        X.eliminate_zeros()
-        for start, stop in zip(X.indptr[:-1], X.indptr[1:], strict=True):
-            columns = X.indices[start:stop].astype(np.int64)
-            yield columns.tobytes() + X.data[start:stop].tobytes()
-        return
-    values = np.asarray(X)
-    numeric = values.dtype.kind in "biuf" or (
-        values.dtype.kind == "O" and all(isinstance(v, numbers.Real) for v in values.ravel())
-    )
-    if numeric:
-        # + 0.0 turns -0.0 into 0.0, the one case where equal numbers have unequal bytes
-        values = np.ascontiguousarray(values, dtype=np.float64) + 0.0
-        for row in values:
-            yield row.tobytes()
-        return
-    for row in values.reshape(len(values), -1).tolist():
-        yield "\x1f".join(_plain(value) for value in row).encode()
-
-
-def _plain(value):
-    try:
-        return repr(float(value) + 0.0)
-    except (TypeError, ValueError):
-        return str(value)
 
 
 class RecordIndex:
@@ -274,7 +195,7 @@ class RecordIndex:
             return at
         if not (self._narrow or _is_single(X)):
             # float32 rows that came through float64
-            same = np.fromiter(map(bytes.__eq__, _row_bytes(rows), _row_bytes(rounded)), bool)
+            same = np.fromiter(map(bytes.__eq__, row_bytes(rows), row_bytes(rounded)), bool)
             missing, rounded = missing[same], take(rounded, np.flatnonzero(same))
         keys = record_keys(rounded, np.asarray(y)[missing])
         at[missing] = [self._single.get(key, -1) for key in keys]
@@ -283,19 +204,17 @@ class RecordIndex:
 
 def _is_single(X):
     """Whether some values are floats of less than double precision."""
-    dtypes = list(X.dtypes) if hasattr(X, "iloc") else [getattr(X, "dtype", np.dtype(object))]
+    dtypes = list(X.dtypes) if is_frame(X) else [getattr(X, "dtype", np.dtype(object))]
     return any(getattr(t, "kind", "") == "f" and t.itemsize < 8 for t in dtypes)
 
 
 def _rounded(X):
     """Rows in single precision, as float64; None where they are not all numbers."""
-    if sparse.issparse(X):
-        return X.astype(np.float32).astype(np.float64)
-    try:
-        with np.errstate(over="ignore"):
-            return np.asarray(X).astype(np.float32).astype(np.float64)
-    except (TypeError, ValueError):
+    values = X if sparse.issparse(X) else as_floats(X)
+    if values is None:
         return None
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32).astype(np.float64)
 
 
 def _single_positions(X, y, groups):

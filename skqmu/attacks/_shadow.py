@@ -8,11 +8,11 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from .._fit_many import fit_many, unlearn_many, unlearns_many
+from .._rows import take
 from ..exceptions import ShadowFitError
 from ._cloudpickle import cloudpickle
 from ._estimators import settings_of, with_seed
 from ._outputs import query_proba
-from ._records import take
 
 __all__ = ["Query", "Shadow", "apply", "train_shadows"]
 

@@ -12,10 +12,10 @@ from ..metrics.signals import (
     encode_labels,
 )
 from ._attack_case import AttackCase
-from ._estimators import entropy_from, with_seed
+from ._estimators import check_target, entropy_from, known_members, with_seed
 from ._outputs import query_proba
 from ._parallel import run_jobs
-from ._records import RecordIndex, record_keys
+from ._records import RecordIndex, check_labels, record_keys, takes_nan
 from ._shadow_template import shadow_template
 from ._store import ShadowStore, cache_directory
 from .targets import adapted, model_name
@@ -29,13 +29,17 @@ __all__ = [
     "adapted",
     "align_columns",
     "cache_directory",
+    "check_labels",
+    "check_target",
     "cross_entropy",
     "encode_labels",
     "entropy_from",
+    "known_members",
     "model_name",
     "query_proba",
     "record_keys",
     "run_jobs",
     "shadow_template",
+    "takes_nan",
     "with_seed",
 ]

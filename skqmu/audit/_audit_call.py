@@ -32,6 +32,8 @@ def audit(
     until=None,
     max_seconds=None,
     delta=0.1,
+    prefit=False,
+    train=None,
     verbose=0,
     dry_run=False,
 ):
@@ -48,7 +50,8 @@ def audit(
     ----------
     estimator : classifier
         A scikit-learn classifier with ``predict_proba``, or a pipeline that ends in one. It
-        is cloned and never fitted itself; all its ``random_state`` parameters are set anew.
+        is cloned and never fitted itself (see `prefit`); all its ``random_state`` parameters
+        are set anew.
         Also a classifier of qiskit-machine-learning or a net of skorch; and any other model,
         as `skqmu.attacks.as_target` wraps it, with ``retrain=``.
     X : array-like of shape (n_samples, n_features)
@@ -120,6 +123,13 @@ def audit(
     delta : float, default=0.1
         What is held to be the same: a difference in an accuracy, an AUC, a share of
         probability.
+    prefit : bool, default=False
+        Whether `estimator` is itself the original: fitted, and not trained again. Shadows and
+        oracles are still clones of it; what is said then holds for this model, and not for the
+        procedure that it came from, so that `repeats` and `until` are excluded.
+    train : array-like of bool of shape (n_samples,) or of int, default=None
+        With `prefit`: which rows of `X` the model was trained on, the others being held out.
+        ``None``: all of them, and `X_test` has others.
     verbose : int or callable, default=0
         Above 0, one line for each finished piece of work on the error stream. A callable is
         told instead: ``verbose(stage, done, total)``.
@@ -183,6 +193,8 @@ def audit(
         until=until,
         max_seconds=max_seconds,
         delta=delta,
+        prefit=prefit,
+        train=train,
     )
     plan = make_plan(estimator, X, y, X_test, y_test, settings)
     if dry_run:

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 
+from .._rows import join, take
 from ..attacks.tools import (
     PROBABILITY_EPS,
     AttackCase,
@@ -116,13 +117,13 @@ class Judge:
             values = attack.decision_function(X, y)
             scores[name] = values[:n_members], values[n_members:]
             threats[name] = attack.threat_model_.to_dict()
-        X = np.concatenate([self.data.X, self.data.X_test])
+        X = join(self.data.X, self.data.X_test)
         return Observation(query_proba(model, X, self.classes), scores, threats)
 
     def _attacked_rows(self):
         members, nonmembers = self.scenario.members, self.scenario.nonmembers
         return (
-            np.concatenate([self.data.X[members], self.data.X_test[nonmembers]]),
+            join(take(self.data.X, members), take(self.data.X_test, nonmembers)),
             np.concatenate([self.data.y[members], self.data.y_test[nonmembers]]),
         )
 

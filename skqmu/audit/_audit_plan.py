@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 import joblib
 import numpy as np
 from sklearn.base import is_classifier
-from sklearn.utils import check_X_y
-from sklearn.utils.multiclass import check_classification_targets
 
 from .._identity import described, settings_line
 from .._validation import check_choice
 from ..attacks.tools import adapted, entropy_from, model_name, shadow_template
 from ._attacks import ATTACKS, needs_shadows
+from ._checked_tables import checked_tables
 from ._kept_models import folder_of_audits
 from ._models import can_unlearn, is_default, strategy_label, takes_strategy
+from ._prefit import check_against_record, check_prefit, training_rows
 from ._rehearsal import check_mechanisms
 from ._scenarios import Data, Table, named_requests, repeat_entropy
 
@@ -54,6 +54,8 @@ class AuditSettings:
     until: str | None
     max_seconds: float | None
     delta: float
+    prefit: bool = False
+    train: object = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ class Plan:
     until : {"decided", None}
     max_seconds : float or None
     delta : float
+    fitted : fitted classifier or None
+        The original, where it was handed over.
     """
 
     estimator: object
@@ -102,6 +106,7 @@ class Plan:
     until: str | None
     max_seconds: float | None
     delta: float
+    fitted: object = None
 
     def repeat(self, r):
         """Return the plan of one repeat, which one worker carries out.
@@ -143,7 +148,7 @@ class Plan:
         """Return how many models will be trained, by purpose."""
         shadows = self.n_shadows if needs_shadows(self.attacks) else 0
         of_a_repeat = {
-            "original": 1,
+            "original": int(self.fitted is None),
             "oracles": self.n_oracles * len(self.scenarios),
             "mechanism runs": len(self.mechanisms) * len(self.scenarios),
             "shadows": shadows,
@@ -175,6 +180,7 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
     """
     estimator = adapted(estimator)
     _check_estimator(estimator)
+    fitted = check_prefit(estimator, settings)
     repeats = _repeats(settings)
     fewest = "every figure stands beside retrained models"
     _check_count("n_oracles", settings.n_oracles, 1, fewest)
@@ -189,14 +195,18 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
         raise ValueError(f"title={settings.title!r} must be a text or None.")
     attacks = _check_attacks(settings.attacks, settings.n_shadows)
     mechanisms = _check_mechanisms(settings.mechanisms, estimator)
+    X, y, X_test, y_test = checked_tables(X, y, X_test, y_test, estimator)
     table = Table(
-        *_check_rows(X, y, X_test, y_test),
+        *(X, y, X_test, y_test),
+        train=None if fitted is None else training_rows(settings.train, len(y), X_test),
         test_size=settings.test_size,
         reference_size=_reference_size(settings.reference_size, estimator),
         requests=named_requests(settings.forget),
     )
     entropy = entropy_from(settings.random_state)
     data, scenarios = table.draw(entropy)
+    if fitted is not None:
+        check_against_record(fitted, data)
     table.check_repeats(entropy, repeats, (data, scenarios))
     plan = Plan(
         estimator=shadow_template(estimator),
@@ -216,6 +226,7 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
         until=settings.until,
         max_seconds=settings.max_seconds,
         delta=float(settings.delta),
+        fitted=fitted,
     )
     check_mechanisms(plan)
     return plan
@@ -362,25 +373,6 @@ def _check_mechanisms(mechanisms, estimator):
                 "takes no strategy; use mechanisms=('default',), its own way to forget."
             )
     return mechanisms
-
-
-def _check_rows(X, y, X_test, y_test):
-    X, y = check_X_y(X, y, estimator="audit")
-    check_classification_targets(y)
-    if len(np.unique(y)) < 2:
-        raise ValueError("y holds a single class; unlearning of a classifier needs two or more.")
-    if (X_test is None) != (y_test is None):
-        missing = "X_test" if X_test is None else "y_test"
-        raise ValueError(f"{missing} is missing: pass X_test and y_test together, or neither.")
-    if X_test is not None:
-        X_test, y_test = check_X_y(X_test, y_test, estimator="audit (X_test, y_test)")
-        if X_test.shape[1] != X.shape[1]:
-            raise ValueError(f"X_test has {X_test.shape[1]} features, X has {X.shape[1]}.")
-        unknown = np.setdiff1d(y_test, y)
-        if unknown.size:
-            shown = ", ".join(map(repr, unknown.tolist()[:5]))
-            raise ValueError(f"y_test holds labels that y does not: {shown}.")
-    return X, y, X_test, y_test
 
 
 def _reference_size(reference_size, estimator):

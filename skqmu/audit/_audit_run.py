@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._fit_many import fits_many
+from .._rows import join, take
 from .._side_by_side import chunks
 from ..attacks import ShadowPool
 from ..attacks.tools import run_jobs
@@ -13,6 +14,7 @@ from ._attacks import needs_shadows
 from ._audit_measure import Judge, without
 from ._kept_models import kept_or_made
 from ._models import can_unlearn, fit_model, fit_models, unlearn_copy
+from ._prefit import as_original
 from ._report import AuditReport, describe, json_values
 from ._step_judge import StepsJudge, leak_of_steps
 
@@ -86,14 +88,8 @@ class AuditRun:
 
     def _observed(self):
         """Train and attack everything; yield scenario by scenario what was observed."""
-        plan, data = self.plan, self.plan.data
-        self.listener("training the original", 0, 1)
-        seed = self._original_seed
-        original = kept_or_made(
-            plan.memory, self._named("original", seed), fit_model,
-            plan.estimator, data.X, data.y, name="original", role="original", seed=seed,
-        )  # fmt: skip
-        self.listener("training the original", 1, 1)
+        plan = self.plan
+        original = self._original()
         # the mechanisms come before the shadows: a misspelt one costs seconds, not minutes
         groups = [self._train(original, scenario, k) for k, scenario in enumerate(plan.scenarios)]
         pool = self._shadows()
@@ -102,11 +98,23 @@ class AuditRun:
 
     # -- models --------------------------------------------------------------------------
 
+    def _original(self):
+        plan, data, seed = self.plan, self.plan.data, self._original_seed
+        if plan.fitted is not None:
+            return as_original(plan.fitted)
+        self.listener("training the original", 0, 1)
+        original = kept_or_made(
+            plan.memory, self._named("original", seed), fit_model,
+            plan.estimator, data.X, data.y, name="original", role="original", seed=seed,
+        )  # fmt: skip
+        self.listener("training the original", 1, 1)
+        return original
+
     def _train(self, original, scenario, k):
         """Return the oracles and the mechanisms' models of one scenario."""
         plan, data = self.plan, self.plan.data
         stays = ~scenario.forget
-        rows = data.X[stays], data.y[stays]
+        rows = take(data.X, stays), data.y[stays]
         classes = original.estimator.classes_
         jobs = self._oracle_jobs(rows, classes, scenario, k)
         for (name, strategy), seed in zip(
@@ -149,7 +157,8 @@ class AuditRun:
             return ()
         rows = (data.X, data.y, data.X_reference, data.y_reference)
         seed = (seed.entropy, seed.spawn_key)
-        return (name, plan.estimator, seed, rows, more)
+        # a model that was handed over is none of the settings
+        return (name, plan.estimator, seed, rows, more, *[plan.fitted] * (plan.fitted is not None))
 
     def _in_parallel(self, jobs, n_models, stage):
         """Models of all jobs, in their order; a job brings one or several."""
@@ -176,7 +185,7 @@ class AuditRun:
             n_jobs=plan.n_jobs,
             random_state=self._shadow_seed,
         )
-        pool.fit(np.concatenate([data.X, data.X_test]), np.concatenate([data.y, data.y_test]))
+        pool.fit(join(data.X, data.X_test), np.concatenate([data.y, data.y_test]))
         self.listener(stage, 1, 1)
         return pool
 

@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
+from .._rows import join, take
 from ._attacks import asks_about_pool, needs_shadows
 from ._models import can_unlearn, is_default
 
@@ -28,13 +29,13 @@ def audit_cost(plan):
     estimate = cost_estimator(plan.estimator, data.X, data.y)
     if estimate is None:
         return None
-    X, y = np.concatenate([data.X, data.X_test]), np.concatenate([data.y, data.y_test])
+    X, y = join(data.X, data.X_test), np.concatenate([data.y, data.y_test])
     everything = estimate(X, y, method="predict")
     parts = {"original": [(1, estimate(data.X, data.y))], "oracles": [], "mechanism runs": []}
     parts["shadows"], parts["queries"] = [], []
     if needs_shadows(plan.attacks):
         # Shadows come in pairs that halve the rows; these halves stand for those to be drawn.
-        halves = [estimate(X[k::2], y[k::2]) for k in (0, 1)]
+        halves = [estimate(take(X, half), y[half]) for half in _halves(len(y))]
         parts["shadows"] += [(plan.n_shadows // 2, cost) for cost in halves]
         parts["queries"].append((plan.n_shadows, everything))
     n_models = 1 + plan.n_oracles + len(plan.mechanisms)
@@ -42,7 +43,7 @@ def audit_cost(plan):
     n_asked = n_models * (1 + sum(map(asks_about_pool, plan.attacks)))
     for scenario in plan.scenarios:
         stays = ~scenario.forget
-        retrained = estimate(data.X[stays], data.y[stays])
+        retrained = estimate(take(data.X, stays), data.y[stays])
         parts["oracles"].append((plan.n_oracles, retrained))
         for strategy in plan.mechanisms.values():
             cost = retrained
@@ -50,7 +51,7 @@ def audit_cost(plan):
                 cost = deletion_cost(estimate, data.X, data.y, scenario.forget, strategy, data)
             parts["mechanism runs"].append((1, cost))
         asked = np.concatenate([scenario.members, len(data.y) + scenario.nonmembers])
-        attacked = estimate(X[asked], y[asked], method="predict")
+        attacked = estimate(take(X, asked), y[asked], method="predict")
         parts["queries"] += [(n_asked, everything), (n_models * len(plan.attacks), attacked)]
     costs = {
         purpose: {name: plan.repeats * sum(n * cost[name] for n, cost in part) for name in _SUMMED}
@@ -58,6 +59,10 @@ def audit_cost(plan):
     }
     costs["total"] = {name: sum(cost[name] for cost in costs.values()) for name in _SUMMED}
     return costs
+
+
+def _halves(n):
+    return np.arange(n)[0::2], np.arange(n)[1::2]
 
 
 def deletion_cost(estimate, X, y, forget, strategy, data):

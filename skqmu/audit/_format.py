@@ -158,6 +158,7 @@ _REPORT = record(
                 "until": maybe(text),
                 "max_seconds": maybe(_LENGTH),
                 "delta": _SHARE,
+                "prefit": flag,
             },
         ),
         "notes": each(text),

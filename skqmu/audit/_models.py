@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from .._fit_many import fit_many, last_step
 from .._identity import settings_line
+from .._rows import take
 from ..attacks.tools import align_columns, shadow_template, with_seed
 from ..exceptions import UnlearningError
 
@@ -242,11 +243,12 @@ def _request(estimator, strategy, data, scenario):
         return X if final is estimator or len(estimator.steps) == 1 else estimator[:-1].transform(X)
 
     accepted = inspect.signature(final.unlearn).parameters
-    options = {"X_forget": rows(data.X[scenario.forget]), "y_forget": data.y[scenario.forget]}
+    options = {"X_forget": rows(take(data.X, scenario.forget)), "y_forget": data.y[scenario.forget]}
     if "X_reference" in accepted and len(data.y_reference):
         options.update(X_reference=rows(data.X_reference), y_reference=data.y_reference)
     if getattr(final, "store_data", "rows") != "rows" and "X_retain" in accepted:
-        options.update(X_retain=rows(data.X[~scenario.forget]), y_retain=data.y[~scenario.forget])
+        stays = ~scenario.forget
+        options.update(X_retain=rows(take(data.X, stays)), y_retain=data.y[stays])
     if is_default(strategy):
         return options
     return {**options, "strategy": strategy if isinstance(strategy, str) else clone(strategy)}

@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 from sklearn.base import clone
 
+from .._rows import take
 from ..exceptions import BackendError
 from ._cost import cost_estimator, deletion_cost
 from ._models import can_unlearn
@@ -49,8 +50,9 @@ def check_mechanisms(plan):
 
 def _refusal(plan, strategy, scenario, *, few):
     """Return the error that `unlearn` would raise, or None."""
-    rows = _some_rows(plan.data.y, scenario.forget) if few else slice(None)
-    X, y, forget = plan.data.X[rows], plan.data.y[rows], scenario.forget[rows]
+    y, forget = plan.data.y, scenario.forget
+    rows = _some_rows(y, forget) if few else np.arange(len(y))
+    X, y, forget = take(plan.data.X, rows), y[rows], forget[rows]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the work itself will warn

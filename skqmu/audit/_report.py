@@ -5,6 +5,7 @@ import math
 from datetime import UTC, datetime
 from pathlib import Path
 
+from .._rows import n_columns
 from .._text import one_line
 from ..metrics import MembershipResult
 from ._format import SCHEMA, check_report
@@ -275,12 +276,13 @@ def describe(plan):
             "until": plan.until,
             "max_seconds": plan.max_seconds,
             "delta": plan.delta,
+            "prefit": plan.fitted is not None,
             "level": plan.level,
             "entropy": str(plan.entropy),
             "n_train": len(data.y),
             "n_test": len(data.y_test),
             "n_reference": len(data.y_reference),
-            "n_features": int(data.X.shape[1]),
+            "n_features": n_columns(data.X),
             "n_classes": int(plan.n_classes),
         },
         "notes": list(data.notes),

@@ -2,10 +2,12 @@
 
 import numbers
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from sklearn.model_selection import train_test_split
 
+from .._rows import take
 from ..attacks.tools import RecordIndex
 from ..datasets import forget_split
 
@@ -36,11 +38,11 @@ class Data:
     notes : tuple of str
     """
 
-    X: np.ndarray
+    X: Any
     y: np.ndarray
-    X_test: np.ndarray
+    X_test: Any
     y_test: np.ndarray
-    X_reference: np.ndarray
+    X_reference: Any
     y_reference: np.ndarray
     train_rows: np.ndarray
     test_rows: np.ndarray
@@ -88,15 +90,18 @@ class Table:
     ----------
     X, y : rows and labels
     X_test, y_test : held-out rows, or None
+    train : ndarray of int or None
+        Training rows among `X`, the others being held out; None: `X_test` or `test_size` say it.
     test_size : float
     reference_size : float
     requests : dict of str to description
     """
 
-    X: np.ndarray
+    X: Any
     y: np.ndarray
-    X_test: np.ndarray | None
+    X_test: Any
     y_test: np.ndarray | None
+    train: np.ndarray | None
     test_size: float
     reference_size: float
     requests: dict
@@ -119,6 +124,7 @@ class Table:
             self.y,
             self.X_test,
             self.y_test,
+            train=self.train,
             test_size=self.test_size,
             reference_size=self.reference_size,
             rng=np.random.default_rng(split_seed),
@@ -217,7 +223,7 @@ def _mask(value, name, y, data, rng):
     return mask
 
 
-def split_data(X, y, X_test, y_test, *, test_size, reference_size, rng):
+def split_data(X, y, X_test, y_test, *, train=None, test_size, reference_size, rng):
     """Give every row one role.
 
     Held-out rows that equal a training row are dropped: they are members by content, and
@@ -228,17 +234,20 @@ def split_data(X, y, X_test, y_test, *, test_size, reference_size, rng):
     rows = np.arange(len(y))
     test = None if X_test is None else len(y) + np.arange(len(y_test))
     if X_test is None:
-        _check_test_size(test_size)
-        purpose = f"test_size={test_size!r}: to hold rows out"
-        rows, test = _stratified(rows, y, test_size, rng, purpose)
-        X_test, y_test, X, y = X[test], y[test], X[rows], y[rows]
+        if train is None:
+            _check_test_size(test_size)
+            purpose = f"test_size={test_size!r}: to hold rows out"
+            rows, test = _stratified(rows, y, test_size, rng, purpose)
+        else:
+            rows, test = train, np.setdiff1d(rows, train)
+        X_test, y_test, X, y = take(X, test), y[test], take(X, rows), y[rows]
     fresh = RecordIndex(X, y).locate(X_test, y_test) < 0
     if not fresh.all():
         notes.append(
             f"{(~fresh).sum()} held-out row(s) equal a training row, label included, and were "
             "left out: they are members by content."
         )
-        X_test, y_test, test = X_test[fresh], y_test[fresh], test[fresh]
+        X_test, y_test, test = take(X_test, fresh), y_test[fresh], test[fresh]
     if not len(y_test):
         raise ValueError("X_test holds no row that is not also a training row.")
     reference = np.zeros(0, dtype=int)
@@ -250,9 +259,9 @@ def split_data(X, y, X_test, y_test, *, test_size, reference_size, rng):
     return Data(
         X=X,
         y=y,
-        X_test=X_test[evaluation],
+        X_test=take(X_test, evaluation),
         y_test=y_test[evaluation],
-        X_reference=X_test[reference],
+        X_reference=take(X_test, reference),
         y_reference=y_test[reference],
         train_rows=rows,
         test_rows=test[evaluation],

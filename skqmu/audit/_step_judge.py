@@ -5,6 +5,7 @@ import warnings
 import joblib
 import numpy as np
 
+from .._rows import join, take
 from ..attacks import UpstreamAttack, upstream_steps
 from ..exceptions import ResolutionWarning, ShadowFitError
 from ..metrics import membership_result
@@ -37,7 +38,7 @@ class StepsJudge:
 
     def __init__(self, data, judged, level, seed, n_jobs):
         self._pool = (
-            np.concatenate([data.X, data.X_test]),
+            join(data.X, data.X_test),
             np.concatenate([data.y, data.y_test]),
         )
         self._members, nonmembers = judged
@@ -73,7 +74,7 @@ class StepsJudge:
             return {"error": str(error)}
         X, y = self._pool
         scores = [
-            attack.decision_function(X[at], y[at]) for at in (self._members, self._nonmembers)
+            attack.decision_function(take(X, at), y[at]) for at in (self._members, self._nonmembers)
         ]
         self.threat_models.setdefault(step, attack.threat_model_.to_dict())
         with warnings.catch_warnings():

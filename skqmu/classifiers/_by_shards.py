@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.dummy import DummyClassifier
 
 from .._fit_many import fits_many
+from .._rows import take
 from .._side_by_side import chunks, finished_jobs
 from ..unlearning import UPSTREAM, Assumption, Certificate
 from ._baseline import sampled_rows
@@ -284,7 +285,7 @@ class ByShards(Way):
         def accuracies(model):
             return {
                 f"{name}_accuracy": np.mean(
-                    model.predict(record.X[rows]) == model.classes_[record.labels[rows]]
+                    model.predict(take(record.given, rows)) == model.classes_[record.labels[rows]]
                 )
                 for name, rows in parts.items()
             }

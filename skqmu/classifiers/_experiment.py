@@ -4,11 +4,15 @@ import copy
 from contextlib import suppress
 
 import numpy as np
+from sklearn.utils.validation import _num_samples
 
 from .._fit_many import last_step
+from .._rows import as_table, same_rows
 from ..exceptions import AlreadyForgottenError, NotATrainingSampleError
-from ._meta import ForgottenFits
+from ._by_refit import ByRefit
+from ._meta import ForgottenFits, forgets
 from ._pipeline import unlearn
+from .deletion import carry_out
 from .state import changing_along, fitted_state, share_files
 
 __all__ = ["forget_and_end"]
@@ -44,12 +48,17 @@ class _End:
 
     def _prepared(self):
         ended = self.work.model
-        dropped = [name for name in _EXPERIMENT if name in vars(ended)]
-        ended._drop(*dropped)
-        leftovers = [_Dropped(dropped)] if dropped else []
-        if cached := fitted_state(ended).cached_fits:
-            leftovers.append(ForgottenFits(cached))
-        ended._become(estimator_=self.model, cached_fits=(), leftovers=tuple(leftovers))
+        ended._become(estimator_=self.model, **_ended(ended))
+
+
+def _ended(experiment):
+    """Drop from a working copy what was kept to compare with; returns changes of its state."""
+    dropped = [name for name in _EXPERIMENT if name in vars(experiment)]
+    experiment._drop(*dropped)
+    leftovers = [_Dropped(dropped)] if dropped else []
+    if cached := fitted_state(experiment).cached_fits:
+        leftovers.append(ForgottenFits(cached))
+    return {"cached_fits": (), "leftovers": tuple(leftovers)}
 
 
 class _Dropped:
@@ -89,6 +98,8 @@ def forget_and_end(work, X_forget, y_forget, request):
     """
     experiment = work.estimator
     model, original = experiment.estimator_, getattr(experiment, "original_", None)
+    if not forgets(model):
+        return _refit_and_end(work, X_forget, y_forget, **request)
     if model is original:
         model = copy.deepcopy(original)
     if original is not None:
@@ -116,19 +127,33 @@ def forget_and_end(work, X_forget, y_forget, request):
     return refused is not None
 
 
+def _refit_and_end(work, X_forget=None, y_forget=None, *, index=None):
+    """The same for a model that cannot forget itself: it is fitted again without the rows."""
+    try:
+        carry_out(work, ByRefit(work.model, X_forget, y_forget, index, _ended))
+    except NotATrainingSampleError as error:
+        experiment = work.estimator
+        if not _names_the_mask(experiment, X_forget, index, error):
+            raise
+        _End(work, experiment.estimator_).commit()
+        return True
+    return False
+
+
 def _names_the_mask(experiment, X, index, error):
     """Whether all rows of a request that the model refused are rows of the mask."""
+    if not hasattr(experiment, "X_forget_"):
+        return False
     if X is None:
         index = np.asarray(index)
         n_asked = index.sum() if index.dtype == bool else len(np.unique(index))
     else:
-        n_asked = len(X)
+        n_asked = _num_samples(X)
     if len(error.rows) < n_asked:
         return False  # the model knows the others: it must forget them first
     if isinstance(error, AlreadyForgottenError):
         return True
-    known = set(map(tuple, np.asarray(experiment.X_forget_).tolist()))
-    return X is not None and all(tuple(row) in known for row in np.asarray(X).tolist())
+    return X is not None and bool(same_rows(as_table(X), experiment.X_forget_).all())
 
 
 def _keep_failure(work, model):

@@ -17,7 +17,6 @@ from .._validation import (
     StrOptions,
     check_choice,
     check_is_fitted,
-    validate_data,
     validate_params,
 )
 from ._by_shards import ByShards, ShardTraining, expected_refit_fraction
@@ -25,6 +24,7 @@ from ._known_fits import forget_known_fits
 from ._members import MemberRecord, are_members
 from ._meta import aligned_proba, as_memory, draw_seed, released
 from ._shards import RemovedFolder, loaded
+from ._tables import checked_rows, checked_training
 from .deletion import REPORTS, carry_out, given_parts
 from .state import (
     MODEL,
@@ -156,6 +156,7 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         tags.classifier_tags.multi_label = False
         tags.non_deterministic = inner.non_deterministic
         tags.target_tags.single_output = True
+        tags.input_tags = inner.input_tags
         return tags
 
     # ------------------------------------------------------------------------- fitting
@@ -187,7 +188,7 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
                 f"n_slices={self.n_slices} needs an estimator with warm_start, which "
                 f"{type(self.estimator).__name__} lacks; use n_slices=1."
             )
-        X, y = validate_data(self, X, y, dtype=np.float64)
+        X, y = checked_training(self, X, y)
         check_classification_targets(y)
         classes, labels = np.unique(y, return_inverse=True)
         seed = draw_seed(self.random_state)
@@ -195,10 +196,9 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         if assignment is None:
             assignment = self._dealt(labels, np.random.default_rng(deal))
         else:
-            assignment = self._checked_assignment(assignment, len(X))
-        members = MemberRecord.of(
-            "rows", X, labels, np.ones(len(X)), positions=np.arange(len(X)), n_seen=len(X)
-        )
+            assignment = self._checked_assignment(assignment, len(y))
+        n = len(y)
+        members = MemberRecord.of_table(X, labels, np.ones(n), positions=np.arange(n), n_seen=n)
         folder = None
         if self.checkpoint_dir is not None:
             folder = OwnedFolder(self.checkpoint_dir, "slices")
@@ -291,7 +291,7 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
             Mean over the shards, or the share of their votes.
         """
         check_is_fitted(self, "models_")
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = checked_rows(self, X)
         models = [self._load(slices[-1]) for slices in self.models_ if slices[-1] is not None]
         proba = np.stack([aligned_proba(model, X, self.classes_) for model in models])
         if self.aggregation == "vote":

@@ -12,6 +12,7 @@ from sklearn.dummy import DummyClassifier
 from .._files import remove_leftovers
 from .._fit_many import last_step
 from .._packed import read_packed, write_packed
+from .._rows import take
 from ._meta import fit_clone, fit_clones, telling_costs, with_seed
 from .deletion import files_of
 from .state import kept_files
@@ -184,7 +185,7 @@ def slices_of(members, assignment, classes, shard, n_slices):
     parts = []
     for number in range(n_slices):
         rows = (assignment[:, 0] == shard) & (assignment[:, 1] <= number)
-        parts.append((members.X[rows], classes[members.labels[rows]]))
+        parts.append((take(members.given, rows), classes[members.labels[rows]]))
     return parts
 
 
@@ -211,7 +212,7 @@ def train_shards(estimator, seeds, rows, classes):
     list of fitted classifier or None
     """
     made = [_model_without_training(X, y) for X, y in rows]
-    places = [i for i, (X, _) in enumerate(rows) if made[i] is None and len(X)]
+    places = [i for i, (_, y) in enumerate(rows) if made[i] is None and len(y)]
     for i, model in zip(
         places,
         fit_clones(
@@ -242,7 +243,7 @@ def _train_slices(models, estimator, seed, slices, classes, first, model):
     for number, (X, y) in enumerate(slices):
         if number < first:
             continue
-        if len(X) == 0:
+        if len(y) == 0:
             models.append(None)
             continue
         constant = _model_without_training(X, y)

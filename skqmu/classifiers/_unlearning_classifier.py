@@ -6,21 +6,23 @@ import warnings
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d, get_tags
+from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._fit_many import last_step
+from .._rows import take
 from .._validation import (
     check_is_fitted,
     check_sample_weight,
     refuse_parameters_of_names,
-    validate_data,
 )
 from ..exceptions import UnlearningWarning
 from ..unlearning import Retrain, resolve_strategy
+from ._by_refit import record_of_experiment
 from ._experiment import forget_and_end
 from ._known_fits import sharing_fits
+from ._members import are_members
 from ._meta import (
     aligned_proba,
     as_memory,
@@ -33,6 +35,7 @@ from ._meta import (
     with_seed,
 )
 from ._pipeline import unlearn
+from ._tables import checked_rows, checked_training
 from .state import (
     MODEL,
     ExperimentState,
@@ -52,6 +55,10 @@ def _has(name):
         return True
 
     return check
+
+
+def _knows_members(self):
+    return getattr(fitted_state(self), "members", None) is not None or _has("is_member")(self)
 
 
 def _takes_strategies(estimator):
@@ -75,7 +82,8 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
     ----------
     estimator : classifier
         One that can `unlearn` (or a pipeline that ends in one); with the strategy
-        ``"retrain"`` any scikit-learn classifier.
+        ``"retrain"`` any scikit-learn classifier or pipeline: it keeps its training rows here
+        then, and is fitted again without those that are to be forgotten.
     strategy : str or UnlearningStrategy, default="retrain"
         Its parameters are searchable as ``strategy__*``. Set after `fit`, it is the strategy of
         the next call of `unlearn`; what else is set acts at the next `fit`.
@@ -148,6 +156,7 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         tags.classifier_tags = inner.classifier_tags
         tags.non_deterministic = inner.non_deterministic
         tags.target_tags.single_output = True
+        tags.input_tags = inner.input_tags
         return tags
 
     def set_params(self, **params):
@@ -201,7 +210,7 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         if not isinstance(self.n_oracles, int | np.integer) or self.n_oracles < 0:
             raise ValueError(f"n_oracles={self.n_oracles!r} must be an integer >= 0.")
         memory = as_memory(self.memory)
-        X, y = self._checked_training(X, y)
+        X, y = checked_training(self, X, y)
         check_classification_targets(y)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
@@ -209,7 +218,7 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         classes = np.unique(y)
         staying = ~mask
         weights = None if sample_weight is None else sample_weight[staying]
-        X_forget, X_retain = _safe_indexing(X, mask), _safe_indexing(X, staying)
+        X_forget, X_retain = take(X, mask), take(X, staying)
 
         base_seed, *seeds = draw_seed(self.random_state).spawn(1 + self.n_oracles)
         base = self.estimator
@@ -230,8 +239,16 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         earlier = getattr(fitted_state(self), "cached_fits", ())
         entries = [*earlier, cached, *(entry for _, entry in fitted)]
         kept = {repr(entry): entry for entry in entries if entry is not None}
+        refits = {}
+        self._drop("unlearning_log_")
+        if not forgets(self.estimator):
+            weights = np.ones(len(y)) if sample_weight is None else sample_weight
+            labels = np.searchsorted(classes, y)
+            members = record_of_experiment(X, labels, weights, mask)
+            refits = {"base": clone(base), "members": members}
+            self._become(ExperimentState(), unlearning_log_=[])
         self._become(
-            ExperimentState(cached_fits=tuple(kept.values())),
+            ExperimentState(cached_fits=tuple(kept.values()), **refits),
             original_=original,
             estimator_=unlearned,
             oracles_=[oracle for oracle, _ in fitted],
@@ -257,27 +274,12 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         staying = ~mask
         unlearn(
             model,
-            _safe_indexing(X, trained),
+            take(X, trained),
             y[trained],
-            X_retain=_safe_indexing(X, staying),
+            X_retain=take(X, staying),
             y_retain=y[staying],
             **request,
         )
-
-    def _checked(self, X):
-        """Array of the fitted width; a data frame stays one, for pipelines that name columns."""
-        if hasattr(X, "iloc"):
-            validate_data(self, X, skip_check_array=True, reset=False)
-            return X
-        return validate_data(self, X, reset=False, dtype=None, ensure_all_finite=False)
-
-    def _checked_training(self, X, y):
-        if not hasattr(X, "iloc"):
-            return validate_data(self, X, y, dtype=None, ensure_all_finite=False)
-        validate_data(self, X, y, skip_check_array=True)
-        y = column_or_1d(y, warn=True)
-        check_consistent_length(X, y)
-        return X, y
 
     @staticmethod
     def _checked_mask(forget, n_rows):
@@ -329,11 +331,6 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
             The rows are those of the mask, which `fit` forgot: what was kept of them is dropped.
         """
         check_is_fitted(self, "estimator_")
-        if not forgets(self.estimator_):
-            raise TypeError(
-                f"{type(self.estimator_).__name__} has no method unlearn; fit again with the rows "
-                "in the mask."
-            )
         if _takes_strategies(self.estimator_):
             request.setdefault("strategy", self.strategy)
         with Writing(self) as work:
@@ -349,7 +346,7 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
 
     def _logger(self):
         """The model whose log is this one's."""
-        return last_step(self.estimator_)
+        return self if "unlearning_log_" in vars(self) else last_step(self.estimator_)
 
     @reads
     def release(self):
@@ -383,11 +380,12 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
 
     @property
     def unlearning_log_(self):
-        """Log of the fitted estimator."""
+        """Log of the fitted estimator; of the requests to this one, where that cannot forget."""
         check_is_fitted(self, "estimator_")
-        return last_step(self.estimator_).unlearning_log_
+        own = vars(self).get("unlearning_log_")
+        return last_step(self.estimator_).unlearning_log_ if own is None else own
 
-    @available_if(_has("is_member"))
+    @available_if(_knows_members)
     @reads
     def is_member(self, X, y=None):
         """Which rows the unlearned model was trained on and has not forgotten.
@@ -402,6 +400,8 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         ndarray of bool of shape (n_samples,)
         """
         check_is_fitted(self, "estimator_")
+        if fitted_state(self).members is not None:
+            return are_members(self, X, y)
         return self.estimator_.is_member(X, y)
 
     @reads
@@ -417,7 +417,7 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         ndarray of shape (n_samples,)
         """
         check_is_fitted(self, "estimator_")
-        return self.estimator_.predict(self._checked(X))
+        return self.estimator_.predict(checked_rows(self, X))
 
     @available_if(_has("predict_proba"))
     @reads
@@ -434,4 +434,4 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
             A class that the model does not know has probability 0.
         """
         check_is_fitted(self, "estimator_")
-        return aligned_proba(self.estimator_, self._checked(X), self.classes_)
+        return aligned_proba(self.estimator_, checked_rows(self, X), self.classes_)

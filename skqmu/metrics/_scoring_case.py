@@ -10,10 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import _num_samples
 
-from .._matching import RowLaw, match_rows
+from .._rows import as_table, same_rows, take
 from ..exceptions import ResolutionWarning
 
 
@@ -154,12 +153,12 @@ def _unwrap(estimator, X):
         estimator = estimator.steps[-1][1]
     if not hasattr(estimator, "classes_"):
         raise NotFittedError(f"{type(estimator).__name__} is not fitted: it has no classes_.")
-    return estimator, X if hasattr(X, "shape") else np.asarray(X)
+    return estimator, X if hasattr(X, "shape") else as_table(X)
 
 
 def _take(X, y, rows):
-    """Rows of a pair; data frames and sparse matrices stay what they are."""
-    return _safe_indexing(X, rows), y[rows]
+    """Rows of a pair; a table stays what it is."""
+    return take(X, rows), y[rows]
 
 
 def _plain_case(model, X, y, needs):
@@ -224,38 +223,3 @@ def class_matched(X_member, y_member, X_other, y_other):
         rows.append(at[np.linspace(0, len(at) - 1, count).round().astype(int)])
     rows = np.sort(np.concatenate(rows))
     return (X_member, y_member), _take(X_other, y_other, rows)
-
-
-def same_rows(X, reference):
-    """Which rows of `X` are rows of `reference`, up to the last bits.
-
-    Within each column's own tolerance, as in a classifier's member record; rows that are not
-    all numbers must be equal.
-
-    Parameters
-    ----------
-    X : array, sparse matrix or data frame of shape (n, d)
-    reference : the same of shape (m, d)
-
-    Returns
-    -------
-    ndarray of bool, shape (n,)
-    """
-    X, reference = _dense(X), _dense(reference)
-    if len(reference) == 0 or len(X) == 0 or X.shape[1:] != reference.shape[1:]:
-        return np.zeros(len(X), dtype=bool)
-    try:
-        X, reference = X.astype(float), reference.astype(float)
-    except (TypeError, ValueError):
-        known = set(map(tuple, reference.tolist()))
-        return np.array([tuple(row) in known for row in X.tolist()])
-    if np.isnan(X).any() or np.isnan(reference).any():
-        # A missing value equals a missing value and nothing else.
-        X, reference = (np.hstack([np.nan_to_num(a), np.isnan(a)]) for a in (X, reference))
-    matches = match_rows(X, reference, RowLaw.of(reference))
-    return np.array([len(entries) > 0 for entries in matches])
-
-
-def _dense(X):
-    X = X.toarray() if hasattr(X, "toarray") else np.asarray(X)
-    return X.reshape(len(X), int(np.prod(X.shape[1:])))

@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 from sklearn.base import clone
 
+from skqmu._same_state import same_state
 from skqmu.exceptions import UnlearningWarning
-from skqmu.utils._same_state import same_state
 
 __all__ = [
     "KEY",

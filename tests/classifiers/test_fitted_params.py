@@ -17,9 +17,9 @@ from sklearn.preprocessing import StandardScaler
 
 import skqmu
 from skqmu import HybridQNNClassifier, QNNClassifier, ShardedClassifier, UnlearningClassifier
+from skqmu._same_state import same_state
 from skqmu.backends import StatevectorBackend
 from skqmu.circuits import ansatze, build_circuit
-from skqmu.utils._same_state import same_state
 
 rng = np.random.default_rng(7)
 Y = np.arange(30) % 3

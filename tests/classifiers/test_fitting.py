@@ -22,9 +22,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skqmu import QNNClassifier
+from skqmu._same_state import same_state
 from skqmu.exceptions import MemberRecordError, TrainingDivergedError
 from skqmu.network import Network
-from skqmu.utils._same_state import same_state
 
 
 def same_model(one, other):

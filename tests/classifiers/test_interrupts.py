@@ -16,11 +16,11 @@ from sklearn.preprocessing import StandardScaler
 import skqmu
 from skqmu import HybridQNNClassifier, QNNClassifier, ShardedClassifier, UnlearningClassifier
 from skqmu._owned import OwnedFile
+from skqmu._same_state import same_state
 from skqmu.backends import AerBackend, Budget
 from skqmu.classifiers._shards import RemovedModels
 from skqmu.exceptions import BackendError, BudgetExceededError, UnlearningWarning
 from skqmu.unlearning import FineTune, SelectiveDampening
-from skqmu.utils._same_state import same_state
 
 rng = np.random.default_rng(3)
 Y = np.arange(12) % 2

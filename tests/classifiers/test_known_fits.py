@@ -14,11 +14,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import scale
 
 from skqmu import QNNClassifier, UnlearningClassifier, training
+from skqmu._same_state import same_state
 from skqmu.backends import AerBackend
 from skqmu.classifiers import _known_fits, _one_fit
 from skqmu.metrics import make_privacy_scorer
 from skqmu.unlearning import GradientAscent, NegGradPlus
-from skqmu.utils._same_state import same_state
 
 X, Y = load_iris(return_X_y=True)
 X = scale(X)

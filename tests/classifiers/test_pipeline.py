@@ -31,9 +31,9 @@ from sklearn.preprocessing import (
 
 import skqmu
 from skqmu import QNNClassifier, ShardedClassifier, UnlearningClassifier
+from skqmu._same_state import same_state
 from skqmu.exceptions import AlreadyForgottenError, NotATrainingSampleError, UnlearningWarning
 from skqmu.unlearning import Retrain
-from skqmu.utils._same_state import same_state
 
 
 @pytest.fixture(scope="module")

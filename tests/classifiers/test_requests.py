@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from skqmu._same_state import same_state
 from skqmu.exceptions import (
     MemberRecordError,
     NotATrainingSampleError,
@@ -26,7 +27,6 @@ from skqmu.unlearning import (
     SelectiveDampening,
     UnlearningStrategy,
 )
-from skqmu.utils._same_state import same_state
 
 KEY = bytes(range(32))
 LOG = "unlearning_log_"

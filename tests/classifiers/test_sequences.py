@@ -26,9 +26,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from skqmu import HybridQNNClassifier, QNNClassifier, ShardedClassifier, UnlearningClassifier
+from skqmu._same_state import same_state
 from skqmu.backends import AerBackend
 from skqmu.exceptions import AlreadyForgottenError, NotATrainingSampleError
-from skqmu.utils._same_state import same_state
 
 N = 24
 RNG = np.random.default_rng(12)

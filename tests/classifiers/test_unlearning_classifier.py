@@ -90,8 +90,6 @@ def test_any_classifier_with_retrain(iris, mask):
     np.testing.assert_array_equal(clf.predict(X), twin.predict(X))
     with pytest.raises(TypeError, match="no method unlearn"):
         UnlearningClassifier(tree, "gradient_ascent").fit(X, y, forget=mask)
-    with pytest.raises(TypeError, match="no method unlearn"):
-        clf.unlearn(X[1:2])
 
 
 def test_a_removed_class_keeps_its_column(iris):

@@ -20,8 +20,8 @@ from skqmu import (
     ShardedClassifier,
     UnlearningClassifier,
 )
+from skqmu._same_state import same_state
 from skqmu.unlearning import STRATEGIES, GradientAscent
-from skqmu.utils._same_state import same_state
 from skqmu.utils.estimator_checks import (
     check_unlearner,
     parametrize_with_unlearner_checks,

@@ -86,7 +86,10 @@ def forget_rows(estimator, X, y=None, index=None, key=None):
     if X is not None:
         if np.shape(X)[:1] == (0,):
             raise ValueError("X_forget holds no rows: there is nothing to forget.")
-        X = validate_data(estimator, X, dtype=np.float64, reset=False)
+        if record.layout is None:
+            X = validate_data(estimator, X, dtype=np.float64, reset=False)
+        else:
+            X = record.as_numbers(estimator, X)
     elif y is not None:
         raise ValueError("y_forget= goes with X_forget=; with index= the labels are known.")
     labels = None if y is None else encoded_labels(y, estimator.classes_, len(X), "y_forget")

@@ -25,8 +25,8 @@ __all__ = [
 # Public attributes without which there is no prediction.
 MODEL = ("params_", "classes_", "n_features_in_", "feature_names_in_")
 
-# Of pickles. 1: attributes one by one (skqmu 0.1).
-_FORMAT = 2
+# Of pickles and model files. 1: attributes one by one; 2: hashes in lists, no ids (skqmu 0.1).
+_FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,15 @@ class ShardedState:
     cached_fits: Mapping = field(default_factory=dict)
     leftovers: tuple = ()
 
+    def __getstate__(self):
+        # Plain values, that any kind of file can hold.
+        seeds = [tuple(seed.state.items()) for seed in self.seeds]
+        return {**vars(self), "seeds": seeds, "cached_fits": list(self.cached_fits.items())}
+
+    def __setstate__(self, state):
+        seeds = [np.random.SeedSequence(**dict(seed)) for seed in state["seeds"]]
+        vars(self).update(state, seeds=seeds, cached_fits=dict(state["cached_fits"]))
+
 
 @dataclass(frozen=True)
 class ExperimentState:
@@ -127,10 +136,16 @@ class ExperimentState:
         Entries of the cache that hold what it was trained on.
     leftovers : tuple
         Of the state before, still to be deleted (see `sweep`).
+    base : classifier or None
+        What is fitted again on a request, unfitted; None: the model forgets itself.
+    members : MemberRecord or None
+        Of that model.
     """
 
     cached_fits: tuple = ()
     leftovers: tuple = ()
+    base: Any = None
+    members: Any = None
 
 
 def fitted_state(estimator):

@@ -157,7 +157,8 @@ class Writing(_Copy):
 
     def log(self, entry):
         """Append to the estimator's log: what a piece of work that failed leaves behind."""
-        self.estimator.unlearning_log_ = [*self.estimator.unlearning_log_, entry]
+        # (not by its name: a model around others may show their log under it)
+        vars(self.estimator)["unlearning_log_"] = [*self.estimator.unlearning_log_, entry]
 
 
 def as_fitted(estimator):

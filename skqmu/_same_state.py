@@ -33,7 +33,7 @@ def same_state(one, other, path="", seen=None, but=()):
 
     Examples
     --------
-    >>> from skqmu.utils._same_state import same_state
+    >>> from skqmu._same_state import same_state
     >>> same_state({"a": [1, 2.0]}, {"a": [1, 2.5]})
     "['a'][1]: 2.0 != 2.5"
     """
@@ -45,6 +45,8 @@ def same_state(one, other, path="", seen=None, but=()):
     if (id(one), id(other)) in seen:
         return None
     seen.add((id(one), id(other)))
+    if isinstance(one, np.random.RandomState):  # draws, and cannot spawn
+        one, other = one.get_state(legacy=False), other.get_state(legacy=False)
     if isinstance(one, np.ndarray) and one.dtype != object:
         return None if _equal_arrays(one, other) else f"{path}: arrays differ"
     if isinstance(one, dict):

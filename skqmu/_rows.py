@@ -1,0 +1,434 @@
+"""Rows of any table: taken, joined, compared and hashed without making them anything else.
+
+A table is what a pipeline takes: an array, a data frame (pandas, polars), a sparse matrix, a list
+of texts, an array of objects. It stays what it is until the model's own pipeline sees it.
+"""
+
+import hashlib
+import numbers
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils import _safe_indexing, check_array
+from sklearn.utils.validation import _num_samples
+
+from ._matching import RowLaw, match_rows
+
+__all__ = [
+    "Layout",
+    "as_floats",
+    "as_table",
+    "column_names",
+    "cut",
+    "is_array",
+    "is_frame",
+    "join",
+    "n_columns",
+    "row_bytes",
+    "same_rows",
+    "take",
+]
+
+# Whole numbers from here on are not all float64s.
+_NOT_ALL_FLOATS = 2**53
+# A hash is kept in two whole numbers of so many bits, which floats hold exactly.
+_HASH_BITS = 48
+# Sparse matrices of up to so many numbers are compared as if they were dense.
+_DENSE_SIZE = 2**23
+
+
+def is_frame(X):
+    """Whether a table has columns with names and types of their own."""
+    return hasattr(X, "columns") and hasattr(X, "dtypes")
+
+
+def is_array(X):
+    """Whether a table is an array of numbers, or becomes one: no frame, sparse, text or mixed."""
+    return not (is_frame(X) or sparse.issparse(X) or _is_text(X) or _is_mixed(X))
+
+
+def as_table(X, *, name="X", allow_nan=True):
+    """Return a table that :func:`take` and :func:`join` know, with the values as they are.
+
+    Frames stay frames and sparse matrices become CSR; lists of texts and of mixed values become
+    arrays of objects, everything else a 2-D array of numbers.
+
+    Parameters
+    ----------
+    X : array-like, sparse matrix or data frame
+    name : str, default="X"
+        For messages.
+    allow_nan : bool, default=True
+        Whether numbers may be missing.
+
+    Raises
+    ------
+    ValueError
+        No rows, more than two axes, or infinity (and NaN, unless `allow_nan`) among numbers.
+    """
+    finite = "allow-nan" if allow_nan else True
+    if is_frame(X):
+        if _num_samples(X) == 0:
+            raise ValueError(f"{name} has no rows.")
+        numeric = [column for column in _columns(X) if column.dtype.kind == "f"]
+        if len(numeric) == n_columns(X):
+            check_array(np.column_stack(numeric), ensure_all_finite=finite, input_name=name)
+        return X
+    if _is_text(X) or _is_mixed(X):
+        X = np.asarray(X, dtype=object)
+        if not len(X):
+            raise ValueError(f"{name} has no rows.")
+        return X
+    shape = getattr(X, "shape", ())
+    if len(shape) > 2:
+        raise ValueError(
+            f"{name} has shape {tuple(shape)}; a record is a row of numbers here: pass "
+            f"{name}.reshape(len({name}), -1). as_target(module, input_shape={tuple(shape[1:])}) "
+            "and image_shape= of HybridQNNClassifier give rows their shape back."
+        )
+    return check_array(
+        X, accept_sparse="csr", dtype="numeric", ensure_all_finite=finite, input_name=name
+    )
+
+
+def _is_text(X):
+    if sparse.issparse(X):
+        return False
+    X = np.asarray(X) if not hasattr(X, "dtype") else X
+    return X.ndim == 1 and X.dtype.kind in "OUST"
+
+
+def _is_mixed(X):
+    """Whether rows hold something that is no number: an encoder comes first, and decides."""
+    if sparse.issparse(X) or getattr(X, "dtype", np.dtype(object)).kind not in "OUST":
+        return False
+    X = np.asarray(X, dtype=object)
+    return X.ndim == 2 and not all(isinstance(v, numbers.Real) for v in X.ravel())
+
+
+def n_columns(X):
+    """Return how many columns a table has; a list of texts has one."""
+    return X.shape[1] if getattr(X, "ndim", 2) == 2 else 1
+
+
+def column_names(X):
+    """Return the columns' names as a list of str, or None where a table has none."""
+    return list(map(str, X.columns)) if is_frame(X) else None
+
+
+def take(X, rows):
+    """Return some rows of a table.
+
+    Parameters
+    ----------
+    X : table
+    rows : ndarray of int or bool
+    """
+    rows = np.asarray(rows)
+    if not is_frame(X):
+        return X[rows]
+    return X.iloc[rows] if hasattr(X, "iloc") else _safe_indexing(X, rows)
+
+
+def cut(X, rows):
+    """Return some rows of a table that hold nothing of the others, category names included.
+
+    Parameters
+    ----------
+    X : table
+    rows : ndarray of int or bool
+    """
+    left = take(X, rows)
+    if not hasattr(left, "iloc"):
+        return left
+    names = [name for name, kind in left.dtypes.items() if kind == "category"]
+    return left.assign(**{name: left[name].cat.remove_unused_categories() for name in names})
+
+
+def join(*tables):
+    """Return the rows of all tables, one after the other; all are of one kind."""
+    first = tables[0]
+    if hasattr(first, "iloc"):
+        import pandas
+
+        return pandas.concat(tables, ignore_index=True)
+    if is_frame(first):
+        import polars
+
+        return polars.concat(tables)
+    if sparse.issparse(first):
+        return sparse.vstack(tables, format="csr")
+    return np.concatenate(tables)
+
+
+# ------------------------------------------------------------------------------------ values
+
+
+def _columns(X):
+    """Columns of a dense table: arrays of float64, or of objects where not all are numbers."""
+    if hasattr(X, "iloc"):
+        return [_pandas_column(X.iloc[:, j]) for j in range(X.shape[1])]
+    if is_frame(X):
+        columns = [X.to_series(j).to_numpy() for j in range(X.shape[1])]
+    else:
+        X = X.toarray() if sparse.issparse(X) else np.asarray(X)
+        columns = list(X.reshape(len(X), n_columns(X)).T)
+    return [_as_column(column) for column in columns]
+
+
+def as_floats(X):
+    """Return a dense table of numbers as a float64 array; None where not all are numbers."""
+    columns = _columns(X)
+    if any(column.dtype.kind != "f" for column in columns):
+        return None
+    return np.column_stack(columns)
+
+
+def _pandas_column(column):
+    from pandas.api.types import is_numeric_dtype
+
+    if is_numeric_dtype(column.dtype) and column.dtype.kind not in "iuc":
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    missing = column.dtype.kind in "iu" and column.isna().any()
+    return _as_column(column.to_numpy(dtype=object if missing else None))
+
+
+def _as_column(values):
+    """Values as float64 where that loses nothing, else as objects."""
+    values = np.asarray(values)
+    if values.dtype.kind in "bf":
+        return values.astype(np.float64)
+    if values.dtype.kind in "iu" and not (len(values) and _is_large(values)):
+        return values.astype(np.float64)
+    values = values.astype(object)
+    if all(_is_missing(v) or _is_float(v) for v in values):
+        return np.array([np.nan if _is_missing(v) else float(v) for v in values], dtype=np.float64)
+    return values
+
+
+def _is_large(values):
+    return max(abs(int(values.min())), abs(int(values.max()))) >= _NOT_ALL_FLOATS
+
+
+def _is_float(value):
+    """Whether a value is a number that a float64 holds."""
+    if not isinstance(value, numbers.Real | np.bool_):
+        return False
+    return not isinstance(value, numbers.Integral) or abs(int(value)) < _NOT_ALL_FLOATS
+
+
+def _is_missing(value):
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, numbers.Real) and value != value
+
+
+def _number_bytes(values):
+    """Bytes of float64s, by which equal numbers are equal: one zero, one NaN."""
+    values = np.ascontiguousarray(values, dtype=np.float64) + 0.0
+    values[np.isnan(values)] = np.nan
+    return values
+
+
+def _tokens(column):
+    """For each value of a column bytes that are equal where the values are."""
+    if column.dtype.kind == "f":
+        return [b"n" + value.tobytes() for value in _number_bytes(column)]
+    return [_token(value) for value in column.tolist()]
+
+
+def _token(value):
+    if _is_missing(value):
+        value = np.nan
+    if _is_float(value):
+        return b"n" + _number_bytes(np.array([float(value)]))[0].tobytes()
+    if isinstance(value, np.generic):
+        value = value.item()
+    words = value.encode() if isinstance(value, str) else f"{type(value).__name__}:{value}".encode()
+    return b"s" + len(words).to_bytes(8, "little") + words
+
+
+def row_bytes(X):
+    """Return for each row of a table bytes that are equal where the rows are.
+
+    Numbers are compared by their value, so 1, 1.0 and True are one, and so are 0.0 and -0.0, and
+    all that is missing (NaN, None, NA, NaT); a text is never a number. The kind of table does not
+    matter: an array of numbers, and a data frame of them, have the same.
+
+    Parameters
+    ----------
+    X : table of shape (n, n_columns)
+
+    Returns
+    -------
+    list of bytes
+    """
+    if sparse.issparse(X):
+        return list(_sparse_bytes(X))
+    columns = _columns(X)
+    if all(column.dtype.kind == "f" for column in columns):
+        return [row.tobytes() for row in _number_bytes(np.column_stack(columns))]
+    rows = zip(*map(_tokens, columns), strict=True)
+    return [_joined(tokens) for tokens in rows]
+
+
+def _joined(tokens):
+    # a row of numbers alone is the same in a table where other rows hold something else
+    if all(token.startswith(b"n") for token in tokens):
+        return b"".join(token[1:] for token in tokens)
+    return b"".join(tokens)
+
+
+def _sparse_bytes(X):
+    X = sparse.csr_matrix(X, dtype=np.float64, copy=True)
+    X.sum_duplicates()
+    X.eliminate_zeros()
+    data = _number_bytes(X.data)
+    for start, stop in zip(X.indptr[:-1], X.indptr[1:], strict=True):
+        yield X.indices[start:stop].astype(np.int64).tobytes() + data[start:stop].tobytes()
+
+
+# ---------------------------------------------------------------------------------- matching
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the rows of one table are written as numbers, by which rows are found again.
+
+    Columns of numbers are kept, with one more that says where they are missing; of any other
+    column, and of a row of a large sparse matrix, there is a hash in two whole numbers. So each
+    column of numbers has its own tolerance (see :class:`~skqmu._matching.RowLaw`), and all else
+    must be equal.
+
+    Attributes
+    ----------
+    numeric : tuple of int
+        Columns of numbers.
+    missing : tuple of int
+        Those of them where some are missing.
+    others : tuple of int
+    width : int
+        Number of columns.
+    names : tuple of str or None
+        Of a data frame's columns, which requests must have.
+    is_sparse : bool
+    is_hashed : bool
+        Whether rows are hashed whole: of a large sparse matrix.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu._rows import Layout
+    >>> X = np.array([[1.5, "a"], [2.5, "b"]], dtype=object)
+    >>> layout = Layout.of(X)
+    >>> layout.numbers(X).shape, layout.is_plain
+    ((2, 3), False)
+    """
+
+    numeric: tuple
+    missing: tuple
+    others: tuple
+    width: int
+    names: tuple | None = None
+    is_sparse: bool = False
+    is_hashed: bool = False
+
+    @classmethod
+    def of(cls, X):
+        """Layout for the rows of a table and for all that are compared with them."""
+        width, names = n_columns(X), column_names(X)
+        names = None if names is None else tuple(names)
+        is_sparse = sparse.issparse(X)
+        if is_sparse and X.shape[0] * width > _DENSE_SIZE:
+            return cls((), (), (), width, is_sparse=True, is_hashed=True)
+        columns = _columns(X)
+        numeric = tuple(j for j, column in enumerate(columns) if column.dtype.kind == "f")
+        missing = tuple(j for j in numeric if np.isnan(columns[j]).any())
+        others = tuple(j for j in range(len(columns)) if j not in set(numeric))
+        return cls(numeric, missing, others, width, names, is_sparse=is_sparse)
+
+    @property
+    def is_plain(self):
+        """Whether the numbers are the rows themselves."""
+        return not (self.missing or self.others or self.is_sparse or self.names is not None)
+
+    def numbers(self, X, *, name="X"):
+        """Write rows as numbers, shape (n, m).
+
+        Parameters
+        ----------
+        X : table with the same columns
+        name : str, default="X"
+
+        Raises
+        ------
+        ValueError
+            It has other columns.
+        """
+        self._check_columns(X, name)
+        if self.is_hashed:
+            return _hashed(row_bytes(sparse.csr_matrix(X)))
+        columns = _columns(X)
+        written = {j: _as_numbers(columns[j]) for j in self.numeric}
+        absent = {j: _are_missing(columns[j]) for j in self.missing}
+        for j, gaps in absent.items():
+            written[j] = np.where(gaps, 0.0, written[j])
+        hashes = [_hashed(_tokens(columns[j])) for j in self.others]
+        return np.column_stack([*written.values(), *absent.values(), *hashes])
+
+    def _check_columns(self, X, name):
+        width, names = n_columns(X), column_names(X)
+        if width != self.width:
+            raise ValueError(f"{name} has {width} columns; the rows to compare with {self.width}.")
+        if self.names is not None and names is not None and tuple(names) != self.names:
+            raise ValueError(
+                f"{name} has the columns {names[:8]}; the rows to compare with "
+                f"{list(self.names[:8])}: pass the same columns in the same order."
+            )
+
+
+def _as_numbers(column):
+    """A column as float64; what is no number becomes NaN, which equals none."""
+    if column.dtype.kind == "f":
+        return column
+    return np.array([float(v) if _is_float(v) else np.nan for v in column])
+
+
+def _are_missing(column):
+    if column.dtype.kind == "f":
+        return np.isnan(column)
+    return np.array([_is_missing(v) for v in column])
+
+
+def _hashed(texts):
+    """Two whole numbers for each of some bytes, shape (n, 2)."""
+    size = _HASH_BITS // 8
+    digests = [hashlib.blake2b(text, digest_size=2 * size).digest() for text in texts]
+    parts = [[int.from_bytes(d[:size], "big"), int.from_bytes(d[size:], "big")] for d in digests]
+    return np.array(parts, dtype=np.float64).reshape(len(digests), 2)
+
+
+def same_rows(X, reference):
+    """Which rows of a table are rows of another one, up to the last bits.
+
+    Within each column's own tolerance, as in a classifier's member record; what is no number must
+    be equal, and what is missing equals what is missing.
+
+    Parameters
+    ----------
+    X : table of shape (n, d)
+    reference : table of shape (m, d)
+
+    Returns
+    -------
+    ndarray of bool of shape (n,)
+    """
+    if _num_samples(X) == 0 or _num_samples(reference) == 0:
+        return np.zeros(_num_samples(X), dtype=bool)
+    if n_columns(X) != n_columns(reference):
+        return np.zeros(_num_samples(X), dtype=bool)
+    layout = Layout.of(reference)
+    known = layout.numbers(reference)
+    matches = match_rows(layout.numbers(X), known, RowLaw.of(known))
+    return np.array([len(entries) > 0 for entries in matches], dtype=bool)
