@@ -33,6 +33,7 @@ _ROOMS = (
     "classifiers",
     "datasets",
     "exceptions",
+    "ledger",
     "metrics",
     "network",
     "training",

@@ -1,4 +1,4 @@
-"""The model's file: known by its digest, replaced whole or not at all, and on the disk when told."""
+"""The model's file: known by its digest, replaced whole or not at all, on the disk when told."""
 
 import glob
 import os

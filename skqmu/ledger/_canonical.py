@@ -109,7 +109,7 @@ def canonical_id(value: Any) -> bytes:
     if isinstance(value, numbers.Integral | uuid.UUID):
         value = str(value)
     elif isinstance(value, numbers.Real) and math.isfinite(value) and float(value).is_integer():
-        value = str(int(value))  # a table with a gap in it has its whole numbers as floats
+        value = str(int(float(value)))  # a table with a gap in it has its whole numbers as floats
     if not isinstance(value, str):
         raise TypeError(f"an id must be a text or a whole number; got a {type(value).__name__}.")
     if not value.strip():

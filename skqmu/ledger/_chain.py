@@ -54,9 +54,7 @@ class Chain:
         The last entry is not the one that was written last.
     """
 
-    def __init__(
-        self, connection: sqlite3.Connection, keys: Keys, clock: Callable[[], datetime]
-    ):
+    def __init__(self, connection: sqlite3.Connection, keys: Keys, clock: Callable[[], datetime]):
         self.connection = connection
         self._keys = keys
         self._clock = clock
@@ -119,13 +117,16 @@ class Chain:
         if head is not None and last:
             seq, link, mac = _HEAD.unpack(head)
             before = last[1][2] if len(last) > 1 else _NO_LINK
-            good = mac == _head_mac(self._keys, seq, link) and (seq, link) == (last[0][0], last[0][2])
+            good = mac == _head_mac(self._keys, seq, link) and (seq, link) == (
+                last[0][0],
+                last[0][2],
+            )
             if good and link == _link(self._keys, seq, last[0][1], before):
                 told = json.loads(last[0][1])
                 return seq, link, max(told["t"], told.get("clock_back", told["t"]))
         raise TamperedLedgerError(
             "the ledger does not end with the entry that was written last: entries were removed or "
-            "changed. Nothing was written; ledger.verify() says where, and a copy has to be put back."
+            "changed. Nothing was written; ledger.verify() says where. Put a copy back."
         )
 
 

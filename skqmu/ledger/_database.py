@@ -26,7 +26,17 @@ CREATE INDEX by_batch ON requests (batch) WHERE batch IS NOT NULL;
 """
 # Locks of such file systems are not to be relied on, and the write-ahead log needs shared memory.
 _NETWORK = {
-    *("afs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "glusterfs", "gpfs", "lustre", "ncpfs"),
+    *(
+        "afs",
+        "ceph",
+        "cifs",
+        "fuse.glusterfs",
+        "fuse.sshfs",
+        "glusterfs",
+        "gpfs",
+        "lustre",
+        "ncpfs",
+    ),
     *("nfs", "nfs4", "smb2", "smb3", "smbfs"),
 }
 _MOUNTS = Path("/proc/self/mountinfo")

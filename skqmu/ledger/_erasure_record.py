@@ -4,7 +4,6 @@ import json
 import os
 import sqlite3
 from pathlib import Path
-from typing import Any
 
 from .._files import write_whole
 from .._shape import each, flag, maybe, named, number, one_of, record, text, whole
@@ -122,7 +121,7 @@ class ErasureRecord:
     >>> record.data["requests"][0]["state"]
     'received'
     >>> print(record.to_markdown().splitlines()[0])
-    # Erasure record
+    # Erasure record of request 1
     """
 
     def __init__(self, data: dict):
@@ -264,7 +263,9 @@ def erasure_record(
         "schema": SCHEMA,
         "created": created,
         **named_ledger,
-        "period": None if number is not None else dict(zip(("since", "until"), period, strict=True)),
+        "period": None
+        if number is not None
+        else dict(zip(("since", "until"), period, strict=True)),
         "anchor": anchor,
         "requests": requests,
         "counts": {state: n for state, n in counts.items() if n},
@@ -335,7 +336,7 @@ def _evidence(keys: Keys, audit: dict, methods: dict) -> dict:
         "audit": kind,
         "created": created,
         "digest": keys.mac("file", json.dumps(audit, sort_keys=True).encode()).hex(),
-        "verdicts": [v for v in verdicts if not used or _word(v["mechanism"]) in used],
+        "verdicts": [v for v in verdicts if not used or _word(str(v["mechanism"])) in used],
     }
 
 

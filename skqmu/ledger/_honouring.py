@@ -1,8 +1,8 @@
 """The way of a batch: exactly once, whatever is killed in between.
 
 A database and a model file cannot be committed together. So the ledger says "prepared", with the
-digests of both versions; the file is replaced in one step; the ledger says "honoured". Whoever comes
-after a kill compares the file with the two digests and finishes, or begins again.
+digests of both versions; the file is replaced in one step; the ledger says "honoured". Whoever
+comes after a kill compares the file with the two digests and finishes, or begins again.
 """
 
 import contextlib
@@ -163,7 +163,7 @@ class Honouring:
             self._put_off(taken, gone, "failed", reason=REASONS["not a member"])
         if "failed" in refused:
             self._put_off(taken, refused["failed"], "failed", reason=REASONS["failed"])
-        method = {}
+        method: dict[str, Any] = {}
         if values:
             method, result = how_it_forgot(model, n_before, self._beyond_reach)
             self._replaced(taken, values, model, method, result)

@@ -90,24 +90,24 @@ def _versions() -> dict[str, str]:
     return {"python": platform.python_version(), **known}
 
 
-_LIMITS = {
-    "all": [
-        "Whoever also holds an earlier version of the model may tell, by comparing both, who was "
-        "deleted in between. Several requests in one batch make that harder, and do not prevent it.",
-        "A membership check asks the model's own record; it proves nothing about copies that were "
-        "made before, and nothing about what else was derived from the rows.",
-        "Receipts are under a secret key: they prove something to whoever holds it, or to whom its "
-        "holder answers.",
-    ],
-    "exact": "Exact: one version of the model is distributed as one that never saw the rows, on the "
-    "conditions that are named.",
+_LIMITS = [
+    "Whoever also holds an earlier version of the model may tell, by comparing both, who was "
+    "deleted in between. Several requests in one batch make it harder, and do not prevent it.",
+    "A membership check asks the model's own record; it proves nothing about copies that were "
+    "made before, and nothing about what else was derived from the rows.",
+    "Receipts are under a secret key: they prove something to whoever holds it, or to whom its "
+    "holder answers.",
+]
+_OF_CLAIMS = {
+    "exact": "Exact: one version of the model is distributed as one that never saw the rows, on "
+    "the conditions that are named.",
     "certified": "Certified: one version of the model cannot be told from one that never saw the "
     "rows, beyond (epsilon, delta), on the conditions that are named.",
-    "approximate": "Approximate: nothing is proven about what the model still knows of the rows; an "
-    "audit measures it.",
+    "approximate": "Approximate: nothing is proven about what the model still knows of the rows; "
+    "an audit measures it.",
 }
 
 
 def method_limits(claims: set[str]) -> list[str]:
     """What records must say of the claims in them."""
-    return [text for claim, text in _LIMITS.items() if claim in claims] + _LIMITS["all"]
+    return [text for claim, text in _OF_CLAIMS.items() if claim in claims] + _LIMITS

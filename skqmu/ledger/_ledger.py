@@ -1,42 +1,33 @@
 """`DeletionLedger`: requests in, deletions carried out once, evidence out."""
 
-import contextlib
-import hmac
 import os
-import secrets
-import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from .._text import one_line
 from ..exceptions import LedgerError
 from ._artefact import Artefact
-from ._canonical import Keys
-from ._chain import Chain, as_text, as_time, entries_of, noted
-from ._database import Database
-from ._erasure_record import ErasureRecord, erasure_record
-from ._honouring import Batch, Honouring, mismatch, recover
+from ._chain import as_text
+from ._evidence import LedgerEvidence, with_zone
+from ._honouring import Batch, Honouring, recover
 from ._intake import asked_again, earlier_of, receive
+from ._opened import request_of
 from ._policy import BatchingPolicy
-from ._receipts import receipt_of
-from ._requests import STATES, Request
+from ._requests import Request
 from ._subjects import Subjects, ids_of_file
-from ._verification import Verification, verified
 
 __all__ = ["DeletionLedger"]
 
-_FORMAT = "skqmu.ledger/1"
 _LONGEST_REASON = 300
-_REQUEST = "SELECT number, kind, state, received, due, batch, reason, other FROM requests"
 
 
-class DeletionLedger:
-    """Deletion requests of one model: received, honoured exactly once, and proven as far as possible.
+class DeletionLedger(LedgerEvidence):
+    """Deletion requests of one model: honoured exactly once, and proven as far as possible.
 
-    A SQLite file. It holds no row, no label and no id, only hashes of them under a key that you keep;
-    entries are chained by keyed hashes, so that one that is removed or changed shows. Several
-    processes may work on it. See ``docs/ledger.md``.
+    A SQLite file. It holds no row, no label and no id: only hashes of ids and rows under a key that
+    you keep. Entries are chained by keyed hashes, so that one that is removed or changed shows.
+    Several processes may work on it. See ``docs/ledger.md``.
 
     Parameters
     ----------
@@ -51,8 +42,8 @@ class DeletionLedger:
     timeout : float, default=30.0
         Seconds to wait for others who write, or who work on the model.
     clock : callable, default=None
-        Gives the time as an aware datetime; None: the system's. Where it goes backwards, entries say
-        so, and deadlines go by the latest time that was seen.
+        Gives the time as an aware datetime; None: the system's. Where it goes backwards, entries
+        say so, and deadlines go by the latest time that was seen.
 
     Attributes
     ----------
@@ -89,31 +80,6 @@ class DeletionLedger:
     True
     >>> folder.cleanup()
     """
-
-    def __init__(
-        self,
-        path: str | os.PathLike,
-        *,
-        key: bytes | None = None,
-        key_id: str | None = None,
-        timeout: float = 30.0,
-        clock: Callable[[], datetime] | None = None,
-    ):
-        self._keys = None if key is None else Keys(key)
-        self._clock = clock or (lambda: datetime.now(UTC))
-        self._database = Database(path, timeout)
-        self._kept: tuple[str, Any] | None = None
-        if self._keys is not None and self._database.create():
-            self._open_new(key_id)
-        elif self._keys is None and not self._database.has_tables():
-            raise LedgerError(
-                f"{path}: there is no ledger; one is made with key=secrets.token_bytes(32), which "
-                "you keep elsewhere."
-            )
-        self.ledger_id, self.key_id = self._checked()
-
-    def __repr__(self) -> str:
-        return f"DeletionLedger({str(self._database.path)!r}, key_id={self.key_id!r})"
 
     # ------------------------------------------------------------------------ requests come in
 
@@ -172,7 +138,7 @@ class DeletionLedger:
         kind, value = ("id", subject) if row is None else ("row", row)
         with self._writing() as chain:
             number = receive(chain, self._key(), kind, value, self._due(due), reference)
-            return _request(chain.connection, number)
+            return request_of(chain.connection, number)
 
     def receive_all(
         self, subjects: Any, *, due: datetime | timedelta | None = None
@@ -192,9 +158,9 @@ class DeletionLedger:
         if isinstance(subjects, str | os.PathLike):
             subjects = ids_of_file(subjects)
         with self._writing() as chain:
-            due = self._due(due)
-            numbers = [receive(chain, self._key(), "id", each, due, None) for each in subjects]
-            return [_request(chain.connection, number) for number in numbers]
+            by = self._due(due)
+            numbers = [receive(chain, self._key(), "id", each, by, None) for each in subjects]
+            return [request_of(chain.connection, number) for number in numbers]
 
     def withdraw(self, number: int, reason: str) -> Request:
         """End a request that its sender takes back.
@@ -360,276 +326,23 @@ class DeletionLedger:
                     chain.append("returned", requests=numbers, why="another model was adopted")
                 chain.append("adopted", model=digest, reason=reason)
                 again = asked_again(chain, Subjects(self._key()), fitted) if repeat else []
-                requests = [_request(chain.connection, number) for number in again]
+                requests = [request_of(chain.connection, number) for number in again]
             artefact.clean()
             self._kept = None
         return requests
-
-    # -------------------------------------------------------------------------- and looked at
-
-    def requests(self, state: str | None = None) -> list[Request]:
-        """All requests, or those in one state, in the order in which they came.
-
-        Parameters
-        ----------
-        state : str, default=None
-
-        Returns
-        -------
-        list of Request
-        """
-        if state is not None and state not in STATES:
-            raise ValueError(f"state={state!r} must be one of {', '.join(STATES)}.")
-        where, values = ("", ()) if state is None else (" WHERE state = ?", (state,))
-        with self._database.reading() as connection:
-            found = connection.execute(f"{_REQUEST}{where} ORDER BY number", values)
-            return [_as_request(each) for each in found]
-
-    def requests_of(self, subject: Any = None, *, row: Any = None) -> list[Request]:
-        """Requests of one subject, however they ended.
-
-        Parameters
-        ----------
-        subject : str or int, default=None
-        row : array-like of shape (n_features,), default=None
-
-        Returns
-        -------
-        list of Request
-        """
-        kind, value = ("id", subject) if row is None else ("row", row)
-        digest = self._key().subject(kind, value)
-        with self._database.reading() as connection:
-            found = connection.execute(f"{_REQUEST} WHERE subject = ? ORDER BY number", (digest,))
-            return [_as_request(each) for each in found]
-
-    def request(self, number: int) -> Request:
-        """One request.
-
-        Parameters
-        ----------
-        number : int
-
-        Returns
-        -------
-        Request
-
-        Raises
-        ------
-        LedgerError
-            There is none of this number.
-        """
-        with self._database.reading() as connection:
-            return _request(connection, number)
-
-    def history(self, number: int) -> list[dict]:
-        """What the ledger's entries say of one request, in order.
-
-        Parameters
-        ----------
-        number : int
-
-        Returns
-        -------
-        list of dict
-        """
-        self.request(number)
-        with self._database.reading() as connection:
-            return [
-                {"entry": entry.seq, **entry.body}
-                for entry in entries_of(connection)
-                if number in (entry.body.get("n"), *entry.body.get("requests", ()))
-            ]
-
-    # ------------------------------------------------------------------------------- evidence
-
-    def receipt(self, number: int) -> dict:
-        """The receipt of an honoured request: plain JSON with an HMAC-SHA256 under your key.
-
-        Parameters
-        ----------
-        number : int
-
-        Returns
-        -------
-        dict
-
-        Raises
-        ------
-        LedgerError
-            There is no such request, or it was not honoured.
-        """
-        with self._database.reading() as connection:
-            return receipt_of(connection, self._key(), self._named(), number)
-
-    def anchor(self) -> dict:
-        """Where the ledger ends now. Kept elsewhere, it shows later whether entries went missing.
-
-        Returns
-        -------
-        dict
-            For ``verify(anchor=)``.
-        """
-        with self._writing() as chain:
-            told = {
-                "format": "skqmu.anchor/1",
-                **self._named(),
-                "entry": chain.seq,
-                "link": chain.link.hex(),
-                "time": as_text(self._clock()),
-            }
-        return told
-
-    def verify(
-        self,
-        model: Any = None,
-        *,
-        ids: Any = None,
-        rows: Any = None,
-        files: Iterable[str | os.PathLike] = (),
-        receipts: Iterable[dict] = (),
-        anchor: dict | None = None,
-        trust: bool | Sequence[str] = False,
-    ) -> Verification:
-        """Whether the ledger is as it was written, and the model is without those it has forgotten.
-
-        Parameters
-        ----------
-        model : path-like or fitted estimator, default=None
-            A file is also compared with the version that the ledger knows.
-        ids : path-like, iterable or callable, default=None
-            Ids to ask the model about, where it does not tell its own.
-        rows : array-like or DataFrame, default=None
-            Rows that were deleted: the model is asked about them, and their bytes are looked for in
-            its files. (An equal row of somebody who stays has the same bytes.)
-        files : iterable of path-like, default=()
-            More files of the model: copies, checkpoints, exports.
-        receipts : iterable of dict, default=()
-            Receipts that somebody shows.
-        anchor : dict, default=None
-            Of `anchor`, or an erasure record's, from earlier.
-        trust : bool or list of str, default=False
-
-        Returns
-        -------
-        Verification
-            Honoured requests whose subject is found to be no member become ``"verified"``, unless
-            anything is wrong.
-        """
-        return verified(
-            self._database,
-            self._key(),
-            self._clock,
-            self._named(),
-            model=model,
-            subjects=Subjects(self._key(), ids, rows),
-            files=files,
-            receipts=receipts,
-            anchor=anchor,
-            trust=trust,
-        )
-
-    def record(
-        self,
-        number: int | None = None,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        audit: Any = None,
-    ) -> ErasureRecord:
-        """The erasure record of a request, or of all that were received in a period.
-
-        Parameters
-        ----------
-        number : int, default=None
-        since, until : datetime, default=None
-            With a time zone; without `number`.
-        audit : AuditReport or dict, default=None
-            Evidence: an audit of the same way to forget. What stands in the record is its verdicts,
-            no row and no class.
-
-        Returns
-        -------
-        ErasureRecord
-        """
-        if number is not None and (since is not None or until is not None):
-            raise ValueError("name either a request or a period (since=, until=).")
-        period = [None if each is None else as_text(_with_zone(each)) for each in (since, until)]
-        anchor = self.anchor()
-        with self._database.reading() as connection:
-            return erasure_record(
-                connection,
-                self._key(),
-                number=number,
-                period=period,
-                anchor=anchor,
-                audit=getattr(audit, "data", audit),
-                created=as_text(self._clock()),
-            )
-
-    # ------------------------------------------------------------------------------ the inside
-
-    def _key(self) -> Keys:
-        if self._keys is None:
-            raise LedgerError(
-                "this ledger was opened without its key, to be looked at: "
-                "DeletionLedger(path, key=...)."
-            )
-        return self._keys
-
-    def _named(self) -> dict:
-        return {"ledger": self.ledger_id, "key_id": self.key_id}
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[Chain]:
-        keys = self._key()
-        with self._database.writing() as connection:
-            yield Chain(connection, keys, self._clock)
-
-    def _open_new(self, key_id: str | None) -> None:
-        keys = self._key()
-        with self._database.writing() as connection:
-            if noted(connection, "format") is not None:  # another process was quicker
-                return
-            named = {
-                "format": _FORMAT,
-                "ledger": secrets.token_hex(8),
-                "key_id": keys.check().hex()[:8] if key_id is None else one_line(key_id),
-            }
-            for name, value in {**named, "check": keys.check()}.items():
-                connection.execute("INSERT INTO meta VALUES (?, ?)", (name, value))
-            Chain(connection, keys, self._clock).append("opened", **named)
-
-    def _checked(self) -> tuple[str, str]:
-        """Name of the ledger and of its key, which is the right one."""
-        path = self._database.path
-        with self._database.reading() as connection:
-            try:
-                found = noted(connection, "format")
-            except sqlite3.OperationalError as error:
-                raise LedgerError(f"{path} is a database, but no ledger.") from error
-            if found != _FORMAT:
-                raise LedgerError(f"{path} is no ledger of the form {_FORMAT}; found {found!r}.")
-            check = noted(connection, "check")
-            if self._keys is not None and not hmac.compare_digest(self._keys.check(), check):
-                raise LedgerError(
-                    f"{path}: key is not the one that the ledger was made with "
-                    f"(key_id {noted(connection, 'key_id')!r})."
-                )
-            return noted(connection, "ledger"), noted(connection, "key_id")
 
     def _due(self, due: datetime | timedelta | None) -> str | None:
         if due is None:
             return None
         if isinstance(due, timedelta):
             due = self._clock() + due
-        return as_text(_with_zone(due))
+        return as_text(with_zone(due))
 
     def _changed(
         self, number: int, states: tuple, kind: str, *, unless: Any = None, **facts: Any
     ) -> Request:
         with self._writing() as chain:
-            request = _request(chain.connection, number)
+            request = request_of(chain.connection, number)
             if request.state not in states:
                 raise LedgerError(
                     f"request {number} is {request.state}; this is for one that is "
@@ -639,32 +352,13 @@ class DeletionLedger:
             if why_not is not None:
                 raise LedgerError(f"request {number} has nothing to do: {why_not}.")
             chain.append(kind, requests=[number], **facts)
-            return _request(chain.connection, number)
-
-
-def _with_zone(time: datetime) -> datetime:
-    if not isinstance(time, datetime) or time.tzinfo is None:
-        raise ValueError(
-            f"{time!r} must be a datetime with a time zone, such as datetime.now(timezone.utc)."
-        )
-    return time
+            return request_of(chain.connection, number)
 
 
 def _reason(text: str) -> str:
     text = one_line(text)
     if not text or len(text) > _LONGEST_REASON:
-        raise ValueError(f"reason must be a text of 1 to {_LONGEST_REASON} letters; got {len(text)}.")
+        raise ValueError(
+            f"reason must be a text of 1 to {_LONGEST_REASON} letters; got {len(text)}."
+        )
     return text
-
-
-def _request(connection: sqlite3.Connection, number: int) -> Request:
-    found = connection.execute(f"{_REQUEST} WHERE number = ?", (number,)).fetchone()
-    if found is None:
-        raise LedgerError(f"there is no request {number!r} in this ledger.")
-    return _as_request(found)
-
-
-def _as_request(row: tuple) -> Request:
-    number, kind, state, received, due, batch, reason, other = row
-    due = None if due is None else as_time(due)
-    return Request(number, kind, state, as_time(received), due, batch, reason, other)

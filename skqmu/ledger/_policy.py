@@ -14,7 +14,7 @@ class BatchingPolicy:
 
     A batch is due as soon as one of the rules says so. Several requests in one version of the model
     are cheaper, and give less away: whoever holds the versions before and after a single deletion
-    may tell who was deleted (``docs/two_versions.md``). Among many, most are hidden from whoever sees
+    may tell who was deleted (``docs/two_versions.md``). Of many, most are hidden from whoever sees
     answers; from whoever sees weights, little is.
 
     Parameters
@@ -66,7 +66,9 @@ class BatchingPolicy:
         if (cost is None) != (most_cost is None):
             raise ValueError("cost= and most_cost= go together: what a batch costs, and the limit.")
         if number is not None and most is not None and most < number:
-            raise ValueError(f"most={most} is below number={number}: no batch would be large enough.")
+            raise ValueError(
+                f"most={most} is below number={number}: no batch would be large enough."
+            )
         self.number = number
         self.most = most
         self.margin = margin

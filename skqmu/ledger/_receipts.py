@@ -38,9 +38,7 @@ def receipt_of(connection: sqlite3.Connection, keys: Keys, ledger: dict, number:
         raise LedgerError(f"there is no request {number}.")
     kind, subject, received, due, state, seq = found
     if seq is None:
-        raise LedgerError(
-            f"request {number} is {state}: a receipt is for one that was honoured."
-        )
+        raise LedgerError(f"request {number} is {state}: a receipt is for one that was honoured.")
     honoured = entry_at(connection, seq)
     prepared = entry_at(connection, honoured["prepared"])
     link = connection.execute("SELECT link FROM entries WHERE seq = ?", (seq,)).fetchone()[0]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..exceptions import MemberRecordError
+from ..exceptions import LedgerError, MemberRecordError
 from ._canonical import Keys
 
 __all__ = ["Subjects", "are_members", "final_step", "forget", "ids_of_file"]
@@ -57,11 +57,17 @@ class Subjects:
         """What keyed hashes stand for: ids as the model has them where it tells, places of rows."""
         wanted = set(wanted)
         own = own_ids(model) if kind == "id" else None
-        return {
-            digest: value if kind == "id" else place
-            for place, value in enumerate(self._given(kind) if own is None else own)
-            if (digest := self._keys.subject(kind, value)) in wanted
-        }
+        found: dict[bytes, Any] = {}
+        for place, value in enumerate(self._given(kind) if own is None else own):
+            digest = self._keys.subject(kind, value)
+            if digest in wanted:
+                if own is not None and found.get(digest, value) != value:
+                    raise LedgerError(
+                        f"a request may mean {found[digest]!r} or {value!r}, which are two ids of "
+                        "the model and are written alike: no request can tell them apart."
+                    )
+                found[digest] = value if kind == "id" else place
+        return found
 
     def tells(self, kind: str, model: Any) -> bool:
         """Whether who is not found in a model is not in it."""
@@ -84,7 +90,9 @@ class Subjects:
         values = list(values)
         if kind == "id":
             return values
-        return self.rows.iloc[values] if hasattr(self.rows, "iloc") else np.asarray(self.rows)[values]
+        return (
+            self.rows.iloc[values] if hasattr(self.rows, "iloc") else np.asarray(self.rows)[values]
+        )
 
     def _given(self, kind: str) -> Sequence:
         if kind == "row":

@@ -13,6 +13,8 @@ __all__ = ["CannotBeSearchedError", "rows_in_file"]
 
 # Two values of a row are taken as a start where they come together no more often than this.
 _MOST_PAIRS = 2_000_000
+# Values at equal distances are taken for a row where fewer than this would be so by accident.
+_ACCIDENTS = 1e-3
 _COMPRESSED = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x04\x22M\x18": "lz4", b"ZF": "old joblib"}
 
 
@@ -32,8 +34,8 @@ def rows_in_file(path: str | os.PathLike, rows: Any) -> list[int]:
     Returns
     -------
     list of int
-        Of rows whose values stand there as float64 or float32, one after another or at equal
-        distances (a column-major array).
+        Of rows whose values stand there as float64 or float32, one after another; or at equal
+        distances, as in a column-major array, where they are so rare that this is no accident.
 
     Raises
     ------
@@ -42,7 +44,7 @@ def rows_in_file(path: str | os.PathLike, rows: Any) -> list[int]:
     OSError
     """
     rows = np.asarray(rows, dtype=np.float64)
-    found = set()
+    found: set[int] = set()
     for data in _parts(Path(path)):
         for kind in ("<f8", "<f4"):
             left = [i for i in range(len(rows)) if i not in found]
@@ -78,8 +80,10 @@ def _holds(data: bytes, row: np.ndarray) -> bool:
     if not all(map(len, places)):
         return False
     # the two rarest values say where the row would begin, and how far apart its values are
-    first, second = sorted(np.argsort([len(each) for each in places], kind="stable")[:2].tolist())
-    if len(places[first]) * len(places[second]) > _MOST_PAIRS:
+    order = np.argsort([len(each) for each in places], kind="stable")
+    first, second = sorted(order[:2].tolist())
+    pairs = len(places[first]) * len(places[second])
+    if pairs > _MOST_PAIRS or pairs * _chance(places, order[2:], row) > _ACCIDENTS:
         return False
     gap = places[second][None, :] - places[first][:, None]
     step, rest = np.divmod(gap, second - first)
@@ -90,6 +94,13 @@ def _holds(data: bytes, row: np.ndarray) -> bool:
     for j, own in enumerate(places):
         good &= np.isin(start + j * step, own)
     return bool(good.any())
+
+
+def _chance(places: list, others: np.ndarray, row: np.ndarray) -> float:
+    """How likely the other values are to stand in line with the first two by accident."""
+    lowest, highest = min(each[0] for each in places), max(each[-1] for each in places)
+    n_rows = max(1.0, (highest - lowest) / row.nbytes)
+    return float(np.prod([min(1.0, len(places[j]) / n_rows) for j in others]))
 
 
 def _places(data: bytes, pattern: bytes) -> np.ndarray:

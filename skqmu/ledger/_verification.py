@@ -23,8 +23,10 @@ from ._traces import CannotBeSearchedError, rows_in_file
 
 __all__ = ["Finding", "Verification", "verified"]
 
-_COLUMNS = ("kind", "subject", "reference", "state", "received", "due", "batch", "entry")
-_COLUMNS += ("honoured", "other", "reason")
+_COLUMNS = (
+    *("kind", "subject", "reference", "state", "received", "due", "batch", "entry"),
+    *("honoured", "other", "reason"),
+)
 
 
 @dataclass(frozen=True)
@@ -196,8 +198,10 @@ def _compare(connection: sqlite3.Connection, table: dict, findings: list) -> Non
         if table.get(number) != dict(zip(_COLUMNS, values, strict=True)):
             text = "the table of requests says something else than the entries"
             findings.append(Finding("violation", text, request=number))
-    for number in sorted(table.keys() - seen):
-        findings.append(Finding("violation", "it is missing in the table of requests", number))
+    findings += [
+        Finding("violation", "it is missing in the table of requests", number)
+        for number in sorted(table.keys() - seen)
+    ]
 
 
 def _check_receipts(connection, keys, named, receipts, findings) -> None:
@@ -255,7 +259,9 @@ def _fitted(connection, keys, model, trust, findings) -> tuple[Any, list]:
 
 def _is_prepared(connection: sqlite3.Connection, digest: str) -> bool:
     """Whether a file is the next version, whose worker was killed before it could say so."""
-    for (seq,) in connection.execute("SELECT DISTINCT entry FROM requests WHERE state = 'prepared'"):
+    for (seq,) in connection.execute(
+        "SELECT DISTINCT entry FROM requests WHERE state = 'prepared'"
+    ):
         if entry_at(connection, seq).get("after") == digest:
             return True
     return False
