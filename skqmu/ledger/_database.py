@@ -96,6 +96,7 @@ class Database:
                 raise
             # It is committed: who still reads, or a full disk, only leaves this to the next writer.
             with contextlib.suppress(sqlite3.OperationalError):
+                connection.execute("PRAGMA busy_timeout=0").fetchall()  # nor is anybody waited for
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     @contextlib.contextmanager
