@@ -19,15 +19,19 @@ __all__ = [
     "Layout",
     "as_floats",
     "as_table",
+    "column",
     "column_names",
+    "columns_of",
     "cut",
     "is_array",
     "is_frame",
     "join",
+    "measured_columns",
     "n_columns",
     "row_bytes",
     "same_rows",
     "take",
+    "with_columns",
 ]
 
 # Whole numbers from here on are not all float64s.
@@ -71,7 +75,7 @@ def as_table(X, *, name="X", allow_nan=True):
     if is_frame(X):
         if _num_samples(X) == 0:
             raise ValueError(f"{name} has no rows.")
-        numeric = [column for column in _columns(X) if column.dtype.kind == "f"]
+        numeric = [column for column in columns_of(X) if column.dtype.kind == "f"]
         if len(numeric) == n_columns(X):
             check_array(np.column_stack(numeric), ensure_all_finite=finite, input_name=name)
         return X
@@ -165,7 +169,7 @@ def join(*tables):
 # ------------------------------------------------------------------------------------ values
 
 
-def _columns(X):
+def columns_of(X):
     """Columns of a dense table: arrays of float64, or of objects where not all are numbers."""
     if hasattr(X, "iloc"):
         return [_pandas_column(X.iloc[:, j]) for j in range(X.shape[1])]
@@ -177,9 +181,26 @@ def _columns(X):
     return [_as_column(column) for column in columns]
 
 
+def column(X, number):
+    """Return one column of a table: of float64, of dates, or of objects where not all are numbers.
+
+    Parameters
+    ----------
+    X : table with columns
+    number : int
+        From 0.
+    """
+    if is_frame(X):
+        one = X.iloc[:, number] if hasattr(X, "iloc") else X.to_series(number)
+        if getattr(one.dtype, "kind", None) == "M" or str(one.dtype).startswith("Date"):
+            return np.asarray(one.to_numpy()).astype("datetime64[ns]")
+        return _pandas_column(one) if hasattr(X, "iloc") else _as_column(one.to_numpy())
+    return columns_of(X[:, [number]])[0]
+
+
 def as_floats(X):
     """Return a dense table of numbers as a float64 array; None where not all are numbers."""
-    columns = _columns(X)
+    columns = columns_of(X)
     if any(column.dtype.kind != "f" for column in columns):
         return None
     return np.column_stack(columns)
@@ -266,7 +287,7 @@ def row_bytes(X):
     """
     if sparse.issparse(X):
         return list(_sparse_bytes(X))
-    columns = _columns(X)
+    columns = columns_of(X)
     if all(column.dtype.kind == "f" for column in columns):
         return [row.tobytes() for row in _number_bytes(np.column_stack(columns))]
     rows = zip(*map(_tokens, columns), strict=True)
@@ -287,6 +308,48 @@ def _sparse_bytes(X):
     data = _number_bytes(X.data)
     for start, stop in zip(X.indptr[:-1], X.indptr[1:], strict=True):
         yield X.indices[start:stop].astype(np.int64).tobytes() + data[start:stop].tobytes()
+
+
+def measured_columns(X):
+    """Return the columns that hold measurements, as float64: ``{position: values}``.
+
+    Of an array of numbers and of a sparse matrix all columns; of any other table those with
+    fractions, for whole numbers beside texts may be codes.
+
+    Parameters
+    ----------
+    X : table of shape (n, n_columns)
+    """
+    numeric = {j: column for j, column in enumerate(columns_of(X)) if column.dtype.kind == "f"}
+    if sparse.issparse(X) or (not is_frame(X) and len(numeric) == n_columns(X)):
+        return numeric
+    with np.errstate(invalid="ignore"):
+        return {j: c for j, c in numeric.items() if (c[np.isfinite(c)] % 1 != 0).any()}
+
+
+def with_columns(X, columns):
+    """Return a table with other numbers in some of its columns; a sparse one becomes dense.
+
+    Parameters
+    ----------
+    X : table of shape (n, n_columns)
+    columns : dict of int to ndarray of shape (n,)
+    """
+    if hasattr(X, "iloc"):
+        X = X.copy()
+        for j, values in columns.items():
+            X.isetitem(j, values)
+        return X
+    if is_frame(X):
+        import polars
+
+        return X.with_columns([polars.Series(X.columns[j], v) for j, v in columns.items()])
+    X = X.toarray() if sparse.issparse(X) else X.copy()
+    if X.dtype.kind != "O":
+        X = X.astype(np.float64)
+    for j, values in columns.items():
+        X[:, j] = values
+    return X
 
 
 # ---------------------------------------------------------------------------------- matching
@@ -342,7 +405,7 @@ class Layout:
         is_sparse = sparse.issparse(X)
         if is_sparse and X.shape[0] * width > _DENSE_SIZE:
             return cls((), (), (), width, is_sparse=True, is_hashed=True)
-        columns = _columns(X)
+        columns = columns_of(X)
         numeric = tuple(j for j, column in enumerate(columns) if column.dtype.kind == "f")
         missing = tuple(j for j in numeric if np.isnan(columns[j]).any())
         others = tuple(j for j in range(len(columns)) if j not in set(numeric))
@@ -369,7 +432,7 @@ class Layout:
         self._check_columns(X, name)
         if self.is_hashed:
             return _hashed(row_bytes(sparse.csr_matrix(X)))
-        columns = _columns(X)
+        columns = columns_of(X)
         written = {j: _as_numbers(columns[j]) for j in self.numeric}
         absent = {j: _are_missing(columns[j]) for j in self.missing}
         for j, gaps in absent.items():

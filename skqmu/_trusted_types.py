@@ -31,6 +31,7 @@ _STATE = frozenset(
 _OTHERS = frozenset(
     {
         "builtins.frozenset",
+        "numpy.dtype",
         "pathlib.PosixPath",
         "pathlib.WindowsPath",
         "sklearn.calibration._CalibratedClassifier",

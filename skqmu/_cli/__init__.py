@@ -70,6 +70,12 @@ def _audit(arguments):
     return run_audit(arguments)
 
 
+def _attack(arguments):
+    from skqmu._cli._attack_command import run_attack
+
+    return run_attack(arguments)
+
+
 def _show(arguments):
     from skqmu._cli._audit_command import show_report
 
@@ -83,4 +89,4 @@ def _versions(arguments):
     return OK
 
 
-_COMMANDS = {"audit": _audit, "show": _show, "versions": _versions}
+_COMMANDS = {"attack": _attack, "audit": _audit, "show": _show, "versions": _versions}

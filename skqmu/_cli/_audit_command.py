@@ -1,15 +1,16 @@
 """The commands ``audit`` and ``show``: from arguments to files."""
 
+import contextlib
 import re
 import sys
 from pathlib import Path
 
-from skqmu._cli._default_model import auto_model, make_model
+from skqmu._cli._default_model import MODELS, auto_model, make_model
 from skqmu._cli._output import NUMBERS, PAGE, UsageError, page_to_write, results_folder
 from skqmu._cli._parser import DEFAULT_ATTACKS, DEFAULT_FORGET, DEFAULT_MECHANISMS, DEFAULT_ROWS
 from skqmu._cli._progress import progress
 
-__all__ = ["run_audit", "show_report"]
+__all__ = ["fitted_options", "print_report", "run_audit", "show_report", "usage_errors", "workers"]
 
 # what is asked for by each option, where the parameter of `audit` has another name
 _OPTIONS = {
@@ -33,10 +34,9 @@ _OPTIONS = {
 
 def run_audit(arguments):
     """Carry out ``python -m skqmu audit`` and return the exit code."""
-    mechanisms = _mechanisms(arguments)
-    if mechanisms is None:
+    if lists_names(arguments):
         return 0
-    request = _request(arguments, mechanisms)
+    request = _request(arguments)
     plan = _checked(request, costs=arguments.dry_run)
     if arguments.dry_run:
         costs = plan.pop("cost", {})
@@ -63,32 +63,54 @@ def run_audit(arguments):
 
 def show_report(arguments):
     """Carry out ``python -m skqmu show`` and return the exit code."""
-    from skqmu.audit import AuditReport
+    from skqmu.audit import LEAKAGE_SCHEMA, AuditReport, LeakageReport
 
     if not arguments.report:
         raise UsageError("FILE is empty: name the audit.json of an earlier audit.")
     try:
-        report = AuditReport.from_json(Path(arguments.report))
+        path = Path(arguments.report)
+        kind = LeakageReport if LEAKAGE_SCHEMA in path.read_bytes().decode()[:200] else AuditReport
+        report = kind.from_json(path)
     except OSError as error:
         raise UsageError(f"{arguments.report} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise UsageError(error) from error
     if arguments.html is not None:
         report.to_html(page_to_write(arguments.html, arguments.report, arguments.force))
-    _print(report)
+    print_report(report)
     return 0
 
 
+def lists_names(arguments):
+    """Print the names that ``--mechanism list`` or ``--attack list`` asks for, if it does."""
+    from skqmu.audit import ATTACKS
+    from skqmu.unlearning import STRATEGIES
+
+    if "list" in (getattr(arguments, "mechanism", None) or ()):
+        for name, strategy in sorted(STRATEGIES.items()):
+            print(f"{name}: {_summary(strategy)} ({strategy.kind}; {strategy.source})")
+        return True
+    if "list" in (arguments.attack or ()):
+        for name, (kind, parameters) in sorted(ATTACKS.items()):
+            given = ", ".join(f"{key}={value!r}" for key, value in parameters.items())
+            print(f"{name}: {_summary(kind)} ({kind.__name__}{' with ' * bool(given)}{given})")
+        return True
+    return False
+
+
+def _summary(kind):
+    return kind.__doc__.strip().splitlines()[0].rstrip(".")
+
+
 def _mechanisms(arguments):
-    """Return the names asked for, checked; None when only their list was wanted."""
+    """Return the names asked for, checked; None where the model is to say."""
     from skqmu._validation import check_choice
     from skqmu.unlearning import STRATEGIES
 
-    names = arguments.mechanism or DEFAULT_MECHANISMS[_model(arguments)]
-    if "list" in names:
-        for name, strategy in sorted(STRATEGIES.items()):
-            summary = strategy.__doc__.strip().splitlines()[0].rstrip(".")
-            print(f"{name}: {summary} ({strategy.kind}; {strategy.source})")
+    names = arguments.mechanism
+    if names is None and arguments.data is None:
+        names = DEFAULT_MECHANISMS[_model(arguments)]
+    if names is None:
         return None
     try:
         return tuple(check_choice("--mechanism", name, STRATEGIES) for name in names)
@@ -96,10 +118,80 @@ def _mechanisms(arguments):
         raise UsageError(error) from error
 
 
-def _request(arguments, mechanisms):
+def _request(arguments):
     """Return what :func:`skqmu.audit` is to be called with."""
+    more = _of_own_files if arguments.data is not None else _of_embedded
+    return {
+        "mechanisms": _mechanisms(arguments),
+        "attacks": tuple(arguments.attack or DEFAULT_ATTACKS),
+        "n_shadows": arguments.shadows,
+        "n_oracles": arguments.oracles,
+        "test_size": arguments.test_size,
+        "n_jobs": workers(arguments.n_jobs),
+        "random_state": arguments.seed,
+        "level": arguments.level,
+        "memory": arguments.resume,
+        "delta": arguments.delta,
+        **more(arguments),
+    }
+
+
+def _of_own_files(arguments):
+    """The part of the request that is about the user's own table and model."""
+    from skqmu._cli._own_table import model_of, own_table
+
+    if arguments.forget is None:
+        raise UsageError(
+            "--data needs --forget WHAT: class:LABEL, fraction:F, ids:FILE (with --id), or "
+            "'COLUMN == VALUE'. What a model gives away without a deletion: python -m skqmu attack"
+        )
+    table = own_table(arguments)
+    model, narrow, fitted = model_of(arguments, table)
+    drawn = ("class:", "fraction:")
+    return {
+        "estimator": model,
+        "X": narrow.X,
+        "y": narrow.y,
+        "X_test": narrow.X_test,
+        "y_test": narrow.y_test,
+        "forget": {
+            text: text if text.startswith(drawn) else table.mask_of(text, "--forget")
+            for text in arguments.forget
+        },
+        "title": table.name,
+        **(fitted_options(arguments, table) if fitted else {"repeats": arguments.repeats or 1}),
+    }
+
+
+def fitted_options(arguments, table):
+    """Return what a fitted model's audit must be told of the rows that it was trained on.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+    table : OwnTable
+    """
+    if arguments.train is not None and table.X_test is not None:
+        raise UsageError("--train and --test exclude each other: with --test, all of --data is.")
+    if arguments.train is None and table.X_test is None:
+        raise UsageError(
+            "--model FILE is fitted: say which rows it was trained on. --test FILE has rows that "
+            "it never saw, all of --data being its training rows; or --train WHAT (as --forget: "
+            "ids:FILE, or COLUMN == VALUE) says which of --data are."
+        )
+    if arguments.train is None:
+        return {"prefit": True}
+    return {"prefit": True, "train": table.mask_of(arguments.train, "--train")}
+
+
+def _of_embedded(arguments):
+    """The part of the request that is about a data set that comes along."""
+    from skqmu._what_to_forget import with_target_names
     from skqmu.datasets import load
 
+    for option in ("test", "target", "id", "train", "estimator"):
+        if getattr(arguments, option) is not None:
+            raise UsageError(f"--{option} goes with --data FILE, a table of your own.")
     data = load(arguments.dataset)
     X, y = _some_rows(data, arguments)
     forget = arguments.forget
@@ -110,24 +202,19 @@ def _request(arguments, mechanisms):
         "estimator": make_model(_model(arguments), X.shape[1]),
         "X": X,
         "y": y,
-        "forget": forget,
-        "mechanisms": mechanisms,
-        "attacks": tuple(arguments.attack or DEFAULT_ATTACKS),
-        "n_shadows": arguments.shadows,
-        "n_oracles": arguments.oracles,
-        "test_size": arguments.test_size,
-        "n_jobs": _workers(arguments.n_jobs),
-        "random_state": arguments.seed,
-        "level": arguments.level,
+        "forget": {text: with_target_names(text, data.target_names) for text in forget},
         "title": data.name,
-        "memory": arguments.resume,
-        "delta": arguments.delta,
         **_repeats(arguments),
     }
 
 
 def _model(arguments):
-    return arguments.model or auto_model(arguments.dataset)
+    from skqmu._validation import check_choice
+
+    try:
+        return check_choice("--model", arguments.model or auto_model(arguments.dataset), MODELS)
+    except ValueError as error:
+        raise UsageError(f"{error} A model in a file goes with --data.") from error
 
 
 def _repeats(arguments):
@@ -158,7 +245,7 @@ def _some_rows(data, arguments):
     return data.X[sorted(chosen)], data.y[sorted(chosen)]
 
 
-def _workers(n_jobs):
+def workers(n_jobs):
     """Return how many processes to use: as in joblib, but no more than there are cores."""
     from joblib import cpu_count
 
@@ -169,8 +256,15 @@ def _checked(request, *, costs):
     """Return what a request would train, and cost; what is wrong with it is a usage error."""
     from skqmu.audit import audit
 
-    try:
+    with usage_errors():
         return audit(**request, dry_run=True if costs else "count")
+
+
+@contextlib.contextmanager
+def usage_errors():
+    """Context in which what is wrong with a request is a usage error, under its option's name."""
+    try:
+        yield
     except (TypeError, ValueError) as error:
         parameter = re.match(r"\w*", str(error))[0]
         option = _OPTIONS.get(parameter)
@@ -192,11 +286,12 @@ def _write(report, folder, quiet):
     report.to_json(folder / NUMBERS)
     (folder / PAGE).write_text(page, encoding="utf-8")
     if not quiet:
-        _print(report)
+        print_report(report)
     print(f"page: {folder / PAGE}\nnumbers: {folder / NUMBERS}")
 
 
-def _print(report):
+def print_report(report):
+    """Print a report, in colour where there is a terminal."""
     from rich.console import Console
 
     # a pipe has no width of its own

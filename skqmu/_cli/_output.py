@@ -14,7 +14,7 @@ class UsageError(Exception):
 
 
 @contextlib.contextmanager
-def results_folder(out, force):
+def results_folder(out, force, kind="audit"):
     """Yield the folder for the results; it can be written to and holds no earlier ones.
 
     Folders that were made for it are removed again where nothing was put into them.
@@ -22,24 +22,27 @@ def results_folder(out, force):
     Parameters
     ----------
     out : str or None
-        None: ``audit-report``, or the first of ``audit-report-2``, ... that is free.
+        None: ``audit-report`` (see `kind`), or the first of ``audit-report-2``, ... that is free.
     force : bool
         Earlier results may be replaced.
+    kind : str, default="audit"
+        Names the files (``audit.json``) and, with "-report", the folder.
     """
+    default = Path(f"{kind}-report")
     if out == "":
         raise UsageError("--out '' names no folder.")
     made = []
     try:
         try:
-            folder = _first_free(Path("audit-report")) if out is None else Path(out)
-            _refuse_earlier(folder, force)
+            folder = _first_free(default) if out is None else Path(out)
+            _refuse_earlier(folder, force, kind)
             _make(folder, made)
             # whether a file can be made is found out by making one
             with tempfile.TemporaryFile(dir=folder):
                 pass
         except (OSError, ValueError) as error:
             raise UsageError(
-                f"--out {out or 'audit-report'} cannot be made or written to: {error}"
+                f"--out {out or default} cannot be made or written to: {error}"
             ) from error
         yield folder
     finally:
@@ -48,8 +51,9 @@ def results_folder(out, force):
                 path.rmdir()
 
 
-def _refuse_earlier(folder, force):
-    names = [name for name in (PAGE, NUMBERS) if (folder / name).exists()]
+def _refuse_earlier(folder, force, kind):
+    names = [f"{kind}.{ending}" for ending in ("html", "json")]
+    names = [name for name in names if (folder / name).exists()]
     if names and not force:
         raise UsageError(
             f"--out {folder} holds {' and '.join(names)} of an earlier run; choose another --out, "

@@ -3,7 +3,6 @@
 import argparse
 
 import skqmu
-from skqmu._cli._default_model import MODELS
 from skqmu._text import one_line
 from skqmu.datasets import EMBEDDED
 
@@ -41,6 +40,17 @@ terminal shows a table; DIR receives audit.html (one page that needs nothing els
 audit.json (every number, format skqmu.audit/1).
 """
 
+_ATTACK = """
+Find out whether somebody who asks a model can tell the rows that it was trained on from
+other rows of the same classes. Nothing is forgotten, and a fitted model stays as it is.
+
+  python -m skqmu attack --data clients.csv --test unseen.csv --target churn --id client \\
+      --model rf.joblib --trust
+
+The terminal shows a table; DIR receives leakage.json (every number, format
+skqmu.leakage/1).
+"""
+
 _EXAMPLES = """
 examples:
   python -m skqmu audit
@@ -51,6 +61,9 @@ examples:
       whether SCRUB's models can be told from retrained ones
   python -m skqmu audit --dry-run
       say what would be trained at most, and train nothing
+  python -m skqmu audit --data clients.csv --target churn --id client --model rf.joblib \\
+      --trust --test unseen.csv --forget ids:leaving.txt
+      whether a fitted model of your own still knows the clients who left
   python -m skqmu show audit-report/audit.json
       show a finished report again
 
@@ -78,13 +91,14 @@ def make_parser():
     parser.add_argument("--version", action="version", version=f"skqmu {skqmu.__version__}")
     commands = parser.add_subparsers(dest="command", metavar="command", title="commands")
     _add_audit(commands, common)
+    _add_attack(commands, common)
     show = commands.add_parser(
         "show",
         parents=[common],
         help="print a report that was written before, and make its page again",
         description="Print a report from its JSON file.",
     )
-    show.add_argument("report", metavar="FILE", help="audit.json of an earlier audit")
+    show.add_argument("report", metavar="FILE", help="audit.json or leakage.json")
     show.add_argument("--html", metavar="PAGE", help="also write the page to PAGE")
     show.add_argument("--force", action="store_true", help="replace PAGE if it is there")
     commands.add_parser(
@@ -96,100 +110,49 @@ def make_parser():
     return parser
 
 
-def _add_audit(commands, common):
-    audit = commands.add_parser(
-        "audit",
+def _add_attack(commands, common):
+    attack = commands.add_parser(
+        "attack",
         parents=[common],
-        help="train, forget, attack, and compare with retraining",
-        description=_AUDIT,
-        epilog=_EXAMPLES,
+        help="what a model gives away of its training rows",
+        description=_ATTACK,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    _add_what(audit.add_argument_group("what is audited"))
-    _add_size(audit.add_argument_group("how much work"))
-    _add_out(audit.add_argument_group("what comes out"))
-
-
-def _add_what(what):
-    what.add_argument(
-        "--dataset", default="digits", choices=EMBEDDED, help="data set (default: digits)"
-    )
-    what.add_argument(
-        "--rows",
-        type=int,
-        metavar="N",
-        help="use so many rows, drawn by class (default: 400 of digits, else all)",
-    )
-    what.add_argument(
-        "--model",
-        choices=MODELS,
-        help="features: a random circuit under a ridge regression, which learns few rows by "
-        "heart and can forget exactly; trained: a scaled QNN with trained weights (default: "
-        "features for digits, else trained)",
-    )
-    what.add_argument(
-        "--forget",
-        action="append",
-        metavar="WHAT",
-        help="class:LABEL (every row of a class) or fraction:F (that share of the rows, at "
-        f"random, by class); repeatable (default: {' and '.join(DEFAULT_FORGET)}; only "
-        "the latter where there are two classes)",
-    )
-    what.add_argument(
-        "--mechanism",
-        action="append",
-        metavar="NAME",
-        help="how to forget; 'list' names them all; repeatable "
-        "(default: "
-        + "; ".join(f"{', '.join(names)} ({kind})" for kind, names in DEFAULT_MECHANISMS.items())
-        + ")",
-    )
-    what.add_argument(
+    own = attack.add_argument_group("table and model")
+    _add_own(own)
+    own.add_argument("--model", metavar="FILE", help="a fitted model, .skops or (--trust) .joblib")
+    size = attack.add_argument_group("how much work")
+    size.add_argument(
         "--attack",
         action="append",
         metavar="NAME",
-        help="how to attack: loss, confidence, true_confidence, entropy, modified_entropy, logit "
-        "(thresholds), lira, lira_offline, rmia, rmia_offline, shadow_model, qnn_output, update; "
-        f"repeatable (default: {', '.join(DEFAULT_ATTACKS)})",
+        help="how to attack; 'list' explains them; repeatable (default: loss, confidence, lira, "
+        "rmia)",
     )
+    _add_shadows(size)
+    _add_common_size(size)
+    out = attack.add_argument_group("what comes out")
+    out.add_argument(
+        "--out",
+        metavar="DIR",
+        help="folder for leakage.json and leakage.html (default: leakage-report, or the first of "
+        "leakage-report-2, -3, ... that is free)",
+    )
+    out.add_argument("--force", action="store_true", help="replace files of an earlier run in DIR")
+    out.add_argument("--quiet", action="store_true", help="no progress and no table")
 
 
-def _add_size(size):
+def _add_shadows(size):
     size.add_argument(
         "--shadows",
         type=int,
         default=16,
         metavar="N",
-        help="shadow models behind lira, even (default: 16; 64 and more to be thorough)",
+        help="shadow models behind lira and rmia, even (default: 16; 64 and more to be thorough)",
     )
-    size.add_argument(
-        "--oracles",
-        type=int,
-        default=3,
-        metavar="N",
-        help="models retrained without the forgotten rows (default: 3)",
-    )
-    size.add_argument(
-        "--repeats",
-        type=int,
-        metavar="R",
-        help="do it all R times, with new seeds and splits (default: as often as it takes to "
-        "decide, at most 32 times)",
-    )
-    size.add_argument(
-        "--max-seconds",
-        type=float,
-        metavar="S",
-        help="decided or not, begin no repeats that would end later",
-    )
-    size.add_argument(
-        "--delta",
-        type=float,
-        default=0.1,
-        metavar="D",
-        help="difference in an accuracy, an AUC, a share of probability that is held to be none "
-        "(default: 0.1)",
-    )
+
+
+def _add_common_size(size):
     size.add_argument(
         "--test-size",
         type=float,
@@ -210,6 +173,128 @@ def _add_size(size):
     size.add_argument(
         "--level", type=float, default=0.95, metavar="P", help="of intervals (default: 0.95)"
     )
+
+
+def _add_audit(commands, common):
+    audit = commands.add_parser(
+        "audit",
+        parents=[common],
+        help="train, forget, attack, and compare with retraining",
+        description=_AUDIT,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_what(audit.add_argument_group("what is audited"))
+    _add_own(audit.add_argument_group("a table and a model of your own"))
+    _add_size(audit.add_argument_group("how much work"))
+    _add_out(audit.add_argument_group("what comes out"))
+
+
+def _add_what(what):
+    what.add_argument(
+        "--dataset", default="digits", choices=EMBEDDED, help="data set (default: digits)"
+    )
+    what.add_argument(
+        "--rows",
+        type=int,
+        metavar="N",
+        help="use so many rows, drawn by class (default: 400 of digits, else all)",
+    )
+    what.add_argument(
+        "--model",
+        metavar="NAME|FILE",
+        help="features: a random circuit under a ridge regression, which learns few rows by "
+        "heart and can forget exactly; trained: a scaled QNN with trained weights (default: "
+        "features for digits, else trained). With --data: FILE, see below",
+    )
+    what.add_argument(
+        "--forget",
+        action="append",
+        metavar="WHAT",
+        help="class:LABEL (every row of a class), fraction:F (that share of the rows, at "
+        "random, by class); with --data also ids:FILE (an id a line; with --id) and "
+        f"'COLUMN == VALUE'; repeatable (default: {' and '.join(DEFAULT_FORGET)}; only "
+        "the latter where there are two classes)",
+    )
+    what.add_argument(
+        "--mechanism",
+        action="append",
+        metavar="NAME",
+        help="how to forget; 'list' names them all; repeatable "
+        "(default: "
+        + "; ".join(f"{', '.join(names)} ({kind})" for kind, names in DEFAULT_MECHANISMS.items())
+        + ")",
+    )
+    what.add_argument(
+        "--attack",
+        action="append",
+        metavar="NAME",
+        help="how to attack: loss, confidence, true_confidence, entropy, modified_entropy, logit "
+        "(thresholds), lira, lira_offline, rmia, rmia_offline, shadow_model, qnn_output, update; "
+        f"'list' explains them; repeatable (default: {', '.join(DEFAULT_ATTACKS)})",
+    )
+
+
+def _add_own(own):
+    own.add_argument(
+        "--data", metavar="FILE", help="table of rows, CSV or Parquet (extra 'tables')"
+    )
+    own.add_argument("--target", metavar="COLUMN", help="the column of labels")
+    own.add_argument("--id", metavar="COLUMN", help="the column of ids, which is not learned from")
+    own.add_argument(
+        "--test", metavar="FILE", help="held-out rows; without it some of --data are held out"
+    )
+    own.add_argument(
+        "--train",
+        metavar="WHAT",
+        help="with --model FILE and no --test: which rows of --data the model was trained on, "
+        "said as --forget is ('split == train')",
+    )
+    own.add_argument(
+        "--trust",
+        action="store_true",
+        help="with --model FILE: read a pickle (.joblib, .pkl), which runs what is in it; a "
+        ".skops file needs no trust",
+    )
+    own.add_argument(
+        "--estimator",
+        metavar="NAME",
+        help="instead of --model FILE: a classifier of scikit-learn or skqmu, trained here behind "
+        "scaling and one-hot columns (default: QNNClassifier)",
+    )
+
+
+def _add_size(size):
+    _add_shadows(size)
+    size.add_argument(
+        "--oracles",
+        type=int,
+        default=3,
+        metavar="N",
+        help="models retrained without the forgotten rows (default: 3)",
+    )
+    size.add_argument(
+        "--repeats",
+        type=int,
+        metavar="R",
+        help="do it all R times, with new seeds and splits (default: as often as it takes to "
+        "decide, at most 32 times; with --data once)",
+    )
+    size.add_argument(
+        "--max-seconds",
+        type=float,
+        metavar="S",
+        help="decided or not, begin no repeats that would end later",
+    )
+    size.add_argument(
+        "--delta",
+        type=float,
+        default=0.1,
+        metavar="D",
+        help="difference in an accuracy, an AUC, a share of probability that is held to be none "
+        "(default: 0.1)",
+    )
+    _add_common_size(size)
 
 
 def _add_out(out):

@@ -3,8 +3,8 @@
 from typing import ClassVar
 
 import numpy as np
-from scipy import sparse
 
+from .._rows import columns_of, measured_columns, n_columns, with_columns
 from .._validation import check_choice
 from ._attack import ShadowAttack
 from ._estimators import entropy_from
@@ -21,7 +21,8 @@ class LabelOnlyAttack(ShadowAttack):
     that are right, so right records always come before wrong ones:
 
     - ``perturbation="noise"``: answers on rows with Gaussian noise added, of several
-      strengths, in units of each feature's standard deviation over the pool;
+      strengths, in units of each feature's standard deviation over the pool (in a table of mixed
+      columns to those with fractions alone: whole numbers may be codes);
     - ``"shots"``: answers on the same row again, which differ when the target is sampled;
     - ``"none"``: no further answers (the gap attack of Yeom et al., 2018).
 
@@ -149,7 +150,9 @@ class LabelOnlyAttack(ShadowAttack):
 
     def _draw_noise(self, X):
         if self.perturbation == "noise":
-            spread = _spread(X)
+            spread = np.zeros(n_columns(X))
+            for j, spread_of in _spreads(X).items():
+                spread[j] = spread_of
             rng = np.random.default_rng(np.random.SeedSequence(entropy_from(self.random_state)))
             scales = np.resize(np.asarray(self.scales, dtype=np.float64), self.n_queries)
             self.noise_ = rng.standard_normal((self.n_queries, spread.size))
@@ -190,17 +193,17 @@ class _Robustness:
 
 
 def _add(X, direction):
-    return X.toarray() + direction if sparse.issparse(X) else X + direction
+    if isinstance(X, np.ndarray) and X.dtype.kind in "biuf":
+        return X + direction
+    columns = columns_of(X)
+    return with_columns(X, {j: columns[j] + direction[j] for j in np.flatnonzero(direction)})
 
 
-def _spread(X):
-    values = X.toarray() if sparse.issparse(X) else X
-    try:
-        values = np.asarray(values, dtype=np.float64)
-        if values.ndim != 2:
-            raise ValueError
-    except (TypeError, ValueError):
+def _spreads(X):
+    """Standard deviation of each column that noise can be added to."""
+    if getattr(X, "ndim", 2) == 1 or not (columns := measured_columns(X)):
         raise ValueError(
-            "perturbation='noise' needs rows of numbers; use 'shots' or 'none' for others."
-        ) from None
-    return np.nanstd(values, axis=0)
+            "perturbation='noise' needs columns of measured numbers; use 'shots' or 'none' where "
+            "rows have none."
+        )
+    return {j: np.nanstd(values) for j, values in columns.items()}

@@ -9,11 +9,23 @@ import inspect
 import sys
 import types
 
+from ._attacks import ATTACKS
 from ._audit_call import audit
 from ._kept_models import clear_kept
+from ._leakage import leakage
+from ._leakage_report import LEAKAGE_SCHEMA, LeakageReport
 from ._report import SCHEMA, AuditReport
 
-__all__ = ["SCHEMA", "AuditReport", "audit", "clear_kept"]
+__all__ = [
+    "ATTACKS",
+    "LEAKAGE_SCHEMA",
+    "SCHEMA",
+    "AuditReport",
+    "LeakageReport",
+    "audit",
+    "clear_kept",
+    "leakage",
+]
 
 
 class _CallableModule(types.ModuleType):

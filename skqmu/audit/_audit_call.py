@@ -1,9 +1,9 @@
 """`audit`: one call from a classifier and a deletion request to a report."""
 
-from .._text import one_line
 from ._audit_plan import AuditSettings, make_plan
 from ._audit_run import AuditRun
 from ._cost import audit_cost
+from ._progress_lines import listener_of
 from ._repeats import RepeatedAudit
 
 __all__ = ["audit"]
@@ -58,7 +58,7 @@ def audit(
     y : array-like of shape (n_samples,)
     forget : str, list of str, array-like, or dict
         What :func:`skqmu.datasets.forget_split` takes: ``"class:0"``, ``"fraction:0.1"``,
-        row indices or a boolean mask over `X`; several as a list of strings or as
+        ``"age >= 65"``, row indices or a boolean mask over `X`; several as a list of strings or as
         ``{name: description}``. Strings are resolved on the training rows. Copies of a
         forgotten record are forgotten with it.
     X_test : array-like of shape (n_test, n_features), default=None
@@ -200,16 +200,9 @@ def audit(
     if dry_run:
         cost = None if dry_run == "count" else audit_cost(plan)
         return {**plan.steps(), **({} if cost is None else {"cost": cost})}
-    listener = verbose if callable(verbose) else _lines if verbose else None
-    run = (AuditRun if plan.repeats == 1 else RepeatedAudit)(plan, listener)
+    run = (AuditRun if plan.repeats == 1 else RepeatedAudit)(plan, listener_of(verbose))
     try:
         return run.run()
     except KeyboardInterrupt as interrupt:
         interrupt.report = run.report
         raise
-
-
-def _lines(stage, done, total):
-    import sys
-
-    print(f"audit: {one_line(stage)}: {done}/{total}", file=sys.stderr, flush=True)

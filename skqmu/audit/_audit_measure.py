@@ -138,6 +138,12 @@ class Judge:
         rows, y = self.part(name)
         return (observation.predict(rows) == y).astype(float)
 
+    def accuracy(self, observation, name):
+        """Return the accuracy on a part with its interval, as plain values."""
+        right = self.correct(observation, name)
+        estimate = accuracy_interval(int(right.sum()), len(right), level=self.level)
+        return _plain({name: estimate}, {name: len(right)})[name]
+
     def losses(self, observation, name):
         """Return the cross-entropy of each row; ``"held_out"`` are the attacks' non-members."""
         rows = self.nonmembers if name == "held_out" else self.rows[name]
@@ -164,7 +170,7 @@ class Judge:
                 retained=self.kept,
                 level=self.level,
             )
-            attacks = {name: self._result(observation, name) for name in self.attacks}
+            attacks = {name: self.result(observation, name) for name in self.attacks}
         report = {
             "accuracy": _plain(found.accuracies, found.n),
             "loss": {
@@ -183,11 +189,7 @@ class Judge:
             value = getattr(found, name)
             report[name] = None if value is None else _plain({name: value}, {})[name]
         if "test_removed" in self.rows:
-            right = self.correct(observation, "test_removed")
-            estimate = accuracy_interval(int(right.sum()), len(right), level=self.level)
-            report["accuracy"].update(
-                _plain({"test_removed": estimate}, {"test_removed": len(right)})
-            )
+            report["accuracy"]["test_removed"] = self.accuracy(observation, "test_removed")
         return report
 
     def _mean_loss(self, observation, name):
@@ -260,9 +262,13 @@ class Judge:
             **{name: self.part(name) for name in self.rows},
         }
 
-    def _result(self, observation, name):
+    def result(self, observation, name):
+        """Return what an attack achieved, as plain values."""
         scores = observation.scores[name]
-        return membership_result(*scores, level=self.level, fprs=_FPRS).to_dict()
+        with warnings.catch_warnings():
+            # what few rows leave unresolved says so in the table
+            warnings.simplefilter("ignore", ResolutionWarning)
+            return membership_result(*scores, level=self.level, fprs=_FPRS).to_dict()
 
 
 def without(items, position):

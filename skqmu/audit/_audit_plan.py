@@ -1,18 +1,25 @@
 """What an audit will do, checked before anything is trained."""
 
 import numbers
-import os
 import re
 from dataclasses import dataclass, replace
 
-import joblib
 import numpy as np
-from sklearn.base import is_classifier
 
-from .._identity import described, settings_line
-from .._validation import check_choice
-from ..attacks.tools import adapted, entropy_from, model_name, shadow_template
-from ._attacks import ATTACKS, needs_shadows
+from ..attacks.tools import adapted, entropy_from, shadow_template
+from ._attacks import needs_shadows
+from ._checked_settings import (
+    check_attacks,
+    check_count,
+    check_delta,
+    check_estimator,
+    check_level,
+    check_memory,
+    check_n_jobs,
+    check_title,
+    estimator_facts,
+    name_of,
+)
 from ._checked_tables import checked_tables
 from ._kept_models import folder_of_audits
 from ._models import can_unlearn, is_default, strategy_label, takes_strategy
@@ -22,8 +29,6 @@ from ._scenarios import Data, Table, named_requests, repeat_entropy
 
 __all__ = ["AuditSettings", "Plan", "make_plan"]
 
-# more models than this no machine holds: whoever asks for it has mistyped
-_MOST_MODELS = 100_000
 # repeats of an audit until it is decided: at most, and before the first look; fewer than four
 # leave a t-interval three times as wide as it will be
 _MOST_REPEATS = 32
@@ -138,11 +143,7 @@ class Plan:
     @property
     def estimator_facts(self):
         """Name of the estimator, its settings on one line, and in full; no credentials."""
-        return {
-            "name": _name(self.estimator),
-            "settings": settings_line(self.estimator),
-            "described": described(self.estimator),
-        }
+        return estimator_facts(self.estimator)
 
     def steps(self):
         """Return how many models will be trained, by purpose."""
@@ -157,11 +158,6 @@ class Plan:
             * (1 + self.n_oracles + len(self.mechanisms)),
         }
         return {purpose: n * self.repeats for purpose, n in of_a_repeat.items()}
-
-
-def _name(estimator):
-    steps = getattr(estimator, "steps", None)
-    return " > ".join(model_name(part) for _, part in steps) if steps else model_name(estimator)
 
 
 def make_plan(estimator, X, y, X_test, y_test, settings):
@@ -179,21 +175,22 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
     Plan
     """
     estimator = adapted(estimator)
-    _check_estimator(estimator)
-    fitted = check_prefit(estimator, settings)
+    check_estimator(estimator)
+    fitted = check_prefit(
+        estimator, settings.prefit, settings.train, settings.repeats, settings.until
+    )
     repeats = _repeats(settings)
     fewest = "every figure stands beside retrained models"
-    _check_count("n_oracles", settings.n_oracles, 1, fewest)
+    check_count("n_oracles", settings.n_oracles, 1, fewest)
     if repeats > 1:
         why = "with repeats, how far retrained models lie apart is a measure of its own"
-        _check_count("n_oracles", settings.n_oracles, 2, why)
-    _check_level(settings.level)
-    _check_delta(settings.delta)
-    _check_n_jobs(settings.n_jobs)
-    _check_memory(settings.memory, settings.random_state)
-    if settings.title is not None and not isinstance(settings.title, str):
-        raise ValueError(f"title={settings.title!r} must be a text or None.")
-    attacks = _check_attacks(settings.attacks, settings.n_shadows)
+        check_count("n_oracles", settings.n_oracles, 2, why)
+    check_level(settings.level)
+    check_delta(settings.delta)
+    check_n_jobs(settings.n_jobs)
+    check_memory(settings.memory, settings.random_state)
+    check_title(settings.title)
+    attacks = check_attacks(settings.attacks, settings.n_shadows)
     mechanisms = _check_mechanisms(settings.mechanisms, estimator)
     X, y, X_test, y_test = checked_tables(X, y, X_test, y_test, estimator)
     table = Table(
@@ -248,94 +245,8 @@ def _repeats(settings):
     if settings.repeats == "auto":
         return 1 if settings.until is None else _MOST_REPEATS
     least = 1 if settings.until is None else 2
-    _check_count("repeats", settings.repeats, least, "a number of independent originals")
+    check_count("repeats", settings.repeats, least, "a number of independent originals")
     return int(settings.repeats)
-
-
-def _check_delta(delta):
-    if not isinstance(delta, numbers.Real) or isinstance(delta, bool) or not 0 < delta < 1:
-        raise ValueError(f"delta={delta!r} must lie strictly between 0 and 1, for example 0.1.")
-
-
-def _check_memory(memory, random_state):
-    if memory is None:
-        return
-    if not isinstance(memory, str | os.PathLike | joblib.Memory):
-        raise ValueError(
-            f"memory={memory!r} must be None, a folder, or a joblib.Memory; got "
-            f"{type(memory).__name__}."
-        )
-    if random_state is None:
-        raise ValueError(
-            f"memory={memory!r} needs a random_state (got None): models are found again by what "
-            "they were drawn from. Pass an integer."
-        )
-
-
-def _check_estimator(estimator):
-    if isinstance(estimator, type):
-        raise TypeError(
-            f"estimator={estimator.__name__} is a class; pass an object, {estimator.__name__}()."
-        )
-    if not is_classifier(estimator):
-        raise TypeError(
-            f"estimator must be a scikit-learn classifier; got {type(estimator).__name__}."
-        )
-    if not hasattr(estimator, "predict_proba"):
-        raise TypeError(
-            f"{type(estimator).__name__} has no predict_proba, which losses and attacks need; wrap "
-            "it in CalibratedClassifierCV, or ask what it gives away of its members by "
-            "skqmu.attacks.LabelOnlyAttack."
-        )
-    final = estimator.steps[-1][1] if hasattr(estimator, "steps") else estimator
-    if getattr(final, "store_data", None) == "fingerprints":
-        raise ValueError(
-            'store_data="fingerprints" needs a key that an audit, which trains models of its own, '
-            'does not have; audit the classifier with store_data="rows" or "none".'
-        )
-
-
-def _check_count(name, value, least, why):
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
-        raise ValueError(f"{name}={value!r} must be an integer of at least {least}: {why}.")
-    if value > _MOST_MODELS:
-        raise ValueError(f"{name}={value!r} is more than {_MOST_MODELS} models.")
-
-
-def _check_n_jobs(n_jobs):
-    whole = isinstance(n_jobs, numbers.Integral) and not isinstance(n_jobs, bool)
-    if n_jobs is not None and (not whole or n_jobs == 0):
-        raise ValueError(
-            f"n_jobs={n_jobs!r} must be an integer other than 0 (-1: one a core), or None."
-        )
-
-
-def _check_level(level):
-    if not isinstance(level, numbers.Real) or not 0.5 <= level < 1:
-        raise ValueError(f"level={level!r} must lie in [0.5, 1), for example 0.95.")
-
-
-def _check_attacks(attacks, n_shadows):
-    if isinstance(attacks, str):
-        attacks = (attacks,)
-    if not hasattr(attacks, "__iter__"):
-        raise ValueError(f"attacks={attacks!r} must be a name or a list of names.")
-    attacks = tuple(attacks)
-    if not attacks:
-        raise ValueError(f"attacks is empty; choose from {', '.join(sorted(ATTACKS))}.")
-    for name in attacks:
-        check_choice("attacks", name, ATTACKS)
-    if len(set(attacks)) < len(attacks):
-        raise ValueError(f"attacks={attacks!r} names one attack twice.")
-    _check_count("n_shadows", n_shadows, 0, "it is a number of models")
-    if needs_shadows(attacks):
-        why = "shadow attacks need a spread with and without each record"
-        _check_count("n_shadows", n_shadows, 4, why)
-        if n_shadows % 2:
-            raise ValueError(
-                f"n_shadows={n_shadows} must be even: each record is in exactly half of them."
-            )
-    return attacks
 
 
 def _check_mechanisms(mechanisms, estimator):
@@ -362,14 +273,14 @@ def _check_mechanisms(mechanisms, estimator):
     others = [name for name, strategy in mechanisms.items() if strategy != "retrain"]
     if others and not able:
         raise ValueError(
-            f"{_name(estimator)} has no unlearn, so mechanisms can only be ('retrain',); got "
+            f"{name_of(estimator)} has no unlearn, so mechanisms can only be ('retrain',); got "
             f"{', '.join(map(repr, others))}."
         )
     if able and not takes_strategy(estimator):
         chosen = [name for name, strategy in mechanisms.items() if not is_default(strategy)]
         if chosen:
             raise ValueError(
-                f"mechanism {chosen[0]!r} was asked for, but the unlearn of {_name(estimator)} "
+                f"mechanism {chosen[0]!r} was asked for, but the unlearn of {name_of(estimator)} "
                 "takes no strategy; use mechanisms=('default',), its own way to forget."
             )
     return mechanisms

@@ -210,7 +210,7 @@ class AuditRun:
         seen = []
         self.listener(stage, 0, len(models))
         for done, model in enumerate(models, start=1):
-            seen.append(None if model.estimator is None else judge.observe(model.estimator))
+            seen.append(None if model.estimator is None else _asked(judge, model, scenario))
             self.listener(stage, done, len(models))
         return _Observed(judge, models, seen)
 
@@ -287,6 +287,20 @@ class AuditRun:
             entry["equivalence"] = judge.equivalence(seen, oracles)
             entry["verdict"] = verdict.to_dict()
         return entry
+
+
+def _asked(judge, model, scenario):
+    """What a model answers; where it cannot, which one it is and what it never saw."""
+    try:
+        return judge.observe(model.estimator)
+    except ValueError as error:
+        if model.role == "original":
+            raise
+        raise ValueError(
+            f"forget[{scenario.name!r}]: {model.name}, trained without the forgotten rows, cannot "
+            f"be asked about them: {error} A step that refuses what it has not seen must let it "
+            "pass (OneHotEncoder(handle_unknown='ignore')), in the model that is audited, too."
+        ) from error
 
 
 @dataclass(frozen=True)

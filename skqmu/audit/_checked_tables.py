@@ -7,6 +7,7 @@ from sklearn.utils.validation import _num_samples
 
 from .._rows import as_table, column_names, is_frame, n_columns
 from ..attacks.tools import check_labels, takes_nan
+from ._checked_settings import check_answers
 
 __all__ = ["checked_tables"]
 
@@ -23,6 +24,7 @@ def checked_tables(X, y, X_test, y_test, estimator):
     """
     X, y = _table_of(X, y, estimator, "")
     check_classification_targets(y)
+    check_answers(estimator, X, y)
     if len(np.unique(y)) < 2:
         raise ValueError("y holds a single class; unlearning of a classifier needs two or more.")
     if (X_test is None) != (y_test is None):

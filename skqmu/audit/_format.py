@@ -8,7 +8,7 @@ from .._shape import each, flag, maybe, named, number, one_of, record, text, who
 from ..metrics import MembershipResult
 from ._words import ENDS, LEVELS, PART_WORDS
 
-__all__ = ["SCHEMA", "check_report"]
+__all__ = ["SCHEMA", "attacked", "check_report", "step_attacked"]
 
 #: Name and version of the JSON format; a change that breaks readers raises the number.
 SCHEMA = "skqmu.audit/1"
@@ -17,7 +17,7 @@ _SHARE = number(0, 1)
 _LENGTH = number(0)
 
 
-def _attacked(value, where):
+def attacked(value, where):
     """The result of an attack; its ROC curve is drawn."""
     try:
         result = MembershipResult.from_dict(value)
@@ -27,11 +27,11 @@ def _attacked(value, where):
         raise ValueError(f"{where}.roc_fpr is empty: there is no curve to draw.")
 
 
-def _step_attacked(value, where):
+def step_attacked(value, where):
     if isinstance(value, dict) and "error" in value:
         text(value["error"], f"{where}.error")
     else:
-        _attacked(value, where)
+        attacked(value, where)
 
 
 def _label(value, where):
@@ -78,7 +78,7 @@ _MEASURED = record(
             closed=True,
         ),
         "loss": record(dict.fromkeys(("retain", "forget", "held_out"), _ESTIMATE)),
-        "attacks": named(_attacked, least=1),
+        "attacks": named(attacked, least=1),
         "losses": record(dict.fromkeys(("forget", "held_out"), _LOSSES)),
         "kl_to_oracle": named(_ESTIMATE),
     },
@@ -87,7 +87,7 @@ _MEASURED = record(
         "agreement_with_oracle": named(_ESTIMATE),
         "uqi": maybe(_ESTIMATE),
         "tug_of_war": maybe(_ESTIMATE),
-        "upstream": named(_step_attacked),
+        "upstream": named(step_attacked),
     },
 )
 _JUDGED = record(

@@ -8,13 +8,14 @@ from ._models import Model
 __all__ = ["as_original", "check_against_record", "check_prefit", "training_rows"]
 
 
-def check_prefit(estimator, settings):
+def check_prefit(estimator, prefit, train, repeats=1, until=None):
     """Return the fitted model of an audit with ``prefit=True``; None for any other audit.
 
     Parameters
     ----------
     estimator : classifier
-    settings : AuditSettings
+    prefit, train, repeats, until
+        As the caller gave them; see :func:`skqmu.audit`.
 
     Raises
     ------
@@ -23,18 +24,18 @@ def check_prefit(estimator, settings):
     ValueError
         Something else is asked for that only a model of the audit's own can give.
     """
-    if not isinstance(settings.prefit, bool):
-        raise ValueError(f"prefit={settings.prefit!r} must be True or False.")
-    if not settings.prefit:
-        if settings.train is not None:
+    if not isinstance(prefit, bool):
+        raise ValueError(f"prefit={prefit!r} must be True or False.")
+    if not prefit:
+        if train is not None:
             raise ValueError(
                 "train= says which rows a fitted model has seen, and goes with prefit=True; "
                 "without it rows are held out by test_size or X_test."
             )
         return None
-    if settings.repeats not in ("auto", 1) or settings.until is not None:
+    if repeats not in ("auto", 1) or until is not None:
         raise ValueError(
-            f"prefit=True excludes repeats={settings.repeats!r} and until={settings.until!r}: "
+            f"prefit=True excludes repeats={repeats!r} and until={until!r}: "
             "there is one model, and repeats are new ones of the same kind; leave prefit out to "
             "audit the procedure."
         )

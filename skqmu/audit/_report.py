@@ -10,7 +10,7 @@ from .._text import one_line
 from ..metrics import MembershipResult
 from ._format import SCHEMA, check_report
 
-__all__ = ["AuditReport", "describe", "json_values"]
+__all__ = ["AuditReport", "describe", "json_values", "read", "written"]
 
 
 class AuditReport:
@@ -179,10 +179,7 @@ class AuditReport:
         -------
         str
         """
-        text = json.dumps(self.data, indent=1, allow_nan=False, ensure_ascii=False)
-        if path is not None:
-            _write(path, text + "\n")
-        return text
+        return written(self.data, path)
 
     @classmethod
     def from_json(cls, source):
@@ -205,13 +202,7 @@ class AuditReport:
         OSError
             The file cannot be read.
         """
-        if isinstance(source, str) and source.lstrip().startswith("{"):
-            return cls(_parsed(source))
-        path = Path(source)
-        try:
-            return cls(_parsed(path.read_bytes().decode("utf-8-sig")))
-        except ValueError as error:
-            raise ValueError(f"{one_line(path)}: {error}") from error
+        return read(cls, source)
 
     def to_html(self, path=None):
         """Return the report as one self-contained page, and write it where a path is given.
@@ -234,6 +225,25 @@ class AuditReport:
         if path is not None:
             _write(path, text)
         return text
+
+
+def written(data, path=None):
+    """Return data as JSON text, and write it where a path is given."""
+    text = json.dumps(data, indent=1, allow_nan=False, ensure_ascii=False)
+    if path is not None:
+        _write(path, text + "\n")
+    return text
+
+
+def read(kind, source):
+    """Return a report of a kind, from a path or from the JSON text itself."""
+    if isinstance(source, str) and source.lstrip().startswith("{"):
+        return kind(_parsed(source))
+    path = Path(source)
+    try:
+        return kind(_parsed(path.read_bytes().decode("utf-8-sig")))
+    except ValueError as error:
+        raise ValueError(f"{one_line(path)}: {error}") from error
 
 
 def _parsed(text):

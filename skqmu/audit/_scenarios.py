@@ -15,6 +15,7 @@ __all__ = [
     "Data",
     "Scenario",
     "Table",
+    "class_matched",
     "make_scenarios",
     "named_requests",
     "repeat_entropy",
@@ -130,10 +131,21 @@ class Table:
             rng=np.random.default_rng(split_seed),
         )
         rng = np.random.default_rng(scenario_seed)
-        masks = {
-            name: _mask(value, name, self.y, data, rng) for name, value in self.requests.items()
-        }
+        masks = {name: self._mask(value, name, data, rng) for name, value in self.requests.items()}
         return data, make_scenarios(masks, data, rng)
+
+    def _mask(self, value, name, data, rng):
+        """Return the mask over the training rows that a description means."""
+        seed = int(rng.integers(2**31 - 1))
+        if isinstance(value, str):
+            return forget_split(data.y, value, X=data.X, random_state=seed)
+        mask = forget_split(self.y, value, X=self.X)[data.train_rows]
+        if not mask.any():
+            raise ValueError(
+                f"forget[{name!r}]: all its rows were held out for testing; pass X_test and "
+                "y_test, so that every row of X is trained on."
+            )
+        return mask
 
     def draw_repeat(self, entropy, r):
         """Return rows and scenarios of a repeat: other splits, unless the split is given.
@@ -207,20 +219,6 @@ def named_requests(forget):
     if isinstance(forget, list | tuple) and forget and all(isinstance(f, str) for f in forget):
         return {text: text for text in forget}
     return {"forget": forget}
-
-
-def _mask(value, name, y, data, rng):
-    """Return the mask over the training rows that a description means."""
-    seed = int(rng.integers(2**31 - 1))
-    if isinstance(value, str):
-        return forget_split(data.y, value, random_state=seed)
-    mask = forget_split(y, value)[data.train_rows]
-    if not mask.any():
-        raise ValueError(
-            f"forget[{name!r}]: all its rows were held out for testing; pass X_test and y_test, so "
-            "that every row of X is trained on."
-        )
-    return mask
 
 
 def split_data(X, y, X_test, y_test, *, train=None, test_size, reference_size, rng):
@@ -312,7 +310,7 @@ def _scenario(name, mask, data, rng):
             "the oracle. Forget less, or use data with three classes or more."
         )
     removed = np.setdiff1d(data.y[mask], y_retain)
-    members, nonmembers = _matched(mask, data, rng, name, notes)
+    members, nonmembers = class_matched(mask, data, rng, name, notes)
     return Scenario(
         name=name,
         kind="class" if removed.size else "subset",
@@ -336,7 +334,7 @@ def _with_copies(mask, data, notes):
     return full
 
 
-def _matched(mask, data, rng, name, notes):
+def class_matched(mask, data, rng, name, notes):
     """Choose held-out rows with the classes of the forgotten ones, in their proportions."""
     labels, forgotten = np.unique(data.y[mask], return_counts=True)
     held_out = np.array([(data.y_test == label).sum() for label in labels])
