@@ -3,6 +3,7 @@
 import inspect
 from collections import defaultdict
 
+from sklearn import config_context
 from sklearn.pipeline import Pipeline
 
 __all__ = [
@@ -93,8 +94,8 @@ def _begin(number, estimator, X, y, weights, classes, together):
     together[_protocol(last)].append((number, last, X, y, weights))
 
 
-def fit_one(estimator, X, y, sample_weight=None, classes=None, **more):
-    """Fit a model with what its ``fit`` takes of sample weights and class list."""
+def fit_one(estimator, X, y, sample_weight=None, classes=None, ids=None, **more):
+    """Fit a model with what its ``fit`` takes of sample weights, class list and ids."""
     last, prefix = last_step(estimator), ""
     if isinstance(estimator, Pipeline):
         prefix = f"{estimator.steps[-1][0]}__"
@@ -102,7 +103,13 @@ def fit_one(estimator, X, y, sample_weight=None, classes=None, **more):
         more[f"{prefix}sample_weight"] = sample_weight
     if classes is not None and "classes" in inspect.signature(last.fit).parameters:
         more[f"{prefix}classes"] = classes
-    return estimator.fit(X, y, **more)
+    if ids is not None:
+        more[f"{prefix}ids"] = ids
+    if not (prefix and more):
+        return estimator.fit(X, y, **more)
+    # with routing on, pipelines would not take what is meant for one step by its name
+    with config_context(enable_metadata_routing=False):
+        return estimator.fit(X, y, **more)
 
 
 def unlearns_many(estimator):

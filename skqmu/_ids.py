@@ -16,6 +16,7 @@ __all__ = [
     "hashed_ids",
     "id_key",
     "ids_of_text",
+    "join_ids",
     "key_of_text",
     "keys_by_text",
     "keys_of_ids",
@@ -113,6 +114,11 @@ def _array_of(values):
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
+
+
+def join_ids(*parts):
+    """Return the ids of some arrays, one after the other, in the narrowest array for them."""
+    return _array_of([value for part in parts for value in part.tolist()])
 
 
 def _is_missing(value):

@@ -18,6 +18,7 @@ _STATE = frozenset(
         "skqmu._rows.Layout",
         "skqmu.backends._noise_stream.NoiseStream",
         "skqmu.classifiers._baseline.Baseline",
+        "skqmu.classifiers._member_ids.MemberIds",
         "skqmu.classifiers._members.MemberRecord",
         "skqmu.classifiers.state._attributes.CircuitState",
         "skqmu.classifiers.state._attributes.ExperimentState",

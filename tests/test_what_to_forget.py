@@ -262,9 +262,10 @@ def test_positions_masks_ids_and_rows_that_mean_the_same_are_the_same(data, n):
 @given(text=st.text(max_size=30))
 def test_any_text_is_understood_or_refused(text):
     try:
-        assert parsed(text).kind in ("class", "fraction", "ids", "condition")
+        told = parsed(text).kind
     except ValueError as error:
-        assert "forget=" in str(error)
+        told = str(error)
+    assert told in ("class", "fraction", "ids", "condition") or told.startswith("forget=")
 
 
 # --- where it is said -----------------------------------------------------------------------
@@ -279,7 +280,9 @@ def test_an_audit_takes_a_condition_on_any_table():
     rng = np.random.default_rng(0)
     X = pd.DataFrame({"age": rng.integers(20, 90, 80), "city": rng.choice(list("abc"), 80)})
     y = (X["age"] + rng.normal(0, 9, 80) > 55).astype(int).to_numpy()
-    encoder = make_column_transformer((OneHotEncoder(), ["city"]), remainder="passthrough")
+    encoder = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore"), ["city"]), remainder="passthrough"
+    )
     report = audit(
         make_pipeline(encoder, LogisticRegression()),
         X,
@@ -290,5 +293,4 @@ def test_an_audit_takes_a_condition_on_any_table():
         n_oracles=1,
         random_state=0,
     )
-    first = report.scenarios[0]
-    assert first["name"] == "city == a"
+    assert next(iter(report.scenarios)) == "city == a"

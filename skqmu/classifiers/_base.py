@@ -33,6 +33,7 @@ from ._going_on import refuse_another_network
 from ._head_access import HeadAccessMixin
 from ._live_backend import LiveBackendMixin
 from ._many_fits import fit_many
+from ._member_ids import check_ids_go_on, given_ids
 from ._members import MemberRecord, check_key
 from ._one_fit import alone, fit_course, fit_result
 from ._predicting import PredictingMixin
@@ -142,7 +143,7 @@ class BaseUnlearningClassifier(
 
     @exclusive
     @with_callbacks
-    def fit(self, X, y, sample_weight=None, *, classes=None, fingerprint_key=None):
+    def fit(self, X, y, sample_weight=None, *, classes=None, fingerprint_key=None, ids=None):
         """Train on `X`, `y` and remember, as `store_data` says, who was trained on.
 
         Parameters
@@ -157,6 +158,10 @@ class BaseUnlearningClassifier(
         fingerprint_key : bytes, default=None
             For ``store_data="fingerprints"``: at least 16 random bytes, which the
             estimator uses and does not keep.
+        ids : array-like of shape (n_samples,) or "index", default=None
+            Whose each row is: texts, whole numbers, anything hashable; several rows may have
+            one id. A request may then name ids. ``"index"``: the names of a data frame's rows.
+            Stored as `store_data` says: as they are, as hashes under the key, or refused.
 
         Returns
         -------
@@ -184,14 +189,14 @@ class BaseUnlearningClassifier(
         """
         with Writing(self) as work:
             model = work.model
-            course = model._fit_course(X, y, sample_weight, classes, fingerprint_key)
+            course = model._fit_course(X, y, sample_weight, classes, fingerprint_key, ids)
             stopped = alone(model, course)
             work.commit()
         if stopped is not None:
             raise stopped
         return self
 
-    def _fit_course(self, X, y, sample_weight, classes, fingerprint_key):
+    def _fit_course(self, X, y, sample_weight, classes, fingerprint_key, ids=None):
         """Fit this working copy; see `fit_course`.
 
         Returns
@@ -206,7 +211,8 @@ class BaseUnlearningClassifier(
             self._check_can_go_on()
             self._go_on()
         known = self.classes_ if resuming else None
-        data = self._validated(X, y, sample_weight, classes, fixed=known)
+        ids = self._checked_ids(ids, X, resuming)
+        data = self._validated(X, y, sample_weight, classes, fixed=known, ids=ids)
         start = self._where_it_stands() if resuming else None
         if not resuming:
             self._start_afresh()
@@ -290,6 +296,7 @@ class BaseUnlearningClassifier(
             n_seen=data.n_given,
             held_out=result.held_out,
             key=fingerprint_key,
+            ids=data.ids,
         )
         places = data.positions
         if extend:
@@ -322,7 +329,9 @@ class BaseUnlearningClassifier(
 
     @available_if(_can_go_on)
     @exclusive
-    def partial_fit(self, X, y, classes=None, sample_weight=None, *, fingerprint_key=None):
+    def partial_fit(
+        self, X, y, classes=None, sample_weight=None, *, fingerprint_key=None, ids=None
+    ):
         """Take one pass over `X`, `y`, going on from where the model is.
 
         Parameters
@@ -334,11 +343,13 @@ class BaseUnlearningClassifier(
         sample_weight : array-like of shape (n_samples,), default=None
         fingerprint_key : bytes, default=None
             As for `fit`.
+        ids : array-like of shape (n_samples,) or "index", default=None
+            As for `fit`; in every call, or in none.
 
         Returns
         -------
         self : object
-            Rows that come again with the same label count once in the member record.
+            Rows that come again with the same label (and id) count once in the member record.
 
         Examples
         --------
@@ -352,11 +363,11 @@ class BaseUnlearningClassifier(
         (3, True)
         """
         with Writing(self) as work:
-            work.model._fit_partially(X, y, classes, sample_weight, fingerprint_key)
+            work.model._fit_partially(X, y, classes, sample_weight, fingerprint_key, ids)
             work.commit()
         return self
 
-    def _fit_partially(self, X, y, classes, sample_weight, fingerprint_key):
+    def _fit_partially(self, X, y, classes, sample_weight, fingerprint_key, ids):
         """Take one pass with this working copy."""
         self._check_parameters()
         self._check_members_can_be_kept(fingerprint_key)
@@ -375,7 +386,9 @@ class BaseUnlearningClassifier(
             raise ValueError(
                 f"classes={classes!r} is not the list of the first call, {self.classes_}."
             )
-        data = self._validated(X, y, sample_weight, classes, fixed=None if first else self.classes_)
+        ids = self._checked_ids(ids, X, not first)
+        fixed = None if first else self.classes_
+        data = self._validated(X, y, sample_weight, classes, fixed=fixed, ids=ids)
         if first:
             self._start_afresh()
         if self._trains_on_statistics():
@@ -435,7 +448,14 @@ class BaseUnlearningClassifier(
                 f"store_data={self.store_data!r}."
             )
 
-    def _validated(self, X, y, sample_weight, classes, *, fixed):
+    def _checked_ids(self, ids, X, goes_on):
+        """Ids of one fit, which must be of all rows that the model knows, or of none."""
+        ids = given_ids(ids, X, self.store_data)
+        if goes_on:
+            check_ids_go_on(fitted_state(self).members, ids)
+        return ids
+
+    def _validated(self, X, y, sample_weight, classes, *, fixed, ids=None):
         """Arrays of one fit; sets `classes_`, and `n_features_in_` on a fresh one."""
         X, y = validate_data(self, X, y, dtype=np.float64, reset=fixed is None)
         check_classification_targets(y)
@@ -457,6 +477,7 @@ class BaseUnlearningClassifier(
             n_classes=len(known),
             positions=rows,
             n_given=len(X),
+            ids=None if ids is None else ids[rows],
         )
 
     def _reconstruction(self, params):

@@ -13,7 +13,7 @@ from .state import fitted_state
 __all__ = ["ByRefit", "record_of_experiment"]
 
 
-def record_of_experiment(X, labels, weights, forgotten):
+def record_of_experiment(X, labels, weights, forgotten, ids=None):
     """Record of the rows that an experiment's model is trained on, those of its mask left out.
 
     Parameters
@@ -22,6 +22,7 @@ def record_of_experiment(X, labels, weights, forgotten):
     labels : ndarray of int of shape (n,)
     weights : ndarray of shape (n,)
     forgotten : ndarray of bool of shape (n,)
+    ids : ndarray of shape (n,) or None
 
     Returns
     -------
@@ -29,7 +30,8 @@ def record_of_experiment(X, labels, weights, forgotten):
         It knows that the rows of the mask were there, and not what they were.
     """
     rows = np.arange(len(labels))
-    record = MemberRecord.of_table(X, labels, weights, positions=rows, n_seen=len(rows))
+    how = {"positions": rows, "n_seen": len(rows), "ids": ids}
+    record = MemberRecord.of_table(X, labels, weights, **how)
     record = record.without(np.flatnonzero(forgotten | (weights == 0)))
     return replace(record, origin=np.where(weights > 0, rows, -1), tombstones=frozenset())
 
@@ -41,15 +43,15 @@ class ByRefit(Way):
     ----------
     model : UnlearningClassifier
         Working copy.
-    X_forget, y_forget, index
-        Of the request.
+    arguments : tuple
+        Of the request, as `forget_rows` takes them.
     end : callable
         Drops what the experiment has kept from the working copy; returns leftovers.
     """
 
-    def __init__(self, model, X_forget, y_forget, index, end):
+    def __init__(self, model, arguments, end):
         self.model = model
-        self.arguments = (X_forget, y_forget, index)
+        self.arguments = arguments
         self.end = end
         self._spent = None
 
@@ -67,6 +69,7 @@ class ByRefit(Way):
             n_retain=len(members),
             classes_removed=model.classes_[removed].tolist(),
             asked=members,
+            facts=forget.facts,
         )
 
     def carry_out(self, found):

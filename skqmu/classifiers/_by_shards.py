@@ -175,14 +175,14 @@ class ByShards(Way):
     ----------
     model : ShardedClassifier
         Working copy.
-    X_forget, y_forget, index
-        Of the request.
+    arguments : tuple
+        Of the request, as `forget_rows` takes them.
     report : {"none", "sample", "full"}
     """
 
-    def __init__(self, model, X_forget, y_forget, index, report):
+    def __init__(self, model, arguments, report):
         self.model = model
-        self.arguments = (X_forget, y_forget, index)
+        self.arguments = arguments
         self.report = report
         self.training = None
 
@@ -211,7 +211,10 @@ class ByShards(Way):
             n_retain=len(members),
             classes_removed=model.classes_[np.setdiff1d(forget.labels, members.labels)].tolist(),
             asked=(forget, first),
-            facts={"shards_refitted": sum(start < model.n_slices for start in first)},
+            facts={
+                **forget.facts,
+                "shards_refitted": sum(start < model.n_slices for start in first),
+            },
         )
 
     def carry_out(self, found):

@@ -7,9 +7,12 @@ import numpy as np
 from sklearn.utils.validation import _num_samples
 
 from .._fit_many import last_step
+from .._ids import ids_of_text
 from .._rows import as_table, same_rows
+from .._what_to_forget import parsed
 from ..exceptions import AlreadyForgottenError, NotATrainingSampleError
 from ._by_refit import ByRefit
+from ._member_ids import AskedIds
 from ._meta import ForgottenFits, forgets
 from ._pipeline import unlearn
 from .deletion import carry_out
@@ -58,7 +61,7 @@ def _ended(experiment):
     leftovers = [_Dropped(dropped)] if dropped else []
     if cached := fitted_state(experiment).cached_fits:
         leftovers.append(ForgottenFits(cached))
-    return {"cached_fits": (), "leftovers": tuple(leftovers)}
+    return {"cached_fits": (), "leftovers": tuple(leftovers), "mask_ids": None}
 
 
 class _Dropped:
@@ -115,7 +118,7 @@ def forget_and_end(work, X_forget, y_forget, request):
         if (
             isinstance(error, NotATrainingSampleError)
             and original is not None
-            and _names_the_mask(experiment, X_forget, request.get("index"), error)
+            and _names_the_mask(experiment, X_forget, request, error)
         ):
             refused = error
         else:
@@ -127,25 +130,30 @@ def forget_and_end(work, X_forget, y_forget, request):
     return refused is not None
 
 
-def _refit_and_end(work, X_forget=None, y_forget=None, *, index=None):
+def _refit_and_end(work, X_forget=None, y_forget=None, *, index=None, ids=None):
     """The same for a model that cannot forget itself: it is fitted again without the rows."""
     try:
-        carry_out(work, ByRefit(work.model, X_forget, y_forget, index, _ended))
+        carry_out(work, ByRefit(work.model, (X_forget, y_forget, index, None, ids), _ended))
     except NotATrainingSampleError as error:
         experiment = work.estimator
-        if not _names_the_mask(experiment, X_forget, index, error):
+        if not _names_the_mask(experiment, X_forget, {"index": index, "ids": ids}, error):
             raise
         _End(work, experiment.estimator_).commit()
         return True
     return False
 
 
-def _names_the_mask(experiment, X, index, error):
+def _names_the_mask(experiment, X, request, error):
     """Whether all rows of a request that the model refused are rows of the mask."""
     if not hasattr(experiment, "X_forget_"):
         return False
-    if X is None:
-        index = np.asarray(index)
+    asked = _asked_ids(X, request.get("ids"))
+    if asked is not None:
+        n_asked = len(asked.ids)
+    elif isinstance(X, str):
+        return False
+    elif X is None:
+        index = np.asarray(request.get("index"))
         n_asked = index.sum() if index.dtype == bool else len(np.unique(index))
     else:
         n_asked = _num_samples(X)
@@ -153,7 +161,19 @@ def _names_the_mask(experiment, X, index, error):
         return False  # the model knows the others: it must forget them first
     if isinstance(error, AlreadyForgottenError):
         return True
+    if asked is not None:
+        known = fitted_state(experiment).mask_ids
+        return known is not None and all(map(len, known.entries(asked)[0]))
     return X is not None and bool(same_rows(as_table(X), experiment.X_forget_).all())
+
+
+def _asked_ids(X, ids):
+    """Ids that a request names, as they are or in words; None where it names rows."""
+    if ids is not None:
+        return AskedIds.of(ids)
+    if isinstance(X, str) and (said := parsed(X, "X_forget")).kind == "ids":
+        return AskedIds(ids_of_text(said.value, name="X_forget"), written=True)
+    return None
 
 
 def _keep_failure(work, model):

@@ -75,6 +75,8 @@ class FitData:
         Place of each row among those given.
     n_given : int
         Rows given, those of zero weight included.
+    ids : ndarray of shape (n,) or None
+        Whose each row is.
     """
 
     X: np.ndarray
@@ -83,6 +85,7 @@ class FitData:
     n_classes: int
     positions: np.ndarray | None = None
     n_given: int = 0
+    ids: np.ndarray | None = None
 
     def __len__(self):
         return len(self.X)

@@ -24,6 +24,7 @@ class ForgettingMixin:
         y_forget=None,
         *,
         index=None,
+        ids=None,
         X_retain=None,
         y_retain=None,
         X_reference=None,
@@ -36,14 +37,20 @@ class ForgettingMixin:
         """Honour a deletion request.
 
         Name the rows by `X_forget` (every copy of each is forgotten, with a warning where they
-        are more than the rows named; `y_forget` restricts the copies by label) or by `index`
-        (positions in the data given to `fit`).
+        are more than the rows named; `y_forget` restricts the copies by label), by `index`
+        (positions in the data given to `fit`), by `ids` (every row of each), or in words.
 
         Parameters
         ----------
-        X_forget : array-like of shape (k, n_features), default=None
+        X_forget : array-like of shape (k, n_features) or str, default=None
+            Rows, or, with ``store_data="rows"``, words for them: ``"class:LABEL"``,
+            ``"ids:A,B"``, ``"ids:@FILE"``, ``"x0 >= 1.5"`` (columns of the rows that this
+            classifier was given), ``"fraction:F"``; see :func:`skqmu.datasets.forget_split`.
         y_forget : array-like of shape (k,), default=None
         index : array-like of int, or of bool over the `fit` data, default=None
+        ids : sequence of hashable, default=None
+            Ids that were given to ``fit(ids=)``. With ``store_data="fingerprints"`` beside
+            `X_forget`, which must hold all rows of theirs.
         X_retain : array-like of shape (m, n_features), default=None
             The rows that stay, where the classifier does not store them.
         y_retain : array-like of shape (m,), default=None
@@ -71,9 +78,9 @@ class ForgettingMixin:
         Raises
         ------
         NotATrainingSampleError
-            Rows that were never trained on; their positions are in its ``rows``.
+            Rows (or ids) that were never trained on; their positions are in its ``rows``.
         AlreadyForgottenError
-            Rows that were forgotten before.
+            Rows (or ids) that were forgotten before.
         MemberRecordError, ValueError
             The request cannot be honoured with what is stored and passed.
         BusyError
@@ -121,6 +128,7 @@ class ForgettingMixin:
                 *(X_retain, y_retain),
                 *(X_reference, y_reference),
                 fingerprint_key,
+                ids,
             )
             with work.model._backend().session():
                 carry_out(work, ByStrategy(work.model, chosen, rows, report))

@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from .._ids import few_ids
 from .._matching import RowLaw, match_rows, row_digests
 from .._rows import Layout, as_table, cut, take
 from .._validation import validate_data
 from ..exceptions import AlreadyForgottenError, MemberRecordError, NotATrainingSampleError
+from ._member_ids import MemberIds
 from .state import fitted_state
 
 __all__ = [
@@ -81,6 +83,8 @@ class MemberRecord:
         How `X` stands for rows that are no array of numbers.
     table : table of n rows, or None
         Those rows.
+    ids : MemberIds or None
+        Whose each row is.
     """
 
     mode: str
@@ -96,11 +100,12 @@ class MemberRecord:
     tombstones: frozenset = frozenset()
     layout: Layout | None = None
     table: Any = None
+    ids: MemberIds | None = None
 
     @classmethod
-    def of_table(cls, X, labels, weights, *, positions, n_seen):
+    def of_table(cls, X, labels, weights, *, positions, n_seen, ids=None):
         """Record of the rows of one `fit`, whatever table they are; by rows (``"rows"``)."""
-        options = {"positions": positions, "n_seen": n_seen}
+        options = {"positions": positions, "n_seen": n_seen, "ids": ids}
         if isinstance(X, np.ndarray) and X.dtype.kind == "f" and not np.isnan(X).any():
             return cls.of("rows", X.astype(np.float64), labels, weights, **options)
         layout = Layout.of(X)
@@ -110,10 +115,12 @@ class MemberRecord:
         return replace(record, layout=layout, table=take(X, np.arange(len(labels))))
 
     @classmethod
-    def of(cls, mode, X, labels, weights, *, positions, n_seen, held_out=None, key=None):
+    def of(cls, mode, X, labels, weights, *, positions, n_seen, held_out=None, key=None, ids=None):
         """Record of the rows of one `fit`."""
         law = RowLaw.of(X)
         digests = key_check = None
+        if ids is not None:
+            ids = MemberIds.of(ids, check_key(key) if mode == "fingerprints" else None)
         if mode == "fingerprints":
             keyed_hash = _keyed_hash(check_key(key))
             digests = _packed(row_digests(X, law, keyed_hash))
@@ -134,6 +141,7 @@ class MemberRecord:
             law=law,
             origin=origin,
             key_check=key_check,
+            ids=ids,
         )
 
     def __getstate__(self):
@@ -337,6 +345,58 @@ class MemberRecord:
             )
         return np.unique(np.searchsorted(self.positions, first))
 
+    def of_ids(self, asked, key=None):
+        """Entries of some ids: every row of each.
+
+        Parameters
+        ----------
+        asked : AskedIds
+        key : bytes or None
+            For fingerprints.
+
+        Returns
+        -------
+        ndarray of int, sorted, without repetition
+
+        Raises
+        ------
+        AlreadyForgottenError, NotATrainingSampleError, MemberRecordError
+        """
+        self.require("ids=")
+        if self.ids is None:
+            raise MemberRecordError(
+                "ids= needs to know whose each row is, and this classifier was fitted without: "
+                "fit(X, y, ids=...)."
+            )
+        if self.ids.hashed:
+            self.keyed_hash(key)
+        found, keys = self.ids.entries(asked, key)
+        unknown = [i for i, entries in enumerate(found) if not len(entries)]
+        if unknown:
+            self._refuse_ids(asked, keys, unknown)
+        return np.unique(np.concatenate(found))
+
+    def _refuse_ids(self, asked, keys, unknown):
+        gone = [i for i in unknown if any(_id_tombstone(own) in self.tombstones for own in keys[i])]
+        told, n = few_ids([asked.ids[i] for i in unknown]), len(asked.ids)
+        if len(gone) == len(unknown):
+            raise AlreadyForgottenError(
+                f"{len(gone)} of {n} ids are already forgotten ({told}); leave them out of the "
+                "request.",
+                gone,
+            )
+        hint = (
+            " (or are already forgotten: forgotten ids leave no trace in a saved model)"
+            if self.has_forgotten and not gone
+            else ""
+        )
+        already = f"; {len(gone)} of them are already forgotten" if gone else ""
+        raise NotATrainingSampleError(
+            f"{len(unknown)} of {n} ids are those of no row that was trained on{hint}: {told}"
+            f'{already}. 1 and "1" are different ids.',
+            unknown,
+        )
+
     def without(self, entries, X=None):
         """Record after the given entries are forgotten.
 
@@ -352,8 +412,12 @@ class MemberRecord:
         if X is not None:
             digests = row_digests(X, self.law, _keyed_hash(_PROCESS_KEY))
             tombstones.update(digest for own in digests for digest in own)
+        ids = None if self.ids is None else self.ids.left(left)
+        if ids is not None:
+            tombstones.update(map(_id_tombstone, self.ids.gone(ids)))
         return replace(
             self,
+            ids=ids,
             X=None if self.X is None else left(self.X),
             table=None if self.table is None else cut(self.table, _staying(len(self), entries)),
             digests=None if self.digests is None else left(self.digests),
@@ -388,8 +452,11 @@ class MemberRecord:
         new = np.ones(len(other), dtype=bool)
         places = self.n_seen + other.positions
         held_out = self.held_out.copy()
+        ours, theirs = ((None if r.ids is None else r.ids.keys()) for r in (self, other))
         for i, entries in enumerate(() if repeats else self.match(X, key)):
             known = entries[self.labels[entries] == other.labels[i]]
+            if ours is not None:  # an equal row of somebody else is another row
+                known = np.array([e for e in known if ours[e] == theirs[i]], dtype=int)
             if len(known):
                 new[i], places[i] = False, self.positions[known[0]]
                 # Trained on in either fit is trained on.
@@ -406,8 +473,10 @@ class MemberRecord:
             rows = self.X
         origin = np.full(other.n_seen, -1)
         origin[other.positions] = places
+        ids = other.ids if self.ids is None else self.ids.joined(other.ids.taken(new))
         record = replace(
             self,
+            ids=ids,
             X=rows,
             digests=digests,
             law=law,
@@ -418,6 +487,11 @@ class MemberRecord:
             origin=np.concatenate([self.origin, origin]),
         )
         return record, places
+
+
+def _id_tombstone(own):
+    """What is remembered of an id, by what it is compared by, when its last row has left."""
+    return _keyed_hash(_PROCESS_KEY)(b"id:" + repr(own).encode("utf-8", "surrogatepass"))
 
 
 def _packed(digests):

@@ -85,12 +85,12 @@ def as_memory(memory):
     return memory
 
 
-def fit_clone(estimator, X, y, classes, sample_weight=None):
+def fit_clone(estimator, X, y, classes, sample_weight=None, ids=None):
     """Fit a clone; ours learn the whole class list, others the classes that they see."""
     model = clone(estimator)
     with telling_costs() as models:
         models.append(model)
-        return fit_one(model, X, y, sample_weight, _class_list(model, classes))
+        return fit_one(model, X, y, sample_weight, _class_list(model, classes), ids)
 
 
 def _class_list(model, classes):

@@ -8,6 +8,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import _num_samples
 
 from .._validation import check_choice, check_is_fitted
+from .._what_to_forget import parsed
 from ..exceptions import UnlearningWarning
 from ._upstream_refit import explained, flat_pipeline, nested_pipelines, refit
 from .deletion import noting
@@ -27,10 +28,12 @@ def unlearn(estimator, X_forget=None, y_forget=None, *, upstream="warn", **reque
     estimator : estimator or Pipeline
         Fitted; it, or its last step (of its last step, where pipelines are nested), has
         `unlearn`.
-    X_forget : array-like of shape (k, n_features), default=None
-        Rows as they were given to the pipeline's `fit`. Where a step makes of a row something
-        else in `fit` than afterwards (`TargetEncoder`, by cross-fitting), the classifier never
-        saw what the row looks like now: name rows by ``index=`` then.
+    X_forget : array-like of shape (k, n_features) or str, default=None
+        Rows as they were given to the pipeline's `fit`, or words for them: ``"class:LABEL"``,
+        ``"ids:A,B"``; conditions on columns where no step comes before the classifier. Where a
+        step makes of a row something else in `fit` than afterwards (`TargetEncoder`, by
+        cross-fitting), the classifier never saw what the row looks like now: name rows by
+        ``index=`` or ``ids=`` then.
     y_forget : array-like of shape (k,), default=None
     upstream : {"warn", "refit"}, default="warn"
         What becomes of the fitted steps before the classifier, which saw the rows too.
@@ -41,8 +44,9 @@ def unlearn(estimator, X_forget=None, y_forget=None, *, upstream="warn", **reque
         coordinates of the old steps. From then on positions (``index=``) count in
         `X_retain`. Frozen steps stay as they are, and are named.
     **request : dict
-        Passed on to ``unlearn`` of the classifier; `X_retain` and `X_reference` go through
-        the steps as well. With ``upstream="refit"`` also `sample_weight`, of `X_retain`.
+        ``index=``, ``ids=`` and more, passed on to ``unlearn`` of the classifier; `X_retain` and
+        `X_reference` go through the steps as well. With ``upstream="refit"`` also
+        `sample_weight`, of `X_retain`.
 
     Returns
     -------
@@ -81,6 +85,8 @@ def unlearn(estimator, X_forget=None, y_forget=None, *, upstream="warn", **reque
     steps = flat_pipeline(estimator)
     last = _forgetting(steps[-1], estimator)
     check_is_fitted(estimator)
+    if isinstance(X_forget, str) and len(steps.steps) > 1:
+        _check_words(X_forget)
     if upstream == "refit":
         caches = any(part.memory is not None for part in nested_pipelines(estimator))
         refit(steps[:-1], last, X_forget, y_forget, caches=caches, **request)
@@ -89,12 +95,25 @@ def unlearn(estimator, X_forget=None, y_forget=None, *, upstream="warn", **reque
     return estimator
 
 
+def _check_words(text):
+    """Refuse words about columns, which the steps have made others of."""
+    if parsed(text, "X_forget").kind == "condition":
+        raise ValueError(
+            f"X_forget={text!r} speaks of the pipeline's own columns, and the classifier holds "
+            "rows as the steps before it have made them; pass the rows themselves, such as "
+            "X[X['age'] >= 65], or ids=."
+        )
+
+
 def _forget_last(upstream, last, X_forget, y_forget, **request):
     """Let the classifier forget; name the steps before it."""
     request["X_forget"] = X_forget
     for name in _ROWS:
-        if request.get(name) is not None and len(upstream.steps) and _num_samples(request[name]):
-            request[name] = upstream.transform(request[name])
+        rows = request.get(name)
+        if rows is None or isinstance(rows, str) or not len(upstream.steps):
+            continue
+        if _num_samples(rows):
+            request[name] = upstream.transform(rows)
     saw = [
         f"{name} ({type(step).__name__})"
         for name, step in upstream.steps
@@ -102,8 +121,8 @@ def _forget_last(upstream, last, X_forget, y_forget, **request):
     ]
     message = (
         f"upstream steps were fitted on the forgotten rows too and still hold what they "
-        f"learned from them: {', '.join(saw)}. Refit the pipeline without the rows to remove "
-        "that."
+        f"learned from them: {', '.join(saw)}. Removing that, too, is upstream='refit', with "
+        "X_retain and y_retain."
     )
     with explained(upstream), noting(*[message] * bool(saw)):
         last.unlearn(y_forget=y_forget, **request)

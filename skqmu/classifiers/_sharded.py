@@ -21,6 +21,7 @@ from .._validation import (
 )
 from ._by_shards import ByShards, ShardTraining, expected_refit_fraction
 from ._known_fits import forget_known_fits
+from ._member_ids import given_ids
 from ._members import MemberRecord, are_members
 from ._meta import aligned_proba, as_memory, draw_seed, released
 from ._shards import RemovedFolder, loaded
@@ -162,7 +163,7 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
     # ------------------------------------------------------------------------- fitting
 
     @exclusive
-    def fit(self, X, y, *, assignment=None):
+    def fit(self, X, y, *, assignment=None, ids=None):
         """Deal the rows and train the shards.
 
         Parameters
@@ -171,23 +172,27 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         y : array-like of shape (n_samples,)
         assignment : array-like of int of shape (n_samples, 2), default=None
             Shard and slice of each row; None: dealt.
+        ids : array-like of shape (n_samples,) or "index", default=None
+            Whose each row is, so that a request may name ids: texts, whole numbers, anything
+            hashable; several rows may have one id. ``"index"``: the names of a data frame's rows.
 
         Returns
         -------
         self : object
         """
         with Writing(self) as work:
-            work.model._fit(X, y, assignment)
+            work.model._fit(X, y, assignment, ids)
             work.commit()
         return self
 
-    def _fit(self, X, y, assignment):
+    def _fit(self, X, y, assignment, ids):
         validate_params(self)
         if self.n_slices > 1 and "warm_start" not in self.estimator.get_params():
             raise ValueError(
                 f"n_slices={self.n_slices} needs an estimator with warm_start, which "
                 f"{type(self.estimator).__name__} lacks; use n_slices=1."
             )
+        ids = given_ids(ids, X, "rows")
         X, y = checked_training(self, X, y)
         check_classification_targets(y)
         classes, labels = np.unique(y, return_inverse=True)
@@ -197,8 +202,8 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
             assignment = self._dealt(labels, np.random.default_rng(deal))
         else:
             assignment = self._checked_assignment(assignment, len(y))
-        n = len(y)
-        members = MemberRecord.of_table(X, labels, np.ones(n), positions=np.arange(n), n_seen=n)
+        rows = {"positions": np.arange(len(y)), "n_seen": len(y), "ids": ids}
+        members = MemberRecord.of_table(X, labels, np.ones(len(y)), **rows)
         folder = None
         if self.checkpoint_dir is not None:
             folder = OwnedFolder(self.checkpoint_dir, "slices")
@@ -332,17 +337,22 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         return are_members(self, X, y)
 
     @exclusive
-    def unlearn(self, X_forget=None, y_forget=None, *, index=None, report="none", timeout=None):
+    def unlearn(
+        self, X_forget=None, y_forget=None, *, index=None, ids=None, report="none", timeout=None
+    ):
         """Forget rows by refitting, in their shards, from the first slice that holds one.
 
         Parameters
         ----------
-        X_forget : array-like of shape (k, n_features), default=None
+        X_forget : array-like of shape (k, n_features) or str, default=None
             Every copy of each row is forgotten, with a warning where they are more than the
-            rows named; `y_forget` restricts the copies.
+            rows named; `y_forget` restricts the copies. Or words for rows: ``"class:LABEL"``,
+            ``"age >= 65"``, ``"ids:A,B"``; see :func:`skqmu.datasets.forget_split`.
         y_forget : array-like of shape (k,), default=None
         index : array-like of int or bool, default=None
             Positions in the data given to `fit`, instead of rows.
+        ids : sequence of hashable, default=None
+            Ids that were given to ``fit(ids=)``: every row of each.
         report : {"none", "sample", "full"}, default="none"
             How many rows are predicted before and after, for the log: none; at most 200 of the
             forgotten and 200 of the retained ones; or all. On a sampled backend predictions
@@ -368,7 +378,7 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         check_is_fitted(self, "models_")
         check_choice("report", report, REPORTS)
         with Writing(self, fitted_params=True) as work:
-            carry_out(work, ByShards(work.model, X_forget, y_forget, index, report))
+            carry_out(work, ByShards(work.model, (X_forget, y_forget, index, None, ids), report))
         return self
 
     def _given_parts(self):

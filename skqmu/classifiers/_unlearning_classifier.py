@@ -12,16 +12,19 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from .._fit_many import last_step
 from .._rows import take
+from .._searches import in_cross_validation
 from .._validation import (
     check_is_fitted,
     check_sample_weight,
     refuse_parameters_of_names,
 )
+from .._what_to_forget import positions_of
 from ..exceptions import UnlearningWarning
 from ..unlearning import Retrain, resolve_strategy
 from ._by_refit import record_of_experiment
 from ._experiment import forget_and_end
 from ._known_fits import sharing_fits
+from ._member_ids import MemberIds, given_ids
 from ._members import are_members
 from ._meta import (
     aligned_proba,
@@ -48,6 +51,9 @@ from .state import (
 
 __all__ = ["UnlearningClassifier"]
 
+# Of the draw that "fraction:F" makes, apart from the seeds of models.
+_WORDS = (10**6,)
+
 
 def _has(name):
     def check(self):
@@ -70,6 +76,20 @@ def _takes_strategies(estimator):
 
 def _warn_nothing(reason):
     warnings.warn(f"{reason}: nothing was forgotten.", UnlearningWarning, stacklevel=4)
+
+
+def _mask_of_words(forget, X, y, ids, seed):
+    """Rows that words mean; in a fold of a search that holds none, no row (the scorers say so)."""
+    drawn = int(np.random.SeedSequence(seed.entropy, spawn_key=_WORDS).generate_state(1)[0])
+    mask = np.zeros(len(y), dtype=bool)
+    try:
+        mask[positions_of(forget, y, X=X, ids=ids, random_state=drawn)] = True
+    except ValueError:
+        if not in_cross_validation():
+            raise
+    if not mask.any() and not in_cross_validation():
+        raise ValueError(f"forget={forget!r} selects no row: there is nothing to forget.")
+    return mask
 
 
 class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
@@ -174,16 +194,21 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         return super().set_params(**params)
 
     @exclusive
-    def fit(self, X, y, forget=None, sample_weight=None):
+    def fit(self, X, y, forget=None, sample_weight=None, ids=None):
         """Train on all rows, then forget those of the mask.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
         y : array-like of shape (n_samples,)
-        forget : array-like of bool of shape (n_samples,), default=None
-            A mask, because cross-validation slices it with the rows; None: forget nothing.
+        forget : array-like of bool of shape (n_samples,) or str, default=None
+            A mask, because cross-validation slices it with the rows; or words, which every fold
+            resolves on its own rows: ``"class:LABEL"``, ``"ids:A,B"``, ``"age >= 65"``,
+            ``"fraction:F"`` (see :func:`skqmu.datasets.forget_split`); None: forget nothing.
         sample_weight : array-like of shape (n_samples,), default=None
+        ids : array-like of shape (n_samples,) or "index", default=None
+            Whose each row is, so that words here and requests later may name ids. An estimator
+            that forgets must take them in its own ``fit``.
 
         Returns
         -------
@@ -195,11 +220,11 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
             The mask names no row (a fold without any).
         """
         with Writing(self) as work, sharing_fits():
-            work.model._fit(X, y, forget, sample_weight)
+            work.model._fit(X, y, forget, sample_weight, ids)
             work.commit()
         return self
 
-    def _fit(self, X, y, forget, sample_weight):
+    def _fit(self, X, y, forget, sample_weight, ids):
         strategy = resolve_strategy(self.strategy)
         if not isinstance(strategy, Retrain) and not _takes_strategies(self.estimator):
             raise TypeError(
@@ -210,21 +235,27 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         if not isinstance(self.n_oracles, int | np.integer) or self.n_oracles < 0:
             raise ValueError(f"n_oracles={self.n_oracles!r} must be an integer >= 0.")
         memory = as_memory(self.memory)
+        ids = given_ids(ids, X, "rows")
+        self._check_ids_are_taken(ids)
         X, y = checked_training(self, X, y)
         check_classification_targets(y)
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, X)
+        root = draw_seed(self.random_state)
+        if isinstance(forget, str):
+            forget = _mask_of_words(forget, X, y, ids, root)
         mask = self._checked_mask(forget, len(y))
         classes = np.unique(y)
         staying = ~mask
         weights = None if sample_weight is None else sample_weight[staying]
         X_forget, X_retain = take(X, mask), take(X, staying)
 
-        base_seed, *seeds = draw_seed(self.random_state).spawn(1 + self.n_oracles)
+        base_seed, *seeds = root.spawn(1 + self.n_oracles)
         base = self.estimator
         if self.random_state is not None:
             base = with_seed(base, base_seed, only_unset=True)
-        original, cached = cached_fit(memory, base, X, y, classes, sample_weight)
+        known = [ids] if ids is not None and forgets(base) else []
+        original, cached = cached_fit(memory, base, X, y, classes, sample_weight, *known)
         if not mask.any():
             unlearned = original
         elif forgets(self.estimator):
@@ -244,11 +275,15 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         if not forgets(self.estimator):
             weights = np.ones(len(y)) if sample_weight is None else sample_weight
             labels = np.searchsorted(classes, y)
-            members = record_of_experiment(X, labels, weights, mask)
+            members = record_of_experiment(X, labels, weights, mask, ids)
             refits = {"base": clone(base), "members": members}
             self._become(ExperimentState(), unlearning_log_=[])
         self._become(
-            ExperimentState(cached_fits=tuple(kept.values()), **refits),
+            ExperimentState(
+                cached_fits=tuple(kept.values()),
+                mask_ids=None if ids is None else MemberIds.of(ids[mask]),
+                **refits,
+            ),
             original_=original,
             estimator_=unlearned,
             oracles_=[oracle for oracle, _ in fitted],
@@ -257,6 +292,16 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
             X_retain_=X_retain,
             y_retain_=y[staying],
             classes_=classes,
+        )
+
+    def _check_ids_are_taken(self, ids):
+        """Refuse ids that a model which forgets by itself would not know."""
+        last = last_step(self.estimator)
+        if ids is None or not forgets(last) or "ids" in inspect.signature(last.fit).parameters:
+            return
+        raise TypeError(
+            f"ids= must be known to the model that forgets, and {type(last).__name__}.fit takes "
+            "none; leave them out, or use a classifier of skqmu."
         )
 
     @staticmethod
@@ -288,9 +333,9 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         mask = np.asarray(forget)
         if mask.dtype != bool:
             raise ValueError(
-                f"forget must be a boolean mask over the rows; got dtype {mask.dtype}. Positions "
-                "would not be sliced by cross-validation: use mask = np.isin(np.arange(len(X)), "
-                "positions)."
+                "forget must be a boolean mask over the rows, or words for them; got dtype "
+                f"{mask.dtype}. Positions would not be sliced by cross-validation: use mask = "
+                "np.isin(np.arange(len(X)), positions)."
             )
         if mask.shape != (n_rows,):
             raise ValueError(f"forget has shape {mask.shape}; expected ({n_rows},).")
@@ -310,13 +355,15 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
 
         Parameters
         ----------
-        X_forget : array-like of shape (k, n_features), default=None
+        X_forget : array-like of shape (k, n_features) or str, default=None
+            Rows, or words for them; see `fit`.
         y_forget : array-like of shape (k,), default=None
         timeout : float or None, default=None
             Seconds to wait while another thread changes this estimator; None: as long as it
             takes.
         **request : dict
-            As for the classifier's own `unlearn`; the strategy is this one's by default.
+            ``index=``, ``ids=`` and more, as for the classifier's own `unlearn`; the strategy is
+            this one's by default.
 
         Returns
         -------

@@ -3,6 +3,7 @@
 import inspect
 import warnings
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 from sklearn.base import TransformerMixin, clone
@@ -25,6 +26,7 @@ from .deletion import (
     assuming,
     carry_out,
     digest_of,
+    entries_in_order,
     files_of,
     forget_rows,
     given_parts,
@@ -164,7 +166,7 @@ class ByRefit(Way):
     staying : tuple
         ``(X_retain, y_retain, sample_weight)``.
     request : dict
-        ``index`` and ``fingerprint_key``, where they are given.
+        ``index``, ``ids`` and ``fingerprint_key``, where they are given.
     caches : bool
     """
 
@@ -186,7 +188,8 @@ class ByRefit(Way):
         X_retain, y_retain, _ = self.staying
         steps, by_order = self.steps, self._by_order()
         X_forget, y_forget = self.going
-        if X_forget is not None and len(steps.steps) and _num_samples(X_forget):
+        rows = X_forget is not None and not isinstance(X_forget, str)
+        if rows and len(steps.steps) and _num_samples(X_forget):
             X_forget = steps.transform(X_forget)
         Z = None
         if not by_order:
@@ -205,12 +208,24 @@ class ByRefit(Way):
             n_more=forget.n_more,
             n_retain=len(y_retain),
             classes_removed=classes[np.setdiff1d(forget.labels, retain.labels)].tolist(),
-            asked=None,
+            asked=self._ids_that_stay(forget, retain, Z, y_retain),
+            facts=forget.facts,
         )
+
+    def _ids_that_stay(self, forget, retain, Z, y_retain):
+        """Whose each row of `X_retain` is (`MemberIds`); None where nobody knows."""
+        ids = fitted_state(self.model).members.ids
+        if ids is None:
+            return None
+        if Z is None:  # in the order of fit
+            return ids.taken(retain.entries)
+        key = self.request.get("fingerprint_key")
+        return ids.taken(entries_in_order(self.model, forget, Z, y_retain, key))
 
     def _by_order(self):
         """Steps that let no row be recognised, where the request goes by positions."""
-        return cross_fitted(self.steps) if self.request.get("index") is not None else []
+        by_position = any(self.request.get(name) is not None for name in ("index", "ids"))
+        return cross_fitted(self.steps) if by_position else []
 
     def _rows(self, X_forget, y_forget, Z, y_retain):
         key = self.request.get("fingerprint_key")
@@ -220,12 +235,13 @@ class ByRefit(Way):
                 f"step, and {type(self.model).__name__} has none that it knows; end the pipeline "
                 "in a classifier of skqmu (not in a search or UnlearningClassifier around it)."
             )
-        forget = forget_rows(self.model, X_forget, y_forget, self.request.get("index"), key)
+        how = self.request.get("index"), key, self.request.get("ids")
+        forget = forget_rows(self.model, X_forget, y_forget, *how)
         retain = retain_rows(self.model, forget, Z, y_retain, key)
         if retain is None:
             raise MemberRecordError(
-                "index= with a step that cross-fits needs the rows in the order of fit, and "
-                f"store_data={self.model.store_data!r} keeps none; fit with store_data='rows'."
+                "index= (or ids=) with a step that cross-fits needs the rows in the order of fit, "
+                f"and store_data={self.model.store_data!r} keeps none; fit with store_data='rows'."
             )
         return forget, retain
 
@@ -244,6 +260,10 @@ class ByRefit(Way):
         notes = [*_notes(steps, new_last, len(y_retain)), *_about(steps, self.caches)]
         facts = _facts_of(steps, self.model, new_last)
         changes = {"leftovers": _leftovers(self.model, new_last)}
+        if found.asked is not None:
+            members = fitted_state(new_last).members
+            ids = found.asked.taken(members.positions)
+            changes["members"] = replace(members, ids=ids)
         return Done(facts, notes, changes, fresh=new_last, beside=changed)
 
     def costs(self):
@@ -323,7 +343,7 @@ def _check_request(last, X_retain, y_retain, sample_weight, request):
     if request.pop("X_reference", None) is not None or request.pop("y_reference", None) is not None:
         raise ValueError("X_reference is of no use with upstream='refit', which only retrains.")
     sharded = isinstance(fitted_state(last), ShardedState)
-    known = {"index"} if sharded else {"index", "fingerprint_key"}
+    known = {"index", "ids"} if sharded else {"index", "ids", "fingerprint_key"}
     if unknown := sorted(set(request) - known):
         raise TypeError(
             f"unlearn takes no {', '.join(unknown)} with upstream='refit' and a "

@@ -58,7 +58,7 @@ def test_one_row_is_forgotten_although_alone_its_last_bits_differ(digits, fitted
         assert skqmu.unlearn(model, X[41:42]) is model
     entry = model[-1].unlearning_log_[-1]
     assert (entry["n_forget"], entry["n_retain"]) == (1, len(X) - 1)
-    assert "Refit the pipeline without the rows" in " ".join(entry["notes"])
+    assert "upstream='refit', with X_retain" in " ".join(entry["notes"])
     assert not model[-1].is_member(alone).any()
     assert not model[-1].is_member(together).any()
     expected = QNNClassifier(max_iter=3, n_layers=1, random_state=0)

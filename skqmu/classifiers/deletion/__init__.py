@@ -5,7 +5,7 @@ from ._by_strategy import ByStrategy, RequestArguments, possible_request
 from ._carry_out import Done, Found, Way, carry_out
 from ._given import assuming, given_parts, notes_on, reach_of
 from ._log_entry import LogEntry, digest_of, noting, shortened
-from ._meant_rows import MeantRows, forget_rows, retain_rows
+from ._meant_rows import MeantRows, entries_in_order, forget_rows, retain_rows
 from ._measures import MOST_MEASURED, REPORTS
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "assuming",
     "carry_out",
     "digest_of",
+    "entries_in_order",
     "files_of",
     "fitted_attributes",
     "forget_rows",

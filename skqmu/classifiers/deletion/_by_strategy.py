@@ -55,6 +55,7 @@ class RequestArguments:
     X_reference: object = None
     y_reference: object = None
     fingerprint_key: object = None
+    ids: object = None
 
     def found_in(self, estimator, *, retained=True):
         """The rows that are meant: to forget, to retain and to compare with (`MeantRows`).
@@ -66,7 +67,7 @@ class RequestArguments:
             Whether somebody looks at stored rows that stay: they are many.
         """
         key = self.fingerprint_key
-        forget = forget_rows(estimator, self.X_forget, self.y_forget, self.index, key)
+        forget = forget_rows(estimator, self.X_forget, self.y_forget, self.index, key, self.ids)
         retain = None
         if retained or self.X_retain is not None or self.y_retain is not None:
             retain = retain_rows(estimator, forget, self.X_retain, self.y_retain, key)
@@ -153,6 +154,7 @@ class ByStrategy(Way):
             n_retain=None if retain is None else len(retain),
             classes_removed=self.model.classes_[request.removed_classes].tolist(),
             asked=(forget, retain, request),
+            facts=forget.facts,
         )
 
     def carry_out(self, found):

@@ -140,12 +140,15 @@ class ExperimentState:
         What is fitted again on a request, unfitted; None: the model forgets itself.
     members : MemberRecord or None
         Of that model.
+    mask_ids : MemberIds or None
+        Of the rows of the mask, as long as these are kept.
     """
 
     cached_fits: tuple = ()
     leftovers: tuple = ()
     base: Any = None
     members: Any = None
+    mask_ids: Any = None
 
 
 def fitted_state(estimator):
