@@ -22,7 +22,7 @@ from .._validation import (
 from ._by_shards import ByShards, ShardTraining, expected_refit_fraction
 from ._known_fits import forget_known_fits
 from ._member_ids import given_ids
-from ._members import MemberRecord, are_members
+from ._members import MemberRecord, are_members, ids_of
 from ._meta import aligned_proba, as_memory, draw_seed, released
 from ._shards import RemovedFolder, loaded
 from ._tables import checked_rows, checked_training
@@ -335,6 +335,13 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         """
         check_is_fitted(self, "models_")
         return are_members(self, X, y)
+
+    @property
+    @reads
+    def ids_(self):
+        """Ids of the rows that are remembered, one a row; None without ids."""
+        check_is_fitted(self, "models_")
+        return ids_of(self)
 
     @exclusive
     def unlearn(

@@ -218,11 +218,16 @@ def as_time(text: str) -> datetime:
 
 
 def _link(keys: Keys, seq: int, text: bytes, before: bytes) -> bytes:
-    return keys.mac("link", struct.pack(">Q", seq), before, bytes(text))
+    return keys.mac("link", struct.pack(">Q", seq), before, _as_bytes(text))
 
 
 def _tag(keys: Keys, body: bytes) -> bytes:
-    return keys.mac("link", b"content", bytes(body))[:_TAG_BYTES]
+    return keys.mac("link", b"content", _as_bytes(body))[:_TAG_BYTES]
+
+
+def _as_bytes(value: Any) -> bytes:
+    """What a table holds; where somebody has changed it, that may be of any type."""
+    return value if isinstance(value, bytes) else repr(value).encode()
 
 
 def _head_mac(keys: Keys, seq: int, link: bytes) -> bytes:

@@ -32,7 +32,8 @@ def final_step(model: Any) -> Any:
     """The estimator at the end of a fitted pipeline, or the model itself."""
     while getattr(model, "steps", None):
         model = model.steps[-1][1]
-    return model
+    # an experiment around an estimator leaves the log to it
+    return model if hasattr(model, "unlearning_log_") else getattr(model, "estimator_", model)
 
 
 class Subjects:
@@ -112,8 +113,9 @@ def _rows_of(rows: Any) -> list:
 
 
 def own_ids(model: Any) -> Sequence | None:
-    """Ids of the rows that a model remembers; None where it does not tell."""
-    return getattr(final_step(model), "ids_", None)
+    """Ids of the rows that a model remembers, each once; None where it does not tell."""
+    ids = getattr(final_step(model), "ids_", None)
+    return None if ids is None else list(dict.fromkeys(np.asarray(ids).tolist()))
 
 
 def are_members(model: Any, kind: str, values: Any) -> Sequence | None:
@@ -123,7 +125,8 @@ def are_members(model: Any, kind: str, values: Any) -> Sequence | None:
         return None
     try:
         if kind == "id":
-            return last.is_member(ids=values)
+            own = own_ids(model)
+            return None if own is None else [value in own for value in values]
         if last is not model:
             values = model[:-1].transform(values)
         return last.is_member(values)

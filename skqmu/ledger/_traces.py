@@ -14,7 +14,7 @@ __all__ = ["CannotBeSearchedError", "rows_in_file"]
 # Two values of a row are taken as a start where they come together no more often than this.
 _MOST_PAIRS = 2_000_000
 # Values at equal distances are taken for a row where fewer than this would be so by accident.
-_ACCIDENTS = 1e-3
+_ACCIDENTS = 0.1
 _COMPRESSED = {b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x04\x22M\x18": "lz4", b"ZF": "old joblib"}
 
 
