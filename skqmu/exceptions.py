@@ -158,4 +158,4 @@ class TamperedLedgerError(LedgerError):
 
 
 class ModelMismatchError(LedgerError):
-    """A model file is not the one that the ledger knows: it was swapped, put back or trained anew."""
+    """A model file is not the one that a ledger knows: swapped, put back or trained anew."""

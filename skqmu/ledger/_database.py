@@ -4,7 +4,7 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..exceptions import LedgerBusyError, LedgerError
@@ -120,20 +120,26 @@ class Database:
         finally:
             connection.close()
 
-    def create(self) -> bool:
-        """Make the tables where there are none; True where they were made."""
+    def create(self, fill: Callable[[sqlite3.Connection], None]) -> None:
+        """Make the tables where there are none, with what `fill` writes, at one stroke."""
         self._refuse_network()
+        if self.has_tables():
+            return
         with self._told():
-            if not self.path.exists():
-                with contextlib.suppress(FileExistsError):
-                    os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            try:
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            except OSError as error:
+                raise LedgerError(
+                    f"{self.path} cannot be made: its folder must be there, and writable "
+                    f"({error.strerror})."
+                ) from error
             self._use_write_ahead_log()
         with self.writing() as connection:
-            if _tables(connection):
-                return False
+            if _tables(connection):  # another process was quicker
+                return
             for statement in filter(str.strip, _TABLES.split(";")):
                 connection.execute(statement)
-            return True
+            fill(connection)
 
     def has_tables(self) -> bool:
         """Whether the file is there and is not empty."""

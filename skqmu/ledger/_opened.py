@@ -38,9 +38,9 @@ class OpenLedger:
         self._clock = clock or (lambda: datetime.now(UTC))
         self._database = Database(path, timeout)
         self._kept: tuple[str, Any] | None = None
-        if self._keys is not None and self._database.create():
-            self._open_new(key_id)
-        elif self._keys is None and not self._database.has_tables():
+        if self._keys is not None:
+            self._database.create(lambda connection: self._open_new(connection, key_id))
+        elif not self._database.has_tables():
             raise LedgerError(
                 f"{path}: there is no ledger; one is made with key=secrets.token_bytes(32), which "
                 "you keep elsewhere."
@@ -143,19 +143,16 @@ class OpenLedger:
         with self._database.writing() as connection:
             yield Chain(connection, keys, self._clock)
 
-    def _open_new(self, key_id: str | None) -> None:
+    def _open_new(self, connection: sqlite3.Connection, key_id: str | None) -> None:
         keys = self._key()
-        with self._database.writing() as connection:
-            if noted(connection, "format") is not None:  # another process was quicker
-                return
-            named = {
-                "format": _FORMAT,
-                "ledger": secrets.token_hex(8),
-                "key_id": keys.check().hex()[:8] if key_id is None else one_line(key_id),
-            }
-            for name, value in {**named, "check": keys.check()}.items():
-                connection.execute("INSERT INTO meta VALUES (?, ?)", (name, value))
-            Chain(connection, keys, self._clock).append("opened", **named)
+        named = {
+            "format": _FORMAT,
+            "ledger": secrets.token_hex(8),
+            "key_id": keys.check().hex()[:8] if key_id is None else one_line(key_id),
+        }
+        for name, value in {**named, "check": keys.check()}.items():
+            connection.execute("INSERT INTO meta VALUES (?, ?)", (name, value))
+        Chain(connection, keys, self._clock).append("opened", **named)
 
     def _checked(self) -> tuple[str, str]:
         """Name of the ledger and of its key, which is the right one."""

@@ -204,7 +204,9 @@ def test_a_way_that_fails_fails_the_batch_and_leaves_the_model(ledger, model, ro
     before = model.read_bytes()
     ledger.receive(row=X[1])
     assert honoured(ledger, model, X, strategy=Breaks()).failed == (1,)
-    assert ledger.request(1).reason == "the way to forget failed or diverged; the model is as it was"
+    assert (
+        ledger.request(1).reason == "the way to forget failed or diverged; the model is as it was"
+    )
     assert model.read_bytes() == before
     ledger.retry(1)
     assert honoured(ledger, model, X).honoured == (1,)
@@ -215,7 +217,7 @@ def test_an_error_of_nobody_s_leaves_the_queue_as_it_was(ledger, model, rows):
     ledger.receive(row=X[1])
     before = model.read_bytes()
     for options in ({"strategy": "amnesiak"}, {"strategy": "amnesiac"}):
-        with pytest.raises(ValueError, match="(?i)amnesia"):
+        with pytest.raises(ValueError, match=r"(?i)amnesia"):
             honoured(ledger, model, X, **options)
         assert model.read_bytes() == before
         assert ledger.request(1).is_open
@@ -233,7 +235,7 @@ def test_who_is_not_at_hand_waits(ledger, model, rows):
     assert honoured(ledger, model, X).honoured == (2,)
 
 
-# --- which model ----------------------------------------------------------------------------
+# --- which model --------------------------------------------------------------------------
 
 
 def test_another_model_file_is_refused_and_may_be_adopted(ledger, model, fitted, rows):
@@ -291,7 +293,7 @@ def test_a_pipeline_is_honoured_through_its_steps(ledger, rows, tmp_path):
     assert any("standardscaler" in note for note in notes)
 
 
-# --- when -------------------------------------------------------------------------------------
+# --- when ---------------------------------------------------------------------------------
 
 
 def test_policies_say_when():
@@ -349,7 +351,7 @@ def test_costs_come_from_the_model_itself(rows):
         DeletionCost(QNNClassifier(max_iter=2), X, y, unit="euros")(1)
 
 
-# --- the ledger as an object -----------------------------------------------------------------
+# --- the ledger as an object --------------------------------------------------------------
 
 
 def test_the_key_is_shown_nowhere_and_never_travels(ledger, again, tmp_path):

@@ -26,23 +26,11 @@ def sql(path, *statements):
         return [connection.execute(*each).fetchall() for each in statements]
 
 
-@pytest.fixture
-def served(ledger, model, rows):
-    """Three requests, honoured in two batches."""
-    X, _ = rows
-    for i in range(3):
-        ledger.receive(row=X[i], due=timedelta(days=30))
-    policy = BatchingPolicy(number=1, most=2)
-    while ledger.honour(model, policy=policy, rows=X, trust=True, report="none"):
-        pass
-    return ledger
-
-
 def found(ledger, *arguments, **options):
     return [str(finding) for finding in ledger.verify(*arguments, **options).findings]
 
 
-# --- receipts ----------------------------------------------------------------------------------
+# --- receipts -----------------------------------------------------------------------------
 
 
 def test_a_receipt_says_what_was_done_and_is_always_the_same(served, again, model):
@@ -81,10 +69,9 @@ def test_a_changed_receipt_is_found(served, change):
 def test_receipts_of_another_key_and_of_lost_entries_are_found(served, model, rows, tmp_path):
     X, _ = rows
     other = DeletionLedger(tmp_path / "other.db", key=bytes(32))
-    assert found(other, receipts=[served.receipt(1), "none"]) == [
-        "violation: request 1: the receipt is not one that was given under this key, or was changed",
-        "violation: the receipt is not one that was given under this key, or was changed",
-    ]
+    text = "the receipt is not one that was given under this key, or was changed"
+    told = found(other, receipts=[served.receipt(1), "none"])
+    assert told == [f"violation: request 1: {text}", f"violation: {text}"]
     earlier = (tmp_path / "deletions.db").read_bytes()
     served.receive(row=X[9])
     served.honour(model, rows=X, trust=True)
@@ -108,12 +95,12 @@ def test_a_receipt_is_for_what_was_honoured(ledger):
         ledger.receipt(2)
 
 
-# --- the chain -----------------------------------------------------------------------------------
+# --- the chain ----------------------------------------------------------------------------
 
 
 TAMPERED = {
     "a changed entry": ("UPDATE entries SET body = replace(body, '\"n\":2', '\"n\":7')", 0),
-    "a changed time": ("UPDATE entries SET body = replace(body, '\"t\":\"20', '\"t\":\"19')", 0),
+    "a changed time": ('UPDATE entries SET body = replace(body, \'"t":"20\', \'"t":"19\')', 0),
     "no body": ("UPDATE entries SET body = x'00ff' WHERE seq = 3", 0),
     "a removed entry": ("DELETE FROM entries WHERE seq = 3", 0),
     "a removed end": ("DELETE FROM entries WHERE seq >= (SELECT max(seq) FROM entries)", 1),
@@ -173,7 +160,7 @@ def test_an_anchor_is_of_its_ledger(served, tmp_path):
     assert "not the one with which" in found(served, anchor={**anchor, "link": "00"})[0]
 
 
-# --- the model -----------------------------------------------------------------------------------
+# --- the model ----------------------------------------------------------------------------
 
 
 def test_a_swapped_model_file_is_found(served, model, fitted, rows):
@@ -239,7 +226,7 @@ def test_bytes_of_rows_are_found_in_any_order(served, model, rows, order, kind, 
 def test_common_values_in_line_are_no_row(tmp_path):
     X = np.random.default_rng(0).integers(0, 4, size=(300, 4)) + 10.0 * np.arange(4)
     gone = np.array([[0.0, 11.0, 22.0, 33.0]])
-    X = X[(X != gone[0]).any(axis=1)]
+    X = X[(gone[0] != X).any(axis=1)]
     (tmp_path / "other").write_bytes(X.tobytes())
     ledger = DeletionLedger(tmp_path / "d.db", key=KEY)
     assert found(ledger, rows=gone, files=[tmp_path / "other"]) == []
@@ -256,7 +243,7 @@ def test_a_file_that_hides_its_bytes_is_unverifiable(served, rows, tmp_path):
     assert "bzip2" in told
 
 
-# --- no personal data ------------------------------------------------------------------------------
+# --- no personal data ---------------------------------------------------------------------
 
 
 def forms(X, labels, ids):
@@ -271,6 +258,18 @@ def forms(X, labels, ids):
         yield value.encode()
         yield value.encode("utf-16-le")
         yield from digests(value.encode())
+
+
+def among(wanted, data):
+    """Which of some bytes are in others."""
+    buffer = np.frombuffer(data, dtype=np.uint8)
+    starts = np.unique(
+        sum(buffer[k : len(buffer) - 7 + k].astype(np.uint64) << np.uint64(8 * k) for k in range(8))
+    )
+    wanted = list(wanted)
+    first = np.array([int.from_bytes(each[:8], "little") for each in wanted], dtype=np.uint64)
+    likely = np.isin(first, starts) | np.array([len(each) < 8 for each in wanted])
+    return [wanted[i] for i in np.flatnonzero(likely) if wanted[i] in data]
 
 
 def digests(data):
@@ -320,20 +319,19 @@ def test_two_hundred_requests_leave_no_row_label_id_or_bare_digest(rows, tmp_pat
     seen += [json.dumps(ledger.receipt(number)).encode() for number in done]
     record = ledger.record(done[0])
     seen += [part.encode() for part in (record.to_json(), record.to_markdown(), record.to_html())]
-    everything = b"".join(seen)
-    assert ledger.receipt(done[0])["subject"].encode() in everything  # the search can find
-    left = [form for form in forms(X[:200], labels, ids) if form in everything]
-    assert left == []
+    everything = b"\0".join(seen)
+    known = ledger.receipt(done[0])["subject"].encode()
+    assert among([known, b"nowhere at all"], everything) == [known]  # the search can find
+    assert among(forms(X[:200], labels, ids), everything) == []
 
 
-def test_reasons_never_repeat_what_an_error_said(ledger, model, rows, tmp_path):
-    X, _ = rows
+def test_reasons_never_repeat_what_an_error_said(ledger, model):
     ledger.receive(row=[1.25, 2.5, 3.75])
     ledger.honour(model, rows=[[1.25, 2.5, 3.75]], trust=True)
     assert not re.search(r"\d", ledger.request(1).reason)
 
 
-# --- records ---------------------------------------------------------------------------------------
+# --- records ------------------------------------------------------------------------------
 
 
 def schema():
