@@ -4,6 +4,7 @@ from .._validation import check_choice, check_is_fitted
 from ..backends import NoiseStream
 from ..unlearning import resolve_strategy
 from ._known_fits import forget_known_fits
+from ._log_trimming import TrimmingMixin
 from ._many_requests import unlearn_many
 from ._members import are_members, ids_of
 from .deletion import REPORTS, ByStrategy, RequestArguments, carry_out
@@ -12,7 +13,7 @@ from .state import MODEL, CircuitState, Writing, exclusive, fitted_state, reads
 __all__ = ["ForgettingMixin"]
 
 
-class ForgettingMixin:
+class ForgettingMixin(TrimmingMixin):
     """Deletion requests on a fitted classifier with a member record."""
 
     unlearn_many = staticmethod(unlearn_many)

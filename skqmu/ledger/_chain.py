@@ -91,10 +91,6 @@ class Chain:
         self._last_time = max(time, self._last_time or time)
         return seq
 
-    def known_model(self) -> str | None:
-        """Digest of the model file that the ledger knows; None: it has seen none."""
-        return noted(self.connection, "model")
-
     def content(self, value: Any) -> str:
         """Keep what many entries say alike once; returns the tag that stands for it."""
         body = canonical_json(value)

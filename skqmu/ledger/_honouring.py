@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..exceptions import (
     ModelMismatchError,
@@ -21,7 +21,7 @@ from ..exceptions import (
 )
 from ._artefact import Artefact
 from ._canonical import Keys
-from ._chain import Chain, as_time, entries_of, entry_at
+from ._chain import Chain, as_time, entries_of, entry_at, noted
 from ._database import Database
 from ._how import REASONS, how_it_forgot
 from ._policy import BatchingPolicy
@@ -44,8 +44,6 @@ class Batch:
         Numbers of its requests that the model has forgotten.
     failed : tuple of int
         Those that it could not; the ledger says why.
-    waiting : tuple of int
-        Those whose id or row is not at hand: they wait on.
     strategy : str or None
         How the model forgot; None: it did not have to.
     claim : str or None
@@ -54,7 +52,7 @@ class Batch:
     Examples
     --------
     >>> from skqmu.ledger import Batch
-    >>> Batch(3, "asked for", honoured=(1, 2), failed=(), waiting=()).honoured
+    >>> Batch(3, "asked for", honoured=(1, 2), failed=()).honoured
     (1, 2)
     """
 
@@ -62,7 +60,6 @@ class Batch:
     why: str
     honoured: tuple
     failed: tuple
-    waiting: tuple
     strategy: str | None = None
     claim: str | None = None
 
@@ -75,6 +72,15 @@ class _Taken:
     kind: str
     subjects: dict
     why: str
+
+
+class _Waiting(NamedTuple):
+    """A request in the queue."""
+
+    number: int
+    kind: str
+    subject: bytes
+    due: str | None
 
 
 class _Changed(Exception):
@@ -94,6 +100,8 @@ class Honouring:
     options : dict
         For `unlearn`.
     beyond_reach : sequence of str
+    keep_log : int or None
+        Entries of its log that the model keeps; None: all.
     kept : tuple of (str, object) or None
         Digest of a file, and the model that is in it.
     """
@@ -108,6 +116,7 @@ class Honouring:
         *,
         options: dict,
         beyond_reach: Sequence[str] = (),
+        keep_log: int | None = None,
         kept: tuple[str, Any] | None = None,
     ):
         self._database = database
@@ -117,14 +126,20 @@ class Honouring:
         self._subjects = subjects
         self._options = options
         self._beyond_reach = beyond_reach
+        self._keep_log = keep_log
         self.kept = kept
 
     def run(self, policy: BatchingPolicy | None) -> Batch | None:
         """Finish what a kill has left, then honour a batch if one is due."""
-        recover(self._writing, self._artefact)
-        while (taken := self._taken(policy)) is not None:
+        recover(self._database, self._writing, self._artefact)
+        while self._may_be_due(policy):
+            model = self._read()
+            taken = self._taken(policy, model)
+            if taken is None:
+                self.kept = self._digest, model
+                return None
             with contextlib.suppress(_Changed):  # the rest of the batch is taken again
-                return self._carried_out(taken)
+                return self._carried_out(taken, model)
         return None
 
     @contextlib.contextmanager
@@ -132,37 +147,56 @@ class Honouring:
         with self._database.writing() as connection:
             yield Chain(connection, self._keys, self._clock)
 
-    def _taken(self, policy: BatchingPolicy | None) -> _Taken | None:
+    def _may_be_due(self, policy: BatchingPolicy | None) -> bool:
+        """Whether it is worth reading the model."""
+        with self._database.reading() as connection:
+            chain = Chain(connection, self._keys, self._clock)
+            return _begun(chain) is not None or _due(chain, policy, _waiting(chain)) is not None
+
+    def _taken(self, policy: BatchingPolicy | None, model: Any) -> _Taken | None:
         """The batch that a killed worker had begun, or a new one; None: none is due."""
         with self._writing() as chain:
-            begun = chain.connection.execute(
-                "SELECT min(batch) FROM requests WHERE state = 'batched'"
-            ).fetchone()[0]
-            if begun is not None:
-                return _taken_again(chain, begun)
-            waiting = _waiting(chain, policy)
-            if waiting is None:
+            batch = _begun(chain)
+            if batch is not None:
+                kind, subjects = _subjects_of(chain, batch)
+                return _Taken(batch, kind, subjects, "it was begun before")
+            waiting = self._at_hand(_waiting(chain), model)
+            why = _due(chain, policy, waiting)
+            if why is None:
                 return None
-            numbers, kind, why = waiting
-            batch = chain.append("batched", batch=chain.seq + 1, requests=numbers, why=why)
-            return _Taken(batch, kind, _subjects_of(chain, batch), why)
+            # of one kind, that of the nearest deadline: a model is asked for one at a time
+            waiting = [each for each in waiting if each.kind == waiting[0].kind]
+            size = len(waiting) if policy is None else policy.size(len(waiting))
+            subjects = {each.number: each.subject for each in waiting[:size]}
+            batch = chain.append("batched", batch=chain.seq + 1, requests=sorted(subjects), why=why)
+            return _Taken(batch, waiting[0].kind, subjects, why)
 
-    def _carried_out(self, taken: _Taken) -> Batch:
-        model = self._read()
+    def _at_hand(self, waiting: list, model: Any) -> list:
+        """Those whose id or row can be told, or is known not to be the model's."""
+        good = set()
+        for kind in ("id", "row"):
+            wanted = {each.subject for each in waiting if each.kind == kind}
+            if self._subjects.tells(kind, model):
+                good |= wanted
+            elif wanted:
+                good |= self._subjects.found(kind, wanted, model).keys()
+        return [each for each in waiting if each.subject in good]
+
+    def _carried_out(self, taken: _Taken, model: Any) -> Batch:
         found = self._subjects.found(taken.kind, taken.subjects.values(), model)
         values = {n: found[s] for n, s in taken.subjects.items() if s in found}
         others = [n for n in taken.subjects if n not in values]
         absent = others if self._subjects.tells(taken.kind, model) else []
-        waiting = [n for n in others if n not in absent]
         n_before = len(getattr(final_step(model), "unlearning_log_", ()))
         values, refused = self._forgotten(taken.kind, values, model)
-        if waiting:
-            self._put_off(taken, waiting, "returned", why="its id or row is not at hand")
-        if absent or refused.get("not a member"):
-            gone = sorted([*absent, *refused.get("not a member", ())])
+        gone = sorted([*absent, *refused.get("not a member", ())])
+        failed = refused.get("failed", [])
+        if len(absent) < len(others):  # begun by somebody who had them at hand
+            self._put_off(taken, others, "returned", why="its id or row is not at hand")
+        if gone:
             self._put_off(taken, gone, "failed", reason=REASONS["not a member"])
-        if "failed" in refused:
-            self._put_off(taken, refused["failed"], "failed", reason=REASONS["failed"])
+        if failed:
+            self._put_off(taken, failed, "failed", reason=REASONS["failed"])
         method: dict[str, Any] = {}
         if values:
             method, result = how_it_forgot(model, n_before, self._beyond_reach)
@@ -171,8 +205,7 @@ class Honouring:
             number=taken.number,
             why=taken.why,
             honoured=tuple(sorted(values)),
-            failed=tuple(sorted([*absent, *(n for some in refused.values() for n in some)])),
-            waiting=tuple(waiting),
+            failed=tuple(sorted([*gone, *failed])),
             strategy=method.get("strategy"),
             claim=method.get("claim"),
         )
@@ -184,12 +217,13 @@ class Honouring:
         if kept is None or kept[0] != digest:
             kept = self._artefact.read()
         self._digest = kept[0]
-        with self._writing() as chain:
-            known = chain.known_model()
-            if known is None:
+        with self._database.reading() as connection:
+            known = noted(connection, "model")
+            if known not in (None, self._digest):
+                raise mismatch(connection, self._artefact.path, self._digest)
+        if known is None:  # only who has the right to work notes a model
+            with self._writing() as chain:
                 chain.append("adopted", model=self._digest, reason="the first that was seen")
-            elif known != self._digest:
-                raise mismatch(chain.connection, self._artefact.path, self._digest)
         return kept[1]
 
     def _forgotten(self, kind: str, values: dict, model: Any) -> tuple[dict, dict]:
@@ -220,6 +254,8 @@ class Honouring:
         """The next version in the file's place, and the ledger's word of it."""
         numbers = sorted(values)
         digests = {"before": self._digest}
+        if self._keep_log is not None and hasattr(final_step(model), "trim_log"):
+            final_step(model).trim_log(self._keep_log)
         try:
             digests["after"] = self._artefact.stage(model, taken.number)
             with self._writing() as chain:
@@ -246,11 +282,12 @@ class Honouring:
         self.kept = digests["after"], model
 
 
-def recover(writing: Callable, artefact: Artefact) -> None:
+def recover(database: Database, writing: Callable, artefact: Artefact) -> None:
     """Finish, or put back in the queue, what was prepared when its worker was killed.
 
     Parameters
     ----------
+    database : Database
     writing : callable
         Gives a context with the chain's end.
     artefact : Artefact
@@ -260,11 +297,12 @@ def recover(writing: Callable, artefact: Artefact) -> None:
     ModelMismatchError
         The file is neither of the two versions.
     """
-    with writing() as chain:
-        prepared = chain.connection.execute(
+    with database.reading() as connection:
+        prepared = connection.execute(
             "SELECT DISTINCT batch, entry FROM requests WHERE state = 'prepared'"
         ).fetchall()
-        for batch, seq in prepared:
+    for batch, seq in prepared:  # which only who has the right to work changes
+        with writing() as chain:
             body = entry_at(chain.connection, seq)
             digest = artefact.digest()
             if digest == body["before"] and artefact.staged_digest(batch) == body["after"]:
@@ -300,42 +338,43 @@ def _honoured(chain: Chain, batch: int, numbers: list, prepared: int, after: str
     chain.append("honoured", batch=batch, requests=numbers, prepared=prepared, model=after)
 
 
-def _taken_again(chain: Chain, batch: int) -> _Taken:
-    kind = chain.connection.execute(
-        "SELECT kind FROM requests WHERE batch = ? AND state = 'batched' LIMIT 1", (batch,)
+def _begun(chain: Chain) -> int | None:
+    """The batch that a worker took and did not carry out."""
+    return chain.connection.execute(
+        "SELECT min(batch) FROM requests WHERE state = 'batched'"
     ).fetchone()[0]
-    return _Taken(batch, kind, _subjects_of(chain, batch), "it was begun before")
 
 
-def _subjects_of(chain: Chain, batch: int) -> dict:
-    return dict(
-        chain.connection.execute(
-            "SELECT number, subject FROM requests WHERE batch = ? AND state = 'batched' "
-            "ORDER BY number",
-            (batch,),
-        )
-    )
+def _subjects_of(chain: Chain, batch: int) -> tuple[str, dict]:
+    """What the requests that are still in a batch name, and by their numbers whom."""
+    found = chain.connection.execute(
+        "SELECT number, subject, kind FROM requests WHERE batch = ? AND state = 'batched' "
+        "ORDER BY number",
+        (batch,),
+    ).fetchall()
+    return (found[0][2] if found else ""), {number: subject for number, subject, _ in found}
 
 
 def _still(chain: Chain, batch: int, numbers: list) -> list:
     """Of some requests, those that are still in the batch."""
-    return [n for n in numbers if n in _subjects_of(chain, batch)]
+    _, subjects = _subjects_of(chain, batch)
+    return [n for n in numbers if n in subjects]
 
 
-def _waiting(chain: Chain, policy: BatchingPolicy | None) -> tuple[list, str, str] | None:
-    """Numbers of the requests of the next batch, what they name, and why it is due."""
-    waiting = chain.connection.execute(
-        "SELECT number, kind, due FROM requests WHERE state = 'received' "
+def _waiting(chain: Chain) -> list[_Waiting]:
+    """Requests in the queue, the nearest deadline first."""
+    found = chain.connection.execute(
+        "SELECT number, kind, subject, due FROM requests WHERE state = 'received' "
         "ORDER BY due IS NULL, due, number"
-    ).fetchall()
+    )
+    return [_Waiting(*each) for each in found]
+
+
+def _due(chain: Chain, policy: BatchingPolicy | None, waiting: list[_Waiting]) -> str | None:
+    """Why those that wait are due now, or None."""
     if not waiting:
         return None
-    kind = waiting[0][1]
-    waiting = [each for each in waiting if each[1] == kind]
     if policy is None:
-        why, size = "it was asked for", len(waiting)
-    else:
-        due = waiting[0][2]
-        why = policy.why_now(len(waiting), None if due is None else as_time(due), chain.now)
-        size = policy.size(len(waiting))
-    return None if why is None else (sorted(n for n, *_ in waiting[:size]), kind, why)
+        return "it was asked for"
+    due = waiting[0].due
+    return policy.why_now(len(waiting), None if due is None else as_time(due), chain.now)

@@ -217,6 +217,7 @@ class DeletionLedger(LedgerEvidence):
         rows: Any = None,
         trust: bool | Sequence[str] = False,
         beyond_reach: Sequence[str] = (),
+        keep_log: int | None = None,
         **request: Any,
     ) -> Batch | None:
         """Let the model in a file forget the requests that are due, once and for all.
@@ -237,13 +238,17 @@ class DeletionLedger(LedgerEvidence):
         beyond_reach : sequence of str, default=()
             What you know that no request reaches, such as ``"backups of the last 30 days"``: it
             stands in each receipt. Without personal data.
+        keep_log : int or None, default=None
+            How many of the last entries of its own log the model's file keeps; None: all, and each
+            request takes a little longer than the one before. The ledger has what they say.
         **request : dict
             For `unlearn`: ``strategy=``, ``X_retain=``, ``fingerprint_key=``, ...
 
         Returns
         -------
         Batch or None
-            None: nothing was due. Requests name an id or a row: a batch has one kind.
+            None: nothing was due. Requests whose id or row is not at hand stay in the queue; a
+            batch is of requests by id, or of requests by row.
 
         Raises
         ------
@@ -270,6 +275,7 @@ class DeletionLedger(LedgerEvidence):
                 Subjects(self._key(), ids, rows),
                 options=request,
                 beyond_reach=beyond_reach,
+                keep_log=keep_log,
                 kept=self._kept,
             )
             self._kept = None
@@ -286,7 +292,7 @@ class DeletionLedger(LedgerEvidence):
         model : path-like
         """
         with self._database.working():
-            recover(self._writing, Artefact(model, self._key()))
+            recover(self._database, self._writing, Artefact(model, self._key()))
 
     def adopt(
         self,

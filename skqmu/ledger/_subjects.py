@@ -6,11 +6,11 @@ caller's own queue, or from the ids that the model keeps, hashed under the same 
 
 import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .._ids import ids_of_text
 from ..exceptions import LedgerError, MemberRecordError
 from ._canonical import Keys
 
@@ -18,14 +18,8 @@ __all__ = ["Subjects", "are_members", "final_step", "forget", "ids_of_file"]
 
 
 def ids_of_file(path: str | os.PathLike) -> list[str]:
-    """Ids from a text file, one a line; blank lines are left out.
-
-    Parameters
-    ----------
-    path : path-like
-    """
-    lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
-    return [line.strip() for line in lines if line.strip()]
+    """Ids from a text file, one a line; blank lines are left out."""
+    return ids_of_text(f"@{os.fspath(path)}", name="ids")
 
 
 def final_step(model: Any) -> Any:
@@ -126,7 +120,7 @@ def are_members(model: Any, kind: str, values: Any) -> Sequence | None:
     try:
         if kind == "id":
             own = own_ids(model)
-            return None if own is None else [value in own for value in values]
+            return None if own is None else [value in set(own) for value in values]
         if last is not model:
             values = model[:-1].transform(values)
         return last.is_member(values)

@@ -31,7 +31,7 @@ def test_a_request_goes_all_the_way(ledger, model, rows):
     X, _ = rows
     assert ledger.receive(row=X[4]).state == "received"
     batch = honoured(ledger, model, X)
-    assert (batch.honoured, batch.failed, batch.waiting) == ((1,), (), ())
+    assert (batch.honoured, batch.failed) == ((1,), ())
     assert (batch.strategy, batch.claim) == ("ExactDowndate", "exact")
     assert [e["kind"] for e in ledger.history(1)] == [
         "received", "batched", "prepared", "honoured", "verified",
@@ -227,12 +227,15 @@ def test_an_error_of_nobody_s_leaves_the_queue_as_it_was(ledger, model, rows):
 
 def test_who_is_not_at_hand_waits(ledger, model, rows):
     X, _ = rows
+    ledger.receive(row=X[2], due=timedelta(days=1))
     ledger.receive(row=X[1])
-    ledger.receive(row=X[2])
-    batch = honoured(ledger, model, X[:2])
-    assert (batch.honoured, batch.waiting) == ((1,), (2,))
-    assert states(ledger) == ["verified", "received"]
-    assert honoured(ledger, model, X).honoured == (2,)
+    ledger.receive("customer 5")
+    one = BatchingPolicy(number=1, most=1)
+    batches = [honoured(ledger, model, X[:2], policy=one).honoured for _ in range(2)]
+    assert batches == [(2,), (3,)]
+    assert honoured(ledger, model, X[:2], policy=one) is None
+    assert states(ledger) == ["received", "verified", "verified"]
+    assert honoured(ledger, model, X).honoured == (1,)
 
 
 # --- which model --------------------------------------------------------------------------
@@ -245,7 +248,7 @@ def test_another_model_file_is_refused_and_may_be_adopted(ledger, model, fitted,
     honoured(ledger, model, X)
     ledger.receive(row=X[2])
     model.write_bytes(first)
-    with pytest.raises(ModelMismatchError, match="the version before batch 3: an old copy"):
+    with pytest.raises(ModelMismatchError, match="the version before batch 4: an old copy"):
         honoured(ledger, model, X)
     other = QNNClassifier(max_iter=1, random_state=1).fit(X, y)
     skqmu.save(other, model)
