@@ -22,7 +22,7 @@ from sklearn.preprocessing import StandardScaler, TargetEncoder
 import skqmu
 from skqmu import HybridQNNClassifier, QNNClassifier, ShardedClassifier, UnlearningClassifier
 from skqmu._ids import as_ids, id_key
-from skqmu.classifiers._member_ids import AskedIds
+from skqmu.classifiers._member_ids import AskedIds, entries_of_ids
 from skqmu.exceptions import (
     AlreadyForgottenError,
     MemberRecordError,
@@ -500,4 +500,4 @@ def test_an_estimator_that_would_not_know_the_ids_is_refused():
 
 def test_ids_asked_for_as_text_may_be_numbers():
     record = qnn().fit(X, y, ids=np.arange(40))._fitted.members
-    assert record.of_ids(AskedIds(["7", "3"], written=True)).tolist() == [3, 7]
+    assert entries_of_ids(record, AskedIds(["7", "3"], written=True)).tolist() == [3, 7]
