@@ -4,6 +4,7 @@ This file looks inside: at the member record and at pickles.
 """
 
 import copy
+import json
 import pickle
 import uuid
 
@@ -93,7 +94,7 @@ def test_every_row_of_an_id_goes_and_nothing_of_the_id_stays(name):
     assert holds(model, IDS[8])
     assert not holds(model, IDS[6])
     assert not holds(model, IDS[20])
-    assert "Xylander" not in repr(model.unlearning_log_)
+    assert "Xylander" not in json.dumps(model.unlearning_log_)
     assert not holds(model.release(), "Xylander")
 
 
@@ -368,7 +369,7 @@ def test_a_request_that_fails_leaves_the_ids_as_they_were(monkeypatch):
         with pytest.raises(ZeroDivisionError):
             model.unlearn(ids=[IDS[6]])
     assert model.unlearning_log_[-1]["status"] == "failed"
-    assert "Xylander" not in repr(model.unlearning_log_)
+    assert "Xylander" not in json.dumps(model.unlearning_log_)
     assert model.is_member(X).all()
     assert model.unlearn(ids=[IDS[6]]).is_member(X).sum() == 38
 
