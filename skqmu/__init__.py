@@ -22,6 +22,7 @@ _HOME = {
     "UnlearningClassifier": "classifiers",
     "load": "_model_files",
     "save": "_model_files",
+    "release": "classifiers",
     "unlearn": "classifiers",
     "show_versions": "utils",
 }
@@ -36,6 +37,7 @@ _ROOMS = (
     "ledger",
     "metrics",
     "network",
+    "privacy",
     "training",
     "unlearning",
     "utils",

@@ -11,6 +11,7 @@ import joblib
 import numpy as np
 
 from ._files import write_whole
+from ._inside import objects_in
 from ._same_state import same_state
 from ._trusted_types import is_trusted, why_not
 from ._validation import did_you_mean
@@ -314,19 +315,6 @@ def _check_trees(path, model):
 
 def _trees_in(model):
     """Yield scikit-learn's trees in a model, however deep."""
-    seen, left = {}, [model]
-    while left:
-        value = left.pop()
-        if id(value) in seen:
-            continue
-        seen[id(value)] = value  # kept, so that its id stays
+    for value in objects_in(model):
         if f"{type(value).__module__}.{type(value).__name__}" == "sklearn.tree._tree.Tree":
             yield value
-        elif isinstance(value, dict):
-            left += value.values()
-        elif isinstance(value, list | tuple | set | frozenset):
-            left += value
-        elif isinstance(value, np.ndarray):
-            left += value.ravel().tolist() if value.dtype == object else ()
-        else:
-            left += getattr(value, "__dict__", {}).values()

@@ -20,14 +20,17 @@ __all__ = [
     "MemberRecordError",
     "ModelMismatchError",
     "NotATrainingSampleError",
+    "PrivacyWarning",
     "ReentryError",
     "ResolutionWarning",
+    "SearchError",
     "ShadowFitError",
     "TamperedLedgerError",
     "ThreatModelWarning",
     "TrainingDivergedError",
     "UnlearningError",
     "UnlearningWarning",
+    "UnscorableError",
 ]
 
 
@@ -80,6 +83,10 @@ class NotATrainingSampleError(ValueError):
 
 class AlreadyForgottenError(NotATrainingSampleError):
     """Rows of a deletion request were trained on once and are forgotten already."""
+
+
+class PrivacyWarning(UserWarning):
+    """Rows are given away more often than the promise of one private fit says."""
 
 
 class ReentryError(RuntimeError):
@@ -139,6 +146,14 @@ class ResolutionWarning(UserWarning):
 
 class ThreatModelWarning(UserWarning):
     """An attack result is weaker, or stronger, than its threat model suggests."""
+
+
+class UnscorableError(ValueError):
+    """A score cannot be had of a model, whatever its parameters: how it was fitted is why."""
+
+
+class SearchError(RuntimeError):
+    """A search or cross-validation was asked for a score that its models cannot have."""
 
 
 class TrainingDivergedError(RuntimeError):

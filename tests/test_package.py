@@ -19,6 +19,7 @@ REPOSITORY = Path(__file__).parents[1]
 # never imported at the top of a module: they cost a second and more, or are extras
 HEAVY = {
     "dask",
+    "dp_accounting",
     "distributed",
     "jinja2",
     "matplotlib",
@@ -35,7 +36,7 @@ HEAVY = {
 }
 LEARNING = (
     *("circuits", "backends", "network", "statistics"),
-    *("training", "unlearning", "classifiers"),
+    *("training", "privacy", "unlearning", "classifiers"),
 )
 AUDIT = ("metrics", "attacks", "audit")
 # what users import; network and training are the machine room, documented for its mechanics

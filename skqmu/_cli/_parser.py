@@ -48,8 +48,8 @@ other rows of the same classes. Nothing is forgotten, and a fitted model stays a
   python -m skqmu attack --data clients.csv --test unseen.csv --target churn --id client \\
       --model rf.joblib --trust
 
-The terminal shows a table; DIR receives leakage.json (every number, format
-skqmu.leakage/1).
+The terminal shows a table; DIR receives leakage.html (one page that needs nothing else)
+and leakage.json (every number, format skqmu.leakage/1).
 """
 
 _EXAMPLES = """

@@ -1,6 +1,9 @@
 """Attacks: meta-estimators that measure what a fitted classifier gives away of its members."""
 
 from ._all_attacks import all_attacks
+from ._attack_reports import ShotCurveReport, UpdateReport
+from ._epsilon_audit import EpsilonAudit
+from ._epsilon_result import EpsilonAuditResult
 from ._guards import match_classes
 from ._label_only import LabelOnlyAttack
 from ._learned import QNNOutputAttack, ShadowModelAttack
@@ -30,6 +33,8 @@ from .upstream import UpstreamAttack, UpstreamStep, upstream_steps
 __all__ = [
     "AttackResult",
     "BlackBoxTarget",
+    "EpsilonAudit",
+    "EpsilonAuditResult",
     "LabelOnlyAttack",
     "LiRAAttack",
     "QNNOutputAttack",
@@ -39,6 +44,7 @@ __all__ = [
     "Reconstruction",
     "ShadowModelAttack",
     "ShadowPool",
+    "ShotCurveReport",
     "ShotCurveResult",
     "ShotLeakageCurve",
     "ShotPoint",
@@ -50,6 +56,7 @@ __all__ = [
     "UnlearningAttack",
     "UnlearningResult",
     "UpdateAttack",
+    "UpdateReport",
     "UpdateResult",
     "UpstreamAttack",
     "UpstreamStep",

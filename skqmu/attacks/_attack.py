@@ -14,6 +14,7 @@ from ._estimators import (
     check_target,
     entropy_from,
     not_asked,
+    settings_of,
     shots_of,
     unwrap,
 )
@@ -264,21 +265,59 @@ class ShadowAttack(Attack):
 
     def _fit(self, X_pool, y_pool, pool, **given):
         self._check_target()
+        self.__dict__.pop("_waiting", None)
         if pool is None:
             if X_pool is None:
                 raise ValueError("fit needs X_pool and y_pool, or pool=.")
             X, _, labels = self._start_fit(X_pool, y_pool)
-            pool = self._make_pool().fit(X, labels)
+            pool = self._make_pool()
+            if self._shadows_wait():
+                return self._wait(pool, X, labels)
+            pool.fit(X, labels)
         else:
             pool = self._adopt(pool, X_pool)
+        self._learn_from(pool, **given)
+        return self._finish_fit(
+            pool.y_, shadow_estimator=pool.settings_, n_shadows=pool.n_shadows, **self._facts()
+        )
+
+    def _learn_from(self, pool, **given):
         y = encode_labels(pool.y_, self.target_classes_, name="y_pool")
         learned = self._learn(pool, y, **given)
         if self._can_calibrate():
             self._calibration = self._calibrate(pool, y, learned)
         self.shadow_pool_ = pool
+
+    # -- shadows that are trained when they are needed --------------------------------------
+
+    def _shadows_wait(self):
+        """Whether scores do without shadows, which then wait for whoever wants probabilities."""
+        return False
+
+    def _wait(self, pool, X, labels):
+        """End `fit` with everything checked and drawn, and no shadow trained yet."""
+        for name in self._of_shadows:
+            self.__dict__.pop(name, None)
+        template = pool.check(X, labels)
+        self._waiting = pool, X, labels
         return self._finish_fit(
-            pool.y_, shadow_estimator=pool.settings_, n_shadows=pool.n_shadows, **self._facts()
+            labels,
+            shadow_estimator=settings_of(template),
+            n_shadows=pool.n_shadows,
+            **self._facts(),
         )
+
+    # what shadows are needed for
+    _of_shadows = ("thresholds_", "shadow_pool_", "_calibration")
+
+    def __getattr__(self, name):
+        # only where there is no such attribute; an interrupt leaves the shadows waiting
+        if name in self._of_shadows and "_waiting" in vars(self):
+            pool, X, labels = self._waiting
+            self._learn_from(pool.fit(X, labels))
+            self.__dict__.pop("_waiting", None)
+            return vars(self)[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @classmethod
     def for_audit(cls, case, **parameters):

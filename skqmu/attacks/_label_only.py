@@ -40,8 +40,9 @@ class LabelOnlyAttack(ShadowAttack):
     n_queries : int, default=16
         Further answers for each record.
     n_shadows : int, default=8
-        Even. Shadows give the threshold of ``predict`` and ``predict_proba``; with 0 there
-        are none, and only ``decision_function`` and ``evaluate`` work.
+        Even. Shadows give the threshold of ``predict`` and ``predict_proba``, and are trained
+        when these are first asked for; with 0 there are none, and only ``decision_function`` and
+        ``evaluate`` work.
     memory : None, str, path-like or joblib.Memory, default=None
         Cache of the shadows; see :class:`ShadowPool`.
     n_jobs : int or None, default=None
@@ -130,8 +131,17 @@ class LabelOnlyAttack(ShadowAttack):
             raise ValueError("fit needs X_pool and y_pool, or pool=.")
         X, _, labels = self._start_fit(X_pool, y_pool)
         self._draw_noise(X)
-        self.__dict__.pop("_calibration", None)
+        for name in (*self._of_shadows, "_waiting"):
+            self.__dict__.pop(name, None)
         return self._finish_fit(labels, **self._facts())
+
+    def _shadows_wait(self):
+        return True
+
+    def _wait(self, pool, X, labels):
+        check_count("n_queries", self.n_queries, 1)
+        self._draw_noise(X)
+        return super()._wait(pool, X, labels)
 
     def _facts(self):
         further = 0 if self.perturbation == "none" else self.n_queries
@@ -146,7 +156,8 @@ class LabelOnlyAttack(ShadowAttack):
 
     def _learn(self, pool, y):
         check_count("n_queries", self.n_queries, 1)
-        self._draw_noise(pool.X_)
+        if "_waiting" not in vars(self):  # else drawn by fit
+            self._draw_noise(pool.X_)
 
     def _draw_noise(self, X):
         if self.perturbation == "noise":

@@ -127,14 +127,7 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         -------
         self
         """
-        check_count("n_shadows", self.n_shadows, 2)
-        check_count("n_queries", self.n_queries, 1)
-        if self.n_shadows % 2:
-            raise ValueError(
-                f"n_shadows={self.n_shadows} must be even: every record is in exactly half of "
-                "the shadows."
-            )
-        template = shadow_template(self.estimator)
+        template = self.check(X, y)
         X, y = check_records(X, y, template)
         forget = None if forget is None else check_mask("forget", forget, y.shape[0])
         index = RecordIndex(X, y)
@@ -182,6 +175,29 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         # set by asked_again: outputs and settings other than those of the fit
         self._asked, self._params, self._answers = None, None, None
         return self
+
+    def check(self, X, y):
+        """Raise what `fit` would of parameters and rows, but for copies; nothing is trained.
+
+        Parameters
+        ----------
+        X, y : as for `fit`
+
+        Returns
+        -------
+        classifier
+            What shadows are clones of, unfitted.
+        """
+        check_count("n_shadows", self.n_shadows, 2)
+        check_count("n_queries", self.n_queries, 1)
+        if self.n_shadows % 2:
+            raise ValueError(
+                f"n_shadows={self.n_shadows} must be even: every record is in exactly half of "
+                "the shadows."
+            )
+        template = shadow_template(self.estimator)
+        check_records(X, y, template)
+        return template
 
     def _train(self, shadows, X, y, members, forget, store):
         """Train shadows, and put each away as soon as it comes back."""

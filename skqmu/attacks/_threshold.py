@@ -41,8 +41,9 @@ class ThresholdAttack(ShadowAttack):
         the shadows' members of that class from their non-members best (Song & Mittal,
         2021, section 4). Needs shadows.
     n_shadows : int, default=16
-        Even. They serve the thresholds (``predict``, ``predict_proba``, `per_class`); with
-        0 there are none, and only ``decision_function`` and ``evaluate`` work.
+        Even. They serve the thresholds (``predict``, ``predict_proba``, `per_class`) and, but for
+        `per_class`, are trained when these are first asked for: ``decision_function`` and
+        ``evaluate`` do without. With 0 there are none.
     n_queries : int, default=1
         Answers averaged for each record, for targets that are sampled.
     memory : None, str, path-like or joblib.Memory, default=None
@@ -56,6 +57,7 @@ class ThresholdAttack(ShadowAttack):
     thresholds_ : ndarray of shape (n_classes,)
         One for each class of the target, all equal unless `per_class`; 0 without shadows.
     shadow_pool_ : ShadowPool
+        Trained when it, or `thresholds_`, is first asked for.
     threat_model_ : ThreatModel
     classes_ : ndarray, [False, True]
     target_classes_ : ndarray
@@ -103,7 +105,7 @@ class ThresholdAttack(ShadowAttack):
         self.verbose = verbose
 
     def fit(self, X_pool=None, y_pool=None, *, pool=None):
-        """Train shadows on the attacker's pool, or take those of another attack.
+        """Take the attacker's pool, of which shadows are trained when they are needed.
 
         Parameters
         ----------
@@ -124,9 +126,13 @@ class ThresholdAttack(ShadowAttack):
         if X_pool is None:
             raise ValueError("fit needs X_pool and y_pool, or pool=.")
         _, _, labels = self._start_fit(X_pool, y_pool)
+        for name in (*self._of_shadows, "_waiting"):
+            self.__dict__.pop(name, None)
         self.thresholds_ = np.zeros(self.target_classes_.size)
-        self.__dict__.pop("_calibration", None)
         return self._finish_fit(labels)
+
+    def _shadows_wait(self):
+        return not self.per_class
 
     def _can_calibrate(self):
         return self.n_shadows != 0 or hasattr(self, "_calibration") or hasattr(self, "shadow_pool_")

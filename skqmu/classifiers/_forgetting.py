@@ -211,6 +211,7 @@ class ForgettingMixin(TrimmingMixin):
                 structure=state.structure,
                 seed=None,
                 noise=noise,
+                privacy=state.privacy,
             ),
             **{name: vars(self)[name] for name in MODEL if name in vars(self)},
         )

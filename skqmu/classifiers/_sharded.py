@@ -195,7 +195,7 @@ class ShardedClassifier(
                 f"n_slices={self.n_slices} needs an estimator with warm_start, which "
                 f"{type(self.estimator).__name__} lacks; use n_slices=1."
             )
-        ids = given_ids(ids, X, "rows")
+        ids = None if ids is None else given_ids(ids, X, "rows")
         X, y = checked_training(self, X, y)
         check_classification_targets(y)
         classes, labels = np.unique(y, return_inverse=True)

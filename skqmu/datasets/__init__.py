@@ -1,6 +1,7 @@
 """Data to learn and to forget: loaders, forget splits, and data with dialled memorisation."""
 
 from skqmu.datasets._forget import forget_split
+from skqmu.datasets._forget_folds import ForgetKFold
 from skqmu.datasets._large import load_covertype, load_fashion_mnist, load_mnist
 from skqmu.datasets._load import EMBEDDED, load
 from skqmu.datasets._sample import load_fashion_sample
@@ -9,6 +10,7 @@ from skqmu.datasets._synthetic import make_memorisation
 
 __all__ = [
     "EMBEDDED",
+    "ForgetKFold",
     "forget_split",
     "load",
     "load_covertype",

@@ -2,6 +2,12 @@
 
 from ._answers import RecordedAnswers
 from ._divergence import agreement_score, js_to_oracle, kl_per_record, kl_to_oracle, zrf_score
+from ._epsilon_bounds import (
+    epsilon_from_guesses,
+    epsilon_from_rates,
+    epsilon_of_gaussian,
+    separation_bound,
+)
 from ._equivalence import EquivalenceResult, oracle_equivalence
 from ._forgetting_result import (
     ForgettingResult,
@@ -12,6 +18,7 @@ from ._forgetting_result import (
 )
 from ._interval import Estimate, accuracy_interval, gap_interval, mean_interval
 from ._make_scorer import make_privacy_scorer, privacy_scoring
+from ._membership_report import MembershipReport
 from ._membership_result import MembershipResult
 from ._membership_scores import membership_result
 from ._pareto import pareto
@@ -42,6 +49,7 @@ from ._scorers import (
     uqi,
 )
 from ._scoring_case import ScoringCase
+from ._search_report import SearchReport
 from ._verdict import RetrainingVerdict, retraining_verdict
 
 __all__ = [
@@ -53,6 +61,7 @@ __all__ = [
     "ForgettingUtilityDisplay",
     "LeakRankingDisplay",
     "LossDistributionDisplay",
+    "MembershipReport",
     "MembershipResult",
     "MembershipRocDisplay",
     "OperatingPoint",
@@ -63,9 +72,13 @@ __all__ = [
     "RetrainingDifferences",
     "RetrainingVerdict",
     "ScoringCase",
+    "SearchReport",
     "ShotCurveDisplay",
     "accuracy_interval",
     "agreement_score",
+    "epsilon_from_guesses",
+    "epsilon_from_rates",
+    "epsilon_of_gaussian",
     "forgetting_quality",
     "forgetting_result",
     "gap_interval",
@@ -89,6 +102,7 @@ __all__ = [
     "repeated_verdict",
     "retraining_differences",
     "retraining_verdict",
+    "separation_bound",
     "tug_of_war",
     "tug_of_war_score",
     "uqi",

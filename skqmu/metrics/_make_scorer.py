@@ -3,6 +3,7 @@
 from sklearn.metrics import get_scorer, get_scorer_names
 
 from .._validation import check_choice
+from ._in_searches import ends_searches
 from ._scorer_names import SCORERS
 from ._scoring_case import scoring_case
 
@@ -18,6 +19,7 @@ class _PrivacyScorer:
         self.sign = sign
         self.options = options
 
+    @ends_searches
     def __call__(self, estimator, X, y, **options):
         case = scoring_case(estimator, X, y, needs=self.needs)
         return self.sign * float(self.function(case, **{**self.options, **options}))
@@ -30,8 +32,10 @@ class _PrivacyScorer:
 class _Variant(_PrivacyScorer):
     """One of our scorers with other options."""
 
+    @ends_searches
     def __call__(self, estimator, X, y, **options):
-        return self.sign * self.function(estimator, X, y, **{**self.options, **options})
+        # the scorer itself: what cannot be scored has no sign
+        return self.sign * self.function.__wrapped__(estimator, X, y, **{**self.options, **options})
 
 
 def make_privacy_scorer(function, *, needs=(), greater_is_better=True, **options):

@@ -44,6 +44,18 @@ class ParetoDisplay:
                 "one."
             )
 
+    def _with_both_scores(self):
+        known = np.isfinite(self.x) & np.isfinite(self.y)
+        if not known.any():
+            missing = {self.x_label: ~np.isfinite(self.x), self.y_label: ~np.isfinite(self.y)}
+            told = ", ".join(f"{name} of {gaps.sum()}" for name, gaps in missing.items())
+            raise ValueError(
+                f"none of the {len(known)} candidates has both scores, so there is no front to "
+                f"draw (missing: {told}): see the warnings of the search, or run it with "
+                "error_score='raise'."
+            )
+        return known
+
     @classmethod
     def from_predictions(cls, x, y, *, ax=None, **options):
         """Draw given scores.
@@ -98,10 +110,15 @@ class ParetoDisplay:
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            No candidate has both scores.
         """
+        known = self._with_both_scores()
         self.ax_ = ax = axes_for(ax)
         self.figure_ = ax.figure
-        known = np.isfinite(self.x) & np.isfinite(self.y)
         rows = np.flatnonzero(known)
         front = rows[non_dominated(np.column_stack([self.x, self.y])[rows])]
         self.front_ = front[np.argsort(self.x[front], kind="stable")]

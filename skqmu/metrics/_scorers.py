@@ -8,11 +8,13 @@ import numpy as np
 
 from ._divergence import agreement_score
 from ._forgetting_result import gap_to_oracle, tug_of_war_score, uqi_score
+from ._in_searches import ends_searches
 from ._membership_scores import membership_result
 from ._scoring_case import scoring_case
 from .signals import membership_signal
 
 
+@ends_searches
 def neg_mia_advantage(estimator, X, y, *, signal="logit", n_resamples=50):
     """Minus the advantage of a membership attack on the forgotten records.
 
@@ -50,6 +52,7 @@ def neg_mia_advantage(estimator, X, y, *, signal="logit", n_resamples=50):
     return np.nan if result is None else -result.advantage
 
 
+@ends_searches
 def neg_mia_distinguishability(estimator, X, y, *, signal="logit", n_resamples=50):
     """Minus ``|AUC - 1/2|`` of a membership attack on the forgotten records, corrected.
 
@@ -80,6 +83,7 @@ def neg_mia_distinguishability(estimator, X, y, *, signal="logit", n_resamples=5
     return np.nan if result is None else -result.corrected_distinguishability
 
 
+@ends_searches
 def neg_tpr_at_1pct_fpr(estimator, X, y, *, signal="logit"):
     """Minus the share of the forgotten records that an attack finds at 1 % false alarms.
 
@@ -108,6 +112,7 @@ def neg_tpr_at_1pct_fpr(estimator, X, y, *, signal="logit"):
     return np.nan if result is None else -result.at_fpr(0.01).tpr
 
 
+@ends_searches
 def neg_forget_gap(estimator, X, y):
     """Minus the absolute gap between model and oracles in accuracy on the forget set.
 
@@ -133,6 +138,7 @@ def neg_forget_gap(estimator, X, y):
     return -abs(gap_to_oracle(case.model, case.oracles, *case.forget))
 
 
+@ends_searches
 def neg_retain_gap(estimator, X, y):
     """Minus the absolute gap between model and oracles in accuracy on the retained records.
 
@@ -158,6 +164,7 @@ def neg_retain_gap(estimator, X, y):
     return -abs(gap_to_oracle(case.model, case.oracles, *case.retain))
 
 
+@ends_searches
 def oracle_agreement(estimator, X, y):
     """Share of the held-out rows that model and oracles label alike, averaged over oracles.
 
@@ -183,6 +190,7 @@ def oracle_agreement(estimator, X, y):
     return float(np.mean([agreement_score(case.model, o, case.X) for o in case.oracles]))
 
 
+@ends_searches
 def tug_of_war(estimator, X, y):
     """Product of ``1 - |gap to the oracles|`` over retain, forget and held-out accuracy.
 
@@ -209,6 +217,7 @@ def tug_of_war(estimator, X, y):
     )
 
 
+@ends_searches
 def uqi(estimator, X, y):
     """Unlearning quality index: forget drop less half the drops on retained and held-out rows.
 

@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import _num_samples
 
 from .._rows import as_table, same_rows, take
-from ..exceptions import ResolutionWarning
+from ..exceptions import ResolutionWarning, UnscorableError
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def scoring_case(estimator, X, y, *, needs=()):
 
     Raises
     ------
-    ValueError
+    UnscorableError
         Something needed is not there; the message names the way out.
     """
     model, X = _unwrap(estimator, X)
@@ -108,17 +108,17 @@ def scoring_case(estimator, X, y, *, needs=()):
         return _plain_case(model, X, y, needs)
     oracles = tuple(getattr(model, "oracles_", None) or ())
     if "oracles" in needs and not oracles:
-        raise ValueError(
+        raise UnscorableError(
             f"this score compares with oracles, but {type(model).__name__} was fitted with "
             "n_oracles=0: set n_oracles=3 or more (memory=... lets candidates share them)."
         )
     forget = model.X_forget_, np.asarray(model.y_forget_)
     retain = model.X_retain_, np.asarray(model.y_retain_)
     if len(forget[1]) == 0 and set(needs) & {"members", "forget"}:
-        raise ValueError(
+        raise UnscorableError(
             f"this {type(model).__name__} forgot no record, so there is nothing to score: pass "
-            "fit(X, y, forget=mask); in a search, every fold must hold forgotten records (stratify "
-            "by the mask, or use fewer folds)."
+            "fit(X, y, forget=mask); in a search, every fold must hold forgotten records "
+            "(cv=skqmu.datasets.ForgetKFold(forget=mask) sees to that)."
         )
     members = others = _take(X, y, np.zeros(len(y), dtype=bool))
     if "members" in needs:
@@ -165,20 +165,20 @@ def _plain_case(model, X, y, needs):
     """A classifier that unlearned nothing, or on its own: members come from its record."""
     name = type(model).__name__
     if set(needs) & {"oracles", "original"}:
-        raise ValueError(
+        raise UnscorableError(
             f"{name} knows no forget set, no original and no oracles (a deletion request drops "
             "them): wrap it, UnlearningClassifier(estimator, strategy, n_oracles=3), and pass "
             "fit(X, y, forget=mask)."
         )
     if not hasattr(model, "is_member"):
-        raise ValueError(
+        raise UnscorableError(
             f"{name} keeps no record of its members (no is_member), so leakage cannot be scored. "
             "Wrap it in UnlearningClassifier, or use an attack of skqmu.attacks, which takes "
             "members and non-members."
         )
     member = np.asarray(model.is_member(X, y), dtype=bool)
     if "members" in needs and not member.any():
-        raise ValueError(
+        raise UnscorableError(
             f"none of the {len(y)} rows is a member of this {name}: a held-out fold has none. "
             "Wrap it in UnlearningClassifier, which knows its forget set, or score rows that "
             "hold members and non-members."
@@ -201,9 +201,10 @@ def class_matched(X_member, y_member, X_other, y_other):
     classes, wanted = np.unique(y_member, return_counts=True)
     there = np.array([np.sum(y_other == c) for c in classes])
     if len(classes) == 0 or not there.any():
-        raise ValueError(
+        raise UnscorableError(
             f"no held-out row of class {classes.tolist()} to compare the {len(y_member)} members "
-            "with: non-members must come from the members' classes. Use stratified folds."
+            "with: non-members must come from the members' classes. Use stratified folds, or "
+            "cv=skqmu.datasets.ForgetKFold(forget=mask)."
         )
     if not there.all():
         warnings.warn(
