@@ -7,7 +7,7 @@ import json
 import re
 import sqlite3
 from datetime import UTC, datetime, timedelta
-from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from skqmu.exceptions import LedgerError, TamperedLedgerError
 from skqmu.ledger import BatchingPolicy, DeletionLedger, ErasureRecord
 
 KEY = bytes(range(32))
+ROOT = Path(__file__).parents[2]
 
 
 def sql(path, *statements):
@@ -334,8 +335,9 @@ def test_reasons_never_repeat_what_an_error_said(ledger, model):
 # --- records ------------------------------------------------------------------------------
 
 
-def schema():
-    return json.loads((resources.files("skqmu.ledger") / "erasure-1.schema.json").read_text())
+def test_the_schema_in_the_docs_is_the_record_s():
+    path = ROOT / "docs" / "schemas" / "skqmu.erasure-1.schema.json"
+    assert json.loads(path.read_text(encoding="utf-8")) == ErasureRecord.json_schema()
 
 
 def test_a_record_says_what_was_done_and_fits_its_schema(served, model, rows, tmp_path):
@@ -345,7 +347,7 @@ def test_a_record_says_what_was_done_and_fits_its_schema(served, model, rows, tm
     served.withdraw(4, "she stays")
     served.receive(row=X[0])
     record = served.record()
-    jsonschema.Draft202012Validator(schema()).validate(record.data)
+    jsonschema.Draft202012Validator(ErasureRecord.json_schema()).validate(record.data)
     assert record.data["counts"] == {"verified": 3, "withdrawn": 1, "superseded": 1}
     [method] = record.data["methods"].values()
     assert method["claim"] == "exact"
@@ -353,7 +355,7 @@ def test_a_record_says_what_was_done_and_fits_its_schema(served, model, rows, tm
     assert (one["late"], one["requests_in_batch"]) == (False, 2)
     assert one["receipt"] == served.receipt(1)["mac"]
     assert record.data["requests"][3]["done"] is None
-    jsonschema.Draft202012Validator(schema()).validate(served.record(2).data)
+    jsonschema.Draft202012Validator(ErasureRecord.json_schema()).validate(served.record(2).data)
     again = ErasureRecord.from_json(_written(record, tmp_path / "r.json"))
     assert again.data == record.data
     assert found(served, anchor=record.data["anchor"]) == []
@@ -378,10 +380,7 @@ def test_a_record_is_shown_as_it_is(served, tmp_path):
         assert not set(shown) & set("\x1b\x07")
         assert "ExactDowndate" in shown
         assert "Whoever also holds an earlier version" in shown
-    # one line a request, and each table's lines have the same number of cells
-    table = [line for line in text.splitlines() if re.match(r"\| \d+ \| 20", line)]
-    assert len(table) == 4
-    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
+    assert len([line for line in text.splitlines() if re.match(r"\| \d+ \| (ver|with)", line)]) == 4
 
 
 def test_a_period_and_a_deadline_that_passed(model, rows, tmp_path):
@@ -437,5 +436,5 @@ def test_data_that_are_no_record_are_refused_with_their_place(served, tmp_path):
     with pytest.raises(ValueError, match=r"the record\.requests\[1\]\.state must be one of"):
         ErasureRecord(data)
     (tmp_path / "x.json").write_text("{")
-    with pytest.raises(ValueError, match="no JSON"):
+    with pytest.raises(ValueError, match=r"x\.json: this is no JSON"):
         ErasureRecord.from_json(tmp_path / "x.json")
