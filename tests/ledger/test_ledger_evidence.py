@@ -16,6 +16,7 @@ import skqmu
 from skqmu import QNNClassifier
 from skqmu.exceptions import LedgerError, TamperedLedgerError
 from skqmu.ledger import BatchingPolicy, DeletionLedger, ErasureRecord
+from skqmu.unlearning import FineTune
 
 KEY = bytes(range(32))
 ROOT = Path(__file__).parents[2]
@@ -324,6 +325,22 @@ def test_two_hundred_requests_leave_no_row_label_id_or_bare_digest(rows, tmp_pat
     known = ledger.receipt(done[0])["subject"].encode()
     assert among([known, b"nowhere at all"], everything) == [known]  # the search can find
     assert among(forms(X[:200], labels, ids), everything) == []
+
+
+def test_settings_keep_no_digest_without_a_key_and_notes_no_losses(ledger, model, rows):
+    class Holds(FineTune):
+        def __init__(self, table=None, max_iter=1):
+            super().__init__(max_iter=max_iter)
+            self.table = table
+
+    X, _ = rows
+    ledger.receive("customer 1")
+    ledger.honour(model, strategy=Holds(X[:1]), trust=True, beyond_reach=["tapes"], keep_log=0)
+    method = ledger.receipt(1)["method"]
+    assert method["settings"]["table"] == "<ndarray of shape (1, 3), digest not kept>"
+    assert method["not_reached"][-1] == "tapes"
+    assert not any(re.search(r"\d\.\d", note) for note in method["notes"])
+    assert skqmu.load(model, trust=True).unlearning_log_ == []
 
 
 def test_reasons_never_repeat_what_an_error_said(ledger, model):
