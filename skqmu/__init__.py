@@ -34,6 +34,7 @@ _ROOMS = (
     "classifiers",
     "datasets",
     "exceptions",
+    "ledger",
     "metrics",
     "network",
     "privacy",

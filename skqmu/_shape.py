@@ -1,11 +1,14 @@
 """The shape that data from a file must have; what is wrong is told with its place.
 
-A shape is a function ``(value, where)`` that raises :class:`ValueError`, or returns nothing.
+A shape is called with ``(value, where)`` and raises :class:`ValueError`, or returns nothing. It
+also says itself as JSON Schema (draft 2020-12).
 """
 
 import math
 
 __all__ = [
+    "Shape",
+    "anything",
     "each",
     "flag",
     "maybe",
@@ -16,12 +19,34 @@ __all__ = [
     "real",
     "record",
     "text",
+    "varies",
     "whole",
 ]
 
 # Beyond these no quantity of ours lies, and pictures and tables cannot show them.
 _LARGEST = 1e15
 _MOST = 2**63 - 1
+_NO_NUMBERS = ("nan", "inf", "-inf")
+
+
+class Shape:
+    """A check, and what it checks as JSON Schema.
+
+    Parameters
+    ----------
+    check : callable
+        ``(value, where)``.
+    schema : dict
+    """
+
+    __slots__ = ("_check", "schema")
+
+    def __init__(self, check, schema):
+        self._check = check
+        self.schema = schema
+
+    def __call__(self, value, where):
+        self._check(value, where)
 
 
 def _refuse(value, where, expected):
@@ -38,14 +63,12 @@ def _shown(value):
     return shown if len(shown) <= 80 else f"{shown[:77]}..."
 
 
-def text(value, where):
-    """Any text."""
+def _text(value, where):
     if not isinstance(value, str):
         _refuse(value, where, "a text")
 
 
-def flag(value, where):
-    """``True`` or ``False``."""
+def _flag(value, where):
     if not isinstance(value, bool):
         _refuse(value, where, "true or false")
 
@@ -60,17 +83,29 @@ def number(low=-_LARGEST, high=_LARGEST):
         if not good or not low <= value <= high:
             _refuse(value, where, f"a number from {low:g} to {high:g}")
 
-    return check
+    bounds = {"minimum": low, "maximum": high}
+    wide = {"minimum": -_LARGEST, "maximum": _LARGEST}
+    told = {key: bound for key, bound in bounds.items() if bound != wide[key]}
+    return Shape(check, {"type": "number", **told})
 
 
-def real(value, where):
-    """A number, or one of the words that JSON lacks a number for."""
+def _real(value, where):
     if isinstance(value, float) and not math.isfinite(value):
         return
     if not isinstance(value, str):
         number(-1e308, 1e308)(value, where)
-    elif value not in ("nan", "inf", "-inf"):
+    elif value not in _NO_NUMBERS:
         _refuse(value, where, "a number, 'nan', 'inf' or '-inf'")
+
+
+#: Any text.
+text = Shape(_text, {"type": "string"})
+#: ``True`` or ``False``.
+flag = Shape(_flag, {"type": "boolean"})
+#: Whatever JSON holds.
+anything = Shape(lambda value, where: None, {})
+#: A number, or one of the words that JSON lacks a number for.
+real = Shape(_real, {"anyOf": [{"type": "number"}, {"enum": list(_NO_NUMBERS)}]})
 
 
 def whole(low=0, high=_MOST):
@@ -81,7 +116,8 @@ def whole(low=0, high=_MOST):
         if not good or not low <= value <= high:
             _refuse(value, where, f"a whole number from {low} to {high}")
 
-    return check
+    most = {} if high == _MOST else {"maximum": high}
+    return Shape(check, {"type": "integer", "minimum": low, **most})
 
 
 def one_of(*values):
@@ -91,7 +127,7 @@ def one_of(*values):
         if not isinstance(value, str) or value not in values:
             _refuse(value, where, f"one of {', '.join(map(repr, values))}")
 
-    return check
+    return Shape(check, {"enum": list(values)})
 
 
 def maybe(shape):
@@ -101,7 +137,19 @@ def maybe(shape):
         if value is not None:
             shape(value, where)
 
-    return check
+    return Shape(check, {"anyOf": [shape.schema, {"type": "null"}]})
+
+
+def varies(why, shape):
+    """Return a shape whose value may differ between two runs on the same inputs.
+
+    Parameters
+    ----------
+    why : str
+        ``"time"``, or ``"key"``: where the caller gives no key.
+    shape : shape
+    """
+    return Shape(shape, {**shape.schema, "x-varies": why})
 
 
 def each(shape, *, least=0):
@@ -113,7 +161,8 @@ def each(shape, *, least=0):
         for position, item in enumerate(value):
             shape(item, f"{where}[{position}]")
 
-    return check
+    fewest = {"minItems": least} if least else {}
+    return Shape(check, {"type": "array", "items": shape.schema, **fewest})
 
 
 def pair(shape):
@@ -125,7 +174,8 @@ def pair(shape):
             _refuse(value, where, "a list of two")
         items(value, where)
 
-    return check
+    told = {"type": "array", "items": shape.schema, "minItems": 2, "maxItems": 2}
+    return Shape(check, told)
 
 
 def named(shape, *, least=0):
@@ -138,7 +188,9 @@ def named(shape, *, least=0):
             text(key, f"a key of {where}")
             shape(item, f"{where}[{_shown(key)}]")
 
-    return check
+    fewest = {"minProperties": least} if least else {}
+    told = {"type": "object", "additionalProperties": shape.schema, **fewest}
+    return Shape(check, told)
 
 
 def record(shapes, *, optional=None, closed=False):
@@ -167,4 +219,9 @@ def record(shapes, *, optional=None, closed=False):
             if key in value:
                 shape(value[key], f"{where}.{key}")
 
-    return check
+    told = {
+        "type": "object",
+        "properties": {key: shape.schema for key, shape in known.items()},
+        "required": list(shapes),
+    }
+    return Shape(check, {**told, "additionalProperties": False} if closed else told)

@@ -39,6 +39,7 @@ __all__ = [
     "resolve",
     "validate_data",
     "validate_params",
+    "visual_block",
 ]
 
 
@@ -166,3 +167,22 @@ def _option_names(constraint):
     return [
         option for item in constraint if isinstance(item, StrOptions) for option in item.options
     ]
+
+
+def visual_block(**parts):
+    """Return how scikit-learn's HTML shows an estimator with these parts side by side.
+
+    Parameters
+    ----------
+    **parts : estimator, strategy or str
+        Under the names of the parameters that hold them.
+    """
+    from sklearn.utils._repr_html.estimator import _VisualBlock
+
+    kinds = {name: p if isinstance(p, str) else type(p).__name__ for name, p in parts.items()}
+    return _VisualBlock(
+        "parallel",
+        list(parts.values()),
+        names=[f"{name}: {kind}" for name, kind in kinds.items()],
+        name_details=list(map(str, parts.values())),
+    )

@@ -1,8 +1,9 @@
 """Which version of what is installed, read without importing it."""
 
 import importlib.metadata
+import platform
 
-__all__ = ["numeric_versions", "package_versions"]
+__all__ = ["environment", "numeric_versions", "package_versions"]
 
 _PACKAGES = (
     "skqmu",
@@ -47,3 +48,13 @@ def numeric_versions():
     import skqmu
 
     return skqmu.__version__, sklearn.__version__, numpy.__version__
+
+
+def environment():
+    """Return Python, system and machine, as far as numbers may depend on them."""
+    return {
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "system": platform.platform(),
+        "machine": platform.machine(),
+    }

@@ -50,6 +50,8 @@ MODELS = {
     "rows": qnn(),
     "fingerprints": qnn(store_data="fingerprints"),
     "none": qnn(store_data="none"),
+    "ids": qnn(),
+    "hashed ids": qnn(store_data="fingerprints"),
     "update log": qnn(log_updates=True),
     "importances": qnn(store_data="none", unlearning="selective_dampening"),
     "class weights": qnn(class_weight={0: 2.0, 1: 1.0}, early_stopping=True),
@@ -71,7 +73,9 @@ MODELS = {
 
 def fitted(name):
     how = {}
-    if name == "fingerprints":
+    if "ids" in name:
+        how["ids"] = [f"p{row // 2}" for row in range(40)]
+    if name in ("fingerprints", "hashed ids"):
         how["fingerprint_key"] = KEY
     if name == "experiment":
         how["forget"] = np.arange(40) < 3
@@ -80,9 +84,10 @@ def fitted(name):
 
 def request(name):
     """What a request for two rows takes beside them."""
-    if name == "fingerprints":
+    if name in ("fingerprints", "hashed ids"):
         kept = {"X_retain": np.delete(X, [10, 11], 0), "y_retain": np.delete(y, [10, 11])}
-        return {**kept, "fingerprint_key": KEY}
+        ids = {"ids": ["p5"]} if name == "hashed ids" else {}
+        return {**kept, **ids, "fingerprint_key": KEY}
     if name == "none":
         return {
             "y_forget": y[10:12],
@@ -105,6 +110,9 @@ def test_a_model_comes_back_from_skops_whole_and_can_still_forget(name, tmp_path
     for each in (model, back):
         skqmu.unlearn(each, X[10:12], **request(name))
     np.testing.assert_array_equal(back.predict_proba(X), model.predict_proba(X))
+    if name == "ids":
+        back.unlearn(ids=["p7"])
+        assert not back.is_member(X[14:16]).any()
 
 
 @pytest.mark.parametrize("ending", [".joblib", ".pkl", ".pickle"])

@@ -41,8 +41,10 @@ FOREIGN = {
     "backends.sampled._columns": {"data", "params", "definition"},
     "backends.sampled._translate": {"global_phase", "label", "_layout"},
     # elements of an SVG; a module that is called; what an interrupt carries along
-    "audit._figures": {"tag", "attrib"},
+    "_document.ink": {"tag", "attrib"},
     "audit": {"__class__"},
+    # an instruction of qiskit's that is made from its definition
+    "_identity._circuit_record": {"definition"},
     "audit._audit_call": {"report"},
     "classifiers._meta": {"costs", "metadata", "steps"},
     # scikit-learn's clone, with its metadata requests

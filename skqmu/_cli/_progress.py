@@ -4,6 +4,7 @@ import contextlib
 import sys
 import time
 
+from skqmu._bars import can_draw, stage_bars
 from skqmu._text import one_line
 
 __all__ = ["progress"]
@@ -15,41 +16,11 @@ def progress(quiet):
     if quiet:
         yield lambda stage, done, total: None
         return
-    from rich.console import Console
-
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    if not can_draw():
         yield _Lines()
         return
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        SpinnerColumn,
-        TextColumn,
-        TimeElapsedColumn,
-    )
-
-    columns = (
-        SpinnerColumn(finished_text="[green]✓[/]"),
-        # a scenario's name is text, whatever it looks like
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console) as display:
-        yield _Live(display)
-
-
-class _Live:
-    def __init__(self, display):
-        self._display, self._tasks = display, {}
-
-    def __call__(self, stage, done, total):
-        if stage not in self._tasks:
-            self._tasks[stage] = self._display.add_task(one_line(stage), total=total)
-        self._display.update(self._tasks[stage], completed=done)
+    with stage_bars("audit") as listener:
+        yield listener
 
 
 class _Lines:

@@ -1,16 +1,14 @@
 """Settings for people: in reports, logs and messages."""
 
-import re
 import sys
 from inspect import Parameter, signature
 
 from ._plain import Unidentifiable
+from ._secrets import draws_secret_noise, has_params, is_secret
 from ._structure import digest
 
 __all__ = ["described", "settings_line"]
 
-# Parameters of such names are never shown.
-_SECRET = re.compile(r"token|password|passwd|secret|api_?key|credential", re.I)
 _MOST_ITEMS = 20
 # A text longer than this is cut in a line.
 _LONGEST = 200
@@ -120,18 +118,14 @@ def _described(value, inside):
             items.sort(key=repr)  # one order in every process
         items[_MOST_ITEMS:] = [_Words(f"... ({len(value)} in all)")] * (len(value) > _MOST_ITEMS)
         return tuple(items) if isinstance(value, tuple) else items
-    for kind, teller in ((_estimator, _settings), (_circuit, _program), (_pauli, _terms)):
+    for kind, teller in ((has_params, _settings), (_circuit, _program), (_pauli, _terms)):
         if kind(value):
             return teller(value, inside)
     return _else(value, inside)
 
 
 def _named(name, value, inside):
-    return _Words("not shown") if _SECRET.search(name) and value else _described(value, inside)
-
-
-def _estimator(value):
-    return callable(getattr(value, "get_params", None)) and not isinstance(value, type)
+    return _Words("not shown") if is_secret(name) and value else _described(value, inside)
 
 
 def _settings(value, inside):
@@ -140,10 +134,12 @@ def _settings(value, inside):
     except (TypeError, ValueError):  # it does not say what it takes
         taken = {}
     settings = _Settings({"class": type(value).__name__})
+    secret = draws_secret_noise(value)
     for name, own in value.get_params(deep=False).items():
         default = taken[name].default if name in taken else Parameter.empty
         if default is Parameter.empty or not _same(own, default):
-            settings[name] = _named(name, own, inside)
+            withheld = secret and name == "random_state" and own is not None
+            settings[name] = _Words("withheld") if withheld else _named(name, own, inside)
     return settings
 
 

@@ -125,10 +125,11 @@ def _is_controlled(operation):
 _NUMBERED = re.compile(r"circuit-\d+(-\d+)?")
 # Of an operation that is not qiskit's own by class, what it does is in its definition.
 _PARTS = ("ctrl_state", "num_ctrl_qubits", "base_gate", "base_op", "modifiers")
+_LIBRARIES = ("qiskit.circuit.library.standard_gates", "skqmu.circuits.")
 # Told by the public names, or by the definition.
 _TOLD_ELSEWHERE = {
     *("_name", "_num_qubits", "_num_clbits", "_params", "_definition", "_label", "_condition"),
-    *("_base_gate", "_ctrl_state", "_num_ctrl_qubits", "base_gate"),
+    *("_base_gate", "_ctrl_state", "_num_ctrl_qubits", "base_gate", "condition"),
 }
 
 
@@ -142,7 +143,8 @@ def _operation(walk, operation):
         *map(walk.of, getattr(operation, "params", ())),
         *([part, walk.of(getattr(operation, part, None))] for part in _PARTS),
     ]
-    library = kind.__module__.startswith("qiskit.circuit.library.standard_gates")
+    # these are told by class and parameters; some have no definition before they have numbers
+    library = kind.__module__.startswith(_LIBRARIES)
     definition = None if library else getattr(operation, "definition", None)
     own = {k: v for k, v in state(operation).items() if k not in _TOLD_ELSEWHERE}
     return [*told, walk.of(definition), walk.of(own)]

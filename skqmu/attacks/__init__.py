@@ -1,6 +1,7 @@
 """Attacks: meta-estimators that measure what a fitted classifier gives away of its members."""
 
 from ._all_attacks import all_attacks
+from ._attack_reports import ShotCurveReport, UpdateReport
 from ._epsilon_audit import EpsilonAudit
 from ._epsilon_result import EpsilonAuditResult
 from ._guards import match_classes
@@ -43,6 +44,7 @@ __all__ = [
     "Reconstruction",
     "ShadowModelAttack",
     "ShadowPool",
+    "ShotCurveReport",
     "ShotCurveResult",
     "ShotLeakageCurve",
     "ShotPoint",
@@ -54,6 +56,7 @@ __all__ = [
     "UnlearningAttack",
     "UnlearningResult",
     "UpdateAttack",
+    "UpdateReport",
     "UpdateResult",
     "UpstreamAttack",
     "UpstreamStep",

@@ -6,29 +6,41 @@ import time
 
 from threadpoolctl import threadpool_limits
 
+from .._bars import Bar, can_draw
 from .._side_by_side import finished_jobs
 
 __all__ = ["Progress", "run_jobs"]
 
 
 class Progress:
-    """Lines such as ``shadows: 12/64, 3.1 s, about 13.4 s left`` on the error stream.
+    """A bar, or lines such as ``shadows: 12/64, 3.1 s, about 13.4 s left``, on the error stream.
+
+    A terminal and a notebook get the bar; it ends with :meth:`close`.
 
     Parameters
     ----------
     label : str
     total : int
-    verbose : int
-        0 is silent; 1 prints about ten lines, 2 and above one for each job.
+    verbose : int or callable
+        0 is silent; 1 prints about ten lines, 2 and above one for each job. A callable is told
+        ``(label, done, total)`` instead.
     """
 
     def __init__(self, label, total, verbose):
         self._label, self._total, self._verbose = label, total, verbose
         self._start, self._done = time.perf_counter(), 0
+        draws = verbose and not callable(verbose) and can_draw()
+        self._bar = Bar(label, total) if draws else None
 
     def step(self, n=1):
         """Count `n` that have finished."""
         before, self._done = self._done, self._done + n
+        if callable(self._verbose):
+            self._verbose(self._label, self._done, self._total)
+            return
+        if self._bar is not None:
+            self._bar.update(self._done)
+            return
         every = 1 if self._verbose >= 2 else max(1, self._total // 10)
         reached = self._done // every > before // every
         if self._verbose and (reached or self._done == self._total):
@@ -40,6 +52,11 @@ class Progress:
                 file=sys.stderr,
                 flush=True,
             )
+
+    def close(self):
+        """Put the bar away, if there is one."""
+        if self._bar is not None:
+            self._bar.close()
 
 
 def run_jobs(function, arguments, total, *, n_jobs=None, verbose=0, label="jobs", count=None):
@@ -65,10 +82,13 @@ def run_jobs(function, arguments, total, *, n_jobs=None, verbose=0, label="jobs"
     progress = Progress(label, total, verbose)
     parent = os.getpid()
     jobs = ((function, parent, *args) for args in arguments)
-    with threadpool_limits(limits=1):
-        for _, result in finished_jobs(_one, jobs, n_jobs=n_jobs):
-            progress.step(1 if count is None else count(result))
-            yield result
+    try:
+        with threadpool_limits(limits=1):
+            for _, result in finished_jobs(_one, jobs, n_jobs=n_jobs):
+                progress.step(1 if count is None else count(result))
+                yield result
+    finally:
+        progress.close()
 
 
 def _one(function, parent, *args):

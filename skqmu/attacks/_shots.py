@@ -109,6 +109,24 @@ class ShotCurveResult:
             ]
         }
 
+    def report(self, *, title=None, attack=None):
+        """Return the result as a report: JSON, a page, Markdown, text.
+
+        Parameters
+        ----------
+        title : str or None, default=None
+            Names the target in it.
+        attack : attack or None, default=None
+            The one that achieved it: all its settings go into the report, rows do not.
+
+        Returns
+        -------
+        ShotCurveReport
+        """
+        from ._attack_reports import ShotCurveReport
+
+        return ShotCurveReport.from_result(self, title=title, attack=attack)
+
     def __str__(self):
         lines = [f"{'shots':>8} {'queries':>8} {'noise':>10} {'budget':>9}  AUC"]
         for point in self.points:

@@ -106,6 +106,24 @@ class UpdateResult:
             "level": self.level,
         }
 
+    def report(self, *, title=None, attack=None):
+        """Return the result as a report: JSON, a page, Markdown, text.
+
+        Parameters
+        ----------
+        title : str or None, default=None
+            Names the target in it.
+        attack : attack or None, default=None
+            The one that achieved it: all its settings go into the report, rows do not.
+
+        Returns
+        -------
+        UpdateReport
+        """
+        from ._attack_reports import UpdateReport
+
+        return UpdateReport.from_result(self, title=title, attack=attack)
+
     def summary(self):
         """Return the lines a reader needs."""
         several = max(map(len, self.ranks)) > 1

@@ -14,7 +14,8 @@ from ._audit_call import audit
 from ._kept_models import clear_kept
 from ._leakage import leakage
 from ._leakage_report import LEAKAGE_SCHEMA, LeakageReport
-from ._report import SCHEMA, AuditReport
+from ._report import AuditReport
+from .report import SCHEMA, json_schema
 
 __all__ = [
     "ATTACKS",
@@ -24,6 +25,7 @@ __all__ = [
     "LeakageReport",
     "audit",
     "clear_kept",
+    "json_schema",
     "leakage",
 ]
 

@@ -3,7 +3,7 @@
 from ._audit_plan import AuditSettings, make_plan
 from ._audit_run import AuditRun
 from ._cost import audit_cost
-from ._progress_lines import listener_of
+from ._progress_lines import listening
 from ._repeats import RepeatedAudit
 
 __all__ = ["audit"]
@@ -32,8 +32,10 @@ def audit(
     until=None,
     max_seconds=None,
     delta=0.1,
+    digest_key=None,
     prefit=False,
     train=None,
+    ids=None,
     verbose=0,
     dry_run=False,
 ):
@@ -60,7 +62,8 @@ def audit(
         What :func:`skqmu.datasets.forget_split` takes: ``"class:0"``, ``"fraction:0.1"``,
         ``"age >= 65"``, row indices or a boolean mask over `X`; several as a list of strings or as
         ``{name: description}``. Strings are resolved on the training rows. Copies of a
-        forgotten record are forgotten with it.
+        forgotten record are forgotten with it. Names, and strings without one, are in the report
+        as they are, but for ids.
     X_test : array-like of shape (n_test, n_features), default=None
         Held-out rows. ``None`` holds out a part of `X`, stratified: rows of a mask that
         happen to be held out are then not trained on, and not forgotten.
@@ -123,6 +126,10 @@ def audit(
     delta : float, default=0.1
         What is held to be the same: a difference in an accuracy, an AUC, a share of
         probability.
+    digest_key : bytes or None, default=None
+        Key of the digests by which the report can be shown to be about these rows, to whoever has
+        rows and key; at least 16 bytes, of your own keeping. ``None`` draws one, which is the
+        report's attribute ``digest_key`` and is written nowhere.
     prefit : bool, default=False
         Whether `estimator` is itself the original: fitted, and not trained again. Shadows and
         oracles are still clones of it; what is said then holds for this model, and not for the
@@ -130,9 +137,13 @@ def audit(
     train : array-like of bool of shape (n_samples,) or of int, default=None
         With `prefit`: which rows of `X` the model was trained on, the others being held out.
         ``None``: all of them, and `X_test` has others.
+    ids : array-like of shape (n_samples,), default=None
+        Whose row each row of `X` is, for requests by ``"ids:A,B"``; not learned from, and in no
+        report.
     verbose : int or callable, default=0
-        Above 0, one line for each finished piece of work on the error stream. A callable is
-        told instead: ``verbose(stage, done, total)``.
+        Above 0, bars on the error stream; where it is neither a terminal nor a notebook's, one
+        line for each finished piece of work. A callable is told instead:
+        ``verbose(stage, done, total)``.
     dry_run : bool or "count", default=False
         Check everything, train nothing, and return how many models would be trained; with
         a classifier that has ``estimate_cost`` (or a pipeline that ends in one, whose other
@@ -193,16 +204,19 @@ def audit(
         until=until,
         max_seconds=max_seconds,
         delta=delta,
+        digest_key=digest_key,
         prefit=prefit,
         train=train,
+        ids=ids,
     )
     plan = make_plan(estimator, X, y, X_test, y_test, settings)
     if dry_run:
         cost = None if dry_run == "count" else audit_cost(plan)
         return {**plan.steps(), **({} if cost is None else {"cost": cost})}
-    run = (AuditRun if plan.repeats == 1 else RepeatedAudit)(plan, listener_of(verbose))
-    try:
-        return run.run()
-    except KeyboardInterrupt as interrupt:
-        interrupt.report = run.report
-        raise
+    with listening(verbose) as listener:
+        run = (AuditRun if plan.repeats == 1 else RepeatedAudit)(plan, listener)
+        try:
+            return run.run()
+        except KeyboardInterrupt as interrupt:
+            interrupt.report = run.report
+            raise

@@ -20,12 +20,13 @@ from ._checked_settings import (
     estimator_facts,
     name_of,
 )
-from ._checked_tables import checked_tables
+from ._checked_tables import checked_ids, checked_tables
 from ._kept_models import folder_of_audits
 from ._models import can_unlearn, is_default, strategy_label, takes_strategy
 from ._prefit import check_against_record, check_prefit, training_rows
 from ._rehearsal import check_mechanisms
 from ._scenarios import Data, Table, named_requests, repeat_entropy
+from .report import check_key, new_key
 
 __all__ = ["AuditSettings", "Plan", "make_plan"]
 
@@ -59,8 +60,10 @@ class AuditSettings:
     until: str | None
     max_seconds: float | None
     delta: float
+    digest_key: bytes | None = None
     prefit: bool = False
     train: object = None
+    ids: object = None
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,10 @@ class Plan:
     until : {"decided", None}
     max_seconds : float or None
     delta : float
+    digest_key : bytes
+        Of the digests in the report, which does not hold it.
+    has_own_key : bool
+        Whether the caller gave it.
     fitted : fitted classifier or None
         The original, where it was handed over.
     """
@@ -111,6 +118,8 @@ class Plan:
     until: str | None
     max_seconds: float | None
     delta: float
+    digest_key: bytes
+    has_own_key: bool
     fitted: object = None
 
     def repeat(self, r):
@@ -187,6 +196,7 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
         check_count("n_oracles", settings.n_oracles, 2, why)
     check_level(settings.level)
     check_delta(settings.delta)
+    check_key(settings.digest_key)
     check_n_jobs(settings.n_jobs)
     check_memory(settings.memory, settings.random_state)
     check_title(settings.title)
@@ -196,6 +206,7 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
     table = Table(
         *(X, y, X_test, y_test),
         train=None if fitted is None else training_rows(settings.train, len(y), X_test),
+        ids=checked_ids(settings.ids, len(y)),
         test_size=settings.test_size,
         reference_size=_reference_size(settings.reference_size, estimator),
         requests=named_requests(settings.forget),
@@ -223,6 +234,8 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
         until=settings.until,
         max_seconds=settings.max_seconds,
         delta=float(settings.delta),
+        digest_key=settings.digest_key or new_key(),
+        has_own_key=settings.digest_key is not None,
         fitted=fitted,
     )
     check_mechanisms(plan)

@@ -9,7 +9,7 @@ from .._rows import as_table, column_names, is_frame, n_columns
 from ..attacks.tools import check_labels, takes_nan
 from ._checked_settings import check_answers
 
-__all__ = ["checked_tables"]
+__all__ = ["checked_ids", "checked_tables"]
 
 
 def checked_tables(X, y, X_test, y_test, estimator):
@@ -38,6 +38,16 @@ def checked_tables(X, y, X_test, y_test, estimator):
             shown = ", ".join(map(repr, unknown.tolist()[:5]))
             raise ValueError(f"y_test holds labels that y does not: {shown}.")
     return X, y, X_test, y_test
+
+
+def checked_ids(ids, n):
+    """Return ids of the rows as an array, or None where there are none."""
+    if ids is None:
+        return None
+    ids = np.asarray(ids)
+    if ids.shape != (n,):
+        raise ValueError(f"ids has shape {ids.shape}; X has {n} rows, so it needs ({n},).")
+    return ids
 
 
 def _table_of(X, y, estimator, suffix):

@@ -1,20 +1,19 @@
 """What attacks on one model found: plain data with a version, and its ways out."""
 
-import io
 from datetime import UTC, datetime
 
 import numpy as np
 
+from .._document import DataReport
 from .._rows import n_columns
-from .._shape import each, flag, maybe, named, number, one_of, record, text, whole
+from .._shape import each, flag, maybe, named, number, one_of, record, text, varies, whole
 from .._text import one_line, printable_values
 from .._versions import package_versions
 from ..metrics import MembershipResult, membership_result
 from ._checked_settings import estimator_facts
-from ._format import attacked, step_attacked
-from ._report import json_values, read, written
-from ._words import attack_words, auc_words
-from ._words import number as in_digits
+from .report import attacked, json_values, leakage_document, step_attacked
+from .report.words import attack_words, auc_words
+from .report.words import number as in_digits
 
 __all__ = ["LEAKAGE_SCHEMA", "LeakageReport", "leakage_data"]
 
@@ -26,8 +25,8 @@ _SURE = record({"value": _SHARE, "low": _SHARE, "high": _SHARE})
 _FORMAT = record(
     {
         "schema": one_of(LEAKAGE_SCHEMA),
-        "created": text,
-        "seconds": number(0),
+        "created": varies("time", text),
+        "seconds": varies("time", number(0)),
         "settings": record(
             {
                 "title": maybe(text),
@@ -60,7 +59,7 @@ _FORMAT = record(
 _STYLES = {"leaks": "bold red", "none found": "yellow"}
 
 
-class LeakageReport:
+class LeakageReport(DataReport):
     """The result of :func:`skqmu.audit.leakage`.
 
     Parameters
@@ -88,9 +87,12 @@ class LeakageReport:
     ('none found', 105)
     """
 
-    def __init__(self, data):
+    @classmethod
+    def _check(cls, data):
         _FORMAT(data, "report")
-        self.data = data
+
+    def _as_document(self, pictures=True):
+        return leakage_document(self.data, pictures)
 
     @property
     def verdict(self):
@@ -118,11 +120,6 @@ class LeakageReport:
             raise KeyError(f"no attack {name!r}; there are {list(results)}")
         return MembershipResult.from_dict(results[name])
 
-    def __eq__(self, other):
-        return isinstance(other, LeakageReport) and self.data == other.data
-
-    __hash__ = None
-
     def __repr__(self):
         settings = self.data["settings"]
         return one_line(
@@ -130,66 +127,8 @@ class LeakageReport:
             f"verdict={self.verdict!r})"
         )
 
-    def __str__(self):
-        return self.to_table()
-
-    def to_table(self, *, width=None):
-        """Return the report as text for a terminal.
-
-        Parameters
-        ----------
-        width : int or None, default=None
-            Columns to use; ``None`` takes the terminal's, or 100.
-
-        Returns
-        -------
-        str
-        """
-        from rich.console import Console
-
-        stream = io.StringIO()
-        width = width or Console(file=stream).width
-        Console(file=stream, width=max(60, width), color_system=None).print(self)
-        return stream.getvalue()
-
     def __rich__(self):
         return _renderable(printable_values(self.data))
-
-    def to_json(self, path=None):
-        """Return the report as JSON text, and write it where a path is given.
-
-        Parameters
-        ----------
-        path : str, path-like or None, default=None
-            An existing file is replaced.
-
-        Returns
-        -------
-        str
-        """
-        return written(self.data, path)
-
-    @classmethod
-    def from_json(cls, source):
-        """Return the report that :meth:`to_json` wrote.
-
-        Parameters
-        ----------
-        source : path-like or str
-            A path, or the JSON text itself (it starts with a brace).
-
-        Returns
-        -------
-        LeakageReport
-
-        Raises
-        ------
-        ValueError
-            The text is no JSON, or not in the format ``skqmu.leakage/1``.
-        OSError
-            The file cannot be read.
-        """
-        return read(cls, source)
 
 
 def leakage_data(work, measured, *, estimator, title, entropy, notes, seconds):

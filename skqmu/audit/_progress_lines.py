@@ -1,23 +1,32 @@
 """Who is told of finished work: nobody, the error stream, or the caller's own function."""
 
 import sys
+from contextlib import nullcontext
 
+from .._bars import can_draw, stage_bars
 from .._text import one_line
 
-__all__ = ["listener_of"]
+__all__ = ["listening"]
 
 
-def listener_of(verbose):
-    """Return the function that work tells of its progress, ``(stage, done, total)``.
+def listening(verbose):
+    """Return a context with the function that work tells of its progress.
 
     Parameters
     ----------
     verbose : int or callable
-        Above 0: lines on the error stream.
+        Above 0: bars on the error stream, or lines where it is no terminal and no notebook's.
+
+    Returns
+    -------
+    context manager
+        Of a function ``(stage, done, total)``.
     """
     if callable(verbose):
-        return verbose
-    return _lines if verbose else _nothing
+        return nullcontext(verbose)
+    if not verbose:
+        return nullcontext(_nothing)
+    return stage_bars("audit") if can_draw() else nullcontext(_lines)
 
 
 def _lines(stage, done, total):

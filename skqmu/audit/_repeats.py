@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from ..attacks.tools import run_jobs
 from ..metrics import repeated_verdict
 from ._audit_run import AuditRun
-from ._report import AuditReport, describe, json_values
+from ._report import AuditReport
+from .report import describe, json_values
 
 __all__ = ["RepeatedAudit"]
 
@@ -27,7 +28,7 @@ class RepeatedAudit:
     def __init__(self, plan, listener=None):
         self.plan = plan
         self.listener = listener or (lambda stage, done, total: None)
-        self.report = AuditReport(describe(plan))
+        self.report = AuditReport(describe(plan), digest_key=plan.digest_key)
         self._repeats = _Repeats()
         self._first = None
         self._verdicts = {}
@@ -111,7 +112,8 @@ class RepeatedAudit:
         if self._first is None:
             return
         if n < 2:
-            self.report = AuditReport({**self._first, "seconds": seconds, "complete": False})
+            data = {**self._first, "seconds": seconds, "complete": False}
+            self.report = AuditReport(data, digest_key=self.plan.digest_key)
             return
         # a look that was not planned may spend what is left for the last one, and ends it all
         looks = [*self._looks, n]
@@ -133,7 +135,7 @@ class RepeatedAudit:
                 for entry in scenario["models"]
             ]
             data["scenarios"].append(json_values(scenario))
-        self.report = AuditReport(data)
+        self.report = AuditReport(data, digest_key=self.plan.digest_key)
 
 
 @dataclass

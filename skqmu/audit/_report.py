@@ -1,26 +1,33 @@
-"""What an audit found: plain data with a version, and its ways out (table, JSON, page)."""
+"""What an audit found: plain data with a version, and its ways out."""
 
-import json
-import math
-from datetime import UTC, datetime
-from pathlib import Path
-
-from .._rows import n_columns
+from .._document import DataReport
 from .._text import one_line
 from ..metrics import MembershipResult
-from ._format import SCHEMA, check_report
+from .report import (
+    arguments_again,
+    audit_document,
+    audit_frame,
+    check_report,
+    close_enough,
+    refuse_other_data,
+    renderable,
+    settled,
+    verdict_markdown,
+)
 
-__all__ = ["AuditReport", "describe", "json_values", "read", "written"]
+__all__ = ["AuditReport"]
 
 
-class AuditReport:
+class AuditReport(DataReport):
     """The result of :func:`skqmu.audit`.
 
     Parameters
     ----------
     data : dict
-        Plain JSON values in the format ``skqmu.audit/1``: ``settings``, ``notes``,
-        ``versions`` and ``scenarios``; each scenario has ``models`` (the original, the
+        Plain JSON values in the format ``skqmu.audit/2`` (:func:`skqmu.audit.json_schema`):
+        ``settings``, ``data`` (sizes, columns, keyed digests), ``again`` (all that was asked, with
+        every setting), ``environment``, ``notes``, ``versions`` and ``scenarios``; reports of
+        format 1 lack some of these. Each scenario has ``models`` (the original, the
         oracles and the mechanisms) with accuracies, losses, divergences to the oracles,
         attack results, gaps to retraining, cost and a verdict. Where a pipeline was audited,
         each model also has ``upstream``: for each fitted step the result of
@@ -61,9 +68,19 @@ class AuditReport:
     35
     """
 
-    def __init__(self, data):
+    def __init__(self, data, *, digest_key=None):
+        super().__init__(data)
+        self.digest_key = digest_key
+
+    def __getstate__(self):
+        return {"data": self.data, "digest_key": None}
+
+    @classmethod
+    def _check(cls, data):
         check_report(data)
-        self.data = data
+
+    def _as_document(self, pictures=True):
+        return audit_document(self.data, pictures)
 
     # -- looking -------------------------------------------------------------------------
 
@@ -126,11 +143,6 @@ class AuditReport:
             raise KeyError(f"no attack {attack!r} on {model!r}; there are {list(results)}")
         return MembershipResult.from_dict(results[attack])
 
-    def __eq__(self, other):
-        return isinstance(other, AuditReport) and self.data == other.data
-
-    __hash__ = None
-
     def __repr__(self):
         settings = self.data["settings"]
         state = "" if self.data["complete"] else ", not complete"
@@ -141,174 +153,137 @@ class AuditReport:
 
     # -- ways out ------------------------------------------------------------------------
 
-    def to_table(self, *, width=None):
-        """Return the report as text for a terminal.
-
-        ``rich.print(report)`` prints the same in colour.
-
-        Parameters
-        ----------
-        width : int or None, default=None
-            Columns to use; ``None`` takes the terminal's, or 100.
-
-        Returns
-        -------
-        str
-        """
-        from ._table import as_text
-
-        return as_text(self.data, width)
-
     def __rich__(self):
-        from ._table import renderable
-
         return renderable(self.data)
 
-    def __str__(self):
-        return self.to_table()
-
-    def to_json(self, path=None):
-        """Return the report as JSON text, and write it where a path is given.
-
-        Parameters
-        ----------
-        path : str, path-like or None, default=None
-            An existing file is replaced.
+    def to_model_card(self):
+        """Return Markdown for a section of a model card: verdicts, what they rest on, limits.
 
         Returns
         -------
         str
+            Without a heading of its own, as skops takes it:
+            ``card.add(**{"Unlearning audit": report.to_model_card()})``.
         """
-        return written(self.data, path)
+        return verdict_markdown(self.data)
 
-    @classmethod
-    def from_json(cls, source):
-        """Return the report that :meth:`to_json` wrote.
+    def to_frame(self):
+        """Return the numbers as a data frame, a row a model and request.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Columns ``scenario``, ``model``, ``role``, ``status``, ``verdict``, ..., and for each
+            measure its value with ``_low`` and ``_high``; what was not measured is missing.
+
+        Raises
+        ------
+        ImportError
+            pandas is not installed.
+        """
+        return audit_frame(self.data)
+
+    # -- again ---------------------------------------------------------------------------
+
+    def rerun(
+        self,
+        X,
+        y,
+        X_test=None,
+        y_test=None,
+        *,
+        objects=(),
+        trusted=(),
+        random_state=None,
+        fitted=None,
+        digest_key=None,
+        **options,
+    ):
+        """Do the whole audit again, from this report and the data.
 
         Parameters
         ----------
-        source : path-like or str
-            A path, or the JSON text itself (it starts with a brace).
+        X, y, X_test, y_test : array-like
+            The data of the first call, in the same order.
+        objects : sequence of object, default=()
+            What a report has only the digest of, such as torch modules, noise models and
+            functions: each is put where its digest stands.
+        trusted : sequence of str, default=()
+            Packages beside scikit-learn and skqmu whose estimators may be made. A report may be
+            anybody's file.
+        random_state : int or None, default=None
+            Where the report withholds the seed, because noise that must stay secret was drawn
+            from it.
+        fitted : fitted classifier or None, default=None
+            Where a fitted model was audited (``prefit=True``): that model.
+        digest_key : bytes or None, default=None
+            Key of the digests; with it the data are checked value by value.
+        **options : object
+            What changes no number: ``n_jobs``, ``memory``, ``verbose``, ``dry_run``.
 
         Returns
         -------
         AuditReport
+            Or what `dry_run` returns.
 
         Raises
         ------
         ValueError
-            The text is no JSON, or not in the format ``skqmu.audit/1``; the message names the
-            file and the first place that is wrong.
-        OSError
-            The file cannot be read.
+            The data are other data, the report is of format 1, something in it has to be passed
+            (the message says what), or may not be made from a file.
+
+        See Also
+        --------
+        same_numbers : Whether it came to the same.
         """
-        return read(cls, source)
+        from ._audit_call import audit
 
-    def to_html(self, path=None):
-        """Return the report as one self-contained page, and write it where a path is given.
+        told = self.data.get("again")
+        if told is None:
+            raise ValueError(
+                f"a report of the format {self.data['schema']!r} does not hold what it takes to "
+                "carry it out again."
+            )
+        unknown = set(options) - {"n_jobs", "memory", "verbose", "dry_run"}
+        if unknown:
+            raise TypeError(
+                f"rerun takes no {sorted(unknown)[0]!r}: the report says it. Change a copy of the "
+                "call instead."
+            )
+        key = self.digest_key if digest_key is None else digest_key
+        refuse_other_data(self.data, (X, y, X_test, y_test), key)
+        arguments = arguments_again(told, objects=objects, trusted=trusted)
+        if arguments["random_state"] is None:
+            if random_state is None:
+                raise ValueError(
+                    "random_state must be passed: the report withholds the seed, from which noise "
+                    "that must stay secret was drawn."
+                )
+            arguments["random_state"] = random_state
+        estimator = arguments.pop("estimator")
+        if arguments["prefit"]:
+            if fitted is None:
+                raise ValueError(
+                    "fitted must be passed: the report is about a model that was handed over "
+                    "fitted, and holds its settings alone."
+                )
+            estimator = fitted
+        test = {"X_test": X_test, "y_test": y_test}
+        return audit(estimator, X, y, **test, **arguments, digest_key=key, **options)
 
-        The page needs no network and no script; it follows the reader's light or dark
-        setting and prints well.
+    def same_numbers(self, other, *, rtol=1e-9):
+        """Whether another report says the same of every request.
 
         Parameters
         ----------
-        path : str, path-like or None, default=None
-            An existing file is replaced.
+        other : AuditReport
+        rtol : float, default=1e-9
+            What numbers may differ by, relative to the larger: other processors round otherwise.
 
         Returns
         -------
-        str
+        bool
+            Times are left out.
         """
-        from ._page import as_page
-
-        text = as_page(self.data)
-        if path is not None:
-            _write(path, text)
-        return text
-
-
-def written(data, path=None):
-    """Return data as JSON text, and write it where a path is given."""
-    text = json.dumps(data, indent=1, allow_nan=False, ensure_ascii=False)
-    if path is not None:
-        _write(path, text + "\n")
-    return text
-
-
-def read(kind, source):
-    """Return a report of a kind, from a path or from the JSON text itself."""
-    if isinstance(source, str) and source.lstrip().startswith("{"):
-        return kind(_parsed(source))
-    path = Path(source)
-    try:
-        return kind(_parsed(path.read_bytes().decode("utf-8-sig")))
-    except ValueError as error:
-        raise ValueError(f"{one_line(path)}: {error}") from error
-
-
-def _parsed(text):
-    """Return the values of strict JSON."""
-
-    def refuse(word):
-        raise ValueError(f"{word} is no JSON; the format has null in its place.")
-
-    try:
-        return json.loads(text, parse_constant=refuse)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"this is no JSON: {error}.") from error
-    except RecursionError as error:
-        raise ValueError("this is no audit report: it is nested too deeply.") from error
-
-
-def _write(path, text):
-    # a lone surrogate, which no encoding holds, is written as the escape that JSON has for it
-    Path(path).write_bytes(text.encode("utf-8", errors="backslashreplace"))
-
-
-def describe(plan):
-    """Return the data of a report that has no scenario yet."""
-    from .._versions import package_versions
-
-    data = plan.data
-    return {
-        "schema": SCHEMA,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "complete": False,
-        "seconds": 0.0,
-        "settings": {
-            "title": plan.title,
-            "estimator": json_values(plan.estimator_facts),
-            "mechanisms": list(plan.mechanisms),
-            "attacks": list(plan.attacks),
-            "n_shadows": plan.n_shadows,
-            "n_oracles": plan.n_oracles,
-            "repeats": plan.repeats,
-            "until": plan.until,
-            "max_seconds": plan.max_seconds,
-            "delta": plan.delta,
-            "prefit": plan.fitted is not None,
-            "level": plan.level,
-            "entropy": str(plan.entropy),
-            "n_train": len(data.y),
-            "n_test": len(data.y_test),
-            "n_reference": len(data.y_reference),
-            "n_features": n_columns(data.X),
-            "n_classes": int(plan.n_classes),
-        },
-        "notes": list(data.notes),
-        "versions": {
-            name: version for name, version in package_versions().items() if version is not None
-        },
-        "scenarios": [],
-    }
-
-
-def json_values(value):
-    """Return `value` with what strict JSON cannot hold (nan, infinities) as None."""
-    if isinstance(value, dict):
-        return {key: json_values(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [json_values(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+        ours, theirs = (settled(report.data)["scenarios"] for report in (self, other))
+        return close_enough(ours, theirs, rtol)

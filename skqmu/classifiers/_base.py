@@ -464,7 +464,8 @@ class BaseUnlearningClassifier(
 
     def _checked_ids(self, ids, X, goes_on):
         """Ids of one fit, which must be of all rows that the model knows, or of none."""
-        ids = given_ids(ids, X, self.store_data)
+        if ids is not None:
+            ids = given_ids(ids, X, self.store_data)
         if goes_on:
             check_ids_go_on(fitted_state(self).members, ids)
         return ids

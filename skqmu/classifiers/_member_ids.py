@@ -23,11 +23,11 @@ _SIZE = 16
 
 
 def given_ids(ids, X, store_data):
-    """Ids that were given to a fit, as an array of one a row; None where there are none.
+    """Ids that were given to a fit, as an array of one a row.
 
     Parameters
     ----------
-    ids : array-like of shape (n_samples,), "index" or None
+    ids : array-like of shape (n_samples,) or "index"
     X : array-like of shape (n_samples, n_features)
         As it was given.
     store_data : {"rows", "fingerprints", "none"}
@@ -38,8 +38,6 @@ def given_ids(ids, X, store_data):
         Nothing is stored.
     ValueError, TypeError
     """
-    if ids is None:
-        return None
     if store_data == "none":
         raise MemberRecordError(
             'ids= says whose each row is, and store_data="none" stores nothing of a row; fit with '

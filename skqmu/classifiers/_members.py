@@ -23,6 +23,7 @@ __all__ = [
     "are_members",
     "check_key",
     "encoded_labels",
+    "ids_of",
     "member_record",
     "more_than_named",
 ]
@@ -589,6 +590,12 @@ def are_members(estimator, X, y=None, key=None):
     labels = encoded_labels(y, estimator.classes_, len(X), "y")
     found = zip(matches, labels, strict=True)
     return np.array([(record.labels[e] == label).any() for e, label in found], dtype=bool)
+
+
+def ids_of(estimator):
+    """Ids of the rows that a fitted classifier remembers, one a row; None where it tells none."""
+    ids = getattr(fitted_state(estimator).members, "ids", None)  # a released copy has no record
+    return None if ids is None or ids.hashed else ids.values.copy()
 
 
 def _single(X):

@@ -18,6 +18,7 @@ from ._forgetting_result import (
 )
 from ._interval import Estimate, accuracy_interval, gap_interval, mean_interval
 from ._make_scorer import make_privacy_scorer, privacy_scoring
+from ._membership_report import MembershipReport
 from ._membership_result import MembershipResult
 from ._membership_scores import membership_result
 from ._pareto import pareto
@@ -48,6 +49,7 @@ from ._scorers import (
     uqi,
 )
 from ._scoring_case import ScoringCase
+from ._search_report import SearchReport
 from ._verdict import RetrainingVerdict, retraining_verdict
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "ForgettingUtilityDisplay",
     "LeakRankingDisplay",
     "LossDistributionDisplay",
+    "MembershipReport",
     "MembershipResult",
     "MembershipRocDisplay",
     "OperatingPoint",
@@ -69,6 +72,7 @@ __all__ = [
     "RetrainingDifferences",
     "RetrainingVerdict",
     "ScoringCase",
+    "SearchReport",
     "ShotCurveDisplay",
     "accuracy_interval",
     "agreement_score",

@@ -246,6 +246,16 @@ class MembershipResult:
         )
         return cls(**values)
 
+    @classmethod
+    def json_schema(cls):
+        """Return what :meth:`to_dict` writes as JSON Schema (draft 2020-12).
+
+        Returns
+        -------
+        dict
+        """
+        return _SHAPE.schema
+
     def summary(self):
         """Return the lines a reader needs, intervals and sample sizes included.
 
@@ -272,6 +282,31 @@ class MembershipResult:
                 f"at a sample FPR of {_show(point.fpr)} {_span(point.fpr_interval)}"
             )
         return "\n".join(lines)
+
+    def report(self, *, title=None, attack=None):
+        """Return the result as a report: JSON, a page, Markdown, text.
+
+        Parameters
+        ----------
+        title : str or None, default=None
+            Names the target in it.
+        attack : attack or None, default=None
+            The one that achieved it: all its settings go into the report, rows do not.
+
+        Returns
+        -------
+        MembershipReport
+
+        Examples
+        --------
+        >>> from skqmu.metrics import membership_result
+        >>> report = membership_result([2.0, 3.0, 4.0], [1.0, 2.5, 0.5, 0.0], fprs=()).report()
+        >>> report.data["schema"], report.result.auc
+        ('skqmu.membership/1', 0.916...)
+        """
+        from ._membership_report import MembershipReport
+
+        return MembershipReport.from_result(self, title=title, attack=attack)
 
     def __repr__(self):
         low, high = self.auc_interval

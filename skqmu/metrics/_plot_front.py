@@ -4,7 +4,7 @@ import numpy as np
 
 from ._forgetting_result import forgetting_result
 from ._pareto import non_dominated
-from ._plotting import COLORS, as_estimate_parts, axes_for, error_bars, literal, tidy
+from ._plotting import COLORS, as_estimate_parts, axes_for, error_bars, label_points, tidy
 
 
 class ForgettingUtilityDisplay:
@@ -159,12 +159,15 @@ class ForgettingUtilityDisplay:
                     label=label,
                     zorder=3,
                 )
-        _label(ax, names, x[:, 0], y[:, 0])
         ax.set_xlabel(self.forget_label)
         ax.set_ylabel(self.utility_label)
         ax.margins(0.12)
-        ax.legend(loc="best", frameon=False, fontsize="small")
+        # above the axes: there it covers neither points nor names
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3, frameon=False,
+                  fontsize="small")  # fmt: skip
         tidy(ax)
+        ax.autoscale_view()
+        label_points(ax, names, x[:, 0], y[:, 0])
         return self
 
 
@@ -197,22 +200,3 @@ def _shade_oracles(ax, x, y):
         label=f"oracles ({len(x)})",
         zorder=2,
     )
-
-
-def _label(ax, names, x, y):
-    """Names beside the points: to the left where a neighbour is close on the right."""
-    at = np.column_stack([x / max(np.ptp(x), 1e-9), y / max(np.ptp(y), 1e-9)])
-    for row, name in enumerate(names):
-        near = np.abs(at - at[row]).max(axis=1) < 0.15
-        rank = (at[:, 0] < at[row, 0]) | ((at[:, 0] == at[row, 0]) & (np.arange(len(at)) < row))
-        side = -1 if (near & ~rank).sum() > 1 else 1  # itself is always near
-        step = int((near & rank).sum()) if side > 0 else 0
-        ax.annotate(
-            literal(name),
-            (x[row], y[row]),
-            xytext=(7 * side, 5 * side + 12 * max(0, step - 1)),
-            textcoords="offset points",
-            ha="left" if side > 0 else "right",
-            va="bottom" if side > 0 else "top",
-            fontsize="small",
-        )

@@ -4,7 +4,7 @@ import numpy as np
 
 from ._membership_result import MembershipResult
 from ._membership_scores import membership_result
-from ._plotting import CYCLE, axes_for, literal, tidy
+from ._plotting import axes_for, legend, literal, look, tidy
 
 
 class MembershipRocDisplay:
@@ -132,7 +132,8 @@ class MembershipRocDisplay:
         -------
         self
         """
-        self.ax_ = ax = axes_for(ax, figsize=(5.6, 5.0))
+        wide = 9.6 if len(self.results) > 4 else 5.6  # a legend stands beside the curves then
+        self.ax_ = ax = axes_for(ax, figsize=(wide, 5.0))
         self.figure_ = ax.figure
         self.lines_, self.bands_ = [], []
         finest = max(max(r.n_members, r.n_nonmembers) for r in self.results.values())
@@ -142,13 +143,15 @@ class MembershipRocDisplay:
             ax.plot([floor, 1], [floor, 1], ls="--", lw=1, color="0.55", label="no attack")
             taken = 0
         for position, (name, result) in enumerate(self.results.items()):
-            color = CYCLE[(position + taken) % len(CYCLE)]
+            style = look(position + taken)
+            color = style["color"]
             fpr, tpr = np.array(result.roc_fpr), np.array(result.roc_tpr)
             low, high = result.auc_interval
             label = f"{literal(name)}: AUC {result.auc:.2f} [{low:.2f}, {high:.2f}]"
             # on a log axis a rate of 0 has no place: it is drawn at the floor
             shown = np.maximum(fpr, floor), np.maximum(tpr, floor)
-            line = ax.plot(*shown, drawstyle="steps-post", lw=1.6, color=color, label=label)[0]
+            style = {"color": color, "linestyle": style["linestyle"], "lw": 1.6}
+            line = ax.plot(*shown, drawstyle="steps-post", label=label, **style)[0]
             self.lines_.append(line)
             self.bands_.append(None)
             if band:
@@ -160,7 +163,7 @@ class MembershipRocDisplay:
         ax.set(xscale="log", yscale="log", xlim=(floor, 1), ylim=(floor, 1.03))
         ax.set_xlabel("false-positive rate (non-members called members)")
         ax.set_ylabel("true-positive rate (members found)")
-        ax.legend(loc="lower right", frameon=False, fontsize="small")
+        legend(ax, loc="lower right")
         ax.grid(True, which="major", lw=0.4, color="0.9")
         ax.set_axisbelow(True)
         tidy(ax)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ._membership_result import MembershipResult
-from ._plotting import CYCLE, axes_for, error_bars, literal, tidy
+from ._plotting import axes_for, error_bars, legend, literal, look, tidy
 
 __all__ = ["ShotCurveDisplay"]
 
@@ -131,8 +131,7 @@ class ShotCurveDisplay:
                     x,
                     value,
                     yerr=error_bars(low, value, high),
-                    color=CYCLE[position % len(CYCLE)],
-                    marker="o",
+                    **look(position),
                     markersize=4,
                     capsize=2,
                     linewidth=1.2,
@@ -148,7 +147,7 @@ class ShotCurveDisplay:
         self.wins_at_ = min(winning, default=None)
         self._label_axes(ax, sorted(set(sampled)), exact if len(sampled) < len(budgets) else None)
         if len(groups) > 1:
-            ax.legend(frameon=False)
+            legend(ax)
         tidy(ax)
         return self
 

@@ -11,7 +11,13 @@ COLORS = {
     "forgotten": "#D55E00",
     "oracle": "#009E73",
 }
-CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+CYCLE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
+# Lines and points of one colour are told apart by these, so that 49 looks differ.
+_DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)), (0, (3, 3)),
+           (0, (8, 3)), (0, (1, 3)))  # fmt: skip
+_MARKERS = "osD^vPX"
+# A legend of more entries covers what it explains, and stands beside it instead.
+_MOST_INSIDE = 5
 
 
 def axes_for(ax, **figure_options):
@@ -40,6 +46,91 @@ def literal(name):
     """
     text = printable(str(name)).replace("$", r"\$")
     return f" {text}" if text.startswith("_") else text
+
+
+def look(position):
+    """Colour, dashes and marker of a position, as keywords of a line."""
+    turn = position // len(CYCLE)
+    return {
+        "color": CYCLE[position % len(CYCLE)],
+        "linestyle": _DASHES[turn % len(_DASHES)],
+        "marker": _MARKERS[(position + turn) % len(_MARKERS)],
+    }
+
+
+def legend(ax, loc="best"):
+    """Draw a legend: inside where it is short, else beside the axes."""
+    n = len(ax.get_legend_handles_labels()[1])
+    if n <= _MOST_INSIDE:
+        ax.legend(loc=loc, frameon=False, fontsize="small")
+        return
+    size = "small" if n <= 16 else "x-small"
+    place = {"loc": "upper left", "bbox_to_anchor": (1.01, 1.0), "borderaxespad": 0.0}
+    ax.legend(frameon=False, fontsize=size, **place)
+
+
+def label_points(ax, names, x, y):
+    """Write the names of points: beside each where all have room, else in a column at the right.
+
+    Parameters
+    ----------
+    ax : matplotlib Axes
+    names : sequence of str
+    x, y : ndarray of shape (n,)
+        In data coordinates; the limits of the axes are as they will be drawn.
+    """
+    at = ax.transData.transform(np.column_stack([x, y])) * 72 / ax.figure.dpi
+    sizes = [(_LETTER * len(name) + 2, _LINE) for name in map(str, names)]
+    offsets = _offsets(at, sizes, ax.bbox.bounds, ax.figure.dpi)
+    if offsets is None:
+        _in_a_column(ax, names, x, y)
+        return
+    for name, point, (dx, dy) in zip(names, zip(x, y, strict=True), offsets, strict=True):
+        text = {"ha": "left" if dx > 0 else "right", "va": "center", "fontsize": "small"}
+        ax.annotate(literal(name), point, xytext=(dx, dy), textcoords="offset points", **text)
+
+
+# Height of a line and width of a letter of small text, and how far names stand off, in points.
+_LINE, _LETTER, _OFF = 11.0, 5.6, 8.0
+
+
+def _offsets(at, sizes, bounds, dpi):
+    """Where each name goes, seen from its point; None where some would lie on others."""
+    left, bottom, width, height = (72 / dpi * side for side in bounds)
+    points = [(px - 5, py - 5, px + 5, py + 5) for px, py in at]
+    taken, offsets = list(points), []
+    for (px, py), (w, h) in zip(at, sizes, strict=True):
+        for dx, dy in ((_OFF, 0), (-_OFF, 0), (_OFF, 9), (_OFF, -9), (-_OFF, 9), (-_OFF, -9)):
+            x0 = px + dx if dx > 0 else px + dx - w
+            box = (x0, py + dy - h / 2, x0 + w, py + dy + h / 2)
+            inside = left <= box[0] and box[2] <= left + width
+            inside = inside and bottom <= box[1] and box[3] <= bottom + height
+            if inside and not any(_meet(box, other) for other in taken):
+                taken.append(box)
+                offsets.append((dx, dy))
+                break
+        else:
+            return None
+    return offsets
+
+
+def _meet(one, other):
+    return (
+        one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+    )  # fmt: skip
+
+
+def _in_a_column(ax, names, x, y):
+    """Names at the right, by height, each with a thin line to its point."""
+    order = np.lexsort((x, y))
+    places = np.linspace(0.02, 0.98, len(names)) if len(names) > 1 else [0.5]
+    size = "small" if len(names) <= 20 else "x-small"
+    for place, i in zip(places, order, strict=True):
+        line = {"arrowstyle": "-", "color": "0.75", "linewidth": 0.6, "shrinkB": 4}
+        ax.annotate(
+            literal(names[i]), (x[i], y[i]), xytext=(1.03, place), textcoords="axes fraction",
+            ha="left", va="center", fontsize=size, arrowprops=line, annotation_clip=False,
+        )  # fmt: skip
 
 
 def tidy(ax):

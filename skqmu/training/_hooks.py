@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .._bars import Bar
 from ..exceptions import TrainingDivergedError
 from ..network import cross_entropy
 from ._objective import Records
@@ -137,26 +138,13 @@ class UpdateLog(Hook):
 
 
 class Progress(Hook):
-    """A progress bar over the epochs, drawn by rich on standard error."""
+    """A progress bar over the epochs, drawn by rich on standard error, within others' too."""
 
     def __init__(self, title: str):
         self.title = title
 
     def begin(self, run: TrainingRun) -> bool:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
-
-        self.bar = Bar(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[status]}"),
-            console=Console(stderr=True),
-        )
-        self.task = self.bar.add_task(self.title, total=run.max_iter, status="")
-        self.bar.start()
+        self.bar = Bar(self.title, run.max_iter)
         return False
 
     def after_epoch(self, run: TrainingRun) -> bool:
@@ -165,11 +153,11 @@ class Progress(Hook):
             for name in ("loss", "valid_loss")
             if name in run.history[-1]
         )
-        self.bar.update(self.task, completed=run.epoch, status=status)
+        self.bar.update(run.epoch, status)
         return False
 
     def end(self, run: TrainingRun) -> None:
-        self.bar.stop()
+        self.bar.close()
 
 
 class EpochPrinter(Hook):

@@ -56,6 +56,21 @@ def test_positions_a_mask_and_two_tables_say_the_same(fitted):
     assert aucs[0] == aucs[1] == aucs[2]
 
 
+def test_requests_by_id_mean_all_rows_of_a_person_that_were_trained_on(fitted):
+    ids = np.array([f"p{i // 8}" for i in range(240)])
+    options = {"forget": {"two": "ids:p1,p3"}, "attacks": "loss", "ids": ids}
+    report = audited(fitted, train=TRAIN, **options)
+    assert report["two"]["n_forget"] == 8
+    assert "p1" not in report.to_json().replace("ids:p1,p3", "")
+    unnamed = audited(fitted, train=TRAIN, **{**options, "forget": ["ids:p1,p3"]})
+    assert unnamed.scenarios == ["ids (request 1)"]
+    assert "p1" not in unnamed.to_json()
+    with pytest.raises(ValueError, match="those of no row"):
+        audited(fitted, train=TRAIN, **{**options, "forget": {"nobody": "ids:q9"}})
+    with pytest.raises(ValueError, match=r"ids has shape \(3,\)"):
+        audited(fitted, train=TRAIN, **{**options, "ids": ids[:3]})
+
+
 def test_a_model_that_forgets_does_so_on_a_copy():
     model = make_pipeline(StandardScaler(), QNNClassifier(max_iter=3, random_state=0))
     model.fit(X[TRAIN], y[TRAIN])

@@ -345,6 +345,15 @@ def test_rows_that_come_in_parts_keep_their_ids():
     assert warm.unlearn(ids=[IDS[38]]).is_member(X).sum() == 38
 
 
+def test_rows_that_come_again_in_a_sum_are_more_rows_of_their_id():
+    model = qnn(loss="linear")
+    for _ in range(2):
+        model.partial_fit(X, y, [0, 1, 2], ids=IDS)
+    assert len(model._fitted.members) == 80
+    model.unlearn(ids=IDS[6:7])
+    assert model.unlearning_log_[-1]["n_forget"] == 4
+
+
 def test_rows_of_no_weight_have_no_id():
     model = qnn().fit(X, y, sample_weight=np.arange(40) >= 2, ids=IDS)
     assert not holds(model, IDS[0])

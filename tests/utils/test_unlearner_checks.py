@@ -225,9 +225,37 @@ class ForgetsOnFailure(QNNClassifier):
             raise
 
 
+class ForgetsHalfAPerson(QNNClassifier):
+    def unlearn(self, *arguments, ids=None, **more):
+        known = self._fitted.members.ids
+        whose = [] if ids is None else known.keys()
+        if ids and all(("str", name) in whose for name in ids):
+            more["index"] = [whose.index(("str", name)) for name in ids]
+            ids = None
+        return super().unlearn(*arguments, ids=ids, **more)
+
+
+class LogsTheIds(QNNClassifier):
+    def unlearn(self, *arguments, ids=None, **more):
+        super().unlearn(*arguments, ids=ids, **more)
+        if ids is not None:
+            self.unlearning_log_[-1]["whose"] = list(ids)
+        return self
+
+
+class KeepsTheIds(QNNClassifier):
+    def unlearn(self, *arguments, ids=None, **more):
+        super().unlearn(*arguments, ids=ids, **more)
+        self.last_ = ids
+        return self
+
+
 @pytest.mark.parametrize(
     ("broken", "check"),
     [
+        (ForgetsHalfAPerson, "check_ids"),
+        (LogsTheIds, "check_ids"),
+        (KeepsTheIds, "check_ids_leave_no_trace"),
         (ReturnsNothing, "check_returns_self_and_logs"),
         (KeepsTheRecord, "check_forgotten_rows_are_no_members"),
         (KeepsTheRecord, "check_already_forgotten"),

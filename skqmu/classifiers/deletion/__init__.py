@@ -4,7 +4,7 @@ from ._after import files_of, fitted_attributes
 from ._by_strategy import ByStrategy, RequestArguments, possible_request
 from ._carry_out import Done, Found, Way, carry_out
 from ._given import assuming, given_parts, notes_on, reach_of
-from ._log_entry import LogEntry, digest_of, noting, shortened
+from ._log_entry import LogEntry, LoggedRequest, digest_of, noting, shortened
 from ._meant_rows import MeantRows, entries_in_order, forget_rows, retain_rows
 from ._measures import MOST_MEASURED, REPORTS
 
@@ -15,6 +15,7 @@ __all__ = [
     "Done",
     "Found",
     "LogEntry",
+    "LoggedRequest",
     "MeantRows",
     "RequestArguments",
     "Way",

@@ -12,10 +12,13 @@ import numpy as np
 from ..._identity import described
 from ...exceptions import TrainingDivergedError, UnlearningWarning
 
-__all__ = ["LogEntry", "digest_of", "noting", "shortened"]
+__all__ = ["LogEntry", "LoggedRequest", "digest_of", "noting", "shortened"]
 
 # Epochs of a mechanism that the log keeps: the course of it, not each step.
 _MOST_EPOCHS = 3
+
+# What an entry prints of itself.
+_SHOWN = ("strategy", "kind", "status", "error", "n_forget", "n_retain", "seconds")
 
 # What whoever passes a request on has to say about it, for the entry in the log.
 _NOTES: ContextVar[tuple] = ContextVar("notes_of_senders", default=())
@@ -37,6 +40,28 @@ def digest_of(model):
     if not isinstance(params, np.ndarray):
         return joblib.hash(model)
     return hashlib.blake2b(np.ascontiguousarray(params).tobytes(), digest_size=16).hexdigest()
+
+
+class LoggedRequest(dict):
+    """An entry of `unlearning_log_`: a dict that prints small.
+
+    Examples
+    --------
+    >>> from skqmu.classifiers.deletion import LoggedRequest
+    >>> entry = {"strategy": "FineTune", "status": "done", "n_forget": 3, "notes": ["two words"]}
+    >>> LoggedRequest(entry)
+    <request: strategy='FineTune', status='done', n_forget=3; a dict with notes, too>
+    >>> LoggedRequest(entry) == entry
+    True
+    """
+
+    __slots__ = ()
+
+    def __repr__(self):
+        shown = [f"{name}={self[name]!r}" for name in _SHOWN if self.get(name) is not None]
+        others = [str(name) for name in self if name not in _SHOWN and self[name] not in ([], None)]
+        more = f"; a dict with {', '.join(others)}, too" if others else ""
+        return f"<request: {', '.join(shown)}{more}>"
 
 
 class LogEntry:
@@ -64,18 +89,20 @@ class LogEntry:
         self._senders = _NOTES.get()
         self.rows_known = False
         self._known = None  # what was known before it ended
-        self.facts = {
-            "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-            "strategy": strategy,
-            "params": _plain(described(params)),
-            "kind": kind,
-            "status": "done",
-            "n_requested": None,
-            "n_forget": None,
-            "n_retain": None,
-            "classes_removed": [],
-            **more,
-        }
+        self.facts = LoggedRequest(
+            {
+                "time": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+                "strategy": strategy,
+                "params": _plain(described(params)),
+                "kind": kind,
+                "status": "done",
+                "n_requested": None,
+                "n_forget": None,
+                "n_retain": None,
+                "classes_removed": [],
+                **more,
+            }
+        )
 
     def found(self, *, n_more, n_forget, n_retain, classes_removed, **more):
         """Write down whom it concerns; `n_more` of the rows are copies that were not named."""
@@ -90,7 +117,7 @@ class LogEntry:
 
     def done(self, *, notes, certificate, **facts):
         """Write down how it ended; returns the entry. Until it is committed, that is a wish."""
-        self._known = dict(self.facts)
+        self._known = LoggedRequest(self.facts)
         if certificate is not None:
             # What its kind means stands in its class, not in each entry.
             told = {**certificate.to_dict(), "scope": None}

@@ -36,4 +36,5 @@ def sweep(estimator):
 def with_notes(log, notes):
     """The log with more notes in its last entry."""
     *earlier, last = log
-    return [*earlier, {**last, "notes": [*last.get("notes", ()), *notes]}]
+    said = {**last, "notes": [*last.get("notes", ()), *notes]}
+    return [*earlier, type(last)(said)]

@@ -16,6 +16,7 @@ __all__ = [
     "model_words",
     "number",
     "oracle_band",
+    "percent",
     "repeats_words",
     "seconds",
     "upstream_band",
@@ -90,6 +91,11 @@ def model_words(name):
 def number(value, digits=3):
     """Return a number with `digits` after the point, or a dash for None."""
     return DASH if value is None else f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def percent(share):
+    """Return a share in per cent."""
+    return f"{100 * share:g}\u202f%"
 
 
 def oracle_band(models, read):
