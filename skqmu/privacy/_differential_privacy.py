@@ -225,9 +225,9 @@ class DifferentialPrivacy(BaseEstimator):
         if not spent <= self.epsilon:
             raise ValueError(
                 f"privacy__noise_multiplier={noise:g} spends epsilon={spent:.4g} at delta="
-                f"{self.delta:g} in {n_steps} steps with the sampling rate {rate:.3g}, more than privacy__epsilon={self.epsilon:g}. Leave "
-                "it None for the least noise that keeps to epsilon, raise epsilon, or take fewer "
-                "steps (max_iter)."
+                f"{self.delta:g} in {n_steps} steps with the sampling rate {rate:.3g}, more than "
+                f"privacy__epsilon={self.epsilon:g}. Leave it None for the least noise that keeps "
+                "to epsilon, raise epsilon, or take fewer steps (max_iter)."
             )
         return noise, spent
 
