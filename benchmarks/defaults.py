@@ -8,7 +8,7 @@ writes ``benchmarks/results/defaults.json``, prints it as tables and, with ``--c
 an error where a limit is passed. It goes on from where it was interrupted; ``--afresh`` starts
 again. Classifiers and mechanisms are those that a new user gets: nothing is set but what a
 mechanism cannot work without (`classifier_params`). `private_by_training` is left out: it
-changes nothing, what it costs is that of private training (``benchmarks/private.py``).
+changes nothing; what it costs is the price of private training (``benchmarks/private.py``).
 
 - *Requests*: Iris, wine, breast cancer and 600 rows of digits (standardised; more than eight
   features by eight principal components, fitted on the training part), three quarters of the
