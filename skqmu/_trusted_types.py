@@ -20,9 +20,12 @@ _STATE = frozenset(
         "skqmu.classifiers._baseline.Baseline",
         "skqmu.classifiers._member_ids.MemberIds",
         "skqmu.classifiers._members.MemberRecord",
+        "skqmu.classifiers.deletion._log_entry.LoggedRequest",
         "skqmu.classifiers.state._attributes.CircuitState",
         "skqmu.classifiers.state._attributes.ExperimentState",
         "skqmu.classifiers.state._attributes.ShardedState",
+        "skqmu.privacy._differential_privacy.PrivacyPlan",
+        "skqmu.privacy._record.PrivacyRecord",
         "skqmu.statistics._class_statistics.ClassStatistics",
         "skqmu.unlearning._importance.Importance",
     }
@@ -47,7 +50,7 @@ _OTHERS = frozenset(
     }
 )
 # Rooms whose public estimators are parameters and nothing else until they are fitted.
-_ROOMS = ("backends", "classifiers", "unlearning")
+_ROOMS = ("backends", "classifiers", "privacy", "unlearning")
 _REASONS = {
     "skqmu._owned.OwnedFile": "the next request deletes the checkpoint or journal that it names",
     "skqmu.classifiers._meta.CachedFit": "the next request deletes the cache entry that it names",

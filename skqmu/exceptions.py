@@ -15,12 +15,17 @@ __all__ = [
     "DamageWarning",
     "EncodingWarning",
     "InputRowsError",
+    "LedgerBusyError",
+    "LedgerError",
     "MemberRecordError",
+    "ModelMismatchError",
     "NotATrainingSampleError",
+    "PrivacyWarning",
     "ReentryError",
     "ResolutionWarning",
     "SearchError",
     "ShadowFitError",
+    "TamperedLedgerError",
     "ThreatModelWarning",
     "TrainingDivergedError",
     "UnlearningError",
@@ -78,6 +83,10 @@ class NotATrainingSampleError(ValueError):
 
 class AlreadyForgottenError(NotATrainingSampleError):
     """Rows of a deletion request were trained on once and are forgotten already."""
+
+
+class PrivacyWarning(UserWarning):
+    """Rows are given away more often than the promise of one private fit says."""
 
 
 class ReentryError(RuntimeError):
@@ -149,3 +158,19 @@ class SearchError(RuntimeError):
 
 class TrainingDivergedError(RuntimeError):
     """The loss or its gradient is no longer finite."""
+
+
+class LedgerError(RuntimeError):
+    """A deletion ledger could not do what was asked; what it holds is as it was."""
+
+
+class LedgerBusyError(LedgerError):
+    """Others were at work on a ledger, or on its model, when the time to wait was over."""
+
+
+class TamperedLedgerError(LedgerError):
+    """A ledger is not as it was written."""
+
+
+class ModelMismatchError(LedgerError):
+    """A model file is not the one that a ledger knows: swapped, put back or trained anew."""

@@ -73,6 +73,13 @@ def test_the_oracles_of_a_removed_class_keep_its_column(finished):
     assert oracle["cost"]["gradient_rows"] > 0
 
 
+def test_classes_of_the_embedded_data_have_names(here, capsys):
+    assert main(["audit", *SMALL[2:], "--forget", "class:setosa", "--dry-run"]) == 0
+    arguments = ["--dataset", "wine", "--forget", "class:class_7", "--dry-run"]
+    assert main(["audit", *arguments]) == 2
+    assert "there is no class 'class_7'; the classes are 0, 1, 2" in capsys.readouterr().err
+
+
 def test_show_prints_the_same_report_and_makes_the_page_again(finished, here, capsys):
     assert main(["show", str(finished / "audit.json"), "--html", "again.html"]) == 0
     shown = capsys.readouterr().out
@@ -160,7 +167,7 @@ def test_a_request_at_fault_is_refused_before_any_work(here, capsys, arguments, 
 
 
 ODD_REQUESTS = """
-    --forget=|--forget=class:|--forget=class:setosa|--forget=klass:0|--forget=fraction:|--forget=0
+    --forget=|--forget=class:|--forget=class:setos|--forget=klass:0|--forget=fraction:|--forget=0
     --forget=fraction:nan|--forget=fraction:inf|--forget=fraction:-1|--forget=fraction:1
     --forget=fraction:0.999|--forget=fraction:1e-9|--forget=fraction:[red]|--forget=class:1e400
     --forget=class:\x1b]0;x\x07|--forget=class:\udcff|--forget=class:1 --forget=class:7

@@ -84,6 +84,7 @@ def test_an_attack_says_what_a_model_gives_away_and_show_shows_it(run, capsys):
     report = LeakageReport.from_json(out / "leakage.json")
     assert report.verdict == "leaks"
     assert report.data["settings"]["n_train"] == 120
+    assert "Content-Security-Policy" in (out / "leakage.html").read_text()
     assert main(["show", str(out / "leakage.json")]) == 0
     assert "Leakage of training rows" in capsys.readouterr().out
 

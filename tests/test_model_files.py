@@ -32,6 +32,7 @@ from skqmu import (
 from skqmu._same_state import same_state
 from skqmu._trusted_types import is_trusted
 from skqmu.backends import AerBackend
+from skqmu.privacy import DifferentialPrivacy
 from skqmu.unlearning import SCRUB
 
 KEY = b"k" * 32
@@ -50,6 +51,8 @@ MODELS = {
     "rows": qnn(),
     "fingerprints": qnn(store_data="fingerprints"),
     "none": qnn(store_data="none"),
+    "ids": qnn(),
+    "hashed ids": qnn(store_data="fingerprints"),
     "update log": qnn(log_updates=True),
     "importances": qnn(store_data="none", unlearning="selective_dampening"),
     "class weights": qnn(class_weight={0: 2.0, 1: 1.0}, early_stopping=True),
@@ -59,6 +62,7 @@ MODELS = {
     "strategy": qnn(unlearning=SCRUB(max_iter=1)),
     **{head: qnn(trainable="head", head=head) for head in ("ridge", "logistic")},
     "noisy objective": qnn(trainable="head", head="logistic", objective_noise=1.0),
+    "private": qnn(privacy=DifferentialPrivacy(delta=1e-3, classes="public")),
     "hybrid": HybridQNNClassifier(max_iter=1, random_state=0),
     "shards": ShardedClassifier(qnn(), n_shards=2, random_state=0),
     "experiment": UnlearningClassifier(qnn(), n_oracles=1, random_state=0),
@@ -71,7 +75,9 @@ MODELS = {
 
 def fitted(name):
     how = {}
-    if name == "fingerprints":
+    if "ids" in name:
+        how["ids"] = [f"p{row // 2}" for row in range(40)]
+    if name in ("fingerprints", "hashed ids"):
         how["fingerprint_key"] = KEY
     if name == "experiment":
         how["forget"] = np.arange(40) < 3
@@ -80,9 +86,10 @@ def fitted(name):
 
 def request(name):
     """What a request for two rows takes beside them."""
-    if name == "fingerprints":
+    if name in ("fingerprints", "hashed ids"):
         kept = {"X_retain": np.delete(X, [10, 11], 0), "y_retain": np.delete(y, [10, 11])}
-        return {**kept, "fingerprint_key": KEY}
+        ids = {"ids": ["p5"]} if name == "hashed ids" else {}
+        return {**kept, **ids, "fingerprint_key": KEY}
     if name == "none":
         return {
             "y_forget": y[10:12],
@@ -104,7 +111,14 @@ def test_a_model_comes_back_from_skops_whole_and_can_still_forget(name, tmp_path
         return
     for each in (model, back):
         skqmu.unlearn(each, X[10:12], **request(name))
-    np.testing.assert_array_equal(back.predict_proba(X), model.predict_proba(X))
+    if name != "private":  # whose noise is drawn anew
+        np.testing.assert_array_equal(back.predict_proba(X), model.predict_proba(X))
+    assert save(back, tmp_path / "again.skops") == []
+    again = load(tmp_path / "again.skops")
+    assert same_state(pickle.loads(pickle.dumps(back)), again) is None
+    if name == "ids":
+        back.unlearn(ids=["p7"])
+        assert not back.is_member(X[14:16]).any()
 
 
 @pytest.mark.parametrize("ending", [".joblib", ".pkl", ".pickle"])

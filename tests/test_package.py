@@ -19,6 +19,7 @@ REPOSITORY = Path(__file__).parents[1]
 # never imported at the top of a module: they cost a second and more, or are extras
 HEAVY = {
     "dask",
+    "dp_accounting",
     "distributed",
     "jinja2",
     "matplotlib",
@@ -35,7 +36,7 @@ HEAVY = {
 }
 LEARNING = (
     *("circuits", "backends", "network", "statistics"),
-    *("training", "unlearning", "classifiers"),
+    *("training", "privacy", "unlearning", "classifiers"),
 )
 AUDIT = ("metrics", "attacks", "audit")
 # what users import; network and training are the machine room, documented for its mechanics
@@ -47,7 +48,9 @@ GROUND = (
     "datasets",
     *(path.stem for path in PACKAGE.glob("_*") if path.stem[1] != "_" and path.stem != "_cli"),
 )
-ROOMS = (*LEARNING, *AUDIT, "datasets", "utils", "exceptions")
+# beside the towers: it knows models by their public methods alone
+LEDGER = "ledger"
+ROOMS = (*LEARNING, *AUDIT, LEDGER, "datasets", "utils", "exceptions")
 
 
 def run_python(code):
@@ -174,6 +177,12 @@ def test_rooms_import_only_from_earlier_rooms_of_their_own_tower(tower):
         for path in room_files(room):
             foreign = [name for name in rooms_used(path) if not within(name, allowed)]
             assert not foreign, f"{path} imports {foreign}"
+
+
+def test_the_ledger_imports_the_ground_alone():
+    for path in room_files(LEDGER):
+        foreign = [name for name in rooms_used(path) if not within(name, (LEDGER, *GROUND))]
+        assert not foreign, f"{path} imports {foreign}"
 
 
 @pytest.mark.parametrize("part", GROUND)

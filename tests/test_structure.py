@@ -16,7 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Rooms from the ground up; each tower's rooms import earlier ones of their own tower.
 LEARNING = (
     *("circuits", "backends", "network", "statistics"),
-    *("training", "unlearning", "classifiers"),
+    *("training", "privacy", "unlearning", "classifiers"),
 )
 AUDIT = ("metrics", "attacks", "audit")
 MOST_LINES, MOST_PARAMETERS = 60, 10
@@ -135,6 +135,15 @@ def test_rooms_import_only_earlier_rooms_of_their_own_tower(tower):
         later = {*tower[tower.index(room) + 1 :], *others}
         wrong = sorted(t for t in targets if t.split(".")[0] in later)
         assert not wrong, f"{name} imports {wrong}"
+
+
+def test_the_ledger_stands_beside_the_towers():
+    """It knows models by their public methods, and nobody but the command line knows it."""
+    towers = {*LEARNING, *AUDIT, "datasets", "utils"}
+    for name, targets in edges().items():
+        room, theirs = name.split(".")[0], {target.split(".")[0] for target in targets}
+        assert room != "ledger" or not theirs & towers, name
+        assert room in ("ledger", "_cli") or "ledger" not in theirs, name
 
 
 def test_no_room_imports_a_private_module_of_another():

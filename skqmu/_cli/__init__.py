@@ -82,6 +82,18 @@ def _show(arguments):
     return show_report(arguments)
 
 
+def _forget(arguments):
+    from skqmu._cli._forget_command import run_forget
+
+    return run_forget(arguments)
+
+
+def _ledger(arguments):
+    from skqmu._cli._ledger_command import run_ledger
+
+    return run_ledger(arguments)
+
+
 def _versions(arguments):
     from skqmu import show_versions
 
@@ -89,4 +101,11 @@ def _versions(arguments):
     return OK
 
 
-_COMMANDS = {"attack": _attack, "audit": _audit, "show": _show, "versions": _versions}
+_COMMANDS = {
+    "attack": _attack,
+    "audit": _audit,
+    "forget": _forget,
+    "ledger": _ledger,
+    "show": _show,
+    "versions": _versions,
+}

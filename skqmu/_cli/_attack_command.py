@@ -45,8 +45,10 @@ def run_attack(arguments):
                 verbose=listener,
                 **options,
             )
+        page = report.to_html()  # before anything is written: it takes the longest
         report.to_json(folder / "leakage.json")
+        (folder / "leakage.html").write_text(page, encoding="utf-8")
     if not arguments.quiet:
         print_report(report)
-    print(f"numbers: {folder / 'leakage.json'}")
+    print(f"page: {folder / 'leakage.html'}\nnumbers: {folder / 'leakage.json'}")
     return 0

@@ -69,7 +69,8 @@ def show_report(arguments):
         raise UsageError("FILE is empty: name the audit.json of an earlier audit.")
     try:
         path = Path(arguments.report)
-        kind = LeakageReport if LEAKAGE_SCHEMA in path.read_bytes().decode()[:200] else AuditReport
+        is_leakage = LEAKAGE_SCHEMA.encode() in path.read_bytes()[:200]
+        kind = LeakageReport if is_leakage else AuditReport
         report = kind.from_json(path)
     except OSError as error:
         raise UsageError(f"{arguments.report} cannot be read: {error.strerror}") from error

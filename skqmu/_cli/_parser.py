@@ -3,6 +3,7 @@
 import argparse
 
 import skqmu
+from skqmu._cli._ledger_options import add_forget, add_ledger
 from skqmu._text import one_line
 from skqmu.datasets import EMBEDDED
 
@@ -47,8 +48,8 @@ other rows of the same classes. Nothing is forgotten, and a fitted model stays a
   python -m skqmu attack --data clients.csv --test unseen.csv --target churn --id client \\
       --model rf.joblib --trust
 
-The terminal shows a table; DIR receives leakage.json (every number, format
-skqmu.leakage/1).
+The terminal shows a table; DIR receives leakage.html (one page that needs nothing else)
+and leakage.json (every number, format skqmu.leakage/1).
 """
 
 _EXAMPLES = """
@@ -101,6 +102,8 @@ def make_parser():
     show.add_argument("report", metavar="FILE", help="audit.json or leakage.json")
     show.add_argument("--html", metavar="PAGE", help="also write the page to PAGE")
     show.add_argument("--force", action="store_true", help="replace PAGE if it is there")
+    add_forget(commands, common)
+    add_ledger(commands, common)
     commands.add_parser(
         "versions",
         parents=[common],

@@ -2,6 +2,8 @@
 
 from ._all_attacks import all_attacks
 from ._attack_reports import ShotCurveReport, UpdateReport
+from ._epsilon_audit import EpsilonAudit
+from ._epsilon_result import EpsilonAuditResult
 from ._guards import match_classes
 from ._label_only import LabelOnlyAttack
 from ._learned import QNNOutputAttack, ShadowModelAttack
@@ -31,6 +33,8 @@ from .upstream import UpstreamAttack, UpstreamStep, upstream_steps
 __all__ = [
     "AttackResult",
     "BlackBoxTarget",
+    "EpsilonAudit",
+    "EpsilonAuditResult",
     "LabelOnlyAttack",
     "LiRAAttack",
     "QNNOutputAttack",

@@ -21,18 +21,23 @@ class Progress:
     ----------
     label : str
     total : int
-    verbose : int
-        0 is silent; 1 prints about ten lines, 2 and above one for each job.
+    verbose : int or callable
+        0 is silent; 1 prints about ten lines, 2 and above one for each job. A callable is told
+        ``(label, done, total)`` instead.
     """
 
     def __init__(self, label, total, verbose):
         self._label, self._total, self._verbose = label, total, verbose
         self._start, self._done = time.perf_counter(), 0
-        self._bar = Bar(label, total) if verbose and can_draw() else None
+        draws = verbose and not callable(verbose) and can_draw()
+        self._bar = Bar(label, total) if draws else None
 
     def step(self, n=1):
         """Count `n` that have finished."""
         before, self._done = self._done, self._done + n
+        if callable(self._verbose):
+            self._verbose(self._label, self._done, self._total)
+            return
         if self._bar is not None:
             self._bar.update(self._done)
             return

@@ -62,7 +62,8 @@ def audit(
         What :func:`skqmu.datasets.forget_split` takes: ``"class:0"``, ``"fraction:0.1"``,
         ``"age >= 65"``, row indices or a boolean mask over `X`; several as a list of strings or as
         ``{name: description}``. Strings are resolved on the training rows. Copies of a
-        forgotten record are forgotten with it.
+        forgotten record are forgotten with it. Names, and strings without one, are in the report
+        as they are, but for ids.
     X_test : array-like of shape (n_test, n_features), default=None
         Held-out rows. ``None`` holds out a part of `X`, stratified: rows of a mask that
         happen to be held out are then not trained on, and not forgotten.

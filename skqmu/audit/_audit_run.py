@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._fit_many import fits_many
-from .._rows import join, take
+from .._rows import take
 from .._side_by_side import chunks
-from ..attacks import ShadowPool
 from ..attacks.tools import run_jobs
 from ._attacks import needs_shadows
 from ._audit_measure import Judge, without
@@ -16,6 +15,7 @@ from ._kept_models import kept_or_made
 from ._models import can_unlearn, fit_model, fit_models, unlearn_copy
 from ._prefit import as_original
 from ._report import AuditReport
+from ._shadow_models import trained_shadows
 from ._step_judge import StepsJudge, leak_of_steps
 from .report import describe, json_values
 
@@ -174,21 +174,18 @@ class AuditRun:
         return [model for i in range(len(jobs)) for model in found[i]]
 
     def _shadows(self):
-        plan, data = self.plan, self.plan.data
+        plan = self.plan
         if not needs_shadows(plan.attacks):
             return None
-        stage = f"{plan.n_shadows} shadow models"
-        self.listener(stage, 0, 1)
-        pool = ShadowPool(
+        return trained_shadows(
             plan.estimator,
+            plan.data,
+            self.listener,
             n_shadows=plan.n_shadows,
             memory=plan.memory,
             n_jobs=plan.n_jobs,
-            random_state=self._shadow_seed,
+            seed=self._shadow_seed,
         )
-        pool.fit(join(data.X, data.X_test), np.concatenate([data.y, data.y_test]))
-        self.listener(stage, 1, 1)
-        return pool
 
     # -- judging -------------------------------------------------------------------------
 
@@ -211,7 +208,12 @@ class AuditRun:
         seen = []
         self.listener(stage, 0, len(models))
         for done, model in enumerate(models, start=1):
-            seen.append(None if model.estimator is None else _asked(judge, model, scenario))
+            try:
+                seen.append(None if model.estimator is None else judge.observe(model.estimator))
+            except ValueError as error:
+                if model.role == "original":
+                    raise
+                raise _unanswered(model.name, scenario.name, error) from error
             self.listener(stage, done, len(models))
         return _Observed(judge, models, seen)
 
@@ -290,18 +292,13 @@ class AuditRun:
         return entry
 
 
-def _asked(judge, model, scenario):
-    """What a model answers; where it cannot, which one it is and what it never saw."""
-    try:
-        return judge.observe(model.estimator)
-    except ValueError as error:
-        if model.role == "original":
-            raise
-        raise ValueError(
-            f"forget[{scenario.name!r}]: {model.name}, trained without the forgotten rows, cannot "
-            f"be asked about them: {error} A step that refuses what it has not seen must let it "
-            "pass (OneHotEncoder(handle_unknown='ignore')), in the model that is audited, too."
-        ) from error
+def _unanswered(model, scenario, error):
+    """The error of a model that cannot be asked, with which one it is and what it never saw."""
+    return ValueError(
+        f"forget[{scenario!r}]: {model}, trained without the forgotten rows, cannot be asked about "
+        f"them: {error} A step that refuses what it has not seen must let it pass "
+        "(OneHotEncoder(handle_unknown='ignore')), in the model that is audited, too."
+    )
 
 
 @dataclass(frozen=True)

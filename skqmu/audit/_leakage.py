@@ -6,8 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from .._rows import join
-from ..attacks import ShadowPool
 from ..attacks.tools import adapted, entropy_from, shadow_template
 from ..exceptions import NoCloneError
 from ._attacks import needs_shadows
@@ -27,6 +25,7 @@ from ._models import fit_model
 from ._prefit import as_original, check_against_record, check_prefit, training_rows
 from ._progress_lines import listening
 from ._scenarios import Scenario, class_matched, split_data
+from ._shadow_models import trained_shadows
 from ._step_judge import StepsJudge
 
 __all__ = ["leakage"]
@@ -244,16 +243,12 @@ class _Work:
     def _shadows(self, seed, listener):
         if not needs_shadows(self.attacks):
             return None
-        stage = f"{self.n_shadows} shadow models"
-        listener(stage, 0, 1)
-        pool = ShadowPool(
+        return trained_shadows(
             self.template,
+            self.data,
+            listener,
             n_shadows=self.n_shadows,
             memory=folder_of_audits(self.memory),
             n_jobs=self.n_jobs,
-            random_state=seed,
+            seed=seed,
         )
-        data = self.data
-        pool.fit(join(data.X, data.X_test), np.concatenate([data.y, data.y_test]))
-        listener(stage, 1, 1)
-        return pool

@@ -140,8 +140,7 @@ class Table:
     def _mask(self, value, name, data, rng):
         """Return the mask over the training rows that a description means."""
         seed = int(rng.integers(2**31 - 1))
-        is_of_ids = isinstance(value, str) and value.partition(":")[0].strip() == "ids"
-        if isinstance(value, str) and not is_of_ids:
+        if isinstance(value, str) and not _is_of_ids(value):
             return forget_split(data.y, value, X=data.X, random_state=seed)
         # of whom it names some rows may be held out
         mask = forget_split(self.y, value, X=self.X, ids=self.ids)[data.train_rows]
@@ -220,10 +219,19 @@ def named_requests(forget):
             raise ValueError("forget is an empty dict: there is nothing to forget.")
         return {str(name): value for name, value in forget.items()}
     if isinstance(forget, str):
-        return {forget: forget}
+        forget = [forget]
     if isinstance(forget, list | tuple) and forget and all(isinstance(f, str) for f in forget):
-        return {text: text for text in forget}
+        return {_name_of(text, place): text for place, text in enumerate(forget, start=1)}
     return {"forget": forget}
+
+
+def _name_of(text, place):
+    """A request's name in the report, where nobody is named by their id."""
+    return f"ids (request {place})" if _is_of_ids(text) and "@" not in text else text
+
+
+def _is_of_ids(value):
+    return isinstance(value, str) and value.partition(":")[0].strip() == "ids"
 
 
 def split_data(X, y, X_test, y_test, *, train=None, test_size, reference_size, rng):

@@ -24,6 +24,7 @@ from .._validation import (
 )
 from ..backends import BACKENDS, LIVE, BaseBackend, NoiseStream
 from ..exceptions import MemberRecordError
+from ..privacy import DifferentialPrivacy, PrivacyRecord
 from ..training import OPTIMIZERS, Point
 from ..unlearning import UnlearningStrategy, resolve_strategy
 from ._estimate import EstimatingMixin
@@ -34,9 +35,11 @@ from ._head_access import HeadAccessMixin
 from ._live_backend import LiveBackendMixin
 from ._many_fits import fit_many
 from ._member_ids import check_ids_go_on, given_ids
-from ._members import MemberRecord, check_key
+from ._member_keys import check_key
+from ._members import MemberRecord
 from ._one_fit import alone, fit_course, fit_result
 from ._predicting import PredictingMixin
+from ._private_fits import PrivateFitsMixin, check_privacy, warn_of_search
 from .deletion import fitted_attributes
 from .state import CircuitState, StateMixin, Writing, as_fitted, exclusive, fitted_state, origin
 
@@ -48,6 +51,11 @@ def _can_go_on(estimator):
         raise AttributeError(
             f"solver={estimator.solver!r} looks at all rows at once and takes no single pass; use "
             "fit (with warm_start=True it goes on), or solver='adam' or 'sgd'."
+        )
+    if estimator.privacy is not None:
+        raise AttributeError(
+            "privacy= counts one fit, and a pass over more rows would be another; fit once on all "
+            "rows, or set privacy=None."
         )
     head = getattr(estimator, "head", "softmax")
     if head == "softmax":
@@ -61,6 +69,7 @@ class BaseUnlearningClassifier(
     ForgettingMixin,
     EstimatingMixin,
     HeadAccessMixin,
+    PrivateFitsMixin,
     PredictingMixin,
     LiveBackendMixin,
     StateMixin,
@@ -92,6 +101,7 @@ class BaseUnlearningClassifier(
         "beta_2": [Interval(Real, 0, 1, closed="left")],
         "epsilon": [Interval(Real, 0, None, closed="neither")],
         "class_weight": [StrOptions({"balanced"}), dict, None],
+        "privacy": [DifferentialPrivacy, None],
         "warm_start": ["boolean"],
         "unlearning": [str, UnlearningStrategy],
         "store_data": [StrOptions({"rows", "fingerprints", "none"})],
@@ -211,6 +221,9 @@ class BaseUnlearningClassifier(
             self._check_can_go_on()
             self._go_on()
         known = self.classes_ if resuming else None
+        if self.privacy is not None:
+            warn_of_search(self)
+            classes = self.privacy.public_classes(classes)
         ids = self._checked_ids(ids, X, resuming)
         data = self._validated(X, y, sample_weight, classes, fixed=known, ids=ids)
         start = self._where_it_stands() if resuming else None
@@ -322,6 +335,7 @@ class BaseUnlearningClassifier(
             moments=(self.solver, result.moments) if takes_steps(self) else None,
             head_state=result.head_state,
             statistics=result.statistics,
+            privacy=None if result.privacy is None else PrivacyRecord((result.privacy,)),
             baseline=None,
             files=files,
             **fitted_attributes(result),
@@ -413,6 +427,7 @@ class BaseUnlearningClassifier(
         """Refuse parameters that are wrong by themselves or do not go together."""
         validate_params(self)
         check_solver(self)
+        check_privacy(self)
         resolve_strategy(self.unlearning, "unlearning")
 
     def _check_can_go_on(self):
@@ -450,7 +465,8 @@ class BaseUnlearningClassifier(
 
     def _checked_ids(self, ids, X, goes_on):
         """Ids of one fit, which must be of all rows that the model knows, or of none."""
-        ids = given_ids(ids, X, self.store_data)
+        if ids is not None:
+            ids = given_ids(ids, X, self.store_data)
         if goes_on:
             check_ids_go_on(fitted_state(self).members, ids)
         return ids

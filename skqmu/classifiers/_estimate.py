@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from .._spending import upper_bound_cost
@@ -135,7 +136,9 @@ class EstimatingMixin:
         costs = []
         for epochs in (1, 2):
             copy = self._unrun()
-            copy.set_params(max_iter=min(epochs, self.max_iter), n_iter_no_change=epochs + 1)
+            copy.set_params(max_iter=min(epochs, self.max_iter))
+            if self.privacy is None:  # a private fit has no other end anyway
+                copy.set_params(n_iter_no_change=epochs + 1)
             costs.append(_counted(copy, lambda fresh=copy: fresh.fit(X, y, **_key(fresh))))
         return _prolonged(*costs, max(0, self.max_iter - 2))
 
@@ -183,6 +186,8 @@ class EstimatingMixin:
         """An unfitted copy on circuits that do not run: it writes, shows and tells nothing."""
         copy = type(self)(**self.get_params(deep=False))
         quiet = {"checkpoint": None, "verbose": 0, "warm_start": False}
+        if self.privacy is not None:  # as many rows as Poisson samples have on average
+            quiet["privacy"] = clone(self.privacy).set_params(sampling="full", classes="public")
         seeded = self.random_state is None or isinstance(self.random_state, int | np.integer)
         backend = resolve_backend(self.backend)
         # The exact engine counts no circuits, whoever stands before it.

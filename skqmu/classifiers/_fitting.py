@@ -257,24 +257,28 @@ def resolved_batch_size(estimator, n_rows):
     return min(size, n_rows)
 
 
-def make_run(estimator, network, records, seed, *, start=None, max_iter=None):
+def make_run(estimator, network, records, seed, *, start=None, max_iter=None, objective=None):
     """A run at its start, over `records`.
 
     Parameters
     ----------
     start : Point or None
         Parameters and moments to go on from; None: fresh ones.
+    objective : Objective or None
+        None: the mean loss of the records.
     """
     if start is None:
         start = Point(estimator._initial_params(network, seed))
-    max_iter = estimator.max_iter if max_iter is None else max_iter
-    return TrainingRun(
-        network=network,
-        objective=Objective(
+    if objective is None:
+        objective = Objective(
             {"train": records},
             decay=estimator.alpha / len(records),
             trainable=estimator._trainable_mask(network),
-        ),
+        )
+    max_iter = estimator.max_iter if max_iter is None else max_iter
+    return TrainingRun(
+        network=network,
+        objective=objective,
         solver=_solver_of_fit(estimator, network, seed, max_iter),
         point=start,
         seed=child_seed(seed, _ORDER),
@@ -294,7 +298,8 @@ def loop_hooks(estimator, run, valid=None, *, extra_hooks=(), title="fit", check
     """
     criterion = {"tol": estimator.tol, "n_iter_no_change": estimator.n_iter_no_change}
     hooks = []
-    if takes_steps(estimator):  # the others have criteria of their own
+    # The others have criteria of their own; a private fit must not look at its loss.
+    if takes_steps(estimator) and estimator.privacy is None:
         hooks = [Tolerance(**criterion) if valid is None else EarlyStopping(valid, **criterion)]
     if estimator.verbose == 1:
         hooks.append(Progress(f"{type(estimator).__name__} {title}"))

@@ -4,15 +4,16 @@ from .._validation import check_choice, check_is_fitted
 from ..backends import NoiseStream
 from ..unlearning import resolve_strategy
 from ._known_fits import forget_known_fits
+from ._log_trimming import TrimmingMixin
 from ._many_requests import unlearn_many
-from ._members import are_members
+from ._members import are_members, ids_of
 from .deletion import REPORTS, ByStrategy, RequestArguments, carry_out
 from .state import MODEL, CircuitState, Writing, exclusive, fitted_state, reads
 
 __all__ = ["ForgettingMixin"]
 
 
-class ForgettingMixin:
+class ForgettingMixin(TrimmingMixin):
     """Deletion requests on a fitted classifier with a member record."""
 
     unlearn_many = staticmethod(unlearn_many)
@@ -167,6 +168,13 @@ class ForgettingMixin:
         check_is_fitted(self, "params_")
         return are_members(self, X, y, fingerprint_key)
 
+    @property
+    @reads
+    def ids_(self):
+        """Ids of the rows that are remembered, one a row; None without ids, or of hashed ones."""
+        check_is_fitted(self, "params_")
+        return ids_of(self)
+
     @reads
     def release(self):
         """A copy that only predicts: what one deploys.
@@ -203,6 +211,7 @@ class ForgettingMixin:
                 structure=state.structure,
                 seed=None,
                 noise=noise,
+                privacy=state.privacy,
             ),
             **{name: vars(self)[name] for name in MODEL if name in vars(self)},
         )

@@ -115,6 +115,9 @@ default="adam"
     beta_1, beta_2 : float, default=0.9, 0.999
     epsilon : float, default=1e-8
     class_weight : dict, "balanced" or None, default=None
+    privacy : DifferentialPrivacy or None, default=None
+        As of `QNNClassifier`; a front-end without batch norm or dropout, which treats each row by
+        itself.
     warm_start : bool, default=False
     unlearning : str or UnlearningStrategy, default="retrain"
     store_data : {"rows", "fingerprints", "none"}, default="rows"
@@ -135,6 +138,9 @@ default="adam"
         As of `QNNClassifier`.
     backend_ : BaseBackend or None
         As of `QNNClassifier`; None where `core` is no circuit of this package.
+    epsilon_ : float
+    privacy_spent_ : dict
+        With `privacy`; as of `QNNClassifier`.
     unlearning_log_ : list of dict
     history_ : list of dict
     fit_cost_ : dict
@@ -234,6 +240,7 @@ default="adam"
         beta_2=0.999,
         epsilon=1e-8,
         class_weight=None,
+        privacy=None,
         warm_start=False,
         unlearning="retrain",
         store_data="rows",
@@ -275,6 +282,7 @@ default="adam"
         self.beta_2 = beta_2
         self.epsilon = epsilon
         self.class_weight = class_weight
+        self.privacy = privacy
         self.warm_start = warm_start
         self.unlearning = unlearning
         self.store_data = store_data

@@ -1,6 +1,7 @@
 """One fit from validated rows to its result; the estimator is as it was."""
 
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,6 +13,12 @@ from ._fitting import loop_hooks, make_records, make_run, validation_rows
 from ._head import solve_head
 from ._known_fits import are_shared, known_or_made
 from ._on_statistics import make_statistics_run
+from ._private_fits import (
+    check_network_is_private,
+    plan_of,
+    private_objective,
+    private_records,
+)
 from .state import fitted_state, origin
 
 __all__ = ["alone", "ended", "fit_course", "fit_on_statistics", "fit_result"]
@@ -124,13 +131,21 @@ def fit_course(
 
 
 def _trained(estimator, network, data, seed, start, context, given, max_iter, checkpoint):
-    records = make_records(data, estimator.class_weight, estimator.classes_)
+    plan, objective = plan_of(estimator, len(data)), None
+    if plan is None:
+        records = make_records(data, estimator.class_weight, estimator.classes_)
+    else:
+        check_network_is_private(estimator, network)
+        records = private_records(data, estimator.class_weight, estimator.classes_)
+        objective = private_objective(estimator, network, records, plan)
     held_out, valid = np.zeros(len(data), dtype=bool), None
     if estimator.early_stopping and max_iter is None:
         held_out = validation_rows(data.labels, estimator.validation_fraction, seed)
         records, valid = records[~held_out], records[held_out]
-    run = make_run(estimator, network, records, seed, start=start, max_iter=max_iter)
-    if given is not None:
+    run = make_run(
+        estimator, network, records, seed, start=start, max_iter=max_iter, objective=objective
+    )
+    if given is not None and plan is None:  # what a private fit warns of must not tell of rows
         warn_of_inputs(estimator, network, run.params, data.X)
     before = run.params
     log = UpdateLog() if estimator.log_updates else None
@@ -153,7 +168,10 @@ def _trained(estimator, network, data, seed, start, context, given, max_iter, ch
         then=importances_to_keep,
     )
     updates = _logged(log, before, run.params, np.flatnonzero(~held_out))
-    return FitResult.of(run, held_out, updates=updates, importances=importances, stopped=stopped)
+    result = FitResult.of(run, held_out, updates=updates, importances=importances, stopped=stopped)
+    if plan is None:
+        return result
+    return replace(result, privacy=plan, n_steps=plan.steps_per_epoch * run.epoch)
 
 
 def _on_statistics(
@@ -192,7 +210,7 @@ def _to_its_end(
                 raise
             stopped = error
         run.settle()  # with what `then` spent
-    if given is not None and stopped is None:
+    if given is not None and stopped is None and estimator.privacy is None:
         warn_of_ending(estimator, run)
     return found, stopped
 

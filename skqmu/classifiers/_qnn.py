@@ -123,6 +123,11 @@ default="adam"
     epsilon : float, default=1e-8
     class_weight : dict, "balanced" or None, default=None
         A class that a dict leaves out weighs 1. `partial_fit` balances each call's rows.
+    privacy : DifferentialPrivacy or None, default=None
+        :class:`skqmu.privacy.DifferentialPrivacy`: each record's gradient is cut and the sums are
+        noised, by the operating system's entropy and not by `random_state`, so that the
+        parameters hardly depend on any one row. `fit` takes all `max_iter` epochs then (`tol` and
+        `n_iter_no_change` say nothing) and warns of nothing that it saw in the rows.
     warm_start : bool, default=False
         Let `fit` go on from the last parameters. Rows of earlier fits stay members. A circuit
         or head that was changed since is refused.
@@ -168,6 +173,10 @@ default="adam"
         With ``loss="linear"``: the sums over rows that stand in for these.
     class_counts_ : ndarray of shape (n_classes,)
         Likewise: how many rows of each class they are over.
+    epsilon_ : float
+        With `privacy`: what the parameters give away of a row, at ``privacy.delta``.
+    privacy_spent_ : dict
+        With `privacy`: the account of the fits, deletions by retraining among them.
     history_ : list of dict
         One row an epoch: ``epoch``, ``loss``, ``gradient_norm`` (where the solver takes
         gradients), ``seconds``, and with early stopping ``valid_loss`` and ``valid_score``.
@@ -291,6 +300,7 @@ default="adam"
         beta_2=0.999,
         epsilon=1e-8,
         class_weight=None,
+        privacy=None,
         warm_start=False,
         unlearning="retrain",
         store_data="rows",
@@ -331,6 +341,7 @@ default="adam"
         self.beta_2 = beta_2
         self.epsilon = epsilon
         self.class_weight = class_weight
+        self.privacy = privacy
         self.warm_start = warm_start
         self.unlearning = unlearning
         self.store_data = store_data

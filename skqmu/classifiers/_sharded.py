@@ -21,8 +21,9 @@ from .._validation import (
 )
 from ._by_shards import ByShards, ShardTraining, expected_refit_fraction
 from ._known_fits import forget_known_fits
+from ._log_trimming import TrimmingMixin
 from ._member_ids import given_ids
-from ._members import MemberRecord, are_members
+from ._members import MemberRecord, are_members, ids_of
 from ._meta import aligned_proba, as_memory, draw_seed, released
 from ._shards import RemovedFolder, loaded
 from ._tables import checked_rows, checked_training
@@ -42,7 +43,9 @@ from .state import (
 __all__ = ["ShardedClassifier"]
 
 
-class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+class ShardedClassifier(
+    TrimmingMixin, StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimator
+):
     """Sharded, isolated, sliced and aggregated training (SISA) of any classifier.
 
     The rows are dealt to shards, and each shard trains a model of its own, slice by slice.
@@ -192,7 +195,7 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
                 f"n_slices={self.n_slices} needs an estimator with warm_start, which "
                 f"{type(self.estimator).__name__} lacks; use n_slices=1."
             )
-        ids = given_ids(ids, X, "rows")
+        ids = None if ids is None else given_ids(ids, X, "rows")
         X, y = checked_training(self, X, y)
         check_classification_targets(y)
         classes, labels = np.unique(y, return_inverse=True)
@@ -335,6 +338,13 @@ class ShardedClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEst
         """
         check_is_fitted(self, "models_")
         return are_members(self, X, y)
+
+    @property
+    @reads
+    def ids_(self):
+        """Ids of the rows that are remembered, one a row; None without ids."""
+        check_is_fitted(self, "models_")
+        return ids_of(self)
 
     @exclusive
     def unlearn(

@@ -225,7 +225,8 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
             work.commit()
         return self
 
-    def _fit(self, X, y, forget, sample_weight, ids):
+    def _checked_strategy(self):
+        """The strategy; refuses one that the estimator cannot carry out, and wrong numbers."""
         strategy = resolve_strategy(self.strategy)
         if not isinstance(strategy, Retrain) and not _takes_strategies(self.estimator):
             raise TypeError(
@@ -235,8 +236,12 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
             )
         if not isinstance(self.n_oracles, int | np.integer) or self.n_oracles < 0:
             raise ValueError(f"n_oracles={self.n_oracles!r} must be an integer >= 0.")
+        return strategy
+
+    def _fit(self, X, y, forget, sample_weight, ids):
+        strategy = self._checked_strategy()
         memory = as_memory(self.memory)
-        ids = given_ids(ids, X, "rows")
+        ids = None if ids is None else given_ids(ids, X, "rows")
         self._check_ids_are_taken(ids)
         X, y = checked_training(self, X, y)
         check_classification_targets(y)
@@ -271,14 +276,7 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         earlier = getattr(fitted_state(self), "cached_fits", ())
         entries = [*earlier, cached, *(entry for _, entry in fitted)]
         kept = {repr(entry): entry for entry in entries if entry is not None}
-        refits = {}
-        self._drop("unlearning_log_")
-        if not forgets(self.estimator):
-            weights = np.ones(len(y)) if sample_weight is None else sample_weight
-            labels = np.searchsorted(classes, y)
-            members = record_of_experiment(X, labels, weights, mask, ids)
-            refits = {"base": clone(base), "members": members}
-            self._become(ExperimentState(), unlearning_log_=[])
+        refits = self._refitting(base, X, y, sample_weight, mask, ids)
         self._become(
             ExperimentState(
                 cached_fits=tuple(kept.values()),
@@ -294,6 +292,17 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
             y_retain_=y[staying],
             classes_=classes,
         )
+
+    def _refitting(self, base, X, y, sample_weight, mask, ids):
+        """State for a model that cannot forget itself: what to fit anew, and on which rows."""
+        self._drop("unlearning_log_")
+        if forgets(self.estimator):
+            return {}
+        labels = np.unique(y, return_inverse=True)[1]
+        weights = np.ones(len(y)) if sample_weight is None else sample_weight
+        members = record_of_experiment(X, labels, weights, mask, ids)
+        self._become(ExperimentState(), unlearning_log_=[])
+        return {"base": clone(base), "members": members}
 
     def _check_ids_are_taken(self, ids):
         """Refuse ids that a model which forgets by itself would not know."""

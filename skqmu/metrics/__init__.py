@@ -2,6 +2,12 @@
 
 from ._answers import RecordedAnswers
 from ._divergence import agreement_score, js_to_oracle, kl_per_record, kl_to_oracle, zrf_score
+from ._epsilon_bounds import (
+    epsilon_from_guesses,
+    epsilon_from_rates,
+    epsilon_of_gaussian,
+    separation_bound,
+)
 from ._equivalence import EquivalenceResult, oracle_equivalence
 from ._forgetting_result import (
     ForgettingResult,
@@ -70,6 +76,9 @@ __all__ = [
     "ShotCurveDisplay",
     "accuracy_interval",
     "agreement_score",
+    "epsilon_from_guesses",
+    "epsilon_from_rates",
+    "epsilon_of_gaussian",
     "forgetting_quality",
     "forgetting_result",
     "gap_interval",
@@ -93,6 +102,7 @@ __all__ = [
     "repeated_verdict",
     "retraining_differences",
     "retraining_verdict",
+    "separation_bound",
     "tug_of_war",
     "tug_of_war_score",
     "uqi",

@@ -36,6 +36,8 @@ class FitResult:
         Of a solved head: what its solution depends on, or how exact it is.
     statistics : ClassStatistics or None
         Of a linear loss: the sums over rows that stood in for these.
+    privacy : PrivacyPlan or None
+        Of a private fit: what it did and promises.
     stopped : KeyboardInterrupt, BudgetExceededError or None
         What ended the run before its time.
 
@@ -58,6 +60,7 @@ class FitResult:
     importances: Mapping = field(default_factory=dict)
     head_state: Mapping | None = None
     statistics: ClassStatistics | None = None
+    privacy: Any = None
     stopped: BaseException | None = None
 
     @classmethod

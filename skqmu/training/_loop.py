@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._minimize import Minimizer, minimize
-from ._objective import Records, epoch_batches
+from ._objective import Records
 from ._training_run import Hook, Point, TrainingRun, any_ends, check_finite
 
 __all__ = ["TAKEN_OVER", "Look", "Step", "course", "step_alone", "stepped", "train"]
@@ -92,7 +92,7 @@ def course(run: TrainingRun, hooks: Sequence[Hook]) -> Generator[Step | Look, No
 
 
 def _epoch(run, hooks):
-    steps = epoch_batches(run.objective, run.epoch, run.batch_size, run.generator())
+    steps = run.objective.batches(run.epoch, run.batch_size, run.generator())
     for hook in hooks:
         hook.before_epoch(run)
     for number, batches in enumerate(steps):

@@ -144,7 +144,8 @@ def _cohorts(runs):
     for number, run in enumerate(runs):
         layers = tuple(id(layer) for layer in run.network.layers)
         shapes = {records.X.shape[1:] for records in run.objective.streams.values()}
-        alike = (layers, run.fixed.n_layers, type(run.solver), frozenset(shapes))
+        by_record = run.objective.aggregate is not None
+        alike = (layers, run.fixed.n_layers, type(run.solver), frozenset(shapes), by_record)
         cohorts[alike, many_obstacle(run)].append(number)
     return list(cohorts.values())
 

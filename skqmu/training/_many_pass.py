@@ -11,7 +11,7 @@ from ..exceptions import TrainingDivergedError
 from ..network import Network, models_at_once
 from ._loop import Step
 from ._objective import Objective, Records
-from ._training_run import TrainingRun, check_finite
+from ._training_run import TrainingRun, check_finite, mean_of_finite
 
 __all__ = ["SideBySide", "grouped"]
 
@@ -106,6 +106,10 @@ class SideBySide:
         logits, tape = self.network.forward(params, batch.X, start=self.start)
         # It is the same method for all: others have a `many_obstacle`.
         values, d_logits = runs[0].objective.loss("", logits, batch)
+        if runs[0].objective.aggregate is not None:
+            losses, gradients = self._by_record(runs, values, tape, d_logits, masks)
+            self._add_penalties(runs, params, losses, gradients)
+            return losses, gradients
         losses = np.zeros(len(runs))
         for part in parts:
             n = part.stop - part.start
@@ -115,6 +119,16 @@ class SideBySide:
         gradients, _ = self.network.backward(tape, d_logits, wanted=wanted)
         self._add_penalties(runs, params, losses, gradients)
         return losses, gradients
+
+    def _by_record(self, runs, values, tape, d_logits, masks):
+        """As `TrainingRun` goes by record, each model's objective with draws of its own."""
+        wanted = None if masks is None else masks.any(axis=0)
+        each, _ = self.network.backward(tape, d_logits, per_sample=True, wanted=wanted)
+        if masks is not None:
+            each = np.where(masks[:, None, :], each, 0.0)
+        own = zip(runs, each, strict=True)
+        gradients = np.array([run.objective.aggregate(gradients) for run, gradients in own])
+        return np.array([mean_of_finite(own) for own in values]), gradients
 
     def _add_penalties(self, runs, params, losses, gradients):
         if any(type(run.objective).penalty is not Objective.penalty for run in runs):

@@ -75,6 +75,10 @@ class Objective:
         A method ``combine(gradients, run)`` of a subclass: one gradient from those of the
         streams (a dict), each 0 for parameters that do not move. None: they are summed, and a
         step may go over all streams in one pass.
+    aggregate : callable or None
+        A method ``aggregate(gradients)`` of a subclass: one gradient from those of a batch's
+        records, each of its weighted loss, shape (B, layout.size), 0 for parameters that do not
+        move. The batch is one of a single stream, and may be empty. None: the mean.
     pooled : bool
         Whether a step's batch is shared by the streams in proportion to their rows, so that
         an epoch takes every row once; if not, each stream fills a batch of its own.
@@ -85,6 +89,7 @@ class Objective:
     """
 
     combine: Callable | None = None
+    aggregate: Callable | None = None
     risk: Callable | None = None
     pooled = False
 
@@ -106,6 +111,10 @@ class Objective:
     def phases(self, epoch: int) -> list[tuple[str, ...]]:
         """Tuples of stream names whose batches share a step, one pass after another."""
         return [tuple(self.streams)]
+
+    def batches(self, epoch: int, batch_size: int, rng: np.random.Generator) -> Iterable[list]:
+        """Batches of an epoch's steps, each a list of (stream, rows)."""
+        return epoch_batches(self, epoch, batch_size, rng)
 
     def inputs(self, stream: str, batch: Records, run: "TrainingRun") -> np.ndarray:
         """Inputs that the network sees for a batch (adversarial streams change them)."""

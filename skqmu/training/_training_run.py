@@ -12,7 +12,7 @@ from ._fixed_layers import FixedLayers
 from ._objective import Objective, Records
 from ._solvers import Solver
 
-__all__ = ["Hook", "Point", "TrainingRun", "any_ends", "check_finite"]
+__all__ = ["Hook", "Point", "TrainingRun", "any_ends", "check_finite", "mean_of_finite"]
 
 
 class Hook:
@@ -234,6 +234,9 @@ class TrainingRun:
         if self.objective.risk is not None:
             loss, gradient = self._risk()
             after = self.params
+        elif self.objective.aggregate is not None:
+            loss, gradient = self._by_record(batches)
+            after = self.params
         elif len(batches) > 1 and combine is None and self.network.treats_rows_alone:
             loss, gradient = self._in_one_pass(batches)
             after = self.params
@@ -259,6 +262,19 @@ class TrainingRun:
         n = len(self.objective.streams["train"])
         self.network.count(forward_rows=n, gradient_rows=n, circuits=n)
         return self.objective.risk(self.params)
+
+    def _by_record(self, batches):
+        """Mean loss of a batch, and what the objective makes of its records' gradients."""
+        ((name, rows),) = batches
+        if not len(rows):
+            return 0.0, self.objective.aggregate(np.zeros((0, len(self.params))))
+        batch, trainable = self.objective.streams[name][rows], self.objective.trainable
+        logits, tape, _ = self._forward(name, rows, batch, self.params, 1)
+        values, d_logits = self.objective.loss(name, logits, batch)
+        gradients, _ = self.network.backward(tape, d_logits, per_sample=True, wanted=trainable)
+        if trainable is not None:
+            gradients = np.where(trainable, gradients, 0.0)
+        return mean_of_finite(values), self.objective.aggregate(gradients)
 
     def _in_one_pass(self, batches):
         """Loss and gradient of streams that are summed: twice the rows, half the overhead."""
@@ -331,6 +347,12 @@ def _in_words(number):
         words.append(number & 0xFFFFFFFF)
         number >>= 32
     return words
+
+
+def mean_of_finite(values):
+    """Mean of the losses of records that have one; whether all do is not to end a private run."""
+    kept = values[np.isfinite(values)]
+    return float(kept.mean()) if len(kept) else 0.0
 
 
 def any_ends(answers):

@@ -17,6 +17,8 @@ from ._importance import Importance, importance_of
 from ._names import STRATEGIES, resolve_strategy
 from ._newton import NewtonStep
 from ._outcome import Outcome
+from ._privacy_view import PrivacyView
+from ._private_by_training import PrivateByTraining
 from ._refit import LastLayerRefit
 from ._relabel import (
     LabelComplement,
@@ -63,6 +65,8 @@ __all__ = [
     "NewtonStep",
     "NoisyFineTune",
     "Outcome",
+    "PrivacyView",
+    "PrivateByTraining",
     "RandomLabels",
     "RelativeGradientAscent",
     "RequestRows",

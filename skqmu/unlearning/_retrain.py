@@ -41,6 +41,7 @@ class Retrain(UnlearningStrategy):
     formula = "fit on D_r"
     advice = "The reference, and the default: affordable here."
     refits = True
+    keeps_privacy = True
     _parameter_constraints = {"random_state": [StrOptions({"new", "same"})]}
 
     def __init__(self, random_state: str = "new"):

@@ -45,6 +45,9 @@ class UnlearningStrategy(BaseEstimator, ABC):
     refits : bool
         Whether its result is a fit of its own on what stays, in as many epochs. No other
         mechanism takes rows out of a model that keeps sums over them (``loss="linear"``).
+    keeps_privacy : bool
+        Whether it may follow a private fit: it looks at no row, or fits anew by private training.
+        Every other mechanism would let rows into the parameters without noise.
     repairs : bool
         Whether the mechanism trains on retained rows too, or refits them: its way may cost
         what its end gives back. One that only leaps is made to leap less far by the guard.
@@ -75,6 +78,7 @@ class UnlearningStrategy(BaseEstimator, ABC):
     classifier_params: dict[str, Any] = {}
     damage = "some"
     refits = False
+    keeps_privacy = False
     repairs = True
     _parameter_constraints: dict[str, list] = {}
 

@@ -11,6 +11,7 @@ from ..network import Network
 from ..training import Records
 from ._harm import Yardstick
 from ._head_view import HeadView
+from ._privacy_view import PrivacyView
 from ._statistics_view import StatisticsView
 
 __all__ = ["RequestRows", "Trainer", "UnlearningRequest"]
@@ -115,6 +116,8 @@ class UnlearningRequest:
         Where the circuit is fixed.
     statistics : StatisticsView or None, default=None
         Where the loss is linear.
+    privacy : PrivacyView or None, default=None
+        Where training was private.
     yardstick : Yardstick or None, default=None
         What the guard judges harm by; None: it cannot see, or somebody else judges.
     known : dict
@@ -140,6 +143,7 @@ class UnlearningRequest:
     trainable: np.ndarray | None = None
     head: HeadView | None = None
     statistics: StatisticsView | None = None
+    privacy: PrivacyView | None = None
     yardstick: Yardstick | None = None
     known: dict = field(default_factory=dict)
 

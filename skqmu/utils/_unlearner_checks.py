@@ -1,6 +1,6 @@
 """The contract of classifiers that can forget, as a public suite for any of them."""
 
-from skqmu.utils import _unlearner_requests, _unlearner_traces
+from skqmu.utils import _unlearner_ids, _unlearner_requests, _unlearner_traces
 from skqmu.utils._unlearner_world import Case, quick_estimator, quick_strategy
 
 __all__ = ["check_unlearner", "parametrize_with_unlearner_checks", "unlearner_checks"]
@@ -32,7 +32,7 @@ def unlearner_checks(estimator, strategy=None):
     >>> "check_whole_class" in dict(unlearner_checks(QNNClassifier))
     True
     """
-    functions = {**vars(_unlearner_requests), **vars(_unlearner_traces)}
+    functions = {**vars(_unlearner_requests), **vars(_unlearner_traces), **vars(_unlearner_ids)}
     for name in sorted(name for name in functions if name.startswith("check_")):
         yield name, _Check(functions[name], estimator, strategy)
 
@@ -55,7 +55,7 @@ def check_unlearner(estimator, strategy=None):
     of them, leave the member record, every pickle and every file; unknown rows and rows
     that are forgotten already are told apart; all rows, no rows and unreadable requests
     are refused; after any failure the estimator is as it was; labels of any type, whole
-    classes, positions instead of rows; released copies; equal results for equal seeds,
+    classes, positions or ids instead of rows; released copies; equal results for equal seeds,
     and for exact mechanisms in any order of requests.
 
     Parameters

@@ -137,7 +137,7 @@ def check_order_of_rows(case):
     X, _ = make_world()
     expected = case.unlearn(case.fitted(), X[:4]).predict_proba(X)
     again = case.unlearn(case.fitted(), X[[2, 0, 3, 1, 0]]).predict_proba(X)
-    np.testing.assert_array_equal(again, expected)
+    case.assert_same(again, expected)
 
 
 def check_index(case):
@@ -148,7 +148,7 @@ def check_index(case):
     expected = case.unlearn(case.fitted(), X[[1, 6]]).predict_proba(X)
     for index in ([6, 1], np.array([1, 6]), np.isin(np.arange(len(X)), [1, 6])):
         fitted = case.unlearn(case.fitted(), index=index)
-        np.testing.assert_array_equal(fitted.predict_proba(X), expected)
+        case.assert_same(fitted.predict_proba(X), expected)
     # positions stay those of the fit data after a request
     case.unlearn(fitted, index=[7])
     if hasattr(fitted, "is_member"):
@@ -164,7 +164,7 @@ def check_labels(case):
         plain = case.unlearn(case.fitted(X, y), X[:3], **if_accepted(case, "y_forget", y[:3]))
         fitted = case.fitted(X, names[order][y])
         case.unlearn(fitted, X[:3], **if_accepted(case, "y_forget", names[order][y[:3]]))
-        np.testing.assert_array_equal(fitted.predict_proba(X), plain.predict_proba(X))
+        case.assert_same(fitted.predict_proba(X), plain.predict_proba(X))
         assert fitted.classes_.tolist() == sorted(names.tolist())
         assert set(fitted.predict(X)) <= set(names.tolist())
 
@@ -295,4 +295,4 @@ def check_failing_strategies(case):
             assert all(members(fitted, X))
     undisturbed = case.unlearn(case.fitted(), X[:2])
     case.unlearn(fitted, X[:2])
-    np.testing.assert_array_equal(fitted.predict_proba(X), undisturbed.predict_proba(X))
+    case.assert_same(fitted.predict_proba(X), undisturbed.predict_proba(X))

@@ -62,6 +62,9 @@ def test_requests_by_id_mean_all_rows_of_a_person_that_were_trained_on(fitted):
     report = audited(fitted, train=TRAIN, **options)
     assert report["two"]["n_forget"] == 8
     assert "p1" not in report.to_json().replace("ids:p1,p3", "")
+    unnamed = audited(fitted, train=TRAIN, **{**options, "forget": ["ids:p1,p3"]})
+    assert unnamed.scenarios == ["ids (request 1)"]
+    assert "p1" not in unnamed.to_json()
     with pytest.raises(ValueError, match="those of no row"):
         audited(fitted, train=TRAIN, **{**options, "forget": {"nobody": "ids:q9"}})
     with pytest.raises(ValueError, match=r"ids has shape \(3,\)"):

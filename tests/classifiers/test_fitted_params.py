@@ -20,6 +20,7 @@ from skqmu import HybridQNNClassifier, QNNClassifier, ShardedClassifier, Unlearn
 from skqmu._same_state import same_state
 from skqmu.backends import StatevectorBackend
 from skqmu.circuits import ansatze, build_circuit
+from skqmu.privacy import DifferentialPrivacy
 
 rng = np.random.default_rng(7)
 Y = np.arange(30) % 3
@@ -59,6 +60,7 @@ OTHER = {
     "epsilon": 0.5,
     "class_weight": {0: 9.0},
     "loss": "linear",
+    "privacy": DifferentialPrivacy(0.5, classes="public"),
     "warm_start": True,
     "store_data": "fingerprints",
     "log_updates": True,

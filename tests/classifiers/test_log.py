@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 import skqmu
 from skqmu import QNNClassifier, ShardedClassifier, UnlearningClassifier
 from skqmu.exceptions import BusyError, UnlearningWarning
+from skqmu.privacy import DifferentialPrivacy
 from skqmu.unlearning import STRATEGIES, Certificate, UnlearningStrategy
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -49,6 +50,9 @@ def test_every_mechanism_s_entry_is_plain_json_and_small(name, digits):
         "exact_downdate": ridge,
         "certified_removal": lambda: ridge(head="logistic", objective_noise=0.5),
         "statistics_downdate": lambda: QNNClassifier(loss="linear", max_iter=20, random_state=0),
+        "private_by_training": lambda: QNNClassifier(
+            privacy=DifferentialPrivacy(classes="public"), max_iter=20, random_state=0
+        ),
     }
     make = kinds.get(
         name, lambda: QNNClassifier(max_iter=20, log_updates=name == "amnesiac", random_state=0)

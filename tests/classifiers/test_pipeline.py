@@ -398,7 +398,7 @@ def test_shards_are_refitted_behind_new_steps():
 def test_arguments_that_a_refit_does_not_know_are_named(digits, fitted):
     X, y = digits
     model = copy.deepcopy(fitted)
-    with pytest.raises(TypeError, match=r"unlearn takes no n_steps .*fingerprint_key, index"):
+    with pytest.raises(TypeError, match=r"unlearn takes no n_steps .*fingerprint_key, ids, index"):
         skqmu.unlearn(model, X[:1], X_retain=X[1:], y_retain=y[1:], upstream="refit", n_steps=3)
     assert same_state(model, fitted) is None
 

@@ -43,8 +43,10 @@ ESTIMATORS = {
 
 
 def is_made_for(strategy, estimator):
-    """Whether the estimator has the parameters that the strategy needs set."""
-    return set(STRATEGIES[strategy]().classifier_params) <= set(estimator.get_params())
+    """Whether the estimator has the parameters that the strategy needs set, and goes with them."""
+    needed, has = STRATEGIES[strategy]().classifier_params, estimator.get_params()
+    mixes_rows = "batch_norm" in has.get("head_layers", ())
+    return set(needed) <= set(has) and not ("privacy" in needed and mixes_rows)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +67,7 @@ def test_a_strategy_for_some_models_refuses_other_networks(kind, strategy):
     before = pickle.dumps(clf)
     with pytest.raises((ValueError, RuntimeError), match="QNNClassifier") as told:
         clf.unlearn(X[:2], strategy=strategy)
-    assert any(f"{word}=" in str(told.value) for word in ("head", "loss"))
+    assert any(f"{word}=" in str(told.value) for word in ("head", "loss", "privacy"))
     assert pickle.dumps(clf) == before
 
 
@@ -74,6 +76,7 @@ def test_a_strategy_for_some_models_refuses_other_networks(kind, strategy):
     [
         s if s in ("retrain", "scrub", "amnesiac") else pytest.param(s, marks=pytest.mark.slow)
         for s in STRATEGIES
+        if "privacy" not in STRATEGIES[s].classifier_params  # without a validation part
     ],
 )
 def test_every_strategy_keeps_it_with_mini_batches_and_a_validation_part(strategy):
@@ -222,9 +225,37 @@ class ForgetsOnFailure(QNNClassifier):
             raise
 
 
+class ForgetsHalfAPerson(QNNClassifier):
+    def unlearn(self, *arguments, ids=None, **more):
+        known = self._fitted.members.ids
+        whose = [] if ids is None else known.keys()
+        if ids and all(("str", name) in whose for name in ids):
+            more["index"] = [whose.index(("str", name)) for name in ids]
+            ids = None
+        return super().unlearn(*arguments, ids=ids, **more)
+
+
+class LogsTheIds(QNNClassifier):
+    def unlearn(self, *arguments, ids=None, **more):
+        super().unlearn(*arguments, ids=ids, **more)
+        if ids is not None:
+            self.unlearning_log_[-1]["whose"] = list(ids)
+        return self
+
+
+class KeepsTheIds(QNNClassifier):
+    def unlearn(self, *arguments, ids=None, **more):
+        super().unlearn(*arguments, ids=ids, **more)
+        self.last_ = ids
+        return self
+
+
 @pytest.mark.parametrize(
     ("broken", "check"),
     [
+        (ForgetsHalfAPerson, "check_ids"),
+        (LogsTheIds, "check_ids"),
+        (KeepsTheIds, "check_ids_leave_no_trace"),
         (ReturnsNothing, "check_returns_self_and_logs"),
         (KeepsTheRecord, "check_forgotten_rows_are_no_members"),
         (KeepsTheRecord, "check_already_forgotten"),

@@ -57,12 +57,13 @@ def state_after(model, forget, retain, request, outcome):
         "head_state": outcome.head_state if refit is None else refit.head_state,
         "statistics": None if refit is None else refit.statistics,
         "members": members,
+        "privacy": _privacy_after(state.privacy, request, refit),
         "updates": _updates_after(state, forget, retain, outcome),
         "importances": _importances_after(state, request, outcome),
         "leftovers": (*files_of(model), *_files_of_request(model)),
         "files": (),
     }
-    notes += _about_buffers(request, refit)
+    notes += _about_buffers(request, refit) + _about_privacy(changes["privacy"], refit)
     if refit is None:
         return changes, notes
     if state.n_fits > 1:
@@ -71,6 +72,26 @@ def state_after(model, forget, retain, request, outcome):
             "retrained by one fit on all the rows that stay."
         )
     return {**changes, **fitted_attributes(refit)}, notes
+
+
+def _privacy_after(record, request, refit):
+    """What private fits promise after the request: none deleted more, or a fit more."""
+    if record is None:
+        return None
+    if refit is None:
+        return record.without(len(request.forget))
+    return record.followed_by(refit.privacy)
+
+
+def _about_privacy(record, refit):
+    if record is None or refit is None:
+        return []
+    spent = record.spent()
+    return [
+        f"retraining was another private fit: of the rows that stay, {spent['n_fits']} fits "
+        f"together give away epsilon={spent['epsilon']:.4g} at delta={spent['delta']:g} to whoever "
+        "holds all versions. 'private_by_training' spends nothing."
+    ]
 
 
 def _about_buffers(request, refit):

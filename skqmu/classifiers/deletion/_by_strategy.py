@@ -9,6 +9,7 @@ from ...exceptions import MemberRecordError, TrainingDivergedError, UnlearningEr
 from ...training import Records
 from ...unlearning import (
     Outcome,
+    PrivacyView,
     RequestRows,
     Trainer,
     UnlearningRequest,
@@ -289,6 +290,13 @@ def _check_data_at_hand(estimator, strategy, retain, reference):
             "'statistics_downdate', which subtracts them and costs the same for any number of "
             "rows, or 'retrain'."
         )
+    if state.privacy is not None and not strategy.keeps_privacy:
+        raise ValueError(
+            f"{type(strategy).__name__} moves weights by rows without noise, and "
+            f"{type(estimator).__name__}(privacy=...) has promised that no row shows. Use "
+            "'private_by_training', which changes nothing and has a certificate, or 'retrain', "
+            "which spends another private fit."
+        )
     missing = strategy.requires - {"forget"}
     if retain is not None:
         missing -= {"retain"}
@@ -357,7 +365,14 @@ def _request(estimator, forget, retain, reference):
         trainable=trainable,
         head=head_view(estimator, network, forget, retain) if solved else None,
         statistics=None if state.statistics is None else statistics_view(estimator, forget),
+        privacy=_privacy_view(state),
     )
+
+
+def _privacy_view(state):
+    if state.privacy is None:
+        return None
+    return PrivacyView(state.privacy, members_checked=state.members.mode != "none")
 
 
 def _records_of(estimator, parts):

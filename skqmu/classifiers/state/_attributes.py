@@ -56,6 +56,8 @@ class CircuitState:
         Of a solved head.
     statistics : ClassStatistics or None
         Of a linear loss: the sums over rows that it is trained on.
+    privacy : PrivacyRecord or None
+        Of private fits: what they promise.
     baseline : Baseline or None
         What harm is judged by since the last fit.
     files : tuple of OwnedFile
@@ -75,6 +77,7 @@ class CircuitState:
     importances: Mapping = field(default_factory=dict)
     head_state: Mapping | None = None
     statistics: Any = None
+    privacy: Any = None
     baseline: Any = None
     files: tuple = ()
     leftovers: tuple = ()
