@@ -206,10 +206,9 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
     table = Table(
         *(X, y, X_test, y_test),
         train=None if fitted is None else training_rows(settings.train, len(y), X_test),
-        ids=checked_ids(settings.ids, len(y)),
         test_size=settings.test_size,
         reference_size=_reference_size(settings.reference_size, estimator),
-        requests=named_requests(settings.forget),
+        requests=named_requests(settings.forget, X, y, checked_ids(settings.ids, len(y))),
     )
     entropy = entropy_from(settings.random_state)
     data, scenarios = table.draw(entropy)

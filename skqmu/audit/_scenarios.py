@@ -93,11 +93,10 @@ class Table:
     X_test, y_test : held-out rows, or None
     train : ndarray of int or None
         Training rows among `X`, the others being held out; None: `X_test` or `test_size` say it.
-    ids : ndarray or None
-        Of the rows of `X`.
     test_size : float
     reference_size : float
-    requests : dict of str to description
+    requests : dict of str to (str or ndarray of int)
+        Texts, or positions in `X`.
     """
 
     X: Any
@@ -105,7 +104,6 @@ class Table:
     X_test: Any
     y_test: np.ndarray | None
     train: np.ndarray | None
-    ids: np.ndarray | None
     test_size: float
     reference_size: float
     requests: dict
@@ -140,10 +138,9 @@ class Table:
     def _mask(self, value, name, data, rng):
         """Return the mask over the training rows that a description means."""
         seed = int(rng.integers(2**31 - 1))
-        if isinstance(value, str) and not _is_of_ids(value):
+        if isinstance(value, str):
             return forget_split(data.y, value, X=data.X, random_state=seed)
-        # of whom it names some rows may be held out
-        mask = forget_split(self.y, value, X=self.X, ids=self.ids)[data.train_rows]
+        mask = np.isin(data.train_rows, value)  # some of them may be held out
         if not mask.any():
             raise ValueError(
                 f"forget[{name!r}]: all its rows were held out for testing; pass X_test and "
@@ -212,8 +209,27 @@ def repeat_entropy(entropy, r):
     return int.from_bytes(words.tobytes(), "little")
 
 
-def named_requests(forget):
-    """Return ``{name: description}`` for one description, a list of texts, or a dict."""
+def named_requests(forget, X, y, ids):
+    """Return ``{name: text or positions}`` for one description, a list of texts, or a dict.
+
+    Texts are left to whoever knows which rows are trained on, but for ids: rows, masks and ids
+    mean the same rows whatever the split is, and nobody need keep the ids.
+
+    Parameters
+    ----------
+    forget : object
+        As :func:`skqmu.audit` takes it.
+    X, y, ids : table, labels, and ids or None
+    """
+    return {
+        name: value
+        if isinstance(value, str) and not _is_of_ids(value)
+        else np.flatnonzero(forget_split(y, value, X=X, ids=ids))
+        for name, value in _named(forget).items()
+    }
+
+
+def _named(forget):
     if isinstance(forget, dict):
         if not forget:
             raise ValueError("forget is an empty dict: there is nothing to forget.")
