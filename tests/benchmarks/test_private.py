@@ -55,5 +55,5 @@ def test_what_suggest_dp_calls_bearable_is_what_was_borne(told):
         if row["noise_to_signal"] <= _suggest_dp._BEARABLE
     ]
     assert len(lost) >= 10
-    (quoted,) = re.findall(r"at most ([.\d]+) of accuracy was lost where", PAGE)
+    (quoted,) = re.findall(r"at most ([.\d]+) of\s+accuracy was lost where", PAGE)
     assert float(quoted) == pytest.approx(max(lost), abs=0.005)
