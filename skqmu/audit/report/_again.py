@@ -4,11 +4,13 @@ import sys
 from inspect import Parameter, signature
 
 from ..._identity import draws_secret_noise, rebuilt, recorded
-from ..._what_to_forget import positions_of
+from ..._what_to_forget import parsed, positions_of
 from .._attacks import ATTACKS
 
 __all__ = ["again", "arguments_again", "withholds_seeds"]
 
+# Requests by such words stand as they are, and are resolved anew.
+_NAME_NOBODY = ("class", "fraction")
 # What an audit hands to each of its attacks, or what changes no number.
 _OF_THE_AUDIT = {"shadow_estimator", "memory", "n_jobs", "random_state", "verbose", "original"}
 
@@ -35,13 +37,18 @@ def again(plan):
     dict
     """
     table, withheld = plan.table, withholds_seeds(plan)
-    X, y = table.X, table.y
+    X, y, ids = table.X, table.y, table.ids
     arguments = {
         "estimator": recorded(plan.estimator),
-        # texts as they are; what was given as rows, or as a mask, as positions
+        # what names rows by what is in them, or whose they are, as positions
         "forget": {
             "dict": [
-                [name, own if isinstance(own, str) else _positions(positions_of(own, y, X=X))]
+                [
+                    name,
+                    own
+                    if isinstance(own, str) and parsed(own).kind in _NAME_NOBODY
+                    else _positions(positions_of(own, y, X=X, ids=ids)),
+                ]
                 for name, own in table.requests.items()
             ]
         },
