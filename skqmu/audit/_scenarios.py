@@ -9,6 +9,7 @@ from sklearn.model_selection import train_test_split
 
 from .._rows import take
 from ..attacks.tools import RecordIndex
+from .._what_to_forget import parsed
 from ..datasets import forget_split
 
 __all__ = [
@@ -21,6 +22,9 @@ __all__ = [
     "repeat_entropy",
     "split_data",
 ]
+
+# What depends on which rows are held out.
+_OF_THE_SPLIT = ("class", "fraction")
 
 
 @dataclass(frozen=True)
@@ -212,8 +216,8 @@ def repeat_entropy(entropy, r):
 def named_requests(forget, X, y, ids):
     """Return ``{name: text or positions}`` for one description, a list of texts, or a dict.
 
-    Texts are left to whoever knows which rows are trained on, but for ids: rows, masks and ids
-    mean the same rows whatever the split is, and nobody need keep the ids.
+    Classes and shares are left to whoever knows which rows are trained on. All else means the same
+    rows whatever the split is, and nobody need keep what it says of them.
 
     Parameters
     ----------
@@ -223,7 +227,7 @@ def named_requests(forget, X, y, ids):
     """
     return {
         name: value
-        if isinstance(value, str) and not _is_of_ids(value)
+        if isinstance(value, str) and parsed(value).kind in _OF_THE_SPLIT
         else np.flatnonzero(forget_split(y, value, X=X, ids=ids))
         for name, value in _named(forget).items()
     }
@@ -243,11 +247,8 @@ def _named(forget):
 
 def _name_of(text, place):
     """A request's name in the report, where nobody is named by their id."""
-    return f"ids (request {place})" if _is_of_ids(text) and "@" not in text else text
-
-
-def _is_of_ids(value):
-    return isinstance(value, str) and value.partition(":")[0].strip() == "ids"
+    names_people = parsed(text).kind == "ids" and "@" not in text
+    return f"ids (request {place})" if names_people else text
 
 
 def split_data(X, y, X_test, y_test, *, train=None, test_size, reference_size, rng):
