@@ -98,6 +98,9 @@ class Table:
     test_size : float
     reference_size : float
     requests : dict of str to description
+    exposure : ndarray or None
+        Of the rows of `X` by a first attack; None: not known yet, and any rows stand for the most
+        and least exposed ones.
     """
 
     X: Any
@@ -109,6 +112,12 @@ class Table:
     test_size: float
     reference_size: float
     requests: dict
+    exposure: np.ndarray | None = None
+
+    @property
+    def needs_exposure(self):
+        """Whether a request means rows by how exposed they are."""
+        return any(map(_is_of_exposure, self.requests.values()))
 
     def draw(self, entropy):
         """Return the rows by role, and the scenarios.
@@ -140,6 +149,9 @@ class Table:
     def _mask(self, value, name, data, rng):
         """Return the mask over the training rows that a description means."""
         seed = int(rng.integers(2**31 - 1))
+        if _is_of_exposure(value):
+            known = np.zeros(len(self.y)) if self.exposure is None else self.exposure
+            return forget_split(data.y, value, exposure=known[data.train_rows])
         if isinstance(value, str) and not _is_of_ids(value):
             return forget_split(data.y, value, X=data.X, random_state=seed)
         # of whom it names some rows may be held out
@@ -232,6 +244,11 @@ def _name_of(text, place):
 
 def _is_of_ids(value):
     return isinstance(value, str) and value.partition(":")[0].strip() == "ids"
+
+
+def _is_of_exposure(value):
+    kinds = ("vulnerable", "protected")
+    return isinstance(value, str) and value.partition(":")[0].strip() in kinds
 
 
 def split_data(X, y, X_test, y_test, *, train=None, test_size, reference_size, rng):

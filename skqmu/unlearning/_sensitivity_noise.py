@@ -21,7 +21,7 @@ class SensitivityNoise(LoopStrategy):
 
     Parameters
     ----------
-    epsilon : float, default=5.0
+    epsilon : float, default=20.0
         What the sensitivity is divided by. **Not a privacy parameter**, whatever its name says:
         no bound on what a row can do to the trained parameters goes into it, it is not composed
         over requests, and the training that follows is not accounted for. A model that was
@@ -42,9 +42,10 @@ class SensitivityNoise(LoopStrategy):
     -----
     Source: "SQU", QPAIN 2026, known here from a description alone: norms of rows' gradients
     set the noise on all weights, five epochs on the retained rows follow. The maximum over the
-    rows, the division by `epsilon` and the default are our reading. The gradient at the end of
-    training says how a row would move the parameters now, not how it has moved them: a row
-    that is known by heart has hardly any gradient, and gets hardly any noise.
+    rows, the division by `epsilon` and the default are our reading (at 5, taking a class out of
+    600 digits cost 7 to 23 points of retained accuracy in four of four tries). The gradient at
+    the end of training says how a row would move the parameters now, not how it has moved
+    them: a row that is known by heart has hardly any gradient, and gets hardly any noise.
 
     Examples
     --------
@@ -65,7 +66,7 @@ class SensitivityNoise(LoopStrategy):
     def __init__(
         self,
         *,
-        epsilon: float = 5.0,
+        epsilon: float = 20.0,
         learning_rate_init: float | None = None,
         max_iter: int = 5,
         batch_size: int | None = None,
