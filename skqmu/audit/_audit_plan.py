@@ -8,6 +8,7 @@ import numpy as np
 
 from ..attacks.tools import adapted, entropy_from, shadow_template
 from ._attacks import needs_shadows
+from ._audit_rows import Data
 from ._checked_settings import (
     check_attacks,
     check_count,
@@ -26,7 +27,7 @@ from ._kept_models import folder_of_audits
 from ._models import can_unlearn, is_default, strategy_label, takes_strategy
 from ._prefit import check_against_record, check_prefit, training_rows
 from ._rehearsal import check_mechanisms
-from ._scenarios import Data, Table, named_requests, repeat_entropy
+from ._scenarios import Table, named_requests, repeat_entropy
 from .report import check_key, new_key
 
 __all__ = ["AuditSettings", "Plan", "make_plan"]

@@ -39,7 +39,7 @@ def audit_cost(plan):
         parts["shadows"] += [(plan.n_shadows // 2, cost) for cost in halves]
         parts["queries"].append((plan.n_shadows, everything))
     if plan.table.needs_exposure:
-        rows, labels = plan.table.X, plan.table.y
+        rows, labels = plan.table.all_rows
         halves = [estimate(take(rows, half), labels[half]) for half in _halves(len(labels))]
         # trained once, whatever the number of repeats
         parts["first attack"] = [(plan.n_shadows / (2 * plan.repeats), cost) for cost in halves]

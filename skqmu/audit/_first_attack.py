@@ -26,7 +26,7 @@ def check_first_attack(table, n_shadows):
 
 
 def first_attack(plan, listener):
-    """Return the exposure of each row of the plan's table.
+    """Return the exposure of each row of the plan's table, those of `X_test` last.
 
     Parameters
     ----------
@@ -47,8 +47,7 @@ def first_attack(plan, listener):
 
     return exposure(
         plan.estimator,
-        plan.table.X,
-        plan.table.y,
+        *plan.table.all_rows,
         n_shadows=plan.n_shadows,
         memory=plan.memory,
         n_jobs=plan.n_jobs,

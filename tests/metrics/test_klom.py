@@ -39,7 +39,7 @@ def test_it_is_the_divergence_of_the_fitted_laws_less_that_among_oracles():
 def test_many_models_find_the_divergence_of_the_laws_themselves():
     rng = np.random.default_rng(1)
     u, o = rng.normal(0.8, 1.0, (2000, 20)), rng.normal(0.0, 1.0, (4000, 20))
-    result = klom(u, o, n_resamples=50)
+    result = klom(u, o, n_resamples=50, level=0.99)
     assert result.mean.value == pytest.approx(0.8**2 / 2, abs=0.04)
     assert result.mean.low < 0.32 < result.mean.high
     assert result.mean.high - result.mean.low < 0.2
