@@ -103,7 +103,7 @@ def check_privacy(estimator):
         refuse("class_weight", "it is found out from all labels", "Use a dict, or None")
     defaults = inspect.signature(type(estimator).__init__).parameters
     for name in _OF_THE_LOSS:
-        if getattr(estimator, name) != defaults[name].default:
+        if name in defaults and getattr(estimator, name) != defaults[name].default:
             refuse(name, "a private fit takes all its max_iter epochs, whatever the loss says", "")
     if getattr(estimator, "_skl_callbacks", None):
         raise ValueError(

@@ -235,3 +235,11 @@ def test_a_key_is_handed_out_and_written_nowhere(tmp_path):
 def test_a_key_that_could_be_guessed_is_refused(key):
     with pytest.raises(ValueError, match="digest_key must be bytes, at least 16"):
         audit(LogisticRegression(), X, Y, forget="class:0", digest_key=key)
+
+
+def test_rows_as_a_request_are_written_as_positions():
+    rows = pd.DataFrame(X)
+    report = audit(GaussianNB(), rows, Y, forget=rows[:3], attacks="loss", random_state=0)
+    ((_, told),) = report.data["again"]["arguments"]["forget"]["dict"]
+    assert told["array"]["items"] == [0, 1, 2]
+    assert report.rerun(rows, Y).same_numbers(report)

@@ -1,4 +1,7 @@
-"""Full disks, folders that cannot be written to, locks, clocks, damage: told, and nothing lost."""
+"""Full disks, folders that cannot be written to, locks, clocks, damage: told, and nothing lost.
+
+This file looks inside.
+"""
 
 import contextlib
 import multiprocessing

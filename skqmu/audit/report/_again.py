@@ -3,10 +3,8 @@
 import sys
 from inspect import Parameter, signature
 
-import numpy as np
-
 from ..._identity import draws_secret_noise, rebuilt, recorded
-from ...datasets import forget_split
+from ..._what_to_forget import positions_of
 from .._attacks import ATTACKS
 
 __all__ = ["again", "arguments_again", "withholds_seeds"]
@@ -37,10 +35,15 @@ def again(plan):
     dict
     """
     table, withheld = plan.table, withholds_seeds(plan)
+    X, y = table.X, table.y
     arguments = {
         "estimator": recorded(plan.estimator),
+        # texts as they are; what was given as rows, or as a mask, as positions
         "forget": {
-            "dict": [[name, _request(value, table)] for name, value in table.requests.items()]
+            "dict": [
+                [name, own if isinstance(own, str) else _positions(positions_of(own, y, X=X))]
+                for name, own in table.requests.items()
+            ]
         },
         "mechanisms": recorded(dict(plan.mechanisms)),
         "attacks": {"tuple": list(plan.attacks)},
@@ -75,13 +78,6 @@ def _code(plan, withheld):
         f"again = report.rerun({', '.join(given)})  # the same data, in the same order\n"
         "assert again.same_numbers(report)\n"
     )
-
-
-def _request(value, table):
-    """A description of what to forget: a text, or positions, whatever it was (rows, a mask)."""
-    if isinstance(value, str):
-        return value
-    return _positions(np.flatnonzero(forget_split(table.y, value, X=table.X)))
 
 
 def _positions(rows):
