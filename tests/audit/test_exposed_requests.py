@@ -40,7 +40,7 @@ def test_planted_rows_are_found_with_a_recall_of_four_fifths():
         vulnerable = np.flatnonzero(forget_split(y, "vulnerable:12", exposure=found))
         recalls.append(np.isin(planted, vulnerable).mean())
         protected.append(forget_split(y, "protected:100", exposure=found)[planted].mean())
-    # measured: 0.85 in the mean of these four, by 16 shadows
+    # measured: 0.875 in the mean of these four, by 16 shadows
     assert mean_interval(recalls).low > 0.6
     assert np.mean(recalls) >= 0.8
     assert np.mean(protected) < 0.05
@@ -49,7 +49,7 @@ def test_planted_rows_are_found_with_a_recall_of_four_fifths():
 def test_where_nothing_is_memorised_no_row_is_exposed():
     X, y, _ = world(0, n_planted=0)
     found = exposure(GaussianNB(), X, y, n_shadows=16, random_state=0)
-    assert np.abs(found).max() < 4  # of 400 draws with a spread of some 2 / sqrt(16)
+    assert np.abs(found).max() < 2.5  # of 400 draws with a spread of some 2 / sqrt(16)
     assert abs(np.median(found)) < 0.5
 
 
