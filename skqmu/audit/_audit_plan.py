@@ -28,7 +28,7 @@ from ._models import can_unlearn, is_default, strategy_label, takes_strategy
 from ._prefit import check_against_record, check_prefit, training_rows
 from ._rehearsal import check_mechanisms
 from ._scenarios import Table, named_requests, repeat_entropy
-from .report import check_key, new_key
+from .report import check_key, keyed_ids, new_key
 
 __all__ = ["AuditSettings", "Plan", "make_plan"]
 
@@ -101,6 +101,8 @@ class Plan:
         Whether the caller gave it.
     fitted : fitted classifier or None
         The original, where it was handed over.
+    keyed_ids : ndarray of bytes or None
+        For each row of the table, a digest of whose it is: no id stays with the plan.
     """
 
     estimator: object
@@ -123,6 +125,7 @@ class Plan:
     digest_key: bytes
     has_own_key: bool
     fitted: object = None
+    keyed_ids: np.ndarray | None = None
 
     def with_exposure(self, listener):
         """Return the plan with the rows that a first attack finds best, or worst, where asked for.
@@ -224,11 +227,10 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
     attacks = check_attacks(settings.attacks, settings.n_shadows)
     mechanisms = _check_mechanisms(settings.mechanisms, estimator)
     X, y, X_test, y_test = checked_tables(X, y, X_test, y_test, estimator)
-    ids = checked_ids(settings.ids, len(y))
+    ids, key = checked_ids(settings.ids, len(y)), settings.digest_key or new_key()
     table = Table(
         *(X, y, X_test, y_test),
         train=None if fitted is None else training_rows(settings.train, len(y), X_test),
-        ids=ids,
         test_size=settings.test_size,
         reference_size=_reference_size(settings.reference_size, estimator),
         requests=named_requests(settings.forget, X, y, ids),
@@ -257,9 +259,10 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
         until=settings.until,
         max_seconds=settings.max_seconds,
         delta=float(settings.delta),
-        digest_key=settings.digest_key or new_key(),
+        digest_key=key,
         has_own_key=settings.digest_key is not None,
         fitted=fitted,
+        keyed_ids=keyed_ids(ids, key),
     )
     check_mechanisms(plan)
     return plan

@@ -68,8 +68,6 @@ class Table:
     X_test, y_test : held-out rows, or None
     train : ndarray of int or None
         Training rows among `X`, the others being held out; None: `X_test` or `test_size` say it.
-    ids : ndarray or None
-        Of the rows of `X`, for the report's keyed digest of them.
     test_size : float
     reference_size : float
     requests : dict of str to (str or ndarray of int)
@@ -84,7 +82,6 @@ class Table:
     X_test: Any
     y_test: np.ndarray | None
     train: np.ndarray | None
-    ids: np.ndarray | None
     test_size: float
     reference_size: float
     requests: dict

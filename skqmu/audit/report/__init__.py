@@ -3,7 +3,7 @@
 from ._again import arguments_again
 from ._audit_document import audit_document, verdict_markdown
 from ._compared import close_enough, refuse_other_data
-from ._data_card import check_key
+from ._data_card import check_key, keyed_ids
 from ._format import SCHEMA, attacked, check_report, json_schema, settled, step_attacked
 from ._frame import audit_frame
 from ._leakage_document import leakage_document
@@ -22,6 +22,7 @@ __all__ = [
     "describe",
     "json_schema",
     "json_values",
+    "keyed_ids",
     "leakage_document",
     "new_key",
     "refuse_other_data",

@@ -14,7 +14,7 @@ from scipy import sparse
 
 from ..._rows import column_names, is_frame, n_columns, row_bytes, take
 
-__all__ = ["ALGORITHM", "check_key", "data_card", "rows_digest", "table_digest"]
+__all__ = ["ALGORITHM", "check_key", "data_card", "keyed_ids", "rows_digest", "table_digest"]
 
 ALGORITHM = "HMAC-SHA256 of the sorted HMAC-SHA256 of each row with its label"
 # Column names beyond so many are counted, not listed.
@@ -84,22 +84,39 @@ def data_card(plan, key, is_own):
     }
 
 
+def keyed_ids(ids, key):
+    """Keyed digests of ids, one a row; None where there are no ids.
+
+    Parameters
+    ----------
+    ids : ndarray or None
+    key : bytes
+
+    Returns
+    -------
+    ndarray of bytes or None
+    """
+    if ids is None:
+        return None
+    rows = row_bytes(np.reshape(ids, (-1, 1)))
+    return np.array([hmac.digest(key, own, "sha256") for own in rows], dtype=object)
+
+
 def _ids(plan, key):
     """Digests of whose the rows are, as sets without repetitions; nothing without ids."""
-    if plan.table.ids is None:
+    if plan.keyed_ids is None:
         return {}
-    trained = plan.table.ids[plan.data.train_rows]
+    trained = plan.keyed_ids[plan.data.train_rows]
     return {
-        "ids": _ids_digest(plan.table.ids, key),
+        "ids": _set_digest(plan.keyed_ids, key),
         "forget_ids": {
-            scenario.name: _ids_digest(trained[scenario.forget], key) for scenario in plan.scenarios
+            scenario.name: _set_digest(trained[scenario.forget], key) for scenario in plan.scenarios
         },
     }
 
 
-def _ids_digest(ids, key):
-    each = {hmac.digest(key, own, "sha256") for own in row_bytes(np.reshape(ids, (-1, 1)))}
-    return _keyed(key, b"".join(sorted(each)))
+def _set_digest(digests, key):
+    return _keyed(key, b"".join(sorted(set(digests.tolist()))))
 
 
 def _columns(X):
