@@ -224,13 +224,14 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
     attacks = check_attacks(settings.attacks, settings.n_shadows)
     mechanisms = _check_mechanisms(settings.mechanisms, estimator)
     X, y, X_test, y_test = checked_tables(X, y, X_test, y_test, estimator)
+    ids = checked_ids(settings.ids, len(y))
     table = Table(
         *(X, y, X_test, y_test),
         train=None if fitted is None else training_rows(settings.train, len(y), X_test),
-        ids=checked_ids(settings.ids, len(y)),
+        ids=ids,
         test_size=settings.test_size,
         reference_size=_reference_size(settings.reference_size, estimator),
-        requests=named_requests(settings.forget),
+        requests=named_requests(settings.forget, X, y, ids),
     )
     check_first_attack(table, settings.n_shadows)
     entropy = entropy_from(settings.random_state)

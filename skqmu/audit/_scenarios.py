@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .._rows import join
+from .._what_to_forget import parsed
 from ..attacks.tools import RecordIndex
 from ..datasets import forget_split
 from ._audit_rows import split_data
@@ -18,6 +19,9 @@ __all__ = [
     "named_requests",
     "repeat_entropy",
 ]
+
+# What depends on which rows are held out.
+_OF_THE_SPLIT = ("class", "fraction", "vulnerable", "protected")
 
 
 _CHOSEN = (
@@ -65,10 +69,11 @@ class Table:
     train : ndarray of int or None
         Training rows among `X`, the others being held out; None: `X_test` or `test_size` say it.
     ids : ndarray or None
-        Of the rows of `X`.
+        Of the rows of `X`, for the report's keyed digest of them.
     test_size : float
     reference_size : float
-    requests : dict of str to description
+    requests : dict of str to (str or ndarray of int)
+        Texts, or positions in `X`.
     exposure : ndarray or None
         Of the rows of `X`, then those of `X_test`, by a first attack; None: not known yet, and any
         rows stand for the most and least exposed ones.
@@ -142,10 +147,9 @@ class Table:
         if _is_of_exposure(value):
             exposure = self._ranking(value)[data.train_rows] * _direction(value)
             return forget_split(data.y, value, exposure=exposure)
-        if isinstance(value, str) and not _is_of_ids(value):
+        if isinstance(value, str):
             return forget_split(data.y, value, X=data.X, random_state=seed)
-        # of whom it names some rows may be held out
-        mask = forget_split(self.y, value, X=self.X, ids=self.ids)[data.train_rows]
+        mask = np.isin(data.train_rows, value)  # some of them may be held out
         if not mask.any():
             raise ValueError(
                 f"forget[{name!r}]: all its rows were held out for testing; pass X_test and "
@@ -214,8 +218,27 @@ def repeat_entropy(entropy, r):
     return int.from_bytes(words.tobytes(), "little")
 
 
-def named_requests(forget):
-    """Return ``{name: description}`` for one description, a list of texts, or a dict."""
+def named_requests(forget, X, y, ids):
+    """Return ``{name: text or positions}`` for one description, a list of texts, or a dict.
+
+    Classes and shares are left to whoever knows which rows are trained on. All else means the same
+    rows whatever the split is, and nobody need keep what it says of them.
+
+    Parameters
+    ----------
+    forget : object
+        As :func:`skqmu.audit` takes it.
+    X, y, ids : table, labels, and ids or None
+    """
+    return {
+        name: value
+        if isinstance(value, str) and parsed(value).kind in _OF_THE_SPLIT
+        else np.flatnonzero(forget_split(y, value, X=X, ids=ids))
+        for name, value in _named(forget).items()
+    }
+
+
+def _named(forget):
     if isinstance(forget, dict):
         if not forget:
             raise ValueError("forget is an empty dict: there is nothing to forget.")
@@ -229,11 +252,8 @@ def named_requests(forget):
 
 def _name_of(text, place):
     """A request's name in the report, where nobody is named by their id."""
-    return f"ids (request {place})" if _is_of_ids(text) and "@" not in text else text
-
-
-def _is_of_ids(value):
-    return isinstance(value, str) and value.partition(":")[0].strip() == "ids"
+    names_people = parsed(text).kind == "ids" and "@" not in text
+    return f"ids (request {place})" if names_people else text
 
 
 def _is_of_exposure(value):

@@ -50,6 +50,14 @@ def _time(text: str | None) -> str:
     return "–" if text is None else text.replace("T", " ").replace("Z", " UTC")
 
 
+def _when(text: str | None, more: str = "") -> Cell | str:
+    """A time as a table has it: the day, and below it the time of day."""
+    if text is None:
+        return "–"
+    day, time = _time(text).split(" ", 1)
+    return Cell(day, small=time + more)
+
+
 def _list(texts: list) -> Items:
     return Items(tuple((text,) for text in texts))
 
@@ -68,15 +76,15 @@ def _requests(requests: list, names: dict) -> Table:
     rows = []
     for each in requests:
         state = Cell(each["state"], small=each["reason"] or "", is_text=True)
-        first = (str(each["request"]), state, _time(each["received"]), _time(each["due"]))
+        first = (str(each["request"]), state, _when(each["received"]), _when(each["due"]))
         done = each["done"]
         if done is None:
             rows.append(Row((*first, "–", "–", "–", "–")))
             continue
-        honoured = Cell(_time(done["honoured"]), small="late" if done["late"] else "")
+        honoured = _when(done["honoured"], ", late" if done["late"] else "")
         batch = Cell(str(done["batch"]), small=f"of {done['requests_in_batch']}")
         method = names[done["method"]]
-        rows.append(Row((*first, honoured, _time(done["verified"]), batch, method)))
+        rows.append(Row((*first, honoured, _when(done["verified"]), batch, method)))
     return Table("Requests", columns, tuple(rows))
 
 

@@ -4,7 +4,6 @@ import sys
 from inspect import Parameter, signature
 
 from ..._identity import draws_secret_noise, rebuilt, recorded
-from ..._what_to_forget import positions_of
 from .._attacks import ATTACKS
 
 __all__ = ["again", "arguments_again", "withholds_seeds"]
@@ -35,14 +34,12 @@ def again(plan):
     dict
     """
     table, withheld = plan.table, withholds_seeds(plan)
-    X, y = table.X, table.y
     arguments = {
         "estimator": recorded(plan.estimator),
-        # texts as they are; what was given as rows, or as a mask, as positions
         "forget": {
             "dict": [
-                [name, own if isinstance(own, str) else _positions(positions_of(own, y, X=X))]
-                for name, own in table.requests.items()
+                [name, asked if isinstance(asked, str) else _positions(asked)]
+                for name, asked in table.requests.items()
             ]
         },
         "mechanisms": recorded(dict(plan.mechanisms)),
