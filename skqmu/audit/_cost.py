@@ -38,13 +38,6 @@ def audit_cost(plan):
         halves = [estimate(take(X, half), y[half]) for half in _halves(len(y))]
         parts["shadows"] += [(plan.n_shadows // 2, cost) for cost in halves]
         parts["queries"].append((plan.n_shadows, everything))
-    if plan.table.needs_exposure:
-        rows, labels = plan.table.all_rows
-        halves = [estimate(take(rows, half), labels[half]) for half in _halves(len(labels))]
-        # trained once, whatever the number of repeats
-        parts["first attack"] = [(plan.n_shadows / (2 * plan.repeats), cost) for cost in halves]
-        asked = estimate(rows, labels, method="predict")
-        parts["first attack"].append((plan.n_shadows / plan.repeats, asked))
     n_models = 1 + plan.n_oracles + len(plan.mechanisms)
     # Each model is asked about all rows once, and again by what compares with the shadows' rows.
     n_asked = n_models * (1 + sum(map(asks_about_pool, plan.attacks)))
@@ -64,8 +57,19 @@ def audit_cost(plan):
         purpose: {name: plan.repeats * sum(n * cost[name] for n, cost in part) for name in _SUMMED}
         for purpose, part in parts.items()
     }
+    if plan.table.needs_exposure:  # once, whatever the number of repeats
+        first = _first_attack(plan, estimate)
+        costs["first attack"] = {name: sum(n * cost[name] for n, cost in first) for name in _SUMMED}
     costs["total"] = {name: sum(cost[name] for cost in costs.values()) for name in _SUMMED}
     return costs
+
+
+def _first_attack(plan, estimate):
+    """Fits and questions of the shadows that find exposed rows: pairs of number and cost."""
+    X, y = plan.table.all_rows
+    halves = [estimate(take(X, half), y[half]) for half in _halves(len(y))]
+    fits = [(plan.n_shadows // 2, cost) for cost in halves]
+    return [*fits, (plan.n_shadows, estimate(X, y, method="predict"))]
 
 
 def _halves(n):

@@ -16,9 +16,18 @@ pytest.importorskip("qiskit_aer")
 
 
 @pytest.mark.parametrize(
-    "attacks", ["loss", ("confidence", "lira"), ("rmia", "shadow_model", "qnn_output")], ids=str
+    ("attacks", "forget"),
+    [
+        ("loss", "fraction:0.2"),
+        ("loss", "vulnerable:8"),
+        (("confidence", "lira"), "fraction:0.2"),
+        (("rmia", "shadow_model", "qnn_output"), "fraction:0.2"),
+    ],
+    ids=str,
 )
-def test_the_circuits_that_a_dry_run_tells_are_those_that_the_audit_runs(monkeypatch, attacks):
+def test_the_circuits_that_a_dry_run_tells_are_those_that_the_audit_runs(
+    monkeypatch, attacks, forget
+):
     X = np.random.default_rng(0).normal(size=(40, 2))
     y = np.arange(40) % 2
     clf = QNNClassifier(
@@ -26,7 +35,7 @@ def test_the_circuits_that_a_dry_run_tells_are_those_that_the_audit_runs(monkeyp
         backend=AerBackend(shots=16, gradient="spsa"),
     )  # fmt: skip
     options = {
-        "forget": "fraction:0.2", "attacks": attacks, "n_oracles": 2, "n_shadows": 4,
+        "forget": forget, "attacks": attacks, "n_oracles": 2, "n_shadows": 4,
         "mechanisms": ["retrain", FineTune(max_iter=2, guard=None)], "random_state": 0,
     }  # fmt: skip
     costs = audit(clf, X, y, dry_run=True, **options)["cost"]

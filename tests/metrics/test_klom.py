@@ -59,6 +59,23 @@ def test_oracles_against_oracles_keep_the_level():
     assert abs(values.mean()) < 3 * values.std() / np.sqrt(200)  # the floor takes the bias away
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("n", "shift"), [(12, 0), (24, 0), (12, 1), (24, 2), (24, 4)])
+def test_intervals_cover_what_the_laws_say(n, shift):
+    """Measured: 1, .995, .99, .935, .97 for the mean; .995 and more for the 95th percentile."""
+    moved = shift * np.linspace(0, 1, RECORDS)
+    truth = moved**2 / 1.25 / 2  # the shared part adds a quarter to the variance
+    hits = []
+    for seed in range(200):
+        rng = np.random.default_rng(10_000 + seed)
+        unlearned = margins(rng, n) + moved * np.linspace(0.5, 2.0, RECORDS)
+        found = klom(unlearned, margins(rng, 2 * n), n_resamples=200, random_state=seed)
+        aims = truth.mean(), np.quantile(truth, 0.95)
+        pairs = zip((found.mean, found.p95), aims, strict=True)
+        hits.append([each.low <= aim <= each.high for each, aim in pairs])
+    assert np.mean(hits, axis=0).min() >= 0.95 - 2.6 * np.sqrt(0.95 * 0.05 / 200)
+
+
 def test_it_grows_with_a_planted_leak():
     rng = np.random.default_rng(2)
     oracles, unlearned = margins(rng, 48), margins(rng, 24)
