@@ -1,6 +1,7 @@
 """The command line on a table and a model of one's own: from files to a report."""
 
 import json
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 import skqmu
 from skqmu._cli import main
+from skqmu._cli._own_table import own_table
 from skqmu.audit import AuditReport, LeakageReport
 
 COLUMNS = ["age", "income", "town"]
@@ -162,3 +164,17 @@ def test_attacks_can_be_listed(run):
     assert code == 0
     assert "lira: " in said.out
     assert "RMIAAttack" in said.out
+
+
+def test_ids_of_a_text_file_stay_as_they_are_written(tmp_path):
+    path = tmp_path / "clients.csv"
+    for written, kept in (
+        (["007", "7", "1"], ["007", "7", "1"]),
+        (["1e5", "100000", "3"], ["1e5", "100000", "3"]),
+        (["7", "8", "9"], [7, 8, 9]),
+    ):
+        rows = [f"{who},{row},{row % 2}" for row, who in enumerate(written)]
+        path.write_text("\n".join(["client,x,churn", *rows]))
+        table = own_table(SimpleNamespace(data=path, test=None, target="churn", id="client"))
+        assert table.ids.tolist() == kept
+        assert table.mask_of(f"ids:{written[1]}", "--forget").tolist() == [False, True, False]

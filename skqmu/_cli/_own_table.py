@@ -12,6 +12,8 @@ from skqmu._what_to_forget import positions_of
 __all__ = ["OwnTable", "model_of", "own_table"]
 
 _PARQUET = (".parquet", ".pq")
+# what a number is written as in one way alone
+_PLAIN_NUMBER = r"-?(0|[1-9]\d{0,14})(\.0*)?"
 # categories of a column that are told apart, the most frequent ones; the others are one
 _MOST_CATEGORIES = 20
 # wider tables are reduced to so many principal components before a circuit, one to a qubit
@@ -106,7 +108,7 @@ def own_table(arguments):
     X, y = _divided("--data", frame, arguments)
     ids = None
     if arguments.id is not None:
-        ids = frame[arguments.id].to_numpy()
+        ids = _ids_as_written(arguments, frame[arguments.id])
     X_test = y_test = None
     if arguments.test is not None:
         X_test, y_test = _divided("--test", _read("--test", arguments.test), arguments)
@@ -135,6 +137,17 @@ def _read(option, file):
         ) from error
     except (OSError, ValueError) as error:
         raise UsageError(f"{option} {file} cannot be read: {error}") from error
+
+
+def _ids_as_written(arguments, column):
+    """Ids of a column; texts where numbers would make one of two, as of 007 and 7."""
+    import pandas
+
+    if Path(arguments.data).suffix.lower() in _PARQUET or column.dtype.kind not in "iuf":
+        return column.to_numpy()
+    own = {"usecols": [arguments.id], "dtype": str}
+    texts = pandas.read_csv(arguments.data, **own)[arguments.id]
+    return (column if texts.dropna().str.fullmatch(_PLAIN_NUMBER).all() else texts).to_numpy()
 
 
 def _divided(option, frame, arguments):
