@@ -15,6 +15,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 import skqmu
 from skqmu._cli import main
+from skqmu._cli._output import UsageError
 from skqmu._cli._own_table import own_table
 from skqmu.audit import AuditReport, LeakageReport
 
@@ -178,3 +179,11 @@ def test_ids_of_a_text_file_stay_as_they_are_written(tmp_path):
         table = own_table(SimpleNamespace(data=path, test=None, target="churn", id="client"))
         assert table.ids.tolist() == kept
         assert table.mask_of(f"ids:{written[1]}", "--forget").tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_a_table_with_other_marks_is_told_from_one_without_the_column(tmp_path, mark):
+    path = tmp_path / "clients.csv"
+    path.write_text("\n".join(mark.join(row) for row in ("ax", "b1", "c0")))
+    with pytest.raises(UsageError, match="other marks than commas"):
+        own_table(SimpleNamespace(data=path, test=None, target="x", id=None))

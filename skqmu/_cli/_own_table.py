@@ -130,13 +130,23 @@ def _read(option, file):
     try:
         if path.suffix.lower() in _PARQUET:
             return pandas.read_parquet(path)
-        return pandas.read_csv(path)
+        frame = pandas.read_csv(path)
     except ImportError as error:
         raise UsageError(
             f"{option} {file}: Parquet needs pyarrow; install it with: pip install 'skqmu[tables]'"
         ) from error
     except (OSError, ValueError) as error:
-        raise UsageError(f"{option} {file} cannot be read: {error}") from error
+        raise UsageError(
+            f"{option} {file} cannot be read: {error} (a .csv file is text in UTF-8 with commas "
+            "between its columns)"
+        ) from error
+    if frame.shape[1] == 1 and any(mark in str(frame.columns[0]) for mark in ";\t"):
+        raise UsageError(
+            f"{option} {file} has other marks than commas between its columns; write it again: "
+            "pandas.read_csv(FILE, sep=None, engine='python').to_csv(FILE, index=False), with "
+            "decimal=',' in the first where numbers have commas."
+        )
+    return frame
 
 
 def _ids_as_written(arguments, column):
