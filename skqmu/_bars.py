@@ -19,6 +19,8 @@ _display: list = []
 
 
 def _forget():
+    global _LOCK
+    _LOCK = threading.RLock()  # another thread may have held it
     _shown.clear()
     _display.clear()
 
@@ -45,18 +47,18 @@ class Bar:
     Parameters
     ----------
     title : str
-    total : int
+    total : int or None
+        None: not known yet.
     """
 
     def __init__(self, title, total):
-        self._status = ""
         with _LOCK:
             if not _display:
                 _display.append(_new_display())
                 _display[0].start()
-            self._depth = len(_shown)
+            self._on, self._depth = _display[0], len(_shown)
             name = f"{'  ' * self._depth}{one_line(title)}"
-            self._task = _display[0].add_task(name, total=total, status="")
+            self._task = self._on.add_task(name, total=total, status="")
             _shown.append(self)
 
     def update(self, done, status="", total=None):
@@ -69,7 +71,7 @@ class Bar:
         total : int or None, default=None
         """
         more = {} if total is None else {"total": total}
-        _display[0].update(self._task, completed=done, status=one_line(status), **more)
+        self._on.update(self._task, completed=done, status=one_line(status), **more)
 
     def close(self):
         """Put it away; the outermost one stays on the screen as it is."""
@@ -78,7 +80,7 @@ class Bar:
                 return
             _shown.remove(self)
             if self._depth:
-                _display[0].remove_task(self._task)
+                self._on.remove_task(self._task)
             if not _shown:
                 _display.pop().stop()
 

@@ -20,6 +20,7 @@ _STATE = frozenset(
         "skqmu.classifiers._baseline.Baseline",
         "skqmu.classifiers._member_ids.MemberIds",
         "skqmu.classifiers._members.MemberRecord",
+        "skqmu.classifiers.deletion._log_entry.LoggedRequest",
         "skqmu.classifiers.state._attributes.CircuitState",
         "skqmu.classifiers.state._attributes.ExperimentState",
         "skqmu.classifiers.state._attributes.ShardedState",

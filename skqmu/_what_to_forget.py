@@ -1,7 +1,8 @@
 """What to forget, said in one way everywhere: positions, a mask, rows, or a few words.
 
-The words are ``"class:LABEL"``, ``"fraction:F"``, ``"ids:A,B"``, ``"ids:@FILE"`` and conditions
-like ``"age >= 65"``. Whoever takes what to forget resolves it here, against the rows that it has.
+The words are ``"class:LABEL"``, ``"fraction:F"``, ``"ids:A,B"``, ``"ids:@FILE"``, conditions
+like ``"age >= 65"``, and ``"vulnerable:K"`` and ``"protected:K"`` where exposures are known.
+Whoever takes what to forget resolves it here, against the rows that it has.
 """
 
 import numbers
@@ -21,9 +22,10 @@ __all__ = ["FORMS", "Said", "parsed", "positions_of", "with_target_names"]
 FORMS = (
     "'class:LABEL' (a whole class), 'fraction:F' with 0 < F < 1 (a random share of the rows), "
     "'ids:A,B' or 'ids:@FILE' (rows by their ids), 'COLUMN == VALUE' (also !=, <, <=, >, >=, in, "
-    "not in), an array of row indices, or a boolean mask"
+    "not in), 'vulnerable:K' or 'protected:K' (the K rows that an attack finds best, or worst), "
+    "an array of row indices, or a boolean mask"
 )
-_KINDS = ("class", "fraction", "ids")
+_KINDS = ("class", "fraction", "ids", "vulnerable", "protected")
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Said:
 
     Attributes
     ----------
-    kind : {"class", "fraction", "ids", "condition"}
+    kind : {"class", "fraction", "ids", "vulnerable", "protected", "condition"}
     value : str or Condition
     """
 
@@ -71,6 +73,7 @@ def positions_of(
     *,
     X=None,
     ids=None,
+    exposure=None,
     target_names=None,
     stratify=True,
     random_state=None,
@@ -87,6 +90,8 @@ def positions_of(
     X : table of n rows, default=None
         For conditions, and for what to forget given as rows.
     ids : array-like of n ids, default=None
+    exposure : array-like of n numbers, default=None
+        Of the rows, for ``"vulnerable:K"`` and ``"protected:K"``.
     target_names : sequence of str, default=None
         Names of the classes 0, 1, ..., which ``"class:NAME"`` may use.
     stratify : bool, default=True
@@ -116,6 +121,8 @@ def positions_of(
         if said.kind == "condition":
             _require(X, "X, the rows", forget, name)
             return np.flatnonzero(said.value.holds(as_table(X), name))
+        if said.kind in ("vulnerable", "protected"):
+            return _of_exposure(len(y), forget, said, exposure, name)
         return _drawn(y, forget, said.value, stratify, random_state, name)
     if is_frame(forget) or np.ndim(forget) == 2 or hasattr(forget, "toarray"):
         return _of_rows(forget, X, name)
@@ -194,6 +201,23 @@ def _of_ids(n, text, ids, name):
         )
     wanted = set(found)
     return np.array([row for row, key in enumerate(keys) if key in wanted], dtype=int)
+
+
+def _of_exposure(n, text, said, exposure, name):
+    """The most exposed rows, or the least exposed ones; of equal ones those that stand first."""
+    _require(exposure, "exposure=, one number a row (skqmu.attacks.exposure)", text, name)
+    values = np.asarray(exposure, dtype=float)
+    if values.shape != (n,) or np.isnan(values).any():
+        raise ValueError(
+            f"exposure needs one number a row, shape ({n},), and no nan; got shape {values.shape}."
+        )
+    wanted = int(said.value) if said.value.isdecimal() else 0
+    if not 0 < wanted < n:
+        raise ValueError(
+            f"{name}={text!r}: {said.value!r} must be a whole number of rows from 1 to {n - 1}."
+        )
+    sign = -1 if said.kind == "vulnerable" else 1
+    return np.sort(np.argsort(sign * values, kind="stable")[:wanted])
 
 
 def _drawn(y, text, value, stratify, random_state, name):

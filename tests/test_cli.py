@@ -116,7 +116,7 @@ def test_force_replaces_and_quiet_says_where_the_files_are(here, capsys):
     out, err = capsys.readouterr()
     assert out.splitlines() == ["page: out/audit.html", "numbers: out/audit.json"]
     assert err == ""
-    assert json.loads((folder / "audit.json").read_text())["schema"] == "skqmu.audit/1"
+    assert json.loads((folder / "audit.json").read_text())["schema"] == "skqmu.audit/2"
 
 
 def test_the_same_seed_gives_the_same_numbers_from_another_process(finished, here):

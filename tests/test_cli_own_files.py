@@ -1,4 +1,7 @@
-"""The command line on a table and a model of one's own: from files to a report."""
+"""The command line on a table and a model of one's own: from files to a report.
+
+This file looks inside.
+"""
 
 import json
 from types import SimpleNamespace

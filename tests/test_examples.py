@@ -11,6 +11,11 @@ import skqmu
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 EXPECTED = {
+    "deletion_service": [
+        "the service was killed: True",
+        "verified: 20 people are in the model no more: True",
+    ],
+    "deletion_service_http": ["usage: python examples/deletion_service_http.py FOLDER"],
     "forget_rows": ["Retrain (exact) forgot 5 rows", "asked again: ", "released: QNNClassifier"],
     "audit_any_classifier": ["RandomForestClassifier", "MLPClassifier", "fraction:0.2"],
     "search_for_privacy": ["nearest to retraining: {"],

@@ -525,11 +525,9 @@ def test_12_tables_that_do_not_show_what_a_mechanism_spent():
                    mechanisms=["a", "b"], random_state=0)  # fmt: skip
     assert report.model("fraction:0.2", "a")["cost"]["gradient_rows"] == 7
     table, page = report.to_table(width=80), report.to_html()
-    for form in (" ".join(table.split()), page):
-        for unit in ("gradient", "circuits", "shots"):
-            assert unit in form
-    rows = [line.split() for line in table.splitlines() if line.startswith(" a ")]
-    assert any("7" in row for row in rows)
+    assert "7 gradients" in table  # what is counted stands below the name
+    for unit in ("gradient", "circuits", "shots"):
+        assert unit in page
     assert "<td>7</td>" in page
 
 

@@ -48,7 +48,9 @@ GROUND = (
     "datasets",
     *(path.stem for path in PACKAGE.glob("_*") if path.stem[1] != "_" and path.stem != "_cli"),
 )
-ROOMS = (*LEARNING, *AUDIT, "datasets", "utils", "exceptions")
+# beside the towers: it knows models by their public methods alone
+LEDGER = "ledger"
+ROOMS = (*LEARNING, *AUDIT, LEDGER, "datasets", "utils", "exceptions")
 
 
 def run_python(code):
@@ -175,6 +177,12 @@ def test_rooms_import_only_from_earlier_rooms_of_their_own_tower(tower):
         for path in room_files(room):
             foreign = [name for name in rooms_used(path) if not within(name, allowed)]
             assert not foreign, f"{path} imports {foreign}"
+
+
+def test_the_ledger_imports_the_ground_alone():
+    for path in room_files(LEDGER):
+        foreign = [name for name in rooms_used(path) if not within(name, (LEDGER, *GROUND))]
+        assert not foreign, f"{path} imports {foreign}"
 
 
 @pytest.mark.parametrize("part", GROUND)

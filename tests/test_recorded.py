@@ -110,7 +110,14 @@ def test_a_circuit_whose_gates_were_changed_is_refused():
 
 @pytest.mark.parametrize(
     "angle",
-    ["__import__('os').system('true')", "p000000.__class__", "9**9**9", "(" * 5000, "p000000(1)"],
+    [
+        "__import__('os').system('true')",
+        "p000000.__class__",
+        "9**9**9",
+        "(" * 99 + "9" + "**99)" * 99,
+        "(" * 5000,
+        "p000000(1)",
+    ],
 )
 def test_an_angle_is_read_and_never_run(angle):
     record = recorded(features()[0])
@@ -208,6 +215,16 @@ def test_secrets_places_and_seeds_of_secret_noise_are_not_written(tmp_path):
         ({"object": {"class": "os.path.join", "params": {}}}, "package that is not known"),
         ({"object": {"class": "sklearn.datasets.load_iris", "params": {}}}, "no class of settings"),
         ({"object": {"class": "skqmu.exceptions.UnlearningError", "params": {}}}, "no class"),
+        (
+            {
+                "object": {
+                    "class": "skqmu._owned.OwnedFolder",
+                    "params": {"parent": ".", "kind": "a"},
+                }
+            },
+            "no class",
+        ),
+        ({"array": {"dtype": "<U90000000", "shape": [1], "items": ["a"]}}, "no type of numbers"),
         ({"object": {"class": "sklearn.naive_bayes.GaussianNB", "params": {"a": 1}}}, "made again"),
         ({"array": {"dtype": "O", "shape": [1], "items": [1]}}, "no type of numbers"),
         ({"float": "1e999"}, "none of nan"),

@@ -137,6 +137,15 @@ def test_rooms_import_only_earlier_rooms_of_their_own_tower(tower):
         assert not wrong, f"{name} imports {wrong}"
 
 
+def test_the_ledger_stands_beside_the_towers():
+    """It knows models by their public methods, and nobody but the command line knows it."""
+    towers = {*LEARNING, *AUDIT, "datasets", "utils"}
+    for name, targets in edges().items():
+        room, theirs = name.split(".")[0], {target.split(".")[0] for target in targets}
+        assert room != "ledger" or not theirs & towers, name
+        assert room in ("ledger", "_cli") or "ledger" not in theirs, name
+
+
 def test_no_room_imports_a_private_module_of_another():
     for name, targets in edges().items():
         room = name.split(".")[0]

@@ -148,7 +148,7 @@ def _of_own_files(arguments):
         )
     table = own_table(arguments)
     model, narrow, fitted = model_of(arguments, table)
-    drawn = ("class:", "fraction:")
+    drawn = ("class:", "fraction:", "vulnerable:", "protected:")
     return {
         "estimator": model,
         "X": narrow.X,

@@ -18,6 +18,8 @@ def run_forget(arguments):
     if not Path(arguments.model).is_file():
         raise UsageError(f"--model {arguments.model}: there is no such file.")
     ids = _ids(arguments.ids)
+    if arguments.keep_log is not None and arguments.keep_log < 0:
+        raise UsageError(f"--keep-log {arguments.keep_log} must not be negative.")
     policy, due = _policy(arguments), _days(arguments.due, "--due")
     strategy = _strategy(arguments.strategy)
     ledger = DeletionLedger(arguments.ledger, key=key_of(arguments, make=True))
@@ -30,6 +32,7 @@ def run_forget(arguments):
         policy=policy,
         trust=arguments.trust,
         beyond_reach=arguments.beyond_reach,
+        keep_log=arguments.keep_log,
         **options,
     ):
         failed += len(batch.failed)

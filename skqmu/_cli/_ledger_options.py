@@ -68,6 +68,13 @@ def add_forget(commands, common):
         help="what you know that no request reaches, such as 'backups of 30 days'; it stands in "
         "each receipt; repeatable",
     )
+    how.add_argument(
+        "--keep-log",
+        type=int,
+        metavar="N",
+        help="entries of its own log that the model's file keeps (default: all); the ledger has "
+        "them",
+    )
 
 
 def _add_file_and_key(group, *, key=True):

@@ -38,7 +38,7 @@ Attacks try to tell forgotten rows from held-out rows of the same classes, refit
 against each model. All of it is repeated, with new seeds and splits, until each
 mechanism is known to differ from retraining or not to (by more than --delta). The
 terminal shows a table; DIR receives audit.html (one page that needs nothing else) and
-audit.json (every number, format skqmu.audit/1).
+audit.json (every number, format skqmu.audit/2).
 """
 
 _ATTACK = """

@@ -54,11 +54,10 @@ def circuit_record(circuit, digest):
     try:
         gates = _parts(circuit)
         # what cannot be made again is not said to be
-        if record["digest"] == digest(made_circuit({**record, **gates}, {})):
-            record.update(gates)
-    except (_NotRecorded, Unidentifiable, ValueError):
-        pass
-    return record
+        is_same = record["digest"] == digest(made_circuit({**record, **gates}, {}))
+    except Exception:  # whatever gates of others say that cannot be read or made
+        is_same = False
+    return {**record, **gates} if is_same else record
 
 
 class _NotRecorded(Exception):
@@ -262,7 +261,9 @@ def _read(node, names):
         is_power = isinstance(node.op, ast.Pow) and isinstance(right, int | float)
         if is_power and abs(right) > _HIGHEST_POWER:
             raise ValueError("an angle has a power that no circuit needs.")
-        return _OPERATIONS[type(node.op)](left, right)
+        value = _OPERATIONS[type(node.op)](left, right)
+        # whole numbers that grow without end would fill the memory
+        return float(value) if isinstance(value, int) and abs(value) > 2**53 else value
     if isinstance(node, ast.UnaryOp) and type(node.op) in _OPERATIONS:
         return _OPERATIONS[type(node.op)](_read(node.operand, names))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 1:

@@ -14,6 +14,9 @@ from ._structure import digest
 __all__ = ["NotRebuiltError", "rebuilt"]
 
 _TRUSTED = ("sklearn", "skqmu")
+# Where classes are exported that are settings without being estimators (a readout, a budget).
+_ROOMS = {f"skqmu.{room}" for room in ("circuits", "backends", "network", "training", "unlearning")}
+_WIDEST_TEXT = 4096
 _DEEPEST = 60
 
 
@@ -141,9 +144,9 @@ class _Maker:
             kind = getattr(importlib.import_module(module), qualified, None)
         except ImportError as error:
             raise NotRebuiltError(f"{where} is a {name:.100}: {error}") from error
-        # a record makes values, and calls nothing else
+        # a record makes values, and calls nothing else: `__init__` of these only assigns
         makes = isinstance(kind, type) and (
-            callable(getattr(kind, "get_params", None)) or module.startswith("skqmu.")
+            callable(getattr(kind, "get_params", None)) or module in _ROOMS
         )
         if not makes or issubclass(kind, BaseException):
             raise NotRebuiltError(f"{where}: {name:.100} is no class of settings.")
@@ -209,7 +212,7 @@ def _numbers(kind):
     import numpy as np
 
     own = np.dtype(kind)
-    if own.kind not in "biufU":
+    if own.kind not in "biufU" or own.itemsize > 4 * _WIDEST_TEXT:
         raise ValueError(f"{kind!r:.30} is no type of numbers or texts")
     return own
 

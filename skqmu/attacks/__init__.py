@@ -4,6 +4,7 @@ from ._all_attacks import all_attacks
 from ._attack_reports import ShotCurveReport, UpdateReport
 from ._epsilon_audit import EpsilonAudit
 from ._epsilon_result import EpsilonAuditResult
+from ._exposure import exposure
 from ._guards import match_classes
 from ._label_only import LabelOnlyAttack
 from ._learned import QNNOutputAttack, ShadowModelAttack
@@ -62,6 +63,7 @@ __all__ = [
     "UpstreamStep",
     "all_attacks",
     "as_target",
+    "exposure",
     "match_classes",
     "statistics_scores",
     "upstream_steps",

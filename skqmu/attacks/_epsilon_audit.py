@@ -152,6 +152,7 @@ class EpsilonAudit(MetaEstimatorMixin, BaseEstimator):
         self
         """
         self._check()
+        self._delta()
         X, y = check_records(X, y, self.estimator)
         rng = np.random.default_rng(np.random.SeedSequence(entropy_from(self.random_state)))
         if X_canary is None:
@@ -203,8 +204,16 @@ class EpsilonAudit(MetaEstimatorMixin, BaseEstimator):
         return take(X, rows), classes[moved]
 
     def _delta(self):
-        known = self.estimator.get_params(deep=True).get("privacy__delta")
-        return next(d for d in (self.delta, known, 1e-5) if d is not None)
+        """At which both bounds are; an epsilon is stated at the estimator's own."""
+        known = _parameters(self.estimator, "delta").values()
+        stated = next(iter(known), None)
+        if self.delta is not None and stated is not None and self.delta != stated:
+            raise ValueError(
+                f"delta={self.delta:g} is not privacy__delta={stated:g}, at which the estimator "
+                "states its epsilon; two bounds at different deltas cannot be compared. Leave "
+                "delta=None, or set privacy__delta."
+            )
+        return next(d for d in (self.delta, stated, 1e-5) if d is not None)
 
     def _many_runs(self, template, X, y, n_rows, rng):
         """Half of the models with the canary, which is the last row."""
@@ -312,9 +321,14 @@ class EpsilonAudit(MetaEstimatorMixin, BaseEstimator):
 
 def _with_public_number(estimator, n):
     """The number of rows, which is public, is that with the canaries for all models."""
+    known = _parameters(estimator, "n_public")
+    return estimator.set_params(**{name: n for name, value in known.items() if value is None})
+
+
+def _parameters(estimator, name):
+    """Parameters of this name of whatever is given as `privacy`, in a pipeline too."""
     params = estimator.get_params(deep=True)
-    names = [name for name in params if name.split("__")[-2:] == ["privacy", "n_public"]]
-    return estimator.set_params(**{name: n for name in names if params[name] is None})
+    return {k: value for k, value in params.items() if k.split("__")[-2:] == ["privacy", name]}
 
 
 def _signals_of(template, X, y, n_rows, there, signal):

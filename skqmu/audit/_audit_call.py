@@ -61,9 +61,11 @@ def audit(
     forget : str, list of str, array-like, or dict
         What :func:`skqmu.datasets.forget_split` takes: ``"class:0"``, ``"fraction:0.1"``,
         ``"age >= 65"``, row indices or a boolean mask over `X`; several as a list of strings or as
-        ``{name: description}``. Strings are resolved on the training rows. Copies of a
-        forgotten record are forgotten with it. Names, and strings without one, are in the report
-        as they are, but for ids.
+        ``{name: description}``. ``"vulnerable:K"`` and ``"protected:K"`` are the training rows
+        that a first attack finds best and worst (:func:`skqmu.attacks.exposure`, by `n_shadows`
+        models with other seeds): what an average over rows hides. Strings are resolved on the
+        training rows. Copies of a forgotten record are forgotten with it. Names, and strings
+        without one, are in the report as they are, but for ids.
     X_test : array-like of shape (n_test, n_features), default=None
         Held-out rows. ``None`` holds out a part of `X`, stratified: rows of a mask that
         happen to be held out are then not trained on, and not forgotten.
@@ -214,6 +216,7 @@ def audit(
         cost = None if dry_run == "count" else audit_cost(plan)
         return {**plan.steps(), **({} if cost is None else {"cost": cost})}
     with listening(verbose) as listener:
+        plan = plan.with_exposure(listener)
         run = (AuditRun if plan.repeats == 1 else RepeatedAudit)(plan, listener)
         try:
             return run.run()

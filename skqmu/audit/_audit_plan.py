@@ -8,6 +8,7 @@ import numpy as np
 
 from ..attacks.tools import adapted, entropy_from, shadow_template
 from ._attacks import needs_shadows
+from ._audit_rows import Data
 from ._checked_settings import (
     check_attacks,
     check_count,
@@ -21,11 +22,12 @@ from ._checked_settings import (
     name_of,
 )
 from ._checked_tables import checked_ids, checked_tables
+from ._first_attack import check_first_attack, first_attack
 from ._kept_models import folder_of_audits
 from ._models import can_unlearn, is_default, strategy_label, takes_strategy
 from ._prefit import check_against_record, check_prefit, training_rows
 from ._rehearsal import check_mechanisms
-from ._scenarios import Data, Table, named_requests, repeat_entropy
+from ._scenarios import Table, named_requests, repeat_entropy
 from .report import check_key, new_key
 
 __all__ = ["AuditSettings", "Plan", "make_plan"]
@@ -122,6 +124,24 @@ class Plan:
     has_own_key: bool
     fitted: object = None
 
+    def with_exposure(self, listener):
+        """Return the plan with the rows that a first attack finds best, or worst, where asked for.
+
+        Its shadows are trained on all rows, with seeds of their own: neither the models that are
+        audited nor the attacks on them share any.
+
+        Parameters
+        ----------
+        listener : callable
+            Told ``(stage, done, total)``.
+        """
+        if not self.table.needs_exposure:
+            return self
+        table = replace(self.table, exposure=first_attack(self, listener))
+        data, scenarios = table.draw(self.entropy)
+        table.check_repeats(self.entropy, self.repeats, (data, scenarios))
+        return replace(self, table=table, data=data, scenarios=scenarios)
+
     def repeat(self, r):
         """Return the plan of one repeat, which one worker carries out.
 
@@ -157,6 +177,7 @@ class Plan:
     def steps(self):
         """Return how many models will be trained, by purpose."""
         shadows = self.n_shadows if needs_shadows(self.attacks) else 0
+        first = {"first attack": self.n_shadows} if self.table.needs_exposure else {}
         of_a_repeat = {
             "original": int(self.fitted is None),
             "oracles": self.n_oracles * len(self.scenarios),
@@ -166,7 +187,7 @@ class Plan:
             * len(self.scenarios)
             * (1 + self.n_oracles + len(self.mechanisms)),
         }
-        return {purpose: n * self.repeats for purpose, n in of_a_repeat.items()}
+        return {purpose: n * self.repeats for purpose, n in of_a_repeat.items()} | first
 
 
 def make_plan(estimator, X, y, X_test, y_test, settings):
@@ -203,14 +224,16 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
     attacks = check_attacks(settings.attacks, settings.n_shadows)
     mechanisms = _check_mechanisms(settings.mechanisms, estimator)
     X, y, X_test, y_test = checked_tables(X, y, X_test, y_test, estimator)
+    ids = checked_ids(settings.ids, len(y))
     table = Table(
         *(X, y, X_test, y_test),
         train=None if fitted is None else training_rows(settings.train, len(y), X_test),
-        ids=checked_ids(settings.ids, len(y)),
+        ids=ids,
         test_size=settings.test_size,
         reference_size=_reference_size(settings.reference_size, estimator),
-        requests=named_requests(settings.forget),
+        requests=named_requests(settings.forget, X, y, ids),
     )
+    check_first_attack(table, settings.n_shadows)
     entropy = entropy_from(settings.random_state)
     data, scenarios = table.draw(entropy)
     if fitted is not None:

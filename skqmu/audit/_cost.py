@@ -38,6 +38,13 @@ def audit_cost(plan):
         halves = [estimate(take(X, half), y[half]) for half in _halves(len(y))]
         parts["shadows"] += [(plan.n_shadows // 2, cost) for cost in halves]
         parts["queries"].append((plan.n_shadows, everything))
+    if plan.table.needs_exposure:
+        rows, labels = plan.table.all_rows
+        halves = [estimate(take(rows, half), labels[half]) for half in _halves(len(labels))]
+        # trained once, whatever the number of repeats
+        parts["first attack"] = [(plan.n_shadows / (2 * plan.repeats), cost) for cost in halves]
+        asked = estimate(rows, labels, method="predict")
+        parts["first attack"].append((plan.n_shadows / plan.repeats, asked))
     n_models = 1 + plan.n_oracles + len(plan.mechanisms)
     # Each model is asked about all rows once, and again by what compares with the shadows' rows.
     n_asked = n_models * (1 + sum(map(asks_about_pool, plan.attacks)))

@@ -10,6 +10,7 @@ from ..attacks.tools import adapted, entropy_from, shadow_template
 from ..exceptions import NoCloneError
 from ._attacks import needs_shadows
 from ._audit_measure import Judge
+from ._audit_rows import split_data
 from ._checked_settings import (
     check_attacks,
     check_estimator,
@@ -24,7 +25,7 @@ from ._leakage_report import LeakageReport, leakage_data
 from ._models import fit_model
 from ._prefit import as_original, check_against_record, check_prefit, training_rows
 from ._progress_lines import listening
-from ._scenarios import Scenario, class_matched, split_data
+from ._scenarios import Scenario, class_matched
 from ._shadow_models import trained_shadows
 from ._step_judge import StepsJudge
 

@@ -91,6 +91,17 @@ class LeakageReport(DataReport):
     def _check(cls, data):
         _FORMAT(data, "report")
 
+    @classmethod
+    def json_schema(cls):
+        """Return the format as JSON Schema (draft 2020-12).
+
+        Returns
+        -------
+        dict
+        """
+        draft = "https://json-schema.org/draft/2020-12/schema"
+        return {"$schema": draft, "title": LEAKAGE_SCHEMA, **_FORMAT.schema}
+
     def _as_document(self, pictures=True):
         return leakage_document(self.data, pictures)
 

@@ -34,12 +34,17 @@ class AuditReport(DataReport):
         :class:`skqmu.attacks.UpstreamAttack`, or ``{"error": why not}``; the scenario's
         ``upstream_threat_models`` say who can make it. Where there were repeats, ``repeats`` of
         a scenario says how many, gaps and verdicts are on all of them
-        (:func:`skqmu.metrics.repeated_verdict`), and everything else is of the first. No row and
-        no label of the data is in it.
+        (:func:`skqmu.metrics.repeated_verdict`), and everything else is of the first. No row of the
+        data is in it; names of classes and columns are, and what `forget` said.
+    digest_key : bytes or None, default=None
+        Key of the digests in ``data["data"]["digests"]``, which no way out writes.
 
     Attributes
     ----------
     data : dict
+    digest_key : bytes or None
+        None in a report that was read from a file. Keep it beside the data: who has both can
+        show that the report is about them.
 
     Raises
     ------

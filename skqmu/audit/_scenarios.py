@@ -1,58 +1,33 @@
 """What is forgotten, and who stands for "never seen": the rows of each scenario, a repeat's own."""
 
-import numbers
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
-from .._rows import take
+from .._rows import join
+from .._what_to_forget import parsed
 from ..attacks.tools import RecordIndex
 from ..datasets import forget_split
+from ._audit_rows import split_data
 
 __all__ = [
-    "Data",
     "Scenario",
     "Table",
     "class_matched",
     "make_scenarios",
     "named_requests",
     "repeat_entropy",
-    "split_data",
 ]
 
+# What depends on which rows are held out.
+_OF_THE_SPLIT = ("class", "fraction", "vulnerable", "protected")
 
-@dataclass(frozen=True)
-class Data:
-    """Rows by role; no row has two roles.
 
-    Attributes
-    ----------
-    X, y : the training rows
-    X_test, y_test : held-out rows, for evaluation only
-    X_reference, y_reference : held-out rows that mechanisms may look at; possibly empty
-    train_rows : ndarray of int
-        Position of each training row in the data that `audit` was given.
-    test_rows : ndarray of int
-        That of each held-out row; rows of `X_test` are counted on from those of `X`.
-    notes : tuple of str
-    """
-
-    X: Any
-    y: np.ndarray
-    X_test: Any
-    y_test: np.ndarray
-    X_reference: Any
-    y_reference: np.ndarray
-    train_rows: np.ndarray
-    test_rows: np.ndarray
-    notes: tuple = ()
-
-    @property
-    def table_rows(self):
-        """Position of all rows, training rows first, then held-out ones."""
-        return np.concatenate([self.train_rows, self.test_rows])
+_CHOSEN = (
+    "chosen by a first attack on models with other seeds, and held-out rows for comparison by the "
+    "same rule, the same share of each class: as exposed, had they been trained on."
+)
 
 
 @dataclass(frozen=True)
@@ -94,10 +69,14 @@ class Table:
     train : ndarray of int or None
         Training rows among `X`, the others being held out; None: `X_test` or `test_size` say it.
     ids : ndarray or None
-        Of the rows of `X`.
+        Of the rows of `X`, for the report's keyed digest of them.
     test_size : float
     reference_size : float
-    requests : dict of str to description
+    requests : dict of str to (str or ndarray of int)
+        Texts, or positions in `X`.
+    exposure : ndarray or None
+        Of the rows of `X`, then those of `X_test`, by a first attack; None: not known yet, and any
+        rows stand for the most and least exposed ones.
     """
 
     X: Any
@@ -109,6 +88,19 @@ class Table:
     test_size: float
     reference_size: float
     requests: dict
+    exposure: np.ndarray | None = None
+
+    @property
+    def needs_exposure(self):
+        """Whether a request means rows by how exposed they are."""
+        return any(map(_is_of_exposure, self.requests.values()))
+
+    @property
+    def all_rows(self):
+        """Rows and labels, those of `X_test` last."""
+        if self.X_test is None:
+            return self.X, self.y
+        return join(self.X, self.X_test), np.concatenate([self.y, self.y_test])
 
     def draw(self, entropy):
         """Return the rows by role, and the scenarios.
@@ -135,15 +127,29 @@ class Table:
         )
         rng = np.random.default_rng(scenario_seed)
         masks = {name: self._mask(value, name, data, rng) for name, value in self.requests.items()}
-        return data, make_scenarios(masks, data, rng)
+        rankings = {
+            name: self._ranking(value)[data.test_rows]
+            for name, value in self.requests.items()
+            if _is_of_exposure(value)
+        }
+        return data, make_scenarios(masks, data, rng, rankings)
+
+    def _ranking(self, value):
+        """Number of each row, those of `X_test` last, small where the request means it first."""
+        if self.exposure is None:
+            n_test = 0 if self.X_test is None else len(self.y_test)
+            return np.zeros(len(self.y) + n_test)
+        return self.exposure * _direction(value)
 
     def _mask(self, value, name, data, rng):
         """Return the mask over the training rows that a description means."""
         seed = int(rng.integers(2**31 - 1))
-        if isinstance(value, str) and not _is_of_ids(value):
+        if _is_of_exposure(value):
+            exposure = self._ranking(value)[data.train_rows] * _direction(value)
+            return forget_split(data.y, value, exposure=exposure)
+        if isinstance(value, str):
             return forget_split(data.y, value, X=data.X, random_state=seed)
-        # of whom it names some rows may be held out
-        mask = forget_split(self.y, value, X=self.X, ids=self.ids)[data.train_rows]
+        mask = np.isin(data.train_rows, value)  # some of them may be held out
         if not mask.any():
             raise ValueError(
                 f"forget[{name!r}]: all its rows were held out for testing; pass X_test and "
@@ -212,8 +218,27 @@ def repeat_entropy(entropy, r):
     return int.from_bytes(words.tobytes(), "little")
 
 
-def named_requests(forget):
-    """Return ``{name: description}`` for one description, a list of texts, or a dict."""
+def named_requests(forget, X, y, ids):
+    """Return ``{name: text or positions}`` for one description, a list of texts, or a dict.
+
+    Classes and shares are left to whoever knows which rows are trained on. All else means the same
+    rows whatever the split is, and nobody need keep what it says of them.
+
+    Parameters
+    ----------
+    forget : object
+        As :func:`skqmu.audit` takes it.
+    X, y, ids : table, labels, and ids or None
+    """
+    return {
+        name: value
+        if isinstance(value, str) and parsed(value).kind in _OF_THE_SPLIT
+        else np.flatnonzero(forget_split(y, value, X=X, ids=ids))
+        for name, value in _named(forget).items()
+    }
+
+
+def _named(forget):
     if isinstance(forget, dict):
         if not forget:
             raise ValueError("forget is an empty dict: there is nothing to forget.")
@@ -227,88 +252,34 @@ def named_requests(forget):
 
 def _name_of(text, place):
     """A request's name in the report, where nobody is named by their id."""
-    return f"ids (request {place})" if _is_of_ids(text) and "@" not in text else text
+    names_people = parsed(text).kind == "ids" and "@" not in text
+    return f"ids (request {place})" if names_people else text
 
 
-def _is_of_ids(value):
-    return isinstance(value, str) and value.partition(":")[0].strip() == "ids"
+def _is_of_exposure(value):
+    kinds = ("vulnerable", "protected")
+    return isinstance(value, str) and value.partition(":")[0].strip() in kinds
 
 
-def split_data(X, y, X_test, y_test, *, train=None, test_size, reference_size, rng):
-    """Give every row one role.
+def _direction(value):
+    """-1 where the most exposed rows are meant, 1 where the least."""
+    return -1 if value.partition(":")[0].strip() == "vulnerable" else 1
 
-    Held-out rows that equal a training row are dropped: they are members by content, and
-    would be called non-members. The reference rows are taken from the held-out part, so
-    that a mechanism's stop rule never sees a row that it is judged on.
+
+def make_scenarios(forget, data, rng, rankings=None):
+    """Turn ``{name: mask over the training rows}`` into :class:`Scenario` objects.
+
+    `rankings` has, by name, a number of each held-out row for requests that mean the first rows of
+    a ranking; held-out rows are then the first ones, too.
     """
-    notes = []
-    rows = np.arange(len(y))
-    test = None if X_test is None else len(y) + np.arange(len(y_test))
-    if X_test is None:
-        if train is None:
-            _check_test_size(test_size)
-            purpose = f"test_size={test_size!r}: to hold rows out"
-            rows, test = _stratified(rows, y, test_size, rng, purpose)
-        else:
-            rows, test = train, np.setdiff1d(rows, train)
-        X_test, y_test, X, y = take(X, test), y[test], take(X, rows), y[rows]
-    fresh = RecordIndex(X, y).locate(X_test, y_test) < 0
-    if not fresh.all():
-        notes.append(
-            f"{(~fresh).sum()} held-out row(s) equal a training row, label included, and were "
-            "left out: they are members by content."
-        )
-        X_test, y_test, test = take(X_test, fresh), y_test[fresh], test[fresh]
-    if not len(y_test):
-        raise ValueError("X_test holds no row that is not also a training row.")
-    reference = np.zeros(0, dtype=int)
-    evaluation = np.arange(len(y_test))
-    if reference_size:
-        evaluation, reference = _stratified(
-            evaluation, y_test, reference_size, rng, "to set reference rows aside"
-        )
-    return Data(
-        X=X,
-        y=y,
-        X_test=take(X_test, evaluation),
-        y_test=y_test[evaluation],
-        X_reference=take(X_test, reference),
-        y_reference=y_test[reference],
-        train_rows=rows,
-        test_rows=test[evaluation],
-        notes=tuple(notes),
-    )
+    rankings = rankings or {}
+    return [
+        _scenario(str(name), mask, data, rng, rankings.get(name)) for name, mask in forget.items()
+    ]
 
 
-def _check_test_size(size):
-    whole = isinstance(size, numbers.Integral) and not isinstance(size, bool) and size >= 1
-    if not whole and not (isinstance(size, numbers.Real) and 0 < size < 1):
-        raise ValueError(
-            f"test_size={size!r} must lie strictly between 0 and 1, a share of the rows, or be a "
-            "number of rows."
-        )
-
-
-def _stratified(rows, y, size, rng, purpose):
-    try:
-        first, second = train_test_split(
-            rows, test_size=size, stratify=y, random_state=int(rng.integers(2**31 - 1))
-        )
-    except ValueError as error:
-        raise ValueError(
-            f"{purpose}, the rows are split by class, and scikit-learn cannot: {error} "
-            "Give more rows of each class, or pass X_test and y_test (and reference_size=0)."
-        ) from error
-    return np.sort(first), np.sort(second)
-
-
-def make_scenarios(forget, data, rng):
-    """Turn ``{name: mask over the training rows}`` into :class:`Scenario` objects."""
-    return [_scenario(str(name), mask, data, rng) for name, mask in forget.items()]
-
-
-def _scenario(name, mask, data, rng):
-    notes = []
+def _scenario(name, mask, data, rng, ranking):
+    notes = [] if ranking is None else [_CHOSEN]
     mask = _with_copies(mask, data, notes)
     if mask.all():
         raise ValueError(
@@ -323,7 +294,7 @@ def _scenario(name, mask, data, rng):
             "the oracle. Forget less, or use data with three classes or more."
         )
     removed = np.setdiff1d(data.y[mask], y_retain)
-    members, nonmembers = class_matched(mask, data, rng, name, notes)
+    members, nonmembers = class_matched(mask, data, rng, name, notes, ranking)
     return Scenario(
         name=name,
         kind="class" if removed.size else "subset",
@@ -347,8 +318,12 @@ def _with_copies(mask, data, notes):
     return full
 
 
-def class_matched(mask, data, rng, name, notes):
-    """Choose held-out rows with the classes of the forgotten ones, in their proportions."""
+def class_matched(mask, data, rng, name, notes, ranking=None):
+    """Choose held-out rows with the classes of the forgotten ones, in their proportions.
+
+    At random and as many as there are; with a ranking of the held-out rows, the first of each
+    class, as large a share of them as is forgotten of the training rows.
+    """
     labels, forgotten = np.unique(data.y[mask], return_counts=True)
     held_out = np.array([(data.y_test == label).sum() for label in labels])
     missing = labels[held_out == 0]
@@ -365,12 +340,19 @@ def class_matched(mask, data, rng, name, notes):
         )
     usable = held_out > 0
     members = np.flatnonzero(mask & np.isin(data.y, labels[usable]))
-    scale = (held_out[usable] / forgotten[usable]).min()
+    there = forgotten if ranking is None else np.array([(data.y == c).sum() for c in labels])
+    scale = (held_out[usable] / there[usable]).min()
     wanted = np.maximum(1, np.floor(scale * forgotten[usable] + 1e-9)).astype(int)
     nonmembers = np.concatenate(
         [
-            rng.permutation(np.flatnonzero(data.y_test == label))[:count]
+            _ordered(np.flatnonzero(data.y_test == label), rng, ranking)[:count]
             for label, count in zip(labels[usable], wanted, strict=True)
         ]
     )
     return members, np.sort(nonmembers)
+
+
+def _ordered(rows, rng, ranking):
+    if ranking is None:
+        return rng.permutation(rows)
+    return rows[np.argsort(ranking[rows], kind="stable")]

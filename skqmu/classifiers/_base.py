@@ -35,7 +35,8 @@ from ._head_access import HeadAccessMixin
 from ._live_backend import LiveBackendMixin
 from ._many_fits import fit_many
 from ._member_ids import check_ids_go_on, given_ids
-from ._members import MemberRecord, check_key
+from ._member_keys import check_key
+from ._members import MemberRecord
 from ._one_fit import alone, fit_course, fit_result
 from ._predicting import PredictingMixin
 from ._private_fits import PrivateFitsMixin, check_privacy, warn_of_search

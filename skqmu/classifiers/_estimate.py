@@ -136,9 +136,7 @@ class EstimatingMixin:
         costs = []
         for epochs in (1, 2):
             copy = self._unrun()
-            copy.set_params(max_iter=min(epochs, self.max_iter))
-            if self.privacy is None:  # a private fit has no other end anyway
-                copy.set_params(n_iter_no_change=epochs + 1)
+            copy.set_params(max_iter=min(epochs, self.max_iter), n_iter_no_change=epochs + 1)
             costs.append(_counted(copy, lambda fresh=copy: fresh.fit(X, y, **_key(fresh))))
         return _prolonged(*costs, max(0, self.max_iter - 2))
 

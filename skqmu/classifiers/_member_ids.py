@@ -7,6 +7,7 @@ import numpy as np
 
 from .._ids import (
     as_ids,
+    few_ids,
     hashed_ids,
     id_key,
     join_ids,
@@ -15,11 +16,10 @@ from .._ids import (
     keys_of_ids,
     likely_keys,
 )
-from ..exceptions import MemberRecordError
+from ..exceptions import AlreadyForgottenError, MemberRecordError, NotATrainingSampleError
+from ._member_keys import DIGEST_SIZE, id_tombstone
 
-__all__ = ["AskedIds", "MemberIds", "check_ids_go_on", "given_ids"]
-
-_SIZE = 16
+__all__ = ["AskedIds", "MemberIds", "check_ids_go_on", "entries_of_ids", "given_ids"]
 
 
 def given_ids(ids, X, store_data):
@@ -122,7 +122,7 @@ class MemberIds:
         """Those of some rows; with a key (bytes) their hashes alone."""
         if key is None:
             return cls(ids, False)
-        return cls(hashed_ids(keys_of_ids(ids), key, _SIZE), True)
+        return cls(hashed_ids(keys_of_ids(ids), key, DIGEST_SIZE), True)
 
     def keys(self):
         """For each entry what its id is compared by, a list."""
@@ -185,4 +185,59 @@ class MemberIds:
             keys = [likely_keys(text) if own is None else [own] for own, text in pairs]
         if not self.hashed:
             return keys
-        return [[h.tobytes() for h in hashed_ids(each, key, _SIZE)] for each in keys]
+        return [[h.tobytes() for h in hashed_ids(each, key, DIGEST_SIZE)] for each in keys]
+
+
+def entries_of_ids(record, asked, key=None):
+    """Entries of a record that are those of some ids: every row of each.
+
+    Parameters
+    ----------
+    record : MemberRecord
+    asked : AskedIds
+    key : bytes or None
+        For fingerprints.
+
+    Returns
+    -------
+    ndarray of int, sorted, without repetition
+
+    Raises
+    ------
+    AlreadyForgottenError, NotATrainingSampleError, MemberRecordError
+    """
+    record.require("ids=")
+    if record.ids is None:
+        raise MemberRecordError(
+            "ids= needs to know whose each row is, and this classifier was fitted without: "
+            "fit(X, y, ids=...)."
+        )
+    if record.ids.hashed:
+        record.keyed_hash(key)  # the right one?
+    found, keys = record.ids.entries(asked, key)
+    unknown = [i for i, entries in enumerate(found) if not len(entries)]
+    if unknown:
+        _refuse(record, asked, keys, unknown)
+    return np.unique(np.concatenate(found))
+
+
+def _refuse(record, asked, keys, unknown):
+    gone = [i for i in unknown if any(id_tombstone(own) in record.tombstones for own in keys[i])]
+    told, n = few_ids([asked.ids[i] for i in unknown]), len(asked.ids)
+    if len(gone) == len(unknown):
+        raise AlreadyForgottenError(
+            f"{len(gone)} of {n} ids are already forgotten ({told}); leave them out of the "
+            "request.",
+            gone,
+        )
+    hint = (
+        " (or are already forgotten: forgotten ids leave no trace in a saved model)"
+        if record.has_forgotten and not gone
+        else ""
+    )
+    already = f"; {len(gone)} of them are already forgotten" if gone else ""
+    raise NotATrainingSampleError(
+        f"{len(unknown)} of {n} ids are those of no row that was trained on{hint}: {told}"
+        f'{already}. 1 and "1" are different ids.',
+        unknown,
+    )

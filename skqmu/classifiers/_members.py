@@ -1,56 +1,32 @@
 """The member record: which rows a classifier was trained on, and which it forgot."""
 
 import copy
-import hashlib
 import hmac
-import secrets
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from .._ids import few_ids
 from .._matching import RowLaw, match_rows, row_digests
 from .._rows import Layout, as_table, cut, take
 from .._validation import validate_data
 from ..exceptions import AlreadyForgottenError, MemberRecordError, NotATrainingSampleError
 from ._member_ids import MemberIds
+from ._member_keys import DIGEST_SIZE, check_key, id_tombstone, keyed_hash, process_hash
 from .state import fitted_state
 
 __all__ = [
     "MemberRecord",
     "are_members",
-    "check_key",
     "encoded_labels",
     "ids_of",
     "member_record",
     "more_than_named",
 ]
 
-# Forgotten rows are remembered, within this process only, by a hash under a key that is
-# never written anywhere: asking twice gets a precise answer, a pickle gives nothing away.
-_PROCESS_KEY = secrets.token_bytes(32)
-
 # Entries that are cut out of a record piece by piece: copies of long slices are fast.
 _FEW_CUTS = 8
-
-_DIGEST_SIZE = 16
-
-
-def _keyed_hash(key):
-    return lambda data: hmac.new(key, data, hashlib.blake2b).digest()[:_DIGEST_SIZE]
-
-
-def check_key(key):
-    """Return the key as bytes; raise where it is none."""
-    if not isinstance(key, bytes | bytearray) or len(key) < 16:
-        raise MemberRecordError(
-            'store_data="fingerprints" needs fingerprint_key, at least 16 random bytes that you '
-            "keep outside the estimator (secrets.token_bytes(32)); "
-            f"got {'nothing' if key is None else f'a {type(key).__name__} of another kind'}."
-        )
-    return bytes(key)
 
 
 @dataclass(frozen=True)
@@ -123,9 +99,9 @@ class MemberRecord:
         if ids is not None:
             ids = MemberIds.of(ids, check_key(key) if mode == "fingerprints" else None)
         if mode == "fingerprints":
-            keyed_hash = _keyed_hash(check_key(key))
-            digests = _packed(row_digests(X, law, keyed_hash))
-            key_check = keyed_hash(b"key")
+            own_hash = keyed_hash(check_key(key))
+            digests = _packed(row_digests(X, law, own_hash))
+            key_check = own_hash(b"key")
         origin = np.full(n_seen, -1)
         origin[positions] = positions
         if mode == "none":
@@ -185,10 +161,10 @@ class MemberRecord:
 
     def keyed_hash(self, key):
         """Hash under the caller's key, which must be the one that was given to `fit`."""
-        keyed_hash = _keyed_hash(check_key(key))
-        if not hmac.compare_digest(keyed_hash(b"key"), self.key_check):
+        own_hash = keyed_hash(check_key(key))
+        if not hmac.compare_digest(own_hash(b"key"), self.key_check):
             raise MemberRecordError("fingerprint_key is not the key that was given to fit.")
-        return keyed_hash
+        return own_hash
 
     def require(self, purpose):
         """Raise unless rows can be recognised."""
@@ -273,7 +249,7 @@ class MemberRecord:
         return matches
 
     def _refuse(self, X, unknown):
-        digests = row_digests(X[unknown], self.law, _keyed_hash(_PROCESS_KEY))
+        digests = row_digests(X[unknown], self.law, process_hash)
         gone = [i for i, own in zip(unknown, digests, strict=True) if self.tombstones & set(own)]
         if len(gone) == len(unknown):
             raise AlreadyForgottenError(
@@ -346,58 +322,6 @@ class MemberRecord:
             )
         return np.unique(np.searchsorted(self.positions, first))
 
-    def of_ids(self, asked, key=None):
-        """Entries of some ids: every row of each.
-
-        Parameters
-        ----------
-        asked : AskedIds
-        key : bytes or None
-            For fingerprints.
-
-        Returns
-        -------
-        ndarray of int, sorted, without repetition
-
-        Raises
-        ------
-        AlreadyForgottenError, NotATrainingSampleError, MemberRecordError
-        """
-        self.require("ids=")
-        if self.ids is None:
-            raise MemberRecordError(
-                "ids= needs to know whose each row is, and this classifier was fitted without: "
-                "fit(X, y, ids=...)."
-            )
-        if self.ids.hashed:
-            self.keyed_hash(key)
-        found, keys = self.ids.entries(asked, key)
-        unknown = [i for i, entries in enumerate(found) if not len(entries)]
-        if unknown:
-            self._refuse_ids(asked, keys, unknown)
-        return np.unique(np.concatenate(found))
-
-    def _refuse_ids(self, asked, keys, unknown):
-        gone = [i for i in unknown if any(_id_tombstone(own) in self.tombstones for own in keys[i])]
-        told, n = few_ids([asked.ids[i] for i in unknown]), len(asked.ids)
-        if len(gone) == len(unknown):
-            raise AlreadyForgottenError(
-                f"{len(gone)} of {n} ids are already forgotten ({told}); leave them out of the "
-                "request.",
-                gone,
-            )
-        hint = (
-            " (or are already forgotten: forgotten ids leave no trace in a saved model)"
-            if self.has_forgotten and not gone
-            else ""
-        )
-        already = f"; {len(gone)} of them are already forgotten" if gone else ""
-        raise NotATrainingSampleError(
-            f"{len(unknown)} of {n} ids are those of no row that was trained on{hint}: {told}"
-            f'{already}. 1 and "1" are different ids.',
-            unknown,
-        )
-
     def without(self, entries, X=None):
         """Record after the given entries are forgotten.
 
@@ -411,11 +335,11 @@ class MemberRecord:
         tombstones = set(self.tombstones)
         X = self.X[entries] if self.mode == "rows" else X
         if X is not None:
-            digests = row_digests(X, self.law, _keyed_hash(_PROCESS_KEY))
+            digests = row_digests(X, self.law, process_hash)
             tombstones.update(digest for own in digests for digest in own)
         ids = None if self.ids is None else self.ids.left(left)
         if ids is not None:
-            tombstones.update(map(_id_tombstone, self.ids.gone(ids)))
+            tombstones.update(map(id_tombstone, self.ids.gone(ids)))
         return replace(
             self,
             ids=ids,
@@ -490,15 +414,10 @@ class MemberRecord:
         return record, places
 
 
-def _id_tombstone(own):
-    """What is remembered of an id, by what it is compared by, when its last row has left."""
-    return _keyed_hash(_PROCESS_KEY)(b"id:" + repr(own).encode("utf-8", "surrogatepass"))
-
-
 def _packed(digests):
     """Digests of rows as one array, which takes a fifth of the space and a file holds as one."""
     joined = b"".join(part for own in digests for part in own)
-    return np.frombuffer(joined, dtype=np.uint8).reshape(len(digests), 3, _DIGEST_SIZE)
+    return np.frombuffer(joined, dtype=np.uint8).reshape(len(digests), 3, DIGEST_SIZE)
 
 
 def _left_of(n, entries):

@@ -45,7 +45,7 @@ retained rows, an ascent goes on from there; what is left is taken back, or told
 deviations away) counts as well, and is taken back: many repairs know the rows by heart. The rows
 are judged together: a rare class can lose more.
 `stop=None, guard=None` gives a mechanism as published. What comes of each at its defaults stands in
-[results](results.md); only `scrub` needed a `DamageWarning` there.
+[results](results.md); only `scrub` and `sensitivity_noise` needed a `DamageWarning` there.
 
 The cost is the number of gradient rows at most, with the defaults, relative to retraining for
 {epochs} epochs, when {n_forget} of {n_rows} rows go; estimates of the stop rule are included,

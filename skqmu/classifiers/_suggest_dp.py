@@ -14,8 +14,8 @@ from .state import Writing
 __all__ = ["PrivacySuggestion", "suggest_dp"]
 
 _EPSILONS = (0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 16.0)
-# Of the noise on the sum of all steps over the signal in it: up to here a fit loses a tenth of its
-# accuracy at most, as measured (docs/private.md).
+# Of the noise on the sum of all steps over the signal in it: little accuracy was lost up to here,
+# as measured (docs/private.md).
 _BEARABLE = 0.3
 # Rows looked at, and starts.
 _MOST_ROWS, _N_STARTS = 1000, 4

@@ -8,7 +8,15 @@ __all__ = ["forget_split"]
 
 
 def forget_split(
-    y, forget, *, X=None, ids=None, target_names=None, stratify=True, random_state=None
+    y,
+    forget,
+    *,
+    X=None,
+    ids=None,
+    exposure=None,
+    target_names=None,
+    stratify=True,
+    random_state=None,
 ):
     """Turn a description of what to forget into a boolean mask over the rows.
 
@@ -24,6 +32,7 @@ def forget_split(
           ``not in [A, B]``: every row of `X` that meets it. Columns of a data frame by name
           (in backquotes where the name holds one of these), of an array as ``x0``, ``x1``, ...
           It is compared, never evaluated; where the column is missing, nothing is met;
+        - ``"vulnerable:K"``, ``"protected:K"``: the K rows of the largest or smallest `exposure`;
         - integers: those rows;
         - booleans of shape (n_samples,): that mask, checked;
         - a table with the columns of `X`: those rows, with every copy of each.
@@ -31,6 +40,8 @@ def forget_split(
         An array, a data frame or a sparse matrix.
     ids : array-like of shape (n_samples,), default=None
         Whose each row is.
+    exposure : array-like of shape (n_samples,), default=None
+        How well a first attack finds each row, see :func:`skqmu.attacks.exposure`.
     target_names : sequence of str, default=None
         Names of the classes 0, 1, ..., which ``"class:NAME"`` may use.
     stratify : bool, default=True
@@ -62,6 +73,8 @@ def forget_split(
     array([ True, False,  True, False, False,  True])
     >>> forget_split(y, "x0 > 3", X=[[1.0], [2.0], [3.0], [4.0], [5.0], [6.0]])
     array([False, False, False,  True,  True,  True])
+    >>> forget_split(y, "vulnerable:2", exposure=[0.1, 2.5, 0.3, 0.0, 1.9, -0.2])
+    array([False,  True, False, False,  True, False])
     """
     y = np.asarray(y)
     if y.ndim != 1:
@@ -72,6 +85,7 @@ def forget_split(
         y,
         X=X,
         ids=ids,
+        exposure=exposure,
         target_names=target_names,
         stratify=stratify,
         random_state=random_state,

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -100,16 +101,15 @@ class Database:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     @contextlib.contextmanager
-    def working(self, timeout: float | None = None) -> Iterator[None]:
+    def working(self) -> Iterator[None]:
         """The right to work on the model: one thread of one process has it, until its end.
 
         An exclusive lock of SQLite on an empty file beside the ledger: it ends with its process,
         however that ends, and no clock is asked.
         """
         lock = self.path.with_name(f"{self.path.name}-worker")
-        wait = self.timeout if timeout is None else timeout
-        with self._told("another worker is at work on the model", lock, wait):
-            connection = sqlite3.connect(lock, timeout=wait, isolation_level=None)
+        with self._told("another worker is at work on the model", lock):
+            connection = sqlite3.connect(lock, timeout=self.timeout, isolation_level=None)
             try:
                 connection.execute("BEGIN EXCLUSIVE")
             except BaseException:
@@ -176,18 +176,17 @@ class Database:
         return connection
 
     @contextlib.contextmanager
-    def _told(self, busy="others write to it", path=None, wait=None) -> Iterator[None]:
+    def _told(self, busy="others write to it", path=None) -> Iterator[None]:
         """Whatever SQLite says, with the file's name and the way out."""
         path = self.path if path is None else path
-        wait = self.timeout if wait is None else wait
         try:
             yield
         except sqlite3.DatabaseError as error:
             code = _code(error)
             if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
                 raise LedgerBusyError(
-                    f"{path}: {busy}, and {wait:g} s of waiting are over; nothing was "
-                    "changed. Ask again, or wait longer (timeout=)."
+                    f"{path}: {busy}, and {self.timeout:g} s of waiting are over; the ledger is as "
+                    "it was. Ask again, or wait longer (timeout=)."
                 ) from error
             for known, way_out in _WAYS_OUT.items():
                 if code.startswith(known):
@@ -220,8 +219,8 @@ def _kind_of_file_system(folder: Path) -> str | None:
     folder, best, kind = Path(os.path.realpath(folder)), -1, None
     for line in lines:
         before, _, after = line.partition(" - ")
-        # spaces in names are written as octal escapes
-        point = before.split()[4].encode().decode("unicode_escape")
+        # spaces in names are written as octal numbers
+        point = re.sub(r"\\([0-7]{3})", lambda m: chr(int(m[1], 8)), before.split()[4])
         if folder.is_relative_to(point) and len(point) >= best:
             best, kind = len(point), after.split()[0]
     return kind

@@ -1,15 +1,15 @@
 """Erasure records: what was done about requests, for a customer, a supervisor, or the file."""
 
 import json
-import os
 import sqlite3
-from pathlib import Path
+from typing import Any
 
-from .._files import write_whole
-from .._shape import each, flag, maybe, named, number, one_of, record, text, whole
+from .._document import DataReport, Document
+from .._shape import anything, each, flag, maybe, named, one_of, record, text, whole
 from ..exceptions import LedgerError
 from ._canonical import Keys
 from ._chain import content_of, entries_of, entry_at
+from ._erasure_document import erasure_document
 from ._how import method_limits
 from ._receipts import receipt_of
 from ._requests import STATES
@@ -24,7 +24,7 @@ _METHOD = record(
     {
         "model": text,
         "strategy": text,
-        "settings": named(lambda value, where: None),
+        "settings": named(anything),
         "claim": text,
         "assumptions": each(_ASSUMPTION),
         "not_reached": each(text),
@@ -43,7 +43,7 @@ _DONE = record(
         "late": maybe(flag),
         "reached": each(text),
         "digests": record({"before": text, "after": text}),
-        "certificate": maybe(named(maybe(lambda value, where: None))),
+        "certificate": maybe(named(anything)),
         "receipt": text,
     }
 )
@@ -77,7 +77,7 @@ _RECORD = record(
         "period": maybe(record({"since": maybe(text), "until": maybe(text)})),
         "anchor": record({"entry": whole(1), "link": text, "ledger": text}),
         "requests": each(_ENTRY),
-        "counts": named(number(0)),
+        "counts": named(whole()),
         "methods": named(_METHOD),
         "models": each(record({"time": text, "digest": text, "reason": text})),
         "evidence": maybe(_EVIDENCE),
@@ -90,7 +90,7 @@ _REACHED = [
 ]
 
 
-class ErasureRecord:
+class ErasureRecord(DataReport):
     """What was done about deletion requests, and what was not: data first, and pages of them.
 
     It holds no personal data: requests have numbers, no id, no row, no keyed hash of one.
@@ -98,8 +98,7 @@ class ErasureRecord:
     Parameters
     ----------
     data : dict
-        Plain JSON values in the format ``skqmu.erasure/1``; its JSON Schema is
-        ``skqmu/ledger/erasure-1.schema.json``.
+        Plain JSON values in the format ``skqmu.erasure/1`` (:meth:`json_schema`).
 
     Attributes
     ----------
@@ -124,85 +123,27 @@ class ErasureRecord:
     # Erasure record of request 1
     """
 
-    def __init__(self, data: dict):
+    @classmethod
+    def json_schema(cls) -> dict:
+        """Return the format as JSON Schema (draft 2020-12).
+
+        Returns
+        -------
+        dict
+        """
+        draft = "https://json-schema.org/draft/2020-12/schema"
+        return {"$schema": draft, "title": SCHEMA, **_RECORD.schema}
+
+    @classmethod
+    def _check(cls, data: Any) -> None:
         _RECORD(data, "the record")
-        self.data = data
+
+    def _as_document(self, pictures: bool = True) -> Document:
+        return erasure_document(self.data)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{n} {state}" for state, n in self.data["counts"].items())
         return f"ErasureRecord({counts or 'no request'})"
-
-    def to_json(self, path: str | os.PathLike | None = None) -> str:
-        """JSON text; also written to `path`, whole or not at all.
-
-        Parameters
-        ----------
-        path : path-like, default=None
-
-        Returns
-        -------
-        str
-        """
-        return _written(json.dumps(self.data, indent=1, ensure_ascii=True) + "\n", path)
-
-    @classmethod
-    def from_json(cls, source: str | os.PathLike) -> "ErasureRecord":
-        """The record that `to_json` wrote.
-
-        Parameters
-        ----------
-        source : path-like
-
-        Returns
-        -------
-        ErasureRecord
-
-        Raises
-        ------
-        ValueError, OSError
-        """
-        try:
-            data = json.loads(Path(source).read_text(encoding="utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise ValueError(f"{source}: this is no JSON: {error}") from error
-        return cls(data)
-
-    def to_markdown(self, path: str | os.PathLike | None = None) -> str:
-        """A text with headings and tables; also written to `path`.
-
-        Parameters
-        ----------
-        path : path-like, default=None
-
-        Returns
-        -------
-        str
-        """
-        from ._erasure_page import as_markdown
-
-        return _written(as_markdown(self.data), path)
-
-    def to_html(self, path: str | os.PathLike | None = None) -> str:
-        """One page that needs nothing else, and prints; also written to `path`.
-
-        Parameters
-        ----------
-        path : path-like, default=None
-
-        Returns
-        -------
-        str
-        """
-        from ._erasure_page import as_html
-
-        return _written(as_html(self.data), path)
-
-
-def _written(content: str, path: str | os.PathLike | None) -> str:
-    if path is not None:
-        data = content.encode("utf-8", errors="backslashreplace")
-        write_whole(Path(path).absolute(), lambda file: file.write(data))
-    return content
 
 
 def erasure_record(

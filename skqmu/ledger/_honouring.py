@@ -226,6 +226,13 @@ class Honouring:
                 chain.append("adopted", model=self._digest, reason="the first that was seen")
         return kept[1]
 
+    def _check_unchanged(self) -> None:
+        """Do not write over a file that somebody else has put in place meanwhile."""
+        digest = self._artefact.digest()
+        if digest != self._digest:
+            with self._database.reading() as connection:
+                raise mismatch(connection, self._artefact.path, digest)
+
     def _forgotten(self, kind: str, values: dict, model: Any) -> tuple[dict, dict]:
         """Requests that the model has forgotten, and those that it refused, by why."""
         refused: dict[str, list] = {}
@@ -248,7 +255,9 @@ class Honouring:
 
     def _put_off(self, taken: _Taken, numbers: list, kind: str, **facts: Any) -> None:
         with self._writing() as chain:
-            chain.append(kind, requests=_still(chain, taken.number, numbers), **facts)
+            left = _still(chain, taken.number, numbers)
+            if left:
+                chain.append(kind, requests=left, **facts)
 
     def _replaced(self, taken, values, model, method, result) -> None:
         """The next version in the file's place, and the ledger's word of it."""
@@ -272,6 +281,7 @@ class Honouring:
         except BaseException:
             self._artefact.clean()
             raise
+        self._check_unchanged()
         self._artefact.put(taken.number)
         asked = self._subjects.asked(taken.kind, values.values())
         members = are_members(model, taken.kind, asked)

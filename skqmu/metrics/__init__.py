@@ -17,6 +17,7 @@ from ._forgetting_result import (
     uqi_score,
 )
 from ._interval import Estimate, accuracy_interval, gap_interval, mean_interval
+from ._klom import KlomResult, klom
 from ._make_scorer import make_privacy_scorer, privacy_scoring
 from ._membership_report import MembershipReport
 from ._membership_result import MembershipResult
@@ -59,6 +60,7 @@ __all__ = [
     "ForgettingQuality",
     "ForgettingResult",
     "ForgettingUtilityDisplay",
+    "KlomResult",
     "LeakRankingDisplay",
     "LossDistributionDisplay",
     "MembershipReport",
@@ -86,6 +88,7 @@ __all__ = [
     "js_to_oracle",
     "kl_per_record",
     "kl_to_oracle",
+    "klom",
     "make_privacy_scorer",
     "mean_interval",
     "membership_result",

@@ -193,7 +193,7 @@ def epsilon_from_rates(n_found, n_in, n_false, n_out, *, delta=0.0, level=0.95, 
     >>> round(epsilon_from_rates(450, 500, 50, 500, delta=1e-5, form="dp"), 2)
     1.9
     >>> round(epsilon_from_rates(450, 500, 50, 500, delta=1e-5), 2)
-    11.15
+    11.6
     """
     check_choice("form", form, ("gaussian", "dp"))
     alpha = 1 - check_level(level)

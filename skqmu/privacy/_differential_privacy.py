@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -140,7 +141,7 @@ class DifferentialPrivacy(BaseEstimator):
         noise_multiplier: float | None = None,
         sampling: str = "poisson",
         n_public: int | None = None,
-        classes: object = None,
+        classes: Any = None,
     ):
         self.epsilon = epsilon
         self.delta = delta
@@ -200,35 +201,37 @@ class DifferentialPrivacy(BaseEstimator):
             )
         size = n if self.sampling == "full" else min(batch_size, n)
         per_epoch = -(-n // size)
-        steps = {"sampling_rate": size / n, "n_steps": per_epoch * max_iter}
-        noise, epsilon = self._noise_and_epsilon(steps)
+        rate, n_steps = size / n, per_epoch * max_iter
+        noise, epsilon = self._noise_and_epsilon(rate, n_steps)
         return PrivacyPlan(
             epsilon=epsilon,
             delta=float(self.delta),
             noise_multiplier=noise,
             clip=float(self.clip),
+            sampling_rate=rate,
+            n_steps=n_steps,
             n_public=n,
             steps_per_epoch=per_epoch,
-            **steps,
         )
 
-    def _noise_and_epsilon(self, steps):
+    def _noise_and_epsilon(self, rate, n_steps):
+        epsilon, delta = float(self.epsilon), float(self.delta)
+        steps = {"sampling_rate": rate, "n_steps": n_steps}
         if self.noise_multiplier is None:
-            noise = noise_needed(float(self.epsilon), float(self.delta), **steps)
-            return noise, epsilon_spent(noise, delta=float(self.delta), **steps)
+            noise = noise_needed(epsilon, delta, **steps)
+            return noise, epsilon_spent(noise, delta=delta, **steps)
         noise = float(self.noise_multiplier)
-        spent = epsilon_spent(noise, delta=float(self.delta), **steps)
+        spent = epsilon_spent(noise, delta=delta, **steps)
         if not spent <= self.epsilon:
             raise ValueError(
                 f"privacy__noise_multiplier={noise:g} spends epsilon={spent:.4g} at delta="
-                f"{self.delta:g} in {steps['n_steps']} steps with the sampling rate "
-                f"{steps['sampling_rate']:.3g}, more than privacy__epsilon={self.epsilon:g}. Leave "
-                "it None for the least noise that keeps to epsilon, raise epsilon, or take fewer "
-                "steps (max_iter)."
+                f"{self.delta:g} in {n_steps} steps with the sampling rate {rate:.3g}, more than "
+                f"privacy__epsilon={self.epsilon:g}. Leave it None for the least noise that keeps "
+                "to epsilon, raise epsilon, or take fewer steps (max_iter)."
             )
         return noise, spent
 
-    def public_classes(self, given: object) -> object:
+    def public_classes(self, given: Any) -> Any:
         """The labels that a fit may know of: those given to it, or stated here.
 
         Parameters

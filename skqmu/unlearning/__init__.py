@@ -16,6 +16,7 @@ from ._head_view import HeadEvidence, HeadMaps, HeadProblem, HeadView
 from ._importance import Importance, importance_of
 from ._names import STRATEGIES, resolve_strategy
 from ._newton import NewtonStep
+from ._orthogonal_entropy import OrthogonalEntropy
 from ._outcome import Outcome
 from ._privacy_view import PrivacyView
 from ._private_by_training import PrivateByTraining
@@ -27,6 +28,7 @@ from ._relabel import (
     SimilarLabelReweighting,
 )
 from ._retrain import Retrain
+from ._sensitivity_noise import SensitivityNoise
 from ._statistics_downdate import StatisticsDowndate
 from ._statistics_view import StatisticsView
 from ._stop import stop_source
@@ -64,6 +66,7 @@ __all__ = [
     "NegGradPlus",
     "NewtonStep",
     "NoisyFineTune",
+    "OrthogonalEntropy",
     "Outcome",
     "PrivacyView",
     "PrivateByTraining",
@@ -74,6 +77,7 @@ __all__ = [
     "RetrainedTwin",
     "SaliencyUnlearning",
     "SelectiveDampening",
+    "SensitivityNoise",
     "SimilarLabelReweighting",
     "StatisticsDowndate",
     "StatisticsView",

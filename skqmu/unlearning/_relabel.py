@@ -270,9 +270,11 @@ class SimilarLabelReweighting(Ascent):
 
     Notes
     -----
-    Source: Tong et al. 2025 (arXiv 2503.13917). Deviation: the stop rule. Similarity is
-    measured on the retained and forgotten rows together, before unlearning; a class that is
-    removed altogether is no candidate.
+    Source: Tong et al. 2025 (arXiv 2503.13917), which concerns QUANTIZED networks, of weights
+    with few bits, and calls these QNNs; HQML carried it over to quantum ones, and nothing in
+    the source speaks for circuits. Deviation: the stop rule. Similarity is measured on the
+    retained and forgotten rows together, before unlearning; a class that is removed altogether
+    is no candidate.
 
     Examples
     --------

@@ -220,6 +220,15 @@ def test_what_makes_no_audit_is_named(params, told):
         EpsilonAudit(GaussianNB(), **params).fit(X, Y)
 
 
+def test_bounds_at_different_deltas_are_not_compared():
+    with pytest.raises(ValueError, match=r"delta=1e-09 is not privacy__delta=1e-05"):
+        EpsilonAudit(private(), delta=1e-9, n_models=4).fit(X, Y)
+    inner = make_pipeline(FunctionTransformer(), private().set_params(privacy__delta=1e-4))
+    assert EpsilonAudit(inner)._delta() == 1e-4
+    assert EpsilonAudit(GaussianNB())._delta() == 1e-5
+    assert EpsilonAudit(GaussianNB(), delta=1e-3)._delta() == 1e-3
+
+
 def test_many_runs_have_one_canary_and_models_weights():
     with pytest.raises(ValueError, match="2 rows; many_runs tells models with ONE"):
         EpsilonAudit(GaussianNB(), n_models=4).fit(X, Y, X[:2], Y[:2])

@@ -8,6 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.stats import gaussian_kde
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -15,7 +16,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skqmu.attacks import LiRAAttack, ShadowPool, UnlearningAttack
-from skqmu.attacks._unlearning import masked_auc
+from skqmu.attacks._unlearning import _log_density, masked_auc
+from skqmu.metrics.signals import true_class_logit
 
 rng = np.random.default_rng(0)
 N = 160
@@ -200,3 +202,40 @@ def test_masked_auc_counts_pairs():
         inside, outside = values[mask[:, j], j], values[~mask[:, j], j]
         wins = np.sign(inside[:, None] - outside) / 2 + 0.5
         assert area == pytest.approx(wins.mean())
+
+
+def test_kernel_densities_are_those_of_scipy():
+    attack = fitted("nothing", density="kernel", variance="record")
+    pool, rows = attack.shadow_pool_, np.arange(0, N, 20)
+    phi = logits_of(attack.target, X, y, attack.eps_)
+    shadows = np.array([logits_of(pool.model(s), X, y, attack.eps_) for s in range(32)])
+    scores = attack.decision_function(X[rows], y[rows])
+    for row, score in zip(rows, scores, strict=True):
+        inside, expected = pool.members_[:, row], 0.0
+        for sign, mask in ((1, inside), (-1, ~inside)):
+            values = shadows[mask, row]
+            # SciPy's factor times the spread, ours 1.06 m^(-1/5)
+            density = gaussian_kde(values, bw_method=1.06 * len(values) ** -0.2)
+            expected += sign * density.logpdf(phi[row])[0]
+        assert score == pytest.approx(expected, rel=1e-6)
+
+
+def logits_of(model, X, y, eps):
+    return true_class_logit(model.predict_proba(X), y, eps)
+
+
+def test_kernel_densities_see_what_a_normal_law_cannot():
+    """Half of the models overshoot in forgetting, half undershoot: the mean says nothing."""
+    rng, m = np.random.default_rng(0), 64
+    mask = np.tile(np.arange(m) % 2 == 0, (200, 1))
+    humps = np.where(rng.random((200, m)) < 0.5, -3.0, 3.0) + 0.3 * rng.normal(size=(200, m))
+    values = np.where(mask, humps, 3.0 * rng.normal(size=(200, m)))
+    at = np.where(np.arange(200) < 100, 3.0, 0.0)  # forgotten ones in the first half
+    spread = np.full(200, 1.0)
+    ratio = _log_density(at, values, mask, spread) - _log_density(at, values, ~mask, spread)
+    assert (ratio[:100] > ratio[100:].max()).mean() > 0.95
+
+
+def test_a_density_that_is_unknown_is_refused():
+    with pytest.raises(ValueError, match="density='uniform'"):
+        fitted("nothing", density="uniform")

@@ -235,3 +235,27 @@ def test_a_key_is_handed_out_and_written_nowhere(tmp_path):
 def test_a_key_that_could_be_guessed_is_refused(key):
     with pytest.raises(ValueError, match="digest_key must be bytes, at least 16"):
         audit(LogisticRegression(), X, Y, forget="class:0", digest_key=key)
+
+
+def test_rows_as_a_request_are_written_as_positions():
+    rows = pd.DataFrame(X)
+    report = audit(GaussianNB(), rows, Y, forget=rows[:3], attacks="loss", random_state=0)
+    ((_, told),) = report.data["again"]["arguments"]["forget"]["dict"]
+    assert told["array"]["items"] == [0, 1, 2]
+    assert report.rerun(rows, Y).same_numbers(report)
+
+
+def test_nobody_is_named_by_id_or_by_what_is_in_a_row():
+    ids = np.array([f"person-{k // 3}" for k in range(150)])
+    table = pd.DataFrame(X, columns=list("abcd"))
+    forget = {"some": "ids:person-4,person-9", "long": "a > 7.05"}
+    options = {"forget": forget, "attacks": "loss", "random_state": 0, "digest_key": KEY}
+    report = audit(GaussianNB(), table, Y, ids=ids, **options)
+    assert "person-" not in report.to_json() + report.to_html()
+    assert "7.05" not in report.to_json()
+    digests = report.data["data"]["digests"]
+    assert set(digests["forget_ids"]) == {"some", "long"}
+    other = audit(GaussianNB(), table, Y, ids=ids[::-1], **options).data["data"]["digests"]
+    assert other["ids"] == digests["ids"]  # a set, in no order
+    assert other["forget_ids"]["long"] != digests["forget_ids"]["long"]
+    assert report.rerun(table, Y).same_numbers(report)  # without the ids

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 
-from skqmu.audit._scenarios import make_scenarios, split_data
+from skqmu.audit._audit_rows import split_data
+from skqmu.audit._scenarios import make_scenarios
 
 X, Y = load_iris(return_X_y=True)
 

@@ -51,7 +51,7 @@ def test_the_attacker_that_it_takes_is_stated(report):
 
 
 def test_every_form_of_the_report_shows_it(report, tmp_path):
-    assert "AUC of step" in str(report)
+    assert "step pca" in str(report)
     page = tmp_path / "audit.html"
     report.to_html(page)
     assert "What the steps before the classifier can tell" in page.read_text()
@@ -69,4 +69,4 @@ def test_a_classifier_without_fitted_steps_has_none():
         attacks=("loss",), n_oracles=1, random_state=0,
     )  # fmt: skip
     assert "upstream" not in report["fraction:0.2"]["models"][0]
-    assert "AUC of step" not in str(report)
+    assert "step " not in str(report)

@@ -29,7 +29,9 @@ def test_what_is_committed_is_whole_and_within_every_limit(page, jobs):
     from skqmu.unlearning import STRATEGIES
 
     cells = page.cells(jobs)
-    assert {mechanism for mechanism, _, _ in cells} == set(STRATEGIES)
+    # what rests on private training has a benchmark of its own
+    private = {name for name, cls in STRATEGIES.items() if "privacy" in cls.classifier_params}
+    assert {mechanism for mechanism, _, _ in cells} == set(STRATEGIES) - private
     assert len({(name, request) for _, name, request in cells}) == 12
     assert {len(rows) for rows in cells.values()} == {5}
     assert min(seeds for *_, seeds in page.memorised(jobs).values()) >= 20

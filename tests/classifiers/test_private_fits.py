@@ -197,7 +197,6 @@ REFUSED = {
     "log_updates": True,
     "checkpoint": "somewhere",
     "tol": 1e-3,
-    "n_iter_no_change": 5,
     "class_weight": "balanced",
     "solver": "cobyla",
     "loss": "linear",

@@ -122,6 +122,7 @@ def test_a_skops_file_needs_no_trust(here, fitted, capsys):
         (["--due", "1e99"], "is no number of days"),
         (["--due", "nan"], "is no number of days"),
         (["--number", "0"], "--number: number=0"),
+        (["--keep-log", "-1"], "--keep-log -1 must not be negative"),
         (["--strategy", "amnesiak"], "Did you mean 'amnesiac'"),
         (["--key", "empty.txt/x"], "--key empty.txt/x"),
         (["--key", "leaving.txt"], "holds no hexadecimal digits"),

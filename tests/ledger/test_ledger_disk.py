@@ -1,4 +1,7 @@
-"""Full disks, folders that cannot be written to, locks, clocks, damage: told, and nothing lost."""
+"""Full disks, folders that cannot be written to, locks, clocks, damage: told, and nothing lost.
+
+This file looks inside.
+"""
 
 import contextlib
 import multiprocessing
@@ -14,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import skqmu
-from skqmu.exceptions import LedgerBusyError, LedgerError
+from skqmu.exceptions import LedgerBusyError, LedgerError, ModelMismatchError
 from skqmu.ledger import DeletionLedger
 
 KEY = bytes(range(32))
@@ -234,6 +237,7 @@ def test_network_file_systems_are_refused(tmp_path, monkeypatch):
     mounts = tmp_path / "mounts"
     mounts.write_text(
         "22 1 8:1 / / rw - ext4 /dev/a rw\n"
+        "24 1 8:1 / /my\\040disk/\u00fc rw - ext4 /dev/b rw\n"
         f"23 1 0:50 / {str(tmp_path).replace(' ', chr(92) + '040')} rw - nfs4 host:/x rw\n"
     )
     monkeypatch.setattr(_database, "_MOUNTS", mounts)
@@ -296,6 +300,28 @@ def test_a_clock_that_goes_back_is_noted_and_delays_nothing(model, tmp_path):
     time[0] += timedelta(days=800)
     ledger.receive("customer 2", due=timedelta(days=30))
     assert "clock_back" not in ledger.history(2)[0]
+
+
+def test_a_file_that_others_put_in_place_meanwhile_is_not_written_over(ledger, model, monkeypatch):
+    from skqmu.ledger._artefact import Artefact
+
+    stage = Artefact.stage
+
+    def stages(self, *arguments):
+        digest = stage(self, *arguments)
+        model.write_bytes(b"a model that was trained anew")
+        return digest
+
+    ledger.receive("customer 1")
+    before = model.read_bytes()
+    with monkeypatch.context() as patched:
+        patched.setattr(Artefact, "stage", stages)
+        with pytest.raises(ModelMismatchError, match="no version that the ledger knows"):
+            ledger.honour(model, trust=True)
+    assert model.read_bytes() == b"a model that was trained anew"
+    model.write_bytes(before)
+    assert ledger.honour(model, trust=True) is None  # what was prepared is finished
+    assert ledger.verify(model, trust=True).verified == (1,)
 
 
 def test_a_model_that_others_change_meanwhile_is_told(ledger, model, monkeypatch):

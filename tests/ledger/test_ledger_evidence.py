@@ -7,7 +7,7 @@ import json
 import re
 import sqlite3
 from datetime import UTC, datetime, timedelta
-from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,8 +16,10 @@ import skqmu
 from skqmu import QNNClassifier
 from skqmu.exceptions import LedgerError, TamperedLedgerError
 from skqmu.ledger import BatchingPolicy, DeletionLedger, ErasureRecord
+from skqmu.unlearning import FineTune
 
 KEY = bytes(range(32))
+ROOT = Path(__file__).parents[2]
 
 
 def sql(path, *statements):
@@ -325,6 +327,22 @@ def test_two_hundred_requests_leave_no_row_label_id_or_bare_digest(rows, tmp_pat
     assert among(forms(X[:200], labels, ids), everything) == []
 
 
+def test_settings_keep_no_digest_without_a_key_and_notes_no_losses(ledger, model, rows):
+    class Holds(FineTune):
+        def __init__(self, table=None, max_iter=1):
+            super().__init__(max_iter=max_iter)
+            self.table = table
+
+    X, _ = rows
+    ledger.receive("customer 1")
+    ledger.honour(model, strategy=Holds(X[:1]), trust=True, beyond_reach=["tapes"], keep_log=0)
+    method = ledger.receipt(1)["method"]
+    assert method["settings"]["table"] == "<ndarray of shape (1, 3), digest not kept>"
+    assert method["not_reached"][-1] == "tapes"
+    assert not any(re.search(r"\d\.\d", note) for note in method["notes"])
+    assert skqmu.load(model, trust=True).unlearning_log_ == []
+
+
 def test_reasons_never_repeat_what_an_error_said(ledger, model):
     ledger.receive(row=[1.25, 2.5, 3.75])
     ledger.honour(model, rows=[[1.25, 2.5, 3.75]], trust=True)
@@ -334,8 +352,9 @@ def test_reasons_never_repeat_what_an_error_said(ledger, model):
 # --- records ------------------------------------------------------------------------------
 
 
-def schema():
-    return json.loads((resources.files("skqmu.ledger") / "erasure-1.schema.json").read_text())
+def test_the_schema_in_the_docs_is_the_record_s():
+    path = ROOT / "docs" / "schemas" / "skqmu.erasure-1.schema.json"
+    assert json.loads(path.read_text(encoding="utf-8")) == ErasureRecord.json_schema()
 
 
 def test_a_record_says_what_was_done_and_fits_its_schema(served, model, rows, tmp_path):
@@ -345,7 +364,7 @@ def test_a_record_says_what_was_done_and_fits_its_schema(served, model, rows, tm
     served.withdraw(4, "she stays")
     served.receive(row=X[0])
     record = served.record()
-    jsonschema.Draft202012Validator(schema()).validate(record.data)
+    jsonschema.Draft202012Validator(ErasureRecord.json_schema()).validate(record.data)
     assert record.data["counts"] == {"verified": 3, "withdrawn": 1, "superseded": 1}
     [method] = record.data["methods"].values()
     assert method["claim"] == "exact"
@@ -353,7 +372,7 @@ def test_a_record_says_what_was_done_and_fits_its_schema(served, model, rows, tm
     assert (one["late"], one["requests_in_batch"]) == (False, 2)
     assert one["receipt"] == served.receipt(1)["mac"]
     assert record.data["requests"][3]["done"] is None
-    jsonschema.Draft202012Validator(schema()).validate(served.record(2).data)
+    jsonschema.Draft202012Validator(ErasureRecord.json_schema()).validate(served.record(2).data)
     again = ErasureRecord.from_json(_written(record, tmp_path / "r.json"))
     assert again.data == record.data
     assert found(served, anchor=record.data["anchor"]) == []
@@ -378,10 +397,7 @@ def test_a_record_is_shown_as_it_is(served, tmp_path):
         assert not set(shown) & set("\x1b\x07")
         assert "ExactDowndate" in shown
         assert "Whoever also holds an earlier version" in shown
-    # one line a request, and each table's lines have the same number of cells
-    table = [line for line in text.splitlines() if re.match(r"\| \d+ \| 20", line)]
-    assert len(table) == 4
-    assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table}) == 1
+    assert len([line for line in text.splitlines() if re.match(r"\| \d+ \| (ver|with)", line)]) == 4
 
 
 def test_a_period_and_a_deadline_that_passed(model, rows, tmp_path):
@@ -437,5 +453,5 @@ def test_data_that_are_no_record_are_refused_with_their_place(served, tmp_path):
     with pytest.raises(ValueError, match=r"the record\.requests\[1\]\.state must be one of"):
         ErasureRecord(data)
     (tmp_path / "x.json").write_text("{")
-    with pytest.raises(ValueError, match="no JSON"):
+    with pytest.raises(ValueError, match=r"x\.json: this is no JSON"):
         ErasureRecord.from_json(tmp_path / "x.json")

@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.text import Text
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
@@ -329,3 +330,79 @@ def test_names_are_drawn_letter_by_letter_whatever_matplotlib_would_make_of_them
     for name in NAMES:
         written = name.replace("\x1b", r"\x1b").replace("\x07", r"\x07").replace("\x00", r"\x00")
         assert written in texts
+
+
+# --- room for every label -------------------------------------------------------------------
+
+
+def ticks_in_view(axis):
+    low, high = sorted(axis.get_view_interval())
+    return [tick.label1 for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+
+
+def overlapping(figure):
+    """Return pairs of visible texts of a figure that lie on each other, and those that leave it."""
+    figure.canvas.draw()
+    renderer = figure.canvas.get_renderer()
+    (axes,) = figure.axes
+    texts = [*axes.texts, axes.xaxis.label, axes.yaxis.label, axes.title, axes._left_title]
+    texts += [*ticks_in_view(axes.xaxis), *ticks_in_view(axes.yaxis)]
+    if axes.get_legend() is not None:
+        texts += axes.get_legend().get_texts()
+    texts = [text for text in texts if text.get_visible() and text.get_text().strip()]
+    # an annotation's own extent holds its line, too
+    found = [Text.get_window_extent(text, renderer) for text in texts]
+    pairs = [
+        (texts[i].get_text(), texts[j].get_text())
+        for i in range(len(found))
+        for j in range(i)
+        if found[i].shrunk(0.98, 0.9).overlaps(found[j].shrunk(0.98, 0.9))
+    ]
+    width, height = figure.canvas.get_width_height()
+    outside = [
+        text.get_text()
+        for text, box in zip(texts, found, strict=True)
+        if box.x0 < -1 or box.y0 < -1 or box.x1 > width + 1 or box.y1 > height + 1
+    ]
+    return pairs, outside
+
+
+def crowd(n, spread):
+    rng = np.random.default_rng(n)
+    names = [f"mechanism number {k}" for k in range(n)]
+    if spread:
+        return names, rng.uniform(size=n), rng.uniform(size=n)
+    return names, 0.5 + 1e-3 * np.arange(n), np.full(n, 0.9)
+
+
+@pytest.mark.parametrize("n", [1, 5, 20])
+@pytest.mark.parametrize("spread", [True, False], ids=["spread", "on one spot"])
+def test_no_label_lies_on_another_however_many_models_there_are(n, spread):
+    names, x, y = crowd(n, spread)
+    front = ForgettingUtilityDisplay.from_predictions(
+        dict(zip(names, x, strict=True)), dict(zip(names, y, strict=True)),
+        oracle_forget=[0.1, 0.2], oracle_utility=[0.9, 0.95],
+    )  # fmt: skip
+    assert len(front.ax_.texts) == n
+    assert overlapping(front.figure_) == ([], [])
+
+
+@pytest.mark.parametrize("n", [1, 5, 20])
+def test_curves_and_groups_have_room_for_their_names(n):
+    rng = np.random.default_rng(0)
+    names = [f"mechanism number {k}" for k in range(n)]
+    roc = MembershipRocDisplay(
+        {m: membership_result(rng.normal(1, 1, 40), rng.normal(0, 1, 40), fprs=()) for m in names}
+    ).plot()
+    assert overlapping(roc.figure_) == ([], [])
+    looks = {(line.get_color(), str(line.get_linestyle())) for line in roc.lines_}
+    dashes = {str(line._unscaled_dash_pattern) for line in roc.lines_}
+    assert len(looks) * len(dashes) >= n
+    loss = LossDistributionDisplay.from_predictions({m: rng.normal(size=30) for m in names})
+    assert overlapping(loss.figure_) == ([], [])
+
+
+def test_a_shot_curve_of_many_noises_puts_its_legend_beside_it():
+    display = ShotCurveDisplay(shot_points(noises=tuple(np.linspace(0, 0.1, 10).round(2)))).plot()
+    assert len(display.lines_) == 20
+    assert overlapping(display.figure_) == ([], [])

@@ -30,10 +30,12 @@ from skqmu.unlearning import (
     LastLayersRetrain,
     NegGradPlus,
     NoisyFineTune,
+    OrthogonalEntropy,
     RandomLabels,
     RelativeGradientAscent,
     RetrainedTwin,
     SaliencyUnlearning,
+    SensitivityNoise,
     SimilarLabelReweighting,
 )
 
@@ -91,6 +93,55 @@ def test_relative_gradient_ascent(trained, data, hand, relative):
         assert abs(g_f @ g_r) < 1e-12
     strategy = one_step(RelativeGradientAscent, lam=0.6, relative=relative)
     close(after(trained, data, strategy), theta - hand.rate * (g_r - 0.6 * g_f))
+
+
+def mean_entropy(hand, params, X):
+    log_p = hand.log_proba(params, X)
+    return -(np.exp(log_p) * log_p).sum(axis=1).mean()
+
+
+def test_orthogonal_entropy(trained, data, hand):
+    theta = trained.params_
+    g_r = hand.slope(lambda p: hand.ce(p, data.X_r, data.y_r), theta)
+    up = hand.slope(lambda p: mean_entropy(hand, p, data.X_f), theta)
+    across = up - g_r * (up @ g_r) / (g_r @ g_r)
+    assert abs(up @ g_r) > 1e-3 * np.linalg.norm(up) * np.linalg.norm(g_r)  # something to remove
+    moved = after(trained, data, one_step(OrthogonalEntropy, lam=3.0))
+    close(moved, theta - hand.rate * (g_r - 3.0 * across))
+    np.testing.assert_allclose((moved - theta) @ g_r, -hand.rate * g_r @ g_r, atol=1e-7)
+
+
+def test_orthogonal_entropy_raises_doubt_beyond_fine_tuning(make_classifier, data, hand):
+    doubts, losses = [], []
+    for strategy in (
+        FineTune(max_iter=20),
+        OrthogonalEntropy(lam=2.0, max_iter=20, stop=None),
+        NegGradPlus(alpha=2.0, max_iter=20, stop=None),
+    ):
+        moved = after(make_classifier().fit(data.X, data.y), data, strategy)
+        doubts.append(mean_entropy(hand, moved, data.X_f))
+        losses.append(hand.ce(moved, data.X_r, data.y_r))
+    assert doubts[1] > doubts[0] + 0.02
+    assert abs(losses[1] - losses[0]) < 0.3 * (losses[2] - losses[0])  # what orthogonality is for
+
+
+def test_sensitivity_noise(trained, data, hand):
+    theta = trained.params_
+    norms = [
+        np.linalg.norm(hand.slope(lambda p, x=x, c=c: hand.ce(p, x[None], [c]), theta))
+        for x, c in zip(data.X_f, data.y_f, strict=True)
+    ]
+    noise = max(norms) / 4.0 * request_rng(trained).standard_normal(len(theta))
+    start = theta + noise
+    gradient = hand.slope(lambda p: hand.ce(p, data.X_r, data.y_r), start)
+    moved = after(trained, data, one_step(SensitivityNoise, epsilon=4.0))
+    np.testing.assert_allclose(moved, start - hand.rate * gradient, rtol=0, atol=1e-6)
+
+
+def test_sensitivity_noise_claims_nothing_for_its_epsilon(trained, data):
+    assert "Not a privacy parameter" in SensitivityNoise.__doc__
+    after(trained, data, SensitivityNoise(epsilon=0.5))
+    assert trained.unlearning_log_[-1]["certificate"] is None
 
 
 @pytest.mark.parametrize("fisher_on", ["forget", "retain"])

@@ -3,10 +3,7 @@
 import sys
 from inspect import Parameter, signature
 
-import numpy as np
-
 from ..._identity import draws_secret_noise, rebuilt, recorded
-from ...datasets import forget_split
 from .._attacks import ATTACKS
 
 __all__ = ["again", "arguments_again", "withholds_seeds"]
@@ -40,7 +37,10 @@ def again(plan):
     arguments = {
         "estimator": recorded(plan.estimator),
         "forget": {
-            "dict": [[name, _request(value, table)] for name, value in table.requests.items()]
+            "dict": [
+                [name, asked if isinstance(asked, str) else _positions(asked)]
+                for name, asked in table.requests.items()
+            ]
         },
         "mechanisms": recorded(dict(plan.mechanisms)),
         "attacks": {"tuple": list(plan.attacks)},
@@ -75,13 +75,6 @@ def _code(plan, withheld):
         f"again = report.rerun({', '.join(given)})  # the same data, in the same order\n"
         "assert again.same_numbers(report)\n"
     )
-
-
-def _request(value, table):
-    """A description of what to forget: a text, or positions, whatever it was (rows, a mask)."""
-    if isinstance(value, str):
-        return value
-    return _positions(np.flatnonzero(forget_split(table.y, value, X=table.X)))
 
 
 def _positions(rows):

@@ -199,7 +199,7 @@ def _meanings(requests):
     """What the verdicts say that occur."""
     levels = {model["verdict"]["level"] for request in requests for model in request.shown}
     pairs = [(words.LEVELS[level], text) for level, text in LEVEL_WORDS.items() if level in levels]
-    return Section("What the verdicts say", (Terms(tuple(pairs)),))
+    return Section("What the verdicts say", (Terms(tuple(pairs)),), tone="together")
 
 
 def _limits():

@@ -79,8 +79,27 @@ def data_card(plan, key, is_own):
                 )
                 for scenario in plan.scenarios
             },
+            **_ids(plan, key),
         },
     }
+
+
+def _ids(plan, key):
+    """Digests of whose the rows are, as sets without repetitions; nothing without ids."""
+    if plan.table.ids is None:
+        return {}
+    trained = plan.table.ids[plan.data.train_rows]
+    return {
+        "ids": _ids_digest(plan.table.ids, key),
+        "forget_ids": {
+            scenario.name: _ids_digest(trained[scenario.forget], key) for scenario in plan.scenarios
+        },
+    }
+
+
+def _ids_digest(ids, key):
+    each = {hmac.digest(key, own, "sha256") for own in row_bytes(np.reshape(ids, (-1, 1)))}
+    return _keyed(key, b"".join(sorted(each)))
 
 
 def _columns(X):

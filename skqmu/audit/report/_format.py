@@ -231,7 +231,7 @@ _DIGESTS = record(
         **dict.fromkeys(("table", *_PARTS), text),
         "forget": named(text),
     },
-    optional={"ids": text},
+    optional={"ids": text, "forget_ids": named(text)},
 )
 _DATA = record(
     {

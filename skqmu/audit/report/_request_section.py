@@ -195,7 +195,8 @@ def _measures(request):
         name = words.model_words(model["name"])
         yield Table(
             f"{name}: differences to retraining",
-            ("measure", "minus retraining", "oracles", "a difference is excluded beyond"),
+            # on a further sheet the columns' names are repeated, and the caption is not
+            (f"{name}: measure", "minus retraining", "oracles", "a difference is excluded beyond"),
             tuple(
                 Row(
                     (

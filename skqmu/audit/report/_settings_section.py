@@ -83,6 +83,9 @@ def _card(card):
     pairs = [(name, digests[name]) for name in ("table", "training", "held_out", "reference")]
     pairs += [(f"forgotten, {name}", own) for name, own in digests["forget"].items()]
     pairs += [("ids", digests["ids"])] if "ids" in digests else []
+    pairs += [
+        (f"ids forgotten, {name}", own) for name, own in digests.get("forget_ids", {}).items()
+    ]
     yield Items(tuple((f"{name.replace('_', ' ')}: ", Code(own)) for name, own in pairs))
 
 

@@ -92,6 +92,7 @@ class _RequestTable:
     def __rich_console__(self, console, options):
         names = self._told_names()
         columns = [*(f"acc.\n{part}" for part in _PARTS.values()), "KL to\noracles"]
+        columns += ["answers\nforget"] * ("repeats" in self.scenario)
         beside = [*columns, *(f"AUC\n{name}" for name in names)]
         rows = [([name, *known, *told], style) for name, known, told, style in self._rows()]
         lines = zip(beside, *_without_name(rows), strict=True)
@@ -143,13 +144,15 @@ class _RequestTable:
         name = [model_words(model["name"]), *_spent(model["cost"])]
         if model["status"] != "ok":
             n_told = len(self.attacks) + len(self.steps)
-            return name, [["failed"], *[[number(None)]] * 3], [[number(None)]] * n_told
+            n_known = len(_PARTS) + ("repeats" in self.scenario)
+            return name, [["failed"], *[[number(None)]] * n_known], [[number(None)]] * n_told
         gaps = model["gaps"] if "repeats" in self.scenario else {}
         known = [
             [number(model["accuracy"][part]["value"], 2), *_gap(gaps, f"accuracy_{part}")]
             for part in _PARTS
         ]
-        known.append([number(divergence(model), 2), *_gap(gaps, "distance_forget")])
+        known.append([number(divergence(model), 2)])
+        known += [_gap(gaps, "distance_forget")] if "repeats" in self.scenario else []
         told = [
             [*_auc(model["attacks"][name]), *_gap(gaps, f"auc_{name}")] for name in self.attacks
         ]
@@ -167,7 +170,8 @@ class _RequestTable:
         ]
         told += [_band(upstream_band(oracles, name)) for name in self.steps]
         name = [f"oracles ({len(oracles)})", *_spent_by(oracles)]
-        return name, [*known, _band(oracle_band(oracles, divergence))], told
+        known.append(_band(oracle_band(oracles, divergence)))
+        return name, known + [[]] * ("repeats" in self.scenario), told
 
 
 def _without_name(rows):
@@ -258,6 +262,7 @@ def _verdicts(scenario):
     if "repeats" in scenario:
         said = repeats_words(scenario["repeats"])
         yield Text(f"{said}; Δ: minus retraining, on average over them.", style="dim")
+        yield Text("answers: how far they lie from the oracles', as a share of probability.", "dim")
     for note in scenario["notes"]:
         yield Text(f"note: {note}", style="dim")
     weakest = [attack_words(name) for name in scenario["threat_models"]]

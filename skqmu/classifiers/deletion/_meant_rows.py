@@ -10,7 +10,7 @@ from ..._matching import RowLaw, match_rows
 from ..._validation import validate_data
 from ..._what_to_forget import parsed, positions_of
 from ...exceptions import MemberRecordError, NotATrainingSampleError
-from .._member_ids import AskedIds
+from .._member_ids import AskedIds, entries_of_ids
 from .._members import encoded_labels, member_record, more_than_named
 from ..state import fitted_state
 
@@ -185,7 +185,7 @@ def _by_words(estimator, record, text):
 
 def _of_ids(record, asked, key, matches):
     """Entries of ids; where rows stand beside these, exactly those rows must be theirs."""
-    entries = record.of_ids(asked, key)
+    entries = entries_of_ids(record, asked, key)
     if matches is None:
         return entries
     strangers = [row for row, own in enumerate(matches) if not np.isin(own, entries).any()]
