@@ -136,7 +136,7 @@ def take(X, rows):
 
 
 def cut(X, rows):
-    """Return some rows of a table that hold nothing of the others, category names included.
+    """Return some rows of a table that hold nothing of the others: no category, no shared text.
 
     Parameters
     ----------
@@ -144,10 +144,37 @@ def cut(X, rows):
     rows : ndarray of int or bool
     """
     left = take(X, rows)
-    if not hasattr(left, "iloc"):
+    if not is_frame(left):
         return left
+    if not hasattr(left, "iloc"):
+        return left.with_columns([_own_series(column) for column in left.get_columns()])
     names = [name for name, kind in left.dtypes.items() if kind == "category"]
-    return left.assign(**{name: left[name].cat.remove_unused_categories() for name in names})
+    left = left.assign(**{name: left[name].cat.remove_unused_categories() for name in names})
+    return left.set_axis(_own_index(left.index))
+
+
+def _own_index(index):
+    """Names of a pandas frame's rows without those of rows that were there once."""
+    import pandas
+
+    if isinstance(index, pandas.MultiIndex):  # its levels outlive their rows
+        return pandas.MultiIndex.from_tuples(index.tolist(), names=index.names)
+    if isinstance(index, pandas.CategoricalIndex):
+        return index.remove_unused_categories()
+    return index
+
+
+def _own_series(column):
+    """A polars column without the values of rows that were there once, which it may share."""
+    import polars
+
+    kind = column.dtype
+    if kind.is_numeric() or kind.is_temporal() or kind == polars.Boolean:
+        return column
+    if kind == polars.Enum:
+        there = set(column.unique().to_list())
+        kind = polars.Enum([name for name in kind.categories if name in there])
+    return polars.Series(column.name, column.to_list(), dtype=kind)
 
 
 def join(*tables):

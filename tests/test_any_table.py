@@ -267,3 +267,51 @@ def test_quantile_attack_and_unlearning_attack_take_frames():
     attack = UnlearningAttack(target, n_shadows=4, random_state=0)
     attack.fit(X, LABELS, forget=np.arange(N) < 8)
     assert np.isfinite(attack.decision_function(X.iloc[:8], LABELS[:8])).all()
+
+
+def _named_rows(kind):
+    """A frame with a text of its own in each row, kept where a frame of this kind keeps it."""
+    frame = pd.DataFrame({"age": NUMBERS[:, 0], "town": [f"town{i:03d}secret" for i in range(N)]})
+    names = [f"name{i:03d}secret" for i in range(N)]
+    if kind == "category":
+        return frame.astype({"town": "category"})
+    if kind == "levels of an index":
+        return frame.set_axis(pd.MultiIndex.from_arrays([names, range(N)], names=["who", "row"]))
+    if kind == "categories of an index":
+        return frame.set_axis(pd.CategoricalIndex(names))
+    enum = polars.Enum(frame["town"].tolist())
+    town = polars.Series("town", frame["town"].tolist(), enum if kind == "enum" else None)
+    return polars.DataFrame({"age": frame["age"].to_numpy(), "town": town})
+
+
+@pytest.mark.parametrize("meta", [UnlearningClassifier, ShardedClassifier])
+@pytest.mark.parametrize(
+    "kind", ["category", "levels of an index", "categories of an index", "polars", "enum"]
+)
+def test_no_text_of_a_forgotten_row_stays(kind, meta):
+    clf = meta(of_columns(["age"], ["town"]), random_state=0).fit(_named_rows(kind), LABELS)
+    clf.unlearn(index=[7]).unlearn('town == "town011secret"')
+    left = pickle.dumps(clf)
+    for row in (7, 11):
+        assert f"town{row:03d}secret".encode() not in left
+        assert f"name{row:03d}secret".encode() not in left
+    assert b"town013secret" in left
+
+
+class _KeepsCategories(DecisionTreeClassifier):
+    """As boosters do: the categories of a column's type are a part of the fitted model."""
+
+    def fit(self, X, y):
+        self.categories_ = X["town"].cat.categories.tolist()
+        return super().fit(X[["age"]], y)
+
+    def predict_proba(self, X):
+        return super().predict_proba(X[["age"]])
+
+
+def test_a_shard_knows_no_category_of_another_shards_rows():
+    frame = _named_rows("category")
+    clf = ShardedClassifier(_KeepsCategories(), n_shards=2, random_state=0).fit(frame, LABELS)
+    known = [pickle.dumps(slices[-1]) for slices in clf.models_]
+    for row, (shard, _) in enumerate(clf.assignment_):
+        assert f"town{row:03d}secret".encode() not in known[1 - shard]

@@ -4,6 +4,7 @@ This file looks inside.
 """
 
 import json
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -17,6 +18,8 @@ from sklearn.preprocessing import OneHotEncoder
 
 import skqmu
 from skqmu._cli import main
+from skqmu._cli._output import UsageError
+from skqmu._cli._own_table import own_table
 from skqmu.audit import AuditReport, LeakageReport
 
 COLUMNS = ["age", "income", "town"]
@@ -165,3 +168,25 @@ def test_attacks_can_be_listed(run):
     assert code == 0
     assert "lira: " in said.out
     assert "RMIAAttack" in said.out
+
+
+def test_ids_of_a_text_file_stay_as_they_are_written(tmp_path):
+    path = tmp_path / "clients.csv"
+    for written, kept in (
+        (["007", "7", "1"], ["007", "7", "1"]),
+        (["1e5", "100000", "3"], ["1e5", "100000", "3"]),
+        (["7", "8", "9"], [7, 8, 9]),
+    ):
+        rows = [f"{who},{row},{row % 2}" for row, who in enumerate(written)]
+        path.write_text("\n".join(["client,x,churn", *rows]))
+        table = own_table(SimpleNamespace(data=path, test=None, target="churn", id="client"))
+        assert table.ids.tolist() == kept
+        assert table.mask_of(f"ids:{written[1]}", "--forget").tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("mark", [";", "\t"])
+def test_a_table_with_other_marks_is_told_from_one_without_the_column(tmp_path, mark):
+    path = tmp_path / "clients.csv"
+    path.write_text("\n".join(mark.join(row) for row in ("ax", "b1", "c0")))
+    with pytest.raises(UsageError, match="other marks than commas"):
+        own_table(SimpleNamespace(data=path, test=None, target="x", id=None))

@@ -12,6 +12,8 @@ from skqmu._what_to_forget import positions_of
 __all__ = ["OwnTable", "model_of", "own_table"]
 
 _PARQUET = (".parquet", ".pq")
+# what a number is written as in one way alone
+_PLAIN_NUMBER = r"-?(0|[1-9]\d{0,14})(\.0*)?"
 # categories of a column that are told apart, the most frequent ones; the others are one
 _MOST_CATEGORIES = 20
 # wider tables are reduced to so many principal components before a circuit, one to a qubit
@@ -106,7 +108,7 @@ def own_table(arguments):
     X, y = _divided("--data", frame, arguments)
     ids = None
     if arguments.id is not None:
-        ids = frame[arguments.id].to_numpy()
+        ids = _ids_as_written(arguments, frame[arguments.id])
     X_test = y_test = None
     if arguments.test is not None:
         X_test, y_test = _divided("--test", _read("--test", arguments.test), arguments)
@@ -128,13 +130,34 @@ def _read(option, file):
     try:
         if path.suffix.lower() in _PARQUET:
             return pandas.read_parquet(path)
-        return pandas.read_csv(path)
+        frame = pandas.read_csv(path)
     except ImportError as error:
         raise UsageError(
             f"{option} {file}: Parquet needs pyarrow; install it with: pip install 'skqmu[tables]'"
         ) from error
     except (OSError, ValueError) as error:
-        raise UsageError(f"{option} {file} cannot be read: {error}") from error
+        raise UsageError(
+            f"{option} {file} cannot be read: {error} (a .csv file is text in UTF-8 with commas "
+            "between its columns)"
+        ) from error
+    if frame.shape[1] == 1 and any(mark in str(frame.columns[0]) for mark in ";\t"):
+        raise UsageError(
+            f"{option} {file} has other marks than commas between its columns; write it again: "
+            "pandas.read_csv(FILE, sep=None, engine='python').to_csv(FILE, index=False), with "
+            "decimal=',' in the first where numbers have commas."
+        )
+    return frame
+
+
+def _ids_as_written(arguments, column):
+    """Ids of a column; texts where numbers would make one of two, as of 007 and 7."""
+    import pandas
+
+    if Path(arguments.data).suffix.lower() in _PARQUET or column.dtype.kind not in "iuf":
+        return column.to_numpy()
+    own = {"usecols": [arguments.id], "dtype": str}
+    texts = pandas.read_csv(arguments.data, **own)[arguments.id]
+    return (column if texts.dropna().str.fullmatch(_PLAIN_NUMBER).all() else texts).to_numpy()
 
 
 def _divided(option, frame, arguments):

@@ -12,7 +12,7 @@ from sklearn.dummy import DummyClassifier
 from .._files import remove_leftovers
 from .._fit_many import last_step
 from .._packed import read_packed, write_packed
-from .._rows import take
+from .._rows import cut
 from ._meta import fit_clone, fit_clones, telling_costs, with_seed
 from .deletion import files_of
 from .state import kept_files
@@ -185,7 +185,8 @@ def slices_of(members, assignment, classes, shard, n_slices):
     parts = []
     for number in range(n_slices):
         rows = (assignment[:, 0] == shard) & (assignment[:, 1] <= number)
-        parts.append((take(members.given, rows), classes[members.labels[rows]]))
+        # a model may keep the names of categories: of its own rows' alone
+        parts.append((cut(members.given, rows), classes[members.labels[rows]]))
     return parts
 
 
