@@ -259,7 +259,8 @@ class EpsilonAudit(MetaEstimatorMixin, BaseEstimator):
                 ((outside >= c).sum() for c in candidates),
             )
             bounds = [self._of_rates(a, n_in, b, n_out) for a, b in zip(*counts, strict=True)]
-            return candidates[int(np.argmax(bounds))]
+            if max(bounds) > 0:
+                return candidates[int(np.argmax(bounds))]
         # Where both rates are known best, in the units in which they are compared.
         distance = ndtri(tpr) - ndtri(fpr)
         spread = sum(np.sqrt(r * (1 - r) / n_in) / _density(r) for r in (tpr, fpr))
