@@ -122,6 +122,24 @@ def test_without_a_model_one_is_trained_by_its_name(run):
     assert report.scenarios == ["town == Ulm", "fraction:0.1"]
 
 
+def test_row_numbers_of_a_file_are_not_learned_from_and_an_id_may_be_called_na(run, files):
+    table = pd.read_csv(files / "clients.csv").assign(client=[f"{i}" for i in range(239)] + ["NA"])
+    table.to_csv(files / "numbered.csv")
+    words = ("--data", "numbered.csv", "--target", "churn", "--id", "client")
+    code, said, out = run(
+        "audit", *words, "--estimator", "DecisionTreeClassifier", "--forget", "ids:NA,7",
+        "--attack", "loss", "--oracles", "1", "--test-size", "0.2", "--seed", "1",
+    )  # fmt: skip
+    assert code == 0, said.err
+    report = AuditReport.from_json(out / "audit.json")
+    assert report.data["settings"]["n_features"] == 4
+    table.assign(client=table.client.where(table.index > 3)).to_csv(files / "gaps.csv", index=False)
+    code, said, _ = run("attack", "--data", "gaps.csv", *words[2:])
+    assert (code, "--id 'client' is empty in 4 rows" in said.err) == (2, True)
+    code, said, _ = run("attack", *words[:4], "--id", "churn")
+    assert (code, "--id and --target are both 'churn'" in said.err) == (2, True)
+
+
 def test_the_default_for_a_table_is_a_circuit(run):
     code, said, out = run("attack", *OWN, "--attack", "loss", "--test-size", "0.8")
     assert code == 0, said.err

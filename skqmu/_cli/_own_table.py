@@ -12,6 +12,7 @@ from skqmu._what_to_forget import positions_of
 __all__ = ["OwnTable", "model_of", "own_table"]
 
 _PARQUET = (".parquet", ".pq")
+_ROW_NUMBERS = "Unnamed: 0"
 # what a number is written as in one way alone
 _PLAIN_NUMBER = r"-?(0|[1-9]\d{0,14})(\.0*)?"
 # categories of a column that are told apart, the most frequent ones; the others are one
@@ -104,6 +105,8 @@ def own_table(arguments):
     """
     if arguments.target is None:
         raise UsageError("--data needs --target COLUMN, the column of labels.")
+    if arguments.id == arguments.target:
+        raise UsageError(f"--id and --target are both {arguments.id!r}.")
     frame = _read("--data", arguments.data)
     X, y = _divided("--data", frame, arguments)
     ids = None
@@ -153,11 +156,17 @@ def _ids_as_written(arguments, column):
     """Ids of a column; texts where numbers would make one of two, as of 007 and 7."""
     import pandas
 
-    if Path(arguments.data).suffix.lower() in _PARQUET or column.dtype.kind not in "iuf":
+    texts = column
+    if Path(arguments.data).suffix.lower() not in _PARQUET:
+        # an id may be called NA
+        own = {"usecols": [arguments.id], "dtype": str, "keep_default_na": False}
+        texts = pandas.read_csv(arguments.data, na_values=[""], **own)[arguments.id]
+    if texts.isna().any():
+        raise UsageError(f"--id {arguments.id!r} is empty in {int(texts.isna().sum())} rows.")
+    numeric = column.dtype.kind in "iuf"
+    if texts is column or (numeric and texts.str.fullmatch(_PLAIN_NUMBER).all()):
         return column.to_numpy()
-    own = {"usecols": [arguments.id], "dtype": str}
-    texts = pandas.read_csv(arguments.data, **own)[arguments.id]
-    return (column if texts.dropna().str.fullmatch(_PLAIN_NUMBER).all() else texts).to_numpy()
+    return texts.to_numpy()
 
 
 def _divided(option, frame, arguments):
@@ -192,6 +201,10 @@ def model_of(arguments, table):
     table : OwnTable
     """
     if arguments.model is None:
+        # numbers of rows, as pandas writes them, would be learned by heart
+        kept = [name for name in table.X.columns if name != _ROW_NUMBERS]
+        tests = None if table.X_test is None else table.X_test[kept]
+        table = replace(table, X=table.X[kept], X_test=tests)
         return _named_model(arguments.estimator, table.X), table, False
     if arguments.estimator is not None:
         raise UsageError("--model FILE and --estimator NAME exclude each other.")
