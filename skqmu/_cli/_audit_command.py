@@ -63,15 +63,11 @@ def run_audit(arguments):
 
 def show_report(arguments):
     """Carry out ``python -m skqmu show`` and return the exit code."""
-    from skqmu.audit import LEAKAGE_SCHEMA, AuditReport, LeakageReport
-
     if not arguments.report:
         raise UsageError("FILE is empty: name the audit.json of an earlier audit.")
     try:
         path = Path(arguments.report)
-        is_leakage = LEAKAGE_SCHEMA.encode() in path.read_bytes()[:200]
-        kind = LeakageReport if is_leakage else AuditReport
-        report = kind.from_json(path)
+        report = _kind_of(path).from_json(path)
     except OSError as error:
         raise UsageError(f"{arguments.report} cannot be read: {error.strerror}") from error
     except ValueError as error:
@@ -80,6 +76,16 @@ def show_report(arguments):
         report.to_html(page_to_write(arguments.html, arguments.report, arguments.force))
     print_report(report)
     return 0
+
+
+def _kind_of(path):
+    """Which kind of report a file says it is; what is wrong with the file its reader says."""
+    from skqmu.audit import LEAKAGE_SCHEMA, AuditReport, LeakageReport
+
+    with contextlib.suppress(OSError, ValueError):
+        if LEAKAGE_SCHEMA.encode() in path.read_bytes()[:200]:
+            return LeakageReport
+    return AuditReport
 
 
 def lists_names(arguments):
@@ -213,7 +219,8 @@ def _model(arguments):
     from skqmu._validation import check_choice
 
     try:
-        return check_choice("--model", arguments.model or auto_model(arguments.dataset), MODELS)
+        name = auto_model(arguments.dataset) if arguments.model is None else arguments.model
+        return check_choice("--model", name, MODELS)
     except ValueError as error:
         raise UsageError(f"{error} A model in a file goes with --data.") from error
 

@@ -18,7 +18,7 @@ def run_forget(arguments):
     if not Path(arguments.model).is_file():
         raise UsageError(f"--model {arguments.model}: there is no such file.")
     ids = _ids(arguments.ids)
-    if arguments.keep_log is not None and arguments.keep_log < 0:
+    if arguments.keep_log < 0:
         raise UsageError(f"--keep-log {arguments.keep_log} must not be negative.")
     policy, due = _policy(arguments), _days(arguments.due, "--due")
     strategy = _strategy(arguments.strategy)

@@ -71,9 +71,10 @@ def add_forget(commands, common):
     how.add_argument(
         "--keep-log",
         type=int,
+        default=100,
         metavar="N",
-        help="entries of its own log that the model's file keeps (default: all); the ledger has "
-        "them",
+        help="last entries of its own log that the model's file keeps (default: 100); the ledger "
+        "has them all",
     )
 
 

@@ -217,7 +217,7 @@ class DeletionLedger(LedgerEvidence):
         rows: Any = None,
         trust: bool | Sequence[str] = False,
         beyond_reach: Sequence[str] = (),
-        keep_log: int | None = None,
+        keep_log: int | None = 100,
         **request: Any,
     ) -> Batch | None:
         """Let the model in a file forget the requests that are due, once and for all.
@@ -238,9 +238,9 @@ class DeletionLedger(LedgerEvidence):
         beyond_reach : sequence of str, default=()
             What you know that no request reaches, such as ``"backups of the last 30 days"``: it
             stands in each receipt. Without personal data.
-        keep_log : int or None, default=None
-            How many of the last entries of its own log the model's file keeps; None: all, and each
-            request takes a little longer than the one before. The ledger has what they say.
+        keep_log : int or None, default=100
+            How many of the last entries of its own log the model's file keeps: the ledger has what
+            they say. None: all, and each request takes a little longer than the one before.
         **request : dict
             For `unlearn`: ``strategy=``, ``X_retain=``, ``fingerprint_key=``, ...
 
