@@ -85,8 +85,9 @@ def run_jobs(function, arguments, total, *, n_jobs=None, verbose=0, label="jobs"
     try:
         with threadpool_limits(limits=1):
             for _, result in finished_jobs(_one, jobs, n_jobs=n_jobs):
-                progress.step(1 if count is None else count(result))
+                # told when it has been put away: who is told may interrupt
                 yield result
+                progress.step(1 if count is None else count(result))
     finally:
         progress.close()
 

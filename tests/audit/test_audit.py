@@ -421,9 +421,9 @@ def test_what_a_mechanism_lacks_is_found_out_before_anything_is_trained(
 
 
 def test_an_unknown_mechanism_is_raised_before_the_shadows_are_trained(forest, monkeypatch):
-    from skqmu.audit import _audit_run
+    from skqmu.audit import _shadow_models
 
-    monkeypatch.setattr(_audit_run, "ShadowPool", None)
+    monkeypatch.setattr(_shadow_models, "ShadowPool", None)
     with pytest.raises(ValueError, match="strategy='retrian' is unknown"):
         audit(forest, X, Y, forget="fraction:0.2", mechanisms="retrian", random_state=0)
 
