@@ -17,8 +17,8 @@ LEVEL_WORDS = {
 #: What a reader must not conclude, whatever the verdicts are.
 CANNOT_SHOW = (
     "It cannot show that nothing leaks. It shows what these attacks find; stronger ones may exist.",
-    "It is about the training procedure on these rows. Another data set, model or request needs an "
-    "audit of its own.",
+    "It is about one model or, where it was repeated, about the way in which such models are "
+    "trained, on these rows. Another data set, model or request needs an audit of its own.",
     "It does not look for copies: backups, caches, logs, earlier versions of the model, and what "
     "others derived from it keep what they know. Who also holds an earlier version can compare.",
     "It does not establish that a law or contract is fulfilled. It is evidence for whoever decides "
