@@ -27,6 +27,7 @@ __all__ = [
 _LARGEST = 1e15
 _MOST = 2**63 - 1
 _NO_NUMBERS = ("nan", "inf", "-inf")
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 class Shape:
@@ -47,6 +48,16 @@ class Shape:
 
     def __call__(self, value, where):
         self._check(value, where)
+
+    def as_json_schema(self, title):
+        """Return the shape of a whole file as a JSON Schema that stands alone.
+
+        Parameters
+        ----------
+        title : str
+            Name and version of the format.
+        """
+        return {"$schema": _DRAFT, "title": title, **self.schema}
 
 
 def _refuse(value, where, expected):

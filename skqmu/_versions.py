@@ -3,7 +3,7 @@
 import importlib.metadata
 import platform
 
-__all__ = ["environment", "numeric_versions", "package_versions"]
+__all__ = ["environment", "installed_versions", "numeric_versions", "package_versions"]
 
 _PACKAGES = (
     "skqmu",
@@ -38,6 +38,11 @@ def package_versions():
 
         versions["skqmu"] = skqmu.__version__
     return versions
+
+
+def installed_versions():
+    """Return ``{package: version}`` of those that are installed."""
+    return {name: found for name, found in package_versions().items() if found is not None}
 
 
 def numeric_versions():

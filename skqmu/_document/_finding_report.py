@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from .._shape import anything, maybe, named, one_of, record, text, varies
 from .._text import printable_values
-from .._versions import environment, package_versions
+from .._versions import environment, installed_versions
 from ._data_report import DataReport
 from ._parts_of_page import Code, Document, Folded, Form, Items, Paragraph, Section, Terms
 
@@ -47,7 +47,6 @@ class FindingReport(DataReport):
             Name to recorded value.
         title : str or None
         """
-        versions = {name: own for name, own in package_versions().items() if own is not None}
         return cls(
             {
                 "schema": cls.schema,
@@ -56,7 +55,7 @@ class FindingReport(DataReport):
                 "finding": finding,
                 "settings": settings,
                 "environment": environment(),
-                "versions": versions,
+                "versions": installed_versions(),
             }
         )
 
@@ -83,8 +82,7 @@ class FindingReport(DataReport):
         -------
         dict
         """
-        draft = "https://json-schema.org/draft/2020-12/schema"
-        return {"$schema": draft, "title": cls.schema, **cls._shape().schema}
+        return cls._shape().as_json_schema(cls.schema)
 
     @classmethod
     def _check(cls, data):

@@ -8,7 +8,7 @@ from .._document import DataReport
 from .._rows import n_columns
 from .._shape import each, flag, maybe, named, number, one_of, record, text, varies, whole
 from .._text import one_line, printable_values
-from .._versions import package_versions
+from .._versions import installed_versions
 from ..metrics import MembershipResult, membership_result
 from ._checked_settings import estimator_facts
 from .report import attacked, json_values, leakage_document, step_attacked
@@ -99,8 +99,7 @@ class LeakageReport(DataReport):
         -------
         dict
         """
-        draft = "https://json-schema.org/draft/2020-12/schema"
-        return {"$schema": draft, "title": LEAKAGE_SCHEMA, **_FORMAT.schema}
+        return _FORMAT.as_json_schema(LEAKAGE_SCHEMA)
 
     def _as_document(self, pictures=True):
         return leakage_document(self.data, pictures)
@@ -178,7 +177,7 @@ def leakage_data(work, measured, *, estimator, title, entropy, notes, seconds):
             "n_members": len(scenario.members),
             "n_nonmembers": len(scenario.nonmembers),
             "notes": [*data.notes, *scenario.notes, *notes, *model.notes],
-            "versions": {k: v for k, v in package_versions().items() if v is not None},
+            "versions": installed_versions(),
             "threat_models": seen.threat_models,
             "accuracy": {
                 "train": judge.accuracy(seen, "retain"),

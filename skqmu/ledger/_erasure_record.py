@@ -131,8 +131,7 @@ class ErasureRecord(DataReport):
         -------
         dict
         """
-        draft = "https://json-schema.org/draft/2020-12/schema"
-        return {"$schema": draft, "title": SCHEMA, **_RECORD.schema}
+        return _RECORD.as_json_schema(SCHEMA)
 
     @classmethod
     def _check(cls, data: Any) -> None:

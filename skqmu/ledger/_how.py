@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any
 
 from .._text import one_line, shortened
-from .._versions import package_versions
+from .._versions import installed_versions
 from ._subjects import final_step
 
 __all__ = ["REASONS", "how_it_forgot", "method_limits"]
@@ -86,8 +86,7 @@ def _plain(value: Any) -> Any:
 
 @cache
 def _versions() -> dict[str, str]:
-    known = {name: version for name, version in package_versions().items() if version is not None}
-    return {"python": platform.python_version(), **known}
+    return {"python": platform.python_version(), **installed_versions()}
 
 
 _LIMITS = [

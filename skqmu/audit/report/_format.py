@@ -293,11 +293,7 @@ def json_schema():
     >>> json_schema()["title"]
     'skqmu.audit/2'
     """
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": SCHEMA,
-        **_REPORT.schema,
-    }
+    return _REPORT.as_json_schema(SCHEMA)
 
 
 def settled(data):

@@ -5,7 +5,7 @@ import secrets
 from datetime import UTC, datetime
 
 from ..._rows import n_columns
-from ..._versions import environment, package_versions
+from ..._versions import environment, installed_versions
 from ._again import again, withholds_seeds
 from ._data_card import data_card
 from ._format import SCHEMA
@@ -55,9 +55,7 @@ def describe(plan):
         "again": again(plan),
         "environment": environment(),
         "notes": list(data.notes),
-        "versions": {
-            name: version for name, version in package_versions().items() if version is not None
-        },
+        "versions": installed_versions(),
         "scenarios": [],
     }
 
