@@ -8,7 +8,7 @@ from ._as_markdown import as_markdown, markdown_blocks
 from ._as_page import as_embedded_page, as_page
 from ._as_terminal import as_terminal
 from ._data_report import DataReport
-from ._finding_report import FindingReport, estimate_words
+from ._finding_report import FindingReport, estimate_words, threat_section
 from ._parts_of_page import (
     Cell,
     Code,
@@ -55,4 +55,5 @@ __all__ = [
     "as_terminal",
     "estimate_words",
     "markdown_blocks",
+    "threat_section",
 ]

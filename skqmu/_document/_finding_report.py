@@ -9,7 +9,7 @@ from .._versions import environment, installed_versions
 from ._data_report import DataReport
 from ._parts_of_page import Code, Document, Folded, Form, Items, Paragraph, Section, Terms
 
-__all__ = ["FindingReport", "estimate_words"]
+__all__ = ["FindingReport", "estimate_words", "threat_section"]
 
 _ENVIRONMENT = record(dict.fromkeys(("python", "implementation", "system", "machine"), text))
 _LONGEST = 2000
@@ -142,6 +142,16 @@ def _settings(data):
             (packages,),
         )
     )
+
+
+def threat_section(told):
+    """Return what an attacker knows, line by line.
+
+    Parameters
+    ----------
+    told : str
+    """
+    return Section("Threat model", tuple(Paragraph((line,)) for line in told.splitlines()))
 
 
 def estimate_words(value, low=None, high=None, digits=3):

@@ -13,6 +13,7 @@ from .._document import (
     Strong,
     Table,
     estimate_words,
+    threat_section,
 )
 from .._document.ink import INK, MECHANISM, own_style, prepare_axes, svg_of
 from .._identity import recorded
@@ -29,10 +30,6 @@ _LIMITS = (
 
 def _settings(attack):
     return {} if attack is None else {"attack": recorded(attack)}
-
-
-def _threat(words):
-    return Section("Threat model", tuple(Paragraph((line,)) for line in words.splitlines()))
 
 
 class ShotCurveReport(FindingReport):
@@ -129,7 +126,7 @@ class ShotCurveReport(FindingReport):
             caption = ("AUC with its interval by shots on a record; dashed: guessing.",)
             yield Section("Curve", (Picture(_curve(points), caption),))
         if finding["threat"]:
-            yield _threat(finding["threat"])
+            yield threat_section(finding["threat"])
 
 
 def _cost(point):
@@ -287,4 +284,4 @@ class UpdateReport(FindingReport):
         )
         table = Table("Over the requests", ("measure", "value"), rows, "summary")
         yield Section("Measures", (table,))
-        yield _threat(finding["threat"])
+        yield threat_section(finding["threat"])

@@ -127,12 +127,9 @@ def leakage(
     template, attacks, notes = _possible(estimator, check_attacks(attacks, n_shadows))
     entropy = entropy_from(random_state)
     split_seed, *seeds = np.random.SeedSequence(entropy).spawn(4)
-    data, scenario = _rows_to_judge(
-        checked_tables(X, y, X_test, y_test, estimator),
-        lambda n, X_test: None if fitted is None else training_rows(train, n, X_test),
-        test_size,
-        np.random.default_rng(split_seed),
-    )
+    tables = checked_tables(X, y, X_test, y_test, estimator)
+    rows = None if fitted is None else training_rows(train, len(tables[1]), tables[2])
+    data, scenario = _rows_to_judge(tables, rows, test_size, np.random.default_rng(split_seed))
     if fitted is not None:
         check_against_record(fitted, data)
     elif template is None:
@@ -167,14 +164,7 @@ def _possible(estimator, attacks):
 
 def _rows_to_judge(tables, train, test_size, rng):
     """Rows by role, and those that attacks are judged on."""
-    X, y, X_test, y_test = tables
-    data = split_data(
-        *(X, y, X_test, y_test),
-        train=train(len(y), X_test),
-        test_size=test_size,
-        reference_size=0,
-        rng=rng,
-    )
+    data = split_data(*tables, train=train, test_size=test_size, reference_size=0, rng=rng)
     notes = []
     all_of_them = np.ones(len(data.y), dtype=bool)
     members, nonmembers = class_matched(all_of_them, data, rng, "training rows", notes)

@@ -186,12 +186,12 @@ def leakage_data(work, measured, *, estimator, title, entropy, notes, seconds):
             "attacks": results,
             "upstream": upstream,
             "upstream_threat_models": step_threats,
-            "verdict": _verdict(seen, upstream, work),
+            "verdict": _verdict(seen, work),
         }
     )
 
 
-def _verdict(seen, upstream, work):
+def _verdict(seen, work):
     """What all attacks together say, each at its share of the error."""
     level = 1 - (1 - work.level) / len(work.attacks)
     found, findings = [], []

@@ -11,6 +11,7 @@ from .._document import (
     Strong,
     Table,
     estimate_words,
+    threat_section,
 )
 from .._document.ink import INK, draw_curve, own_style, prepare_axes, svg_of
 from .._identity import recorded
@@ -130,8 +131,7 @@ class MembershipReport(FindingReport):
         )
         yield Section("In short", (Paragraph((Strong(_headline(result)), _meaning(result))),))
         if finding["threat"]:
-            lines = finding["threat"].splitlines()
-            yield Section("Threat model", tuple(Paragraph((line,)) for line in lines))
+            yield threat_section(finding["threat"])
         yield Section("Measures", (_measures(result), _rates(result)))
         if pictures and result.roc_fpr:
             caption = (

@@ -7,6 +7,7 @@ __all__ = [
     "cross_entropy",
     "cross_entropy_gradient",
     "entropy",
+    "entropy_gradient",
     "log_softmax",
     "softmax",
     "weighted_cross_entropy",
@@ -134,3 +135,27 @@ def entropy(logits: np.ndarray) -> np.ndarray:
     """
     log_p = _log_p(logits)
     return -(np.exp(log_p) * log_p).sum(axis=-1)
+
+
+def entropy_gradient(logits: np.ndarray) -> np.ndarray:
+    """Derivative of each record's entropy by its logits: ``-p (ln p + H)``.
+
+    It is also minus that of the divergence from the uniform distribution, KL(p || U).
+
+    Parameters
+    ----------
+    logits : ndarray of shape (..., C)
+
+    Returns
+    -------
+    ndarray of shape (..., C)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.network import entropy_gradient
+    >>> bool((entropy_gradient(np.zeros((1, 4))) == 0).all())
+    True
+    """
+    log_p = log_softmax(logits, axis=-1)
+    return -np.exp(log_p) * (log_p + entropy(logits)[..., None])

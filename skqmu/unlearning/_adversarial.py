@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 
 from .._validation import Interval
-from ..network import entropy, log_softmax
+from ..network import entropy, entropy_gradient
 from ..training import Objective
 from ._strategy import Ascent
 from ._unlearning_request import UnlearningRequest
@@ -120,7 +120,7 @@ class _UniformObjective(Objective):
         if stream != "forget":
             return batch.X
         logits, tape = run.network.forward(run.params, batch.X)
-        _, d_inputs = run.network.backward(tape, _d_divergence(logits), need_inputs=True)
+        _, d_inputs = run.network.backward(tape, -entropy_gradient(logits), need_inputs=True)
         return np.clip(batch.X + self.eps * np.sign(d_inputs), self.low, self.high)
 
     def loss(self, stream, logits, batch):
@@ -128,10 +128,4 @@ class _UniformObjective(Objective):
             return super().loss(stream, logits, batch)
         weights = self.lam * batch.weights
         divergence = np.log(logits.shape[1]) - entropy(logits)
-        return weights * divergence, weights[:, None] * _d_divergence(logits)
-
-
-def _d_divergence(logits):
-    """Derivative of KL(p || U) by the logits: ``p * (ln p + H)``, shape (B, C)."""
-    log_p = log_softmax(logits, axis=1)
-    return np.exp(log_p) * (log_p + entropy(logits)[:, None])
+        return weights * divergence, weights[:, None] * -entropy_gradient(logits)

@@ -2,10 +2,8 @@
 
 from numbers import Real
 
-import numpy as np
-
 from .._validation import Interval
-from ..network import entropy, log_softmax
+from ..network import entropy, entropy_gradient
 from ..training import Objective
 from ._strategy import Ascent
 from ._unlearning_request import UnlearningRequest
@@ -98,10 +96,8 @@ class _OrthogonalObjective(Objective):
     def loss(self, stream, logits, batch):
         if stream != "forget":
             return super().loss(stream, logits, batch)
-        doubt = entropy(logits)
-        log_p = log_softmax(logits, axis=1)
-        d_doubt = -np.exp(log_p) * (log_p + doubt[:, None])
-        return -batch.weights * doubt, -batch.weights[:, None] * d_doubt
+        weights = batch.weights
+        return -weights * entropy(logits), -weights[:, None] * entropy_gradient(logits)
 
     def combine(self, gradients, run):
         g_r, h = gradients["retain"], gradients["forget"]
