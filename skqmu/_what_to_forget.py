@@ -41,6 +41,11 @@ class Said:
     kind: str
     value: Any
 
+    @property
+    def names_rows(self):
+        """Whether it means the same rows of a table whichever of them are held out."""
+        return self.kind in ("ids", "condition")
+
 
 def parsed(text, name="forget"):
     """Return what a text says, a `Said`.

@@ -154,7 +154,6 @@ def _of_own_files(arguments):
         )
     table = own_table(arguments)
     model, narrow, fitted = model_of(arguments, table)
-    drawn = ("class:", "fraction:", "vulnerable:", "protected:")
     return {
         "estimator": model,
         "X": narrow.X,
@@ -162,12 +161,21 @@ def _of_own_files(arguments):
         "X_test": narrow.X_test,
         "y_test": narrow.y_test,
         "forget": {
-            text: text if text.startswith(drawn) else table.mask_of(text, "--forget")
+            text: table.mask_of(text, "--forget") if _said(text).names_rows else text
             for text in arguments.forget
         },
         "title": table.name,
         **(fitted_options(arguments, table) if fitted else {"repeats": arguments.repeats or 1}),
     }
+
+
+def _said(text):
+    from skqmu._what_to_forget import parsed
+
+    try:
+        return parsed(text, "--forget")
+    except ValueError as error:
+        raise UsageError(error) from error
 
 
 def fitted_options(arguments, table):

@@ -20,9 +20,6 @@ __all__ = [
     "repeat_entropy",
 ]
 
-# What depends on which rows are held out.
-_OF_THE_SPLIT = ("class", "fraction", "vulnerable", "protected")
-
 
 _CHOSEN = (
     "chosen by a first attack on models with other seeds, and held-out rows for comparison by the "
@@ -229,7 +226,7 @@ def named_requests(forget, X, y, ids):
     """
     return {
         name: value
-        if isinstance(value, str) and parsed(value).kind in _OF_THE_SPLIT
+        if isinstance(value, str) and not parsed(value).names_rows
         else np.flatnonzero(forget_split(y, value, X=X, ids=ids))
         for name, value in _named(forget).items()
     }
