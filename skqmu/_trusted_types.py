@@ -15,7 +15,7 @@ __all__ = ["is_trusted", "why_not"]
 _STATE = frozenset(
     {
         "skqmu._matching.RowLaw",
-        "skqmu._rows.Layout",
+        "skqmu._row_layout.Layout",
         "skqmu.backends._noise_stream.NoiseStream",
         "skqmu.classifiers._baseline.Baseline",
         "skqmu.classifiers._member_ids.MemberIds",

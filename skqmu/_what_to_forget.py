@@ -14,7 +14,8 @@ from sklearn.utils import check_random_state
 
 from ._conditions import Condition
 from ._ids import as_ids, few_ids, ids_of_text, key_of_text, keys_by_text, keys_of_ids
-from ._rows import as_table, is_frame, same_rows
+from ._row_layout import same_rows
+from ._rows import as_table, is_frame
 from ._validation import did_you_mean
 
 __all__ = ["FORMS", "Said", "parsed", "positions_of", "with_target_names"]

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import sparse
 
-from skqmu._rows import Layout, as_table, cut, join, n_columns, row_bytes, same_rows, take
+from skqmu._row_layout import Layout, same_rows
+from skqmu._rows import as_table, cut, join, n_columns, row_bytes, take
 
 NUMBERS = np.array([[1.5, 0.0], [np.nan, 2.0], [3.5, -1.0], [1.5, 4.0]])
 MIXED = pd.DataFrame(

@@ -8,7 +8,8 @@ from sklearn.utils.validation import _num_samples
 
 from .._fit_many import last_step
 from .._ids import ids_of_text
-from .._rows import as_table, same_rows
+from .._row_layout import same_rows
+from .._rows import as_table
 from .._what_to_forget import parsed
 from ..exceptions import AlreadyForgottenError, NotATrainingSampleError
 from ._by_refit import ByRefit

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from .._matching import RowLaw, match_rows, row_digests
-from .._rows import Layout, as_table, cut, take
+from .._row_layout import Layout
+from .._rows import as_table, cut, take
 from .._validation import validate_data
 from ..exceptions import AlreadyForgottenError, MemberRecordError, NotATrainingSampleError
 from ._member_ids import MemberIds

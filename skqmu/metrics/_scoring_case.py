@@ -12,7 +12,8 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import _num_samples
 
-from .._rows import as_table, same_rows, take
+from .._row_layout import same_rows
+from .._rows import as_table, take
 from ..exceptions import ResolutionWarning, UnscorableError
 
 
