@@ -1,6 +1,5 @@
 """What the meta-estimators share: seeds, probabilities on a fixed class list, sub-fits."""
 
-import copy
 import os
 import warnings
 from contextlib import contextmanager
@@ -27,7 +26,6 @@ __all__ = [
     "fit_clone",
     "fit_clones",
     "forgets",
-    "released",
     "telling_costs",
     "with_seed",
 ]
@@ -258,16 +256,6 @@ def fit_clones(estimators, Xs, ys, classes, sample_weights=None):
         for error in failures.values():
             raise error
     return models
-
-
-def released(model):
-    """A copy that only predicts, where the model (or the last step of a pipeline) offers one."""
-    if not isinstance(model, Pipeline):
-        return model.release() if hasattr(model, "release") else copy.deepcopy(model)
-    other = copy.copy(model)
-    name, last = model.steps[-1]
-    other.steps = [*copy.deepcopy(model.steps[:-1]), (name, released(last))]
-    return other
 
 
 def aligned_proba(model, X, classes):

@@ -10,7 +10,7 @@ from .._inside import objects_in
 from .._validation import check_is_fitted
 from .state import StateMixin, fitted_state
 
-__all__ = ["release"]
+__all__ = ["predict_only", "release"]
 
 # Attributes in which estimators of scikit-learn keep rows that they were fitted on.
 _KEPT_ROWS = ("_fit_X", "X_fit_", "X_train_", "X_", "support_vectors_")
@@ -57,11 +57,7 @@ def release(estimator):
     skqmu.exceptions.MemberRecordError: this is a released copy: ...
     """
     check_is_fitted(estimator)
-    ours = filter(_is_ours, objects_in(estimator, closed=_is_ours))
-    copies = {id(each): each.release() for each in ours}
-    released = copies.get(id(estimator))
-    if released is None:
-        released = copy.deepcopy(estimator, copies)
+    released = predict_only(estimator)
     keeping = set()
     for each in objects_in(released):
         if isinstance(each, Pipeline):
@@ -78,6 +74,20 @@ def release(estimator):
     return released
 
 
-def _is_ours(value):
-    """Whether a value is a fitted classifier of skqmu."""
-    return isinstance(value, StateMixin) and fitted_state(value) is not None
+def predict_only(model):
+    """A copy of a model in which each part that offers ``release`` is what that gives.
+
+    Parameters
+    ----------
+    model : fitted estimator
+    """
+    parts = filter(_offers_release, objects_in(model, closed=_offers_release))
+    copies = {id(part): part.release() for part in parts}
+    return copies[id(model)] if id(model) in copies else copy.deepcopy(model, copies)
+
+
+def _offers_release(value):
+    """Whether a value is an estimator with ``release``; one of skqmu must be fitted for it."""
+    if isinstance(value, StateMixin):
+        return fitted_state(value) is not None
+    return isinstance(value, BaseEstimator) and callable(getattr(type(value), "release", None))

@@ -24,7 +24,8 @@ from ._known_fits import forget_known_fits
 from ._log_trimming import TrimmingMixin
 from ._member_ids import given_ids
 from ._members import MemberRecord, are_members, ids_of
-from ._meta import aligned_proba, as_memory, draw_seed, released
+from ._meta import aligned_proba, as_memory, draw_seed
+from ._release import predict_only
 from ._shards import RemovedFolder, loaded
 from ._tables import checked_rows, checked_training
 from .deletion import REPORTS, carry_out, given_parts
@@ -425,7 +426,7 @@ class ShardedClassifier(
         last = [self._load(slices[-1]) for slices in self.models_]
         copied._become(
             ShardedState(settings=fitted_state(self).settings, seeds=[]),
-            models_=[[released(model)] for model in last],
+            models_=[[predict_only(model)] for model in last],
             **{name: vars(self)[name] for name in MODEL if name in vars(self)},
         )
         return copied

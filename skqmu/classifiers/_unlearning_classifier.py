@@ -35,10 +35,10 @@ from ._meta import (
     draw_seed,
     fit_clone,
     forgets,
-    released,
     with_seed,
 )
 from ._pipeline import unlearn
+from ._release import predict_only
 from ._tables import checked_rows, checked_training
 from .state import (
     MODEL,
@@ -433,7 +433,7 @@ class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, Base
         copied = clone(self).set_params(memory=None)
         copied._become(
             ExperimentState(),
-            estimator_=released(self.estimator_),
+            estimator_=predict_only(self.estimator_),
             **{name: vars(self)[name] for name in MODEL if name in vars(self)},
         )
         return copied

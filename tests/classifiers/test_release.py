@@ -81,3 +81,20 @@ def test_steps_that_keep_rows_are_named():
 def test_what_is_not_fitted_cannot_be_released():
     with pytest.raises(NotFittedError):
         release(qnn())
+
+
+@pytest.mark.parametrize(
+    "holder",
+    [
+        lambda: UnlearningClassifier(CalibratedClassifierCV(qnn(), cv=2)),
+        lambda: ShardedClassifier(CalibratedClassifierCV(qnn(), cv=2), n_shards=2, random_state=0),
+    ],
+    ids=["experiment", "shards"],
+)
+def test_what_is_released_by_its_own_method_holds_no_rows_either(holder):
+    model = holder().fit(X, y)
+    assert any(isinstance(each, MemberRecord) for each in objects_in(model))
+    released = model.release()
+    assert not any(isinstance(each, MemberRecord) for each in objects_in(released))
+    assert X[3].tobytes() not in pickle.dumps(released)
+    np.testing.assert_array_equal(released.predict_proba(X), model.predict_proba(X))
