@@ -12,7 +12,16 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-__all__ = ["INK", "MECHANISM", "draw_curve", "own_style", "prepare_axes", "svg_of"]
+__all__ = [
+    "INK",
+    "MECHANISM",
+    "as_log_rates",
+    "draw_curve",
+    "draw_roc",
+    "own_style",
+    "prepare_axes",
+    "svg_of",
+]
 
 # role -> the colour that matplotlib writes and the page replaces
 INK = {
@@ -114,3 +123,39 @@ def _own(name, value, prefix):
         return value.replace("#", f"#{prefix}-", 1)
     value = value.replace("url(#", f"url(#{prefix}-")
     return _DRAWN.sub(lambda colour: f"var({_VARIABLES[colour[0]]})", value)
+
+
+def draw_roc(axes, result):
+    """Draw one attack's ROC curve with its band and the line of guessing, on log-log axes.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    result : MembershipResult
+    """
+    floor = 0.5 / max(result.n_members, result.n_nonmembers)
+    fprs, low, high = result.roc_band()
+    axes.fill_between(
+        fprs, low.clip(floor), high.clip(floor), color=INK["original"], alpha=0.13, linewidth=0
+    )
+    axes.plot([floor, 1], [floor, 1], color=INK["muted"], linewidth=0.8, linestyle=(0, (2, 2)))
+    style = {"color": INK["original"], "linewidth": 1.6}
+    draw_curve(axes, result.roc_fpr, result.roc_tpr, (floor, floor), **style)
+    as_log_rates(axes, floor, floor)
+
+
+def as_log_rates(axes, left, bottom):
+    """Let axes be of rates, from these on, in logarithms.
+
+    Parameters
+    ----------
+    axes : matplotlib Axes
+    left, bottom : float
+    """
+    from matplotlib.ticker import NullLocator
+
+    axes.set(xscale="log", yscale="log", xlim=(left, 1.12), ylim=(bottom, 1.12))
+    axes.set_xlabel("false-positive rate")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_locator(NullLocator())

@@ -1,5 +1,6 @@
 """What every attack is: a meta-estimator over a fitted classifier that it never fits."""
 
+import threading
 from abc import ABCMeta, abstractmethod
 
 import numpy as np
@@ -27,6 +28,9 @@ from ._threat_model import ThreatModel
 from .targets import adapted
 
 __all__ = ["Attack", "ShadowAttack"]
+
+# Held while shadows that waited are trained: an attack may be asked from several threads.
+_TRAINING = threading.RLock()
 
 
 def _is_calibrated(attack):
@@ -313,10 +317,13 @@ class ShadowAttack(Attack):
     def __getattr__(self, name):
         # only where there is no such attribute; an interrupt leaves the shadows waiting
         if name in self._of_shadows and "_waiting" in vars(self):
-            pool, X, labels = self._waiting
-            self._learn_from(pool.fit(X, labels))
-            self.__dict__.pop("_waiting", None)
-            return vars(self)[name]
+            with _TRAINING:
+                if "_waiting" in vars(self):  # else another thread has trained them
+                    pool, X, labels = self._waiting
+                    self._learn_from(pool.fit(X, labels))
+                    self.__dict__.pop("_waiting", None)
+            if name in vars(self):
+                return vars(self)[name]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @classmethod

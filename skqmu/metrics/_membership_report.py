@@ -13,7 +13,7 @@ from .._document import (
     estimate_words,
     threat_section,
 )
-from .._document.ink import INK, draw_curve, own_style, prepare_axes, svg_of
+from .._document.ink import draw_roc, own_style, prepare_axes, svg_of
 from .._identity import recorded
 from .._shape import Shape, anything, maybe, record, text
 from ._membership_result import MembershipResult
@@ -187,24 +187,11 @@ def _rates(result):
 
 def _roc(result):
     from matplotlib.figure import Figure
-    from matplotlib.ticker import NullLocator
 
     with own_style():
         figure = Figure(figsize=(6.4, 4.2), layout="constrained")
         axes = figure.subplots()
         prepare_axes(axes)
-        floor = 0.5 / max(result.n_members, result.n_nonmembers)
-        grid, low, high = result.roc_band()
-        axes.fill_between(
-            grid, low.clip(floor), high.clip(floor), color=INK["original"], alpha=0.13, linewidth=0
-        )
-        dashes = {"linewidth": 0.8, "linestyle": (0, (2, 2))}
-        axes.plot([floor, 1], [floor, 1], color=INK["muted"], **dashes)
-        style = {"color": INK["original"], "linewidth": 1.6}
-        draw_curve(axes, result.roc_fpr, result.roc_tpr, (floor, floor), **style)
-        axes.set(xscale="log", yscale="log", xlim=(floor, 1.12), ylim=(floor, 1.12))
-        axes.set(xlabel="false-positive rate", ylabel="true-positive rate")
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter("{x:g}")
-            axis.set_minor_locator(NullLocator())
+        draw_roc(axes, result)
+        axes.set_ylabel("true-positive rate")
         return svg_of(figure, "roc", "ROC curve of the attack")

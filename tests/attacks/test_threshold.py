@@ -3,6 +3,8 @@
 This file looks inside.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from skqmu.attacks import ThresholdAttack
+from skqmu.attacks import ShadowPool, ThresholdAttack
 from skqmu.attacks._threshold import best_threshold
 
 rng = np.random.default_rng(0)
@@ -126,3 +128,19 @@ def test_the_best_threshold_is_as_good_as_every_other(pairs):
     if np.unique(scores).size > 1:
         cuts = np.unique(scores)[:-1] + 0.5
         assert advantage(t) == pytest.approx(max(advantage(cut) for cut in cuts))
+
+
+def test_shadows_that_waited_are_trained_once_by_whichever_thread_asks(monkeypatch):
+    target = DecisionTreeClassifier(random_state=0).fit(X[MEMBERS], y[MEMBERS])
+    alone = ThresholdAttack(target, n_shadows=4, random_state=0).fit(X, y).predict_proba(X, y)
+    fits = []
+    fit = ShadowPool.fit
+    monkeypatch.setattr(ShadowPool, "fit", lambda *args: fits.append(1) or fit(*args))
+    attack = ThresholdAttack(target, n_shadows=4, random_state=0).fit(X, y)
+    assert not fits
+    assert np.isfinite(attack.decision_function(X, y)).all()
+    assert not fits
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda _: attack.predict_proba(X, y), range(4)))
+    assert len(fits) == 1
+    assert all(np.array_equal(each, alone) for each in found)

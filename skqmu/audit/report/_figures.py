@@ -4,7 +4,16 @@ import textwrap
 
 import numpy as np
 
-from ..._document.ink import INK, MECHANISM, draw_curve, own_style, prepare_axes, svg_of
+from ..._document.ink import (
+    INK,
+    MECHANISM,
+    as_log_rates,
+    draw_curve,
+    draw_roc,
+    own_style,
+    prepare_axes,
+    svg_of,
+)
 from ...metrics import MembershipResult
 from .words import PART_WORDS, attack_words, model_words, oracle_band
 
@@ -67,8 +76,6 @@ def leak_figure(scenario, prefix):
 
 def roc_figure(scenario, prefix):
     """Draw the attacks' ROC curves on log-log axes, one panel an attack."""
-    from matplotlib.ticker import NullLocator
-
     models = _shown(scenario)
     attacks = list(models[0]["attacks"])
     figure, panels = _panels(len(attacks), None)
@@ -96,12 +103,8 @@ def roc_figure(scenario, prefix):
             colour, _ = _look(models, row)
             style = {"color": colour, "linewidth": 1.6, "linestyle": _dashes(models, row)}
             _curve(panel, results[model["name"]], left, bottom, **style)
-        panel.set(xscale="log", yscale="log", xlim=(left, 1.12), ylim=(bottom, 1.12))
         _title(panel, attack_words(attack))
-        panel.set_xlabel("false-positive rate")
-        for axis in (panel.xaxis, panel.yaxis):
-            axis.set_major_formatter("{x:g}")
-            axis.set_minor_locator(NullLocator())
+        as_log_rates(panel, left, bottom)
     for panel in panels[::_ABREAST]:
         panel.set_ylabel("true-positive rate")
     return svg_of(figure, prefix, f"ROC curves of the attacks in scenario {scenario['name']}")
@@ -109,25 +112,10 @@ def roc_figure(scenario, prefix):
 
 def curves_figure(attacks, prefix):
     """Draw the ROC curve of each attack on one model with its band, on log-log axes."""
-    from matplotlib.ticker import NullLocator
-
     figure, panels = _panels(len(attacks), None)
     for panel, (name, told) in zip(panels, attacks.items(), strict=True):
-        result = MembershipResult.from_dict(told)
-        floor = 0.5 / max(result.n_members, result.n_nonmembers)
-        fprs, low, high = result.roc_band()
-        panel.fill_between(
-            fprs, low.clip(floor), high.clip(floor),
-            color=INK["original"], alpha=0.13, linewidth=0,
-        )  # fmt: skip
-        panel.plot([floor, 1], [floor, 1], color=INK["muted"], linewidth=0.8, ls=(0, (2, 2)))
-        _curve(panel, result, floor, floor, color=INK["original"], linewidth=1.6)
-        panel.set(xscale="log", yscale="log", xlim=(floor, 1.12), ylim=(floor, 1.12))
         _title(panel, attack_words(name))
-        panel.set_xlabel("false-positive rate")
-        for axis in (panel.xaxis, panel.yaxis):
-            axis.set_major_formatter("{x:g}")
-            axis.set_minor_locator(NullLocator())
+        draw_roc(panel, MembershipResult.from_dict(told))
     for panel in panels[::_ABREAST]:
         panel.set_ylabel("true-positive rate")
     return svg_of(figure, prefix, "ROC curves of the attacks")
