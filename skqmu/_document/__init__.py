@@ -6,7 +6,7 @@ is shown of it is text and never markup, whoever wrote it.
 
 from ._as_markdown import as_markdown, markdown_blocks
 from ._as_page import as_embedded_page, as_page
-from ._as_terminal import as_terminal
+from ._as_terminal import VERDICT_STYLES, as_terminal
 from ._data_report import DataReport
 from ._finding_report import FindingReport, estimate_words, threat_section
 from ._parts_of_page import (
@@ -30,6 +30,7 @@ from ._parts_of_page import (
 )
 
 __all__ = [
+    "VERDICT_STYLES",
     "Cell",
     "Code",
     "DataReport",

@@ -5,10 +5,11 @@ import io
 from .._text import printable
 from ._parts_of_page import Cell, Strong
 
-__all__ = ["as_terminal", "renderable_document"]
+__all__ = ["VERDICT_STYLES", "as_terminal", "renderable_document"]
 
 _NARROWEST = 60
-_STYLES = {
+#: how a terminal shows each level of a verdict
+VERDICT_STYLES = {
     "differs": "bold red",
     "failed": "bold red",
     "indistinguishable": "bold green",
@@ -125,7 +126,7 @@ def _cell(cell):
 
     if not isinstance(cell, Cell):
         return Text(printable(str(cell)))
-    text = Text(printable(cell.text), style=_STYLES.get(cell.tone, ""))
+    text = Text(printable(cell.text), style=VERDICT_STYLES.get(cell.tone, ""))
     if cell.small:
         text.append(f"\n{printable(cell.small)}", style="dim")
     return text

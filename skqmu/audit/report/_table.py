@@ -3,6 +3,7 @@
 Everything from the data is a `Text`: rich reads markup in a plain string.
 """
 
+from ..._document import VERDICT_STYLES
 from ..._text import printable_values
 from .words import (
     UPSTREAM_ATTACKER,
@@ -22,13 +23,6 @@ from .words import (
 
 __all__ = ["renderable"]
 
-_STYLES = {
-    "differs": "bold red",
-    "failed": "bold red",
-    "indistinguishable": "bold green",
-    "unresolved": "yellow",
-    "none": "yellow",
-}
 _MARKS = {
     "differs": "✗",
     "failed": "✗",
@@ -253,11 +247,11 @@ def _verdicts(scenario):
         if "verdict" not in model:
             continue
         level = model["verdict"]["level"]
-        line = Text(f"{_MARKS[level]} ", style=_STYLES[level])
+        line = Text(f"{_MARKS[level]} ", style=VERDICT_STYLES[level])
         line.append(f"{model_words(model['name'])}: ", style="bold")
         line.append(model["verdict"]["sentence"], style="default")
         if "beside" in model["verdict"]:
-            line.append(f" {model['verdict']['beside']}", style=_STYLES["differs"])
+            line.append(f" {model['verdict']['beside']}", style=VERDICT_STYLES["differs"])
         yield line
     if "repeats" in scenario:
         said = repeats_words(scenario["repeats"])
