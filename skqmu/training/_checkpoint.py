@@ -59,7 +59,9 @@ class Checkpoint(Hook):
                     hook.restore(state)
         # Not before the file was accepted: what is refused must not be written over.
         self.states, self.epoch = self._hook_states(), run.epoch
-        return run.finished
+        # A hook had said that it is over, and a kill came before the end could be written here.
+        was_told_to_stop = run.stop_reason != TrainingRun.stop_reason
+        return run.finished or was_told_to_stop
 
     def _read(self, run):
         try:

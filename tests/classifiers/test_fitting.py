@@ -25,6 +25,7 @@ from skqmu import QNNClassifier
 from skqmu._same_state import same_state
 from skqmu.exceptions import MemberRecordError, TrainingDivergedError
 from skqmu.network import Network
+from skqmu.training import Checkpoint
 
 
 def same_model(one, other):
@@ -570,6 +571,22 @@ def test_a_resumed_fit_equals_the_undisturbed_one_bit_by_bit(
     again = small(**params, checkpoint=str(tmp_path / "fit")).fit(X, y)
     same_model(again, undisturbed)
     assert again.fit_cost_ == clf.fit_cost_
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_fit_that_was_killed_when_it_had_just_stopped_is_not_trained_on(
+    small, blobs, tmp_path, monkeypatch, early_stopping
+):
+    params = {"max_iter": 200, "early_stopping": early_stopping, "n_iter_no_change": 2, "tol": 0.05}
+    whole = small(**params).fit(*blobs)
+    assert whole.n_iter_ < 200
+    with monkeypatch.context() as patched:
+        # the last word of the file is that of the last epoch, and not that it is over
+        patched.setattr(Checkpoint, "end", lambda self, run: None)
+        small(**params, checkpoint=tmp_path / "fit").fit(*blobs)
+    again = small(**params, checkpoint=tmp_path / "fit").fit(*blobs)
+    assert (again.n_iter_, again.stop_reason_) == (whole.n_iter_, whole.stop_reason_)
+    same_model(again, whole)
 
 
 def test_a_checkpoint_is_resumed_in_another_process_with_a_circuit_of_one_s_own(tmp_path):
