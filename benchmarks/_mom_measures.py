@@ -297,37 +297,45 @@ def verdicts_of(bench, answers):
 # -- metrics of many models -------------------------------------------------------------
 
 
-def laws_of(bench, kind):
-    """Calls by what compares the laws of many models: `klom` and `forgetting_quality`.
-
-    The quality's own rule is that its interval ends below 1. Beside it, a test by permutations
-    (drawn by 19 exchanges of models), which has a level and is no part of the metric.
-    """
+def _logits(bench, kind):
+    """Logits of the true class on the forgotten rows: of a kind's models, and of oracles."""
     at, y = bench.parts["forget"]
     columns = encode_labels(y, bench.classes)
+    return [
+        true_class_logit(np.stack([m.predict_proba(bench.case.X[at]) for m in models]), columns)
+        for models in (bench.models[kind], bench.models["oracles"][: 2 * N_MODELS])
+    ]
 
-    def logits(models):
-        proba = np.stack([m.predict_proba(bench.case.X[at]) for m in models])
-        return true_class_logit(proba, columns)
 
-    own, oracles = logits(bench.models[kind]), logits(bench.models["oracles"][: 2 * N_MODELS])
+def laws_of(bench, kind):
+    """Calls by what compares the laws of many models: `klom` and `forgetting_quality`."""
+    own, oracles = _logits(bench, kind)
     with bench.clock("klom: interval", "klom: p value"):
         result = klom(own, oracles, n_resamples=400, level=LEVEL, random_state=bench.seed)
-    found = {"klom: interval": result.differs, "klom: p value": bool(result.p_value <= 1 - LEVEL)}
     with bench.clock("forgetting_quality: interval"):
         quality = forgetting_quality(own, oracles[:N_MODELS], level=LEVEL)
-    found["forgetting_quality: interval"] = bool(quality.high < 1)
-    return found, own, oracles[:N_MODELS], quality.value
+    return {
+        "klom: interval": result.differs,
+        "klom: p value": bool(result.p_value <= 1 - LEVEL),
+        "forgetting_quality: interval": bool(quality.high < 1),
+    }
 
 
-def permuted_quality(bench, own, oracles, value, rng):
-    """Whether models that are exchanged with oracles never leave a quality as low."""
-    both, others = np.concatenate([own, oracles]), []
+def permuted_quality(bench, kind, rng):
+    """Whether models that are exchanged with oracles never leave a quality as low.
+
+    A test that has a level and is no part of the metric, whose interval needs more models.
+    """
+    own, oracles = _logits(bench, kind)
+    both = np.concatenate([own, oracles[:N_MODELS]])
     with bench.clock("forgetting_quality: permuted"):
-        for _ in range(N_CALIBRATORS):
-            order = rng.permutation(len(both))
-            mixed = both[order[: len(own)]], both[order[len(own) :]]
-            others.append(forgetting_quality(*mixed, level=LEVEL).value)
+        value, *others = (
+            forgetting_quality(both[order[:N_MODELS]], both[order[N_MODELS:]], level=LEVEL).value
+            for order in (
+                np.arange(len(both)),
+                *(rng.permutation(len(both)) for _ in range(N_CALIBRATORS)),
+            )
+        )
     return bool(value < min(others))
 
 
@@ -362,12 +370,12 @@ def relearning(bench, model, other):
     return [min(steps, most + 1) for steps in (found.steps, found.oracle_steps)]
 
 
-def _relearned(bench, first, by_kind, calls, others):
+def _relearned(bench, scores, calls, others):
     """Add the score and the call of `relearn_time`: the fewer steps, the more had stayed."""
     oracles = bench.models["oracles"]
-    for kind, model in first.items():
-        steps, of_oracle = relearning(bench, model, oracles[0])
-        by_kind[kind]["relearn_time"] = -steps
+    for kind in KINDS:
+        steps, of_oracle = relearning(bench, bench.models[kind][0], oracles[0])
+        scores[kind]["relearn_time"] = -steps
         calls[kind]["relearn_time"] = bool(steps < of_oracle)
     own = oracles[N_REFERENCES:]
     for i in range(0, len(own), 2):
@@ -417,20 +425,18 @@ def unlearning_attack(bench, kind):
 # -- all of it --------------------------------------------------------------------------
 
 
-def measured(case, with_training):
-    """Measure every metric on a problem.
+def measured(case):
+    """Measure what needs no training beyond the models, oracles and shadows.
 
     Parameters
     ----------
     case : Problem
-    with_training : bool
-        Whether those that train for each model take part.
 
     Returns
     -------
     dict
-        ``scores`` and ``calibrators`` (by metric; by kind, and a list), ``calls`` and
-        ``passes`` (by metric and kind), ``seconds`` (by metric: total and number of calls) and
+        ``scores`` and ``calibrators`` (by kind and metric; by metric, a list), ``calls`` and
+        ``passes`` (by kind and metric), ``seconds`` (by metric: total and number of calls) and
         ``differences`` (by kind).
     """
     with warnings.catch_warnings():
@@ -438,34 +444,53 @@ def measured(case, with_training):
         bench = Bench(case)
         first = {kind: bench.models[kind][0] for kind in KINDS}
         answers = {kind: bench.answers(model) for kind, model in first.items()}
-        by_kind, calls, passes, laws = {}, {}, {}, {}
+        scores, calls, passes = {}, {}, {}
         for kind in KINDS:
-            by_kind[kind] = bench.scores(first[kind], answers[kind])
+            scores[kind] = bench.scores(first[kind], answers[kind])
             calls[kind] = calls_of(bench, answers[kind], first[kind])
             more, passes[kind] = verdicts_of(bench, answers[kind])
             calls[kind] |= more
         for kind in OF_LAWS:
-            more, *laws[kind] = laws_of(bench, kind)
-            calls[kind] |= more
+            calls[kind] |= laws_of(bench, kind)
         others = [
             bench.scores(model, said)
             for model, said in zip(
                 bench.models["oracles"][N_REFERENCES:], bench.oracles[N_REFERENCES:], strict=True
             )
         ]
-        if with_training:
-            rng = np.random.default_rng(bench.seed)
-            _relearned(bench, first, by_kind, calls, others)
-            for kind in OF_LAWS:
-                calls[kind]["forgetting_quality: permuted"] = permuted_quality(
-                    bench, *laws[kind], rng
-                )
-                calls[kind] |= unlearning_attack(bench, kind)
-        return {
-            "scores": {k: {n: float(v) for n, v in found.items()} for k, found in by_kind.items()},
-            "calibrators": {n: [float(each[n]) for each in others] for n in others[0]},
-            "calls": calls,
-            "passes": passes,
-            "seconds": bench.seconds,
-            "differences": {kind: differences_of(bench, answers[kind]) for kind in KINDS},
-        }
+        differences = {kind: differences_of(bench, answers[kind]) for kind in KINDS}
+    return _told(bench, scores, others, calls) | {"passes": passes, "differences": differences}
+
+
+def measured_by_training(case):
+    """Measure what trains again for each model, or compares hundreds of sets of them.
+
+    Parameters
+    ----------
+    case : Problem
+
+    Returns
+    -------
+    dict
+        As `measured`, without ``passes`` and ``differences``.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        bench = Bench(case)
+        scores, calls = {kind: {} for kind in KINDS}, {kind: {} for kind in KINDS}
+        others = [{} for _ in range(N_CALIBRATORS)]
+        _relearned(bench, scores, calls, others)
+        rng = np.random.default_rng(bench.seed)
+        for kind in OF_LAWS:
+            calls[kind]["forgetting_quality: permuted"] = permuted_quality(bench, kind, rng)
+            calls[kind] |= unlearning_attack(bench, kind)
+    return _told(bench, scores, others, calls)
+
+
+def _told(bench, scores, others, calls):
+    return {
+        "scores": {k: {n: float(v) for n, v in found.items()} for k, found in scores.items()},
+        "calibrators": {n: [float(each[n]) for each in others] for n in others[0]},
+        "calls": calls,
+        "seconds": bench.seconds,
+    }

@@ -20,9 +20,9 @@ There are two ways to a call:
   lowers it as far. `relearn_time`: fewer steps than an oracle.)
 
 What trains again for every model (`relearn_time`, `UnlearningAttack`, the exchanges) runs on
-every tenth problem. Oracles for the metrics: 5, where not said otherwise; laws: 8 models, 16
-oracles. Intervals: Clopper-Pearson, 95 %, over problems, given the three tables. When a metric
-fails, and which pair is recommended, is fixed in `_mom_table.RULE`.
+every tenth problem, when all else has ended. Oracles for the metrics: 5, where not said otherwise;
+laws: 8 models, 16 oracles. Intervals: Clopper-Pearson, 95 %, over problems, given the three tables.
+When a metric fails, and which pair is recommended, is fixed in `_mom_table.RULE`.
 """
 
 import argparse
@@ -31,7 +31,7 @@ import platform
 import time
 from pathlib import Path
 
-from _mom_measures import N_CALIBRATORS, N_REFERENCES, N_SHADOWS, measured
+from _mom_measures import N_CALIBRATORS, N_REFERENCES, N_SHADOWS, measured, measured_by_training
 from _mom_problems import CLEAN, HOLDING, N_MODELS, REPEATS, TABLES, problem
 from _mom_table import RULE, markdown, summary
 from _study_files import keep, kept
@@ -43,28 +43,48 @@ RESULTS = Path(__file__).parent / "results" / "metrics_of_metrics.json"
 N_PROBLEMS, N_QUICK = 300, 6
 # Of the settings and of what a problem's file holds: files of another one are not read.
 VERSION = 1
+PARTS = {"all": measured, "trained": measured_by_training}
 
 
-def one_problem(table, number, folder):
-    """Measure a problem, or read what was measured; return its key and its result."""
-    path = folder / f"{table}-{number}-v{VERSION}.kept"
+def one_problem(table, number, part, folder):
+    """Measure a part of a problem, or read what was measured; return its key and its result."""
+    path = folder / f"{table}-{number}-{part}-v{VERSION}.kept"
     result = kept(path)
     if result is None:
-        result = measured(problem(table, number), with_training=number % REPEATS == 0)
+        result = PARTS[part](problem(table, number))
         keep(path, result)
-    return (table, number), result
+    return (table, number, part), result
 
 
 def run(n_problems, n_jobs, folder):
     """Results of all problems by table and number."""
     folder.mkdir(parents=True, exist_ok=True)
     numbers = range(n_problems // len(TABLES))
-    tasks = [(one_problem, table, number, folder) for number in numbers for table in TABLES]
-    results = {}
+    tasks = [
+        (one_problem, table, number, part, folder)
+        for part, chosen in (("all", numbers), ("trained", numbers[::REPEATS]))
+        for number in chosen
+        for table in TABLES
+    ]
+    found = {}
     with Processes(n_jobs) as processes:
         for key, result in processes.finished(tasks):
-            results[key] = result
-            print(f"{len(results)} of {len(tasks)}: {key[0]} {key[1]}", flush=True)
+            found[key] = result
+            print(f"{len(found)} of {len(tasks)}: {' '.join(map(str, key))}", flush=True)
+    return whole(found)
+
+
+def whole(found):
+    """Put the parts of a problem together: ``{(table, number): result}``."""
+    results = {key[:2]: result for key, result in found.items() if key[2] == "all"}
+    for (table, number, part), more in found.items():
+        if part == "all":
+            continue
+        result = results[table, number]
+        for name in ("scores", "calls"):
+            result[name] = {kind: result[name][kind] | more[name][kind] for kind in more[name]}
+        for name in ("calibrators", "seconds"):
+            result[name] = more[name] | result[name]
     return results
 
 
