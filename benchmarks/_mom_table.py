@@ -1,4 +1,4 @@
-"""Rates with intervals from all problems, the rule by which a metric fails, and the tables."""
+"""Rates with intervals from all problems, and the rule by which a metric fails."""
 
 from itertools import combinations
 
@@ -8,7 +8,7 @@ from _mom_problems import CLEAN, HOLDING, REPEATS, TABLES
 
 from skqmu.metrics import accuracy_interval, repeated_verdict
 
-__all__ = ["BY_ITSELF", "BY_ORACLES", "RULE", "markdown", "summary"]
+__all__ = ["BY_ITSELF", "BY_ORACLES", "RULE", "summary"]
 
 # How a metric is turned into a call.
 BY_ORACLES, BY_ITSELF = "19 oracles", "own level"
@@ -212,36 +212,3 @@ def seconds(results):
             total, count = totals.get(name, (0.0, 0))
             totals[name] = total + spent, count + n_calls
     return {name: round(total / count, 5) for name, (total, count) in totals.items()}
-
-
-def markdown(told):
-    """The summary as a table for each rule, and the pair."""
-    kinds = [*HOLDING, *CLEAN]
-    lines = []
-    for rule in (BY_ORACLES, BY_ITSELF):
-        lines += [
-            f"| metric ({rule}) | {' | '.join(kinds)} | seconds | fails |",
-            "|---" * (len(kinds) + 3) + "|",
-        ]
-        for row in told["rules"]:
-            if row["rule"] == rule:
-                cells = [cell(row["rates"].get(kind)) for kind in kinds]
-                spent = told["seconds"].get(row["metric"])
-                cells += ["" if spent is None else f"{spent:.3f}", "; ".join(row["fails"])]
-                lines.append(f"| {row['metric']} | {' | '.join(cells)} |")
-        lines.append("")
-    if told["pair"]:
-        names = " and ".join(f"{metric} ({rule})" for metric, rule in told["pair"]["pair"])
-        lines += [f"Pair: {names}", ""]
-        lines += [f"- {name}: {cell_of(found)}" for name, found in told["pair"]["rates"].items()]
-    return "\n".join(lines)
-
-
-def cell(found):
-    """A rate over all tables."""
-    return "" if found is None else cell_of(found["all"])
-
-
-def cell_of(found):
-    """A rate with its interval, in a few characters."""
-    return "{:.2f} ({:.2f} to {:.2f})".format(*found["rate"])

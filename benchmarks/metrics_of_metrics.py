@@ -32,8 +32,9 @@ import time
 from pathlib import Path
 
 from _mom_measures import N_CALIBRATORS, N_REFERENCES, N_SHADOWS, measured, measured_by_training
+from _mom_page import into_page, markdown
 from _mom_problems import CLEAN, HOLDING, N_MODELS, REPEATS, TABLES, problem
-from _mom_table import RULE, markdown, summary
+from _mom_table import RULE, summary
 from _study_files import keep, kept
 from _study_pool import Processes
 
@@ -119,12 +120,16 @@ def main(arguments=None):
     parser.add_argument("--n-jobs", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=Path("benchmarks/out/metrics_of_metrics"))
     parser.add_argument("--out", type=Path, default=None, help="default: the committed file")
+    parser.add_argument("--page", type=Path, help="a page to put the tables into, as docs has it")
     given = parser.parse_args(arguments)
     n_problems = given.problems or (N_QUICK if given.quick else N_PROBLEMS)
     out = given.out or (given.folder / "told.json" if given.quick else RESULTS)
     results = run(n_problems, given.n_jobs, given.folder)
     told = told_of(results, "python benchmarks/metrics_of_metrics.py")
     out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    if given.page:
+        page = given.page.read_text(encoding="utf-8")
+        given.page.write_text(into_page(page, told), encoding="utf-8")
     print(markdown(told))
 
 
