@@ -87,7 +87,8 @@ def _pair(told):
     yield f"| {names}: either calls | {' | '.join(TABLES)} |"
     yield "|---" * (len(TABLES) + 1) + "|"
     for kind in (*HOLDING, *CLEAN):
-        cells = [_cell(pair["rates"][f"{kind} on {table}"]) for table in TABLES]
+        found = [pair["rates"][f"{kind} on {table}"] for table in TABLES]
+        cells = ["" if each is None else _cell(each) for each in found]
         yield f"| {kind} | {' | '.join(cells)} |"
 
 

@@ -178,7 +178,8 @@ def best_pair(results, findable, failures):
         return [
             any(found[rule][kind] for rule in pair)
             for (name, _), found in half.items()
-            if table in (None, name)
+            # rules on laws have no oracles of other sizes and orders
+            if table in (None, name) and all(kind in found[rule] for rule in pair)
         ]
 
     def worst(pair):
