@@ -20,13 +20,15 @@ def markdown(told):
     -------
     str
     """
-    lines = []
+    problems = ", ".join(f"{n} of {table}" for table, n in told["problems"].items())
+    lines = [f"{told['n_problems']} problems ({problems}):", ""]
     for rule, title in (
         (BY_ORACLES, "Called where the score exceeds that of 19 other oracles"),
         (BY_ITSELF, "Called by the metric's own interval, verdict or p value"),
     ):
         lines += [f"**{title}**", "", *_table(told, rule), ""]
-    lines += [*_findable(told), "", *_passes(told), "", *_pair(told)]
+    lines += [*_findable(told), "", *_passes(told), ""]
+    lines += [*_pair(told["pair"]), "", *_pair(told["pair_of_one_model"])]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -79,8 +81,7 @@ def _passes(told):
         yield f"| {metric} | {' | '.join(_cell(found[kind]['all']) for kind in kinds)} |"
 
 
-def _pair(told):
-    pair = told["pair"]
+def _pair(pair):
     if pair is None:
         return
     names = " and ".join(f"{metric} ({rule})" for metric, rule in pair["pair"])

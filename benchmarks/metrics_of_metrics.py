@@ -31,7 +31,8 @@ import platform
 import time
 from pathlib import Path
 
-from _mom_measures import N_CALIBRATORS, N_REFERENCES, N_SHADOWS, measured, measured_by_training
+from _mom_bench import N_CALIBRATORS, N_REFERENCES, N_SHADOWS
+from _mom_measures import measured, measured_by_training
 from _mom_page import into_page, markdown
 from _mom_problems import CLEAN, HOLDING, N_MODELS, REPEATS, TABLES, problem
 from _mom_table import RULE, summary
@@ -47,9 +48,14 @@ VERSION = 1
 PARTS = {"all": measured, "trained": measured_by_training}
 
 
+def kept_at(table, number, part, folder):
+    """The file of a part of a problem."""
+    return folder / f"{table}-{number}-{part}-v{VERSION}.kept"
+
+
 def one_problem(table, number, part, folder):
     """Measure a part of a problem, or read what was measured; return its key and its result."""
-    path = folder / f"{table}-{number}-{part}-v{VERSION}.kept"
+    path = kept_at(table, number, part, folder)
     result = kept(path)
     if result is None:
         result = PARTS[part](problem(table, number))
@@ -57,8 +63,8 @@ def one_problem(table, number, part, folder):
     return (table, number, part), result
 
 
-def run(n_problems, n_jobs, folder):
-    """Results of all problems by table and number."""
+def run(n_problems, n_jobs, folder, only_kept=False):
+    """Results of all problems, or of those that are kept, by table and number."""
     folder.mkdir(parents=True, exist_ok=True)
     numbers = range(n_problems // len(TABLES))
     tasks = [
@@ -67,6 +73,8 @@ def run(n_problems, n_jobs, folder):
         for number in chosen
         for table in TABLES
     ]
+    if only_kept:
+        tasks = [task for task in tasks if kept_at(*task[1:]).exists()]
     found = {}
     with Processes(n_jobs) as processes:
         for key, result in processes.finished(tasks):
@@ -117,6 +125,7 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help=f"{N_QUICK} problems")
     parser.add_argument("--problems", type=int, default=None, help="number of problems")
+    parser.add_argument("--kept", action="store_true", help="only problems that were run before")
     parser.add_argument("--n-jobs", type=int, default=1)
     parser.add_argument("--folder", type=Path, default=Path("benchmarks/out/metrics_of_metrics"))
     parser.add_argument("--out", type=Path, default=None, help="default: the committed file")
@@ -124,7 +133,7 @@ def main(arguments=None):
     given = parser.parse_args(arguments)
     n_problems = given.problems or (N_QUICK if given.quick else N_PROBLEMS)
     out = given.out or (given.folder / "told.json" if given.quick else RESULTS)
-    results = run(n_problems, given.n_jobs, given.folder)
+    results = run(n_problems, given.n_jobs, given.folder, given.kept)
     told = told_of(results, "python benchmarks/metrics_of_metrics.py")
     out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     if given.page:

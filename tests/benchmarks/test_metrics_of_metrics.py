@@ -223,6 +223,10 @@ def test_a_problem_that_is_kept_is_not_run_again(study, tmp_path, monkeypatch):
     damaged.write_bytes(damaged.read_bytes()[:-1])
     assert main.run(6, 1, tmp_path) == first
     assert len(asked) == 10
+    damaged.unlink()
+    kept = main.run(6, 1, tmp_path, only_kept=True)
+    assert set(first) - set(kept) == {("digits", 1)}
+    assert len(asked) == 10
 
 
 def test_what_is_committed_is_whole(study, committed):
