@@ -348,9 +348,7 @@ def beside(known, new, names):
         ):
             if any(not np.allclose(one[n], other[n], atol=1e-6) for n in one):
                 sys.exit(f"the {what} of {scenario} are others than in the file: run all rows.")
-        rows = stands["rows"] | {name: summary["rows"][name] for name in names}
-        order = ["(before unlearning)", "(logit mask)", *strategies()]
-        stands["rows"] = {name: rows[name] for name in order if name in rows}
+        stands["rows"] |= {name: summary["rows"][name] for name in names}
     made = {name: new[name] for name in ("skqmu", "python", "n_seeds", "seconds")}
     command = " ".join([new["command"], *(f"--only {name}" for name in names)])
     known.setdefault("added", {}).update({name: {"command": command, **made} for name in names})
