@@ -56,3 +56,9 @@ def test_rows_beside_other_models_are_refused(mechanisms, stands, what):
         summary["rows"]["(before unlearning)"]["gaps"]["forget_loss"][0] += 0.01
     with pytest.raises(SystemExit, match=rf"{what}.* of iris_class are others"):
         mechanisms.beside(stands, new, ["scrub"])
+
+
+def test_rows_that_were_run_by_themselves_say_so(stands):
+    for name in ("orthogonal_entropy", "sensitivity_noise"):
+        assert f"--only {name}" in stands["added"][name]["command"]
+        assert all(name in summary["rows"] for summary in stands["scenarios"].values())
