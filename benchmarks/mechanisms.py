@@ -91,6 +91,10 @@ WHY = {
     "random_labels": "confident wrong labels: rows that a retrained model gets right are taught "
     "to be wrong",
     "last_layer_refit": "the circuit and the features it learned stay as they are",
+    "orthogonal_entropy": "undecided is neither what a retrained model says of a removed class nor "
+    "of a row it never saw",
+    "sensitivity_noise": "the rows' gradients at the end say nothing of what they did, and noise "
+    "hits every weight",
     "retrained_twin": "an epoch of a hundred rows is too few steps for its twin",
     "amnesiac": "every batch held a forgotten row (see the stop reason): all of training goes",
     "gradient_ascent, stop=None": "runs on long after the rows look unseen",
