@@ -365,12 +365,8 @@ def main():
     parser.add_argument("--seeds", type=int, default=N_SEEDS)
     parser.add_argument("--n-jobs", type=int, default=2)
     parser.add_argument("--scenario", choices=sorted(SCENARIOS), action="append")
-    parser.add_argument(
-        "--only",
-        choices=sorted(strategies()),
-        action="append",
-        help="rows to run; the others stay in the file as they are",
-    )
+    rows = {"choices": sorted(strategies()), "action": "append"}
+    parser.add_argument("--only", **rows, help="rows to run; others stay in the file as they are")
     parser.add_argument("--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     started = time.perf_counter()
