@@ -27,7 +27,7 @@ from ._first_attack import check_first_attack, first_attack
 from ._kept_models import folder_of_audits
 from ._models import can_unlearn, is_default, strategy_label, takes_strategy
 from ._prefit import check_against_record, check_prefit, training_rows
-from ._rehearsal import check_mechanisms, with_able_mechanisms
+from ._rehearsal import able_plan
 from ._scenarios import Table, named_requests, repeat_entropy
 from .report import check_key, keyed_ids, new_key
 
@@ -265,10 +265,7 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
         fitted=fitted,
         keyed_ids=keyed_ids(ids, key),
     )
-    if settings.mechanisms is None:
-        return with_able_mechanisms(plan)
-    check_mechanisms(plan)
-    return plan
+    return able_plan(plan, was_asked=settings.mechanisms is not None)
 
 
 def _repeats(settings):
