@@ -153,8 +153,8 @@ def make_tfim(
     -----
     The state is the lowest of those that the product of all X leaves as they are. It is the ground
     state, and unique, wherever the field is positive: all its amplitudes are positive (Perron and
-    Frobenius), up to rounding, which fixes its sign. Without a field two states are lowest; of these it is
-    (|0...0> + |1...1>) / sqrt(2), the limit of small fields.
+    Frobenius), up to rounding, which fixes its sign. Without a field two states are lowest; of
+    these it is (|0...0> + |1...1>) / sqrt(2), the limit of small fields.
 
     Examples
     --------
