@@ -26,7 +26,7 @@ __all__ = [
 #: How far the norm of a state may be from 1: states that were kept in single precision pass.
 UNIT_TOLERANCE = 1e-6
 UNIT_ROWS = (
-    "encoding='state' takes states, of norm 1 to within 1e-6; the norm is {norm:.6g} (the first "
+    "encoding='state' takes states, of norm 1 to within 1e-6; the norm is {norm:.8g} (the first "
     "such) for {rows}. Divide each row by its norm, or use encoding='amplitude', which does so "
     "(real features only)."
 )

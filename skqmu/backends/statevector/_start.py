@@ -271,6 +271,7 @@ class StatePreparation:
     def __init__(self, group, angles):
         self.group = group
         self.columns = _Columns(group.columns, angles)
+        self.places = contiguous(group.places)
 
     def forward(self, shared, sampled, states, dtype, first_row):
         """Fill the slot; return a tape.
@@ -286,9 +287,9 @@ class StatePreparation:
             unit, norm = self._divided(values, first_row)
         state = np.zeros((len(values), 2**self.group.width, values.shape[-1]), dtype)
         n = len(self.group.places)
-        state[:, self.group.places] = (
-            unit[:, :n] + 1j * unit[:, n:] if self.group.imaginary else unit
-        )
+        state.real[:, self.places] = unit[:, :n]
+        if self.group.imaginary:
+            state.imag[:, self.places] = unit[:, n:]
         states[self.group.slot] = state
         return unit, norm
 
@@ -308,7 +309,7 @@ class StatePreparation:
     def backward(self, tape, costate, d_shared, d_sampled):
         """Write the slopes of the values."""
         unit, norm = tape
-        own = costate[:, self.group.places]
+        own = costate[:, self.places]
         slope = 2 * own.real.astype(float)
         if self.group.imaginary:  # d(value) = 2 Re(costate d(amplitude))
             slope = np.concatenate([slope, -2 * own.imag.astype(float)], axis=1)
