@@ -1,9 +1,15 @@
 """A readout without trained parameters, and vectors that are no states: where they may go."""
 
 from ..backends import StatevectorBackend
-from ..circuits import UnnormalisedGate, plain
+from ..circuits import StateGate, UnnormalisedGate, plain
 
-__all__ = ["check_fixed_head", "check_one_a_class", "check_states", "check_unnormalised"]
+__all__ = [
+    "check_fixed_head",
+    "check_one_a_class",
+    "check_states",
+    "check_unnormalised",
+    "takes_states",
+]
 
 
 def check_fixed_head(estimator):
@@ -88,3 +94,14 @@ def check_states(circuit, trainable):
             "encoding='unnormalised' takes rows that are no quantum states; use trainable='all', "
             "or encoding='amplitude'."
         )
+
+
+def takes_states(qnn):
+    """Whether the rows, as they are, go into a `StateGate`, and so must have norm 1.
+
+    Parameters
+    ----------
+    qnn : QNNCircuit
+    """
+    gates = [step.operation for step in qnn.circuit.data]
+    return any(isinstance(gate, StateGate) and gate.params == list(qnn.inputs) for gate in gates)

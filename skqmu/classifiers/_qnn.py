@@ -11,7 +11,13 @@ from ..statistics import StatisticsProgram
 from ._base import BaseUnlearningClassifier
 from ._circuit import CircuitMixin, resolve_observables
 from ._fitting import takes_steps
-from ._fixed_readout import check_fixed_head, check_one_a_class, check_states, check_unnormalised
+from ._fixed_readout import (
+    check_fixed_head,
+    check_one_a_class,
+    check_states,
+    check_unnormalised,
+    takes_states,
+)
 from ._input_scale import InputScaleMixin, input_scale_layers, resolved_input_scale
 from ._on_statistics import check_linear_loss
 from ._statistics_access import StatisticsAccessMixin
@@ -396,19 +402,20 @@ default="adam"
     def _build_network(self, structure, n_features, n_classes, backend):
         qnn = self._built_circuit(structure, n_features)
         check_states(qnn.circuit, structure["trainable"])
+        own = {"initial_std": structure["initial_std"], "unit_inputs": takes_states(qnn)}
         if structure["loss"] == "linear":
             readout = Probabilities(structure["n_qubits"], "first", n_classes)
             executable = backend.compile(
                 qnn.circuit, readout, inputs=qnn.inputs, weights=qnn.weights
             )
             scale = input_scale_layers(structure, n_features)
-            quantum = QuantumLayer(executable, initial_std=structure["initial_std"])
+            quantum = QuantumLayer(executable, **own)
             return Network([*scale, quantum, BornLogits()])
         observables = resolve_observables(structure["observables"], structure["n_qubits"])
         executable = backend.compile(
             qnn.circuit, observables, inputs=qnn.inputs, weights=qnn.weights
         )
-        quantum = QuantumLayer(executable, initial_std=structure["initial_std"])
+        quantum = QuantumLayer(executable, **own)
         layers = [*input_scale_layers(structure, n_features), quantum]
         if structure["head"] == "fixed":
             check_one_a_class(observables, n_classes)
