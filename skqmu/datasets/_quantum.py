@@ -334,7 +334,7 @@ class _Plan:
         if self.random_phase:
             turns = self.rng.uniform(0, 2 * np.pi, len(states))
             states = states * np.exp(1j * turns)[:, None]
-        X, y = state_rows(states), (self.couplings > 1).astype(int)
+        X, y = state_rows(states) + 0.0, (self.couplings > 1).astype(int)  # no -0.0
         if return_X_y:
             return X, y
         places = range(2**n_qubits)
