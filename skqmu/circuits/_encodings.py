@@ -229,6 +229,17 @@ class UnnormalisedGate(AmplitudeGate):
     num_qubits : int
     params : list of float or ParameterExpression
         As of `AmplitudeGate`.
+
+    Examples
+    --------
+    >>> from qiskit.circuit import ParameterVector, QuantumCircuit
+    >>> from skqmu.backends import StatevectorBackend
+    >>> from skqmu.circuits import UnnormalisedGate, z_observables
+    >>> x, circuit = ParameterVector("x", 2), QuantumCircuit(1)
+    >>> _ = circuit.append(UnnormalisedGate(1, list(x)), [0])
+    >>> vectors = StatevectorBackend().compile(circuit, z_observables(1), inputs=x, weights=[])
+    >>> vectors.expectations([[2.0, 1.0]], []).tolist()  # 2^2 - 1^2
+    [[3.0]]
     """
 
     rule = "keep"

@@ -161,7 +161,7 @@ def make_tfim(
     >>> from skqmu.datasets import make_tfim
     >>> data = make_tfim(couplings=[0.0, 0.5, 1.5], n_qubits=4)
     >>> data.energies.round(4).tolist(), data.y.tolist()
-    ([-4.0, -4.2716, -6.7336], [0, 0, 1])
+    ([-4.0, -4.2716, -6.76], [0, 0, 1])
     """
     _check_qubits(n_qubits, 2 if boundary == "open" else 3, even=False)
     plan = _Plan(n_samples, couplings, coupling_range, spacing, phase, random_state)
@@ -279,6 +279,12 @@ def row_states(X):
     Returns
     -------
     ndarray of complex
+
+    Examples
+    --------
+    >>> from skqmu.datasets import row_states
+    >>> row_states([[0.6, 0.0, 0.0, 0.8]])
+    array([[0.6+0.j , 0. +0.8j]])
     """
     real, imaginary = np.split(np.asarray(X, dtype=float), 2, axis=1)
     return real + 1j * imaginary
