@@ -14,6 +14,7 @@ from ._audit_measure import Judge, without
 from ._kept_models import kept_or_made
 from ._models import can_unlearn, fit_model, fit_models, unlearn_copy
 from ._prefit import as_original
+from ._promise import promise_of
 from ._report import AuditReport
 from ._shadow_models import trained_shadows
 from ._step_judge import StepsJudge, leak_of_steps
@@ -281,6 +282,9 @@ class AuditRun:
                 "findings": [],
             }
             return entry
+        promise = promise_of(model.estimator)
+        if promise is not None:
+            entry["promise"] = promise
         position = next((i for i, oracle in enumerate(oracles) if oracle is seen), None)
         others = oracles if position is None else without(oracles, position)
         entry.update(judge.measure(seen, others, original))
