@@ -185,6 +185,26 @@ def test_states_in_shards_files_clones_and_further_passes(tmp_path, fitted):
     assert further.n_iter_ == 1
 
 
+@pytest.mark.parametrize("encoding", ["state", "unnormalised"])
+def test_many_models_side_by_side_are_those_of_single_fits(encoding):
+    X = DATA.X if encoding == "state" else DATA.X[:, :16] * np.linspace(1, 3, 40)[:, None]
+    models = [published(encoding=encoding, random_state=s, max_iter=3) for s in range(3)]
+    alone = [quietly(clone(model).fit, X, DATA.y) for model in models]
+    quietly(QNNClassifier.fit_many, models, [X] * 3, [DATA.y] * 3)
+    for one, other in zip(models, alone, strict=True):
+        np.testing.assert_array_equal(one.params_, other.params_)
+
+
+def test_a_fitted_circuit_is_a_circuit_of_ones_own(fitted):
+    """Its rows are known to be states, by the gate that takes them."""
+    clf = published(encoding="angle", ansatz="strong", n_layers=None, unlearning="fine_tune")
+    clf.set_params(circuit=fitted.circuit_, inputs="x", max_iter=2)
+    quietly(clf.fit, DATA.X, DATA.y)
+    assert clf._network().layers[0].unit_inputs
+    quietly(clf.unlearn, index=[5])
+    assert clf.unlearning_log_[-1]["status"] == "done"
+
+
 def test_the_answers_do_not_see_a_global_phase(fitted):
     states = row_states(DATA.X[:5]) * np.exp(1.3j)
     X = skqmu.datasets.state_rows(states)
