@@ -271,7 +271,7 @@ def _status(outcome):
 def _with_yardstick(request, baseline, positions):
     if baseline is None or request.retain is None or not len(request.retain):
         return request
-    yardstick = baseline.yardstick(request.retain, positions)
+    yardstick = baseline.yardstick(request.network, request.retain, positions)
     if yardstick is not None and len(request.removed_classes):
         network, removed = request.network, request.removed_classes
         yardstick = yardstick.without_classes(network, request.params, removed)
