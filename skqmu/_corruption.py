@@ -1,13 +1,14 @@
 """Bad rows on purpose: which ones they are, and what stands in them instead."""
 
 import numbers
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ._noisy_rows import noisy_rows
 from ._validation import check_choice
 
-__all__ = ["FORM", "KINDS", "NOISES", "BadRows", "Corruption"]
+__all__ = ["KINDS", "NOISES", "Corruption"]
 
 #: What may be done to rows.
 KINDS = ("label_flip", "feature_noise", "confusion")
@@ -67,6 +68,71 @@ class Corruption:
                 f"{say.format('classes', self.classes)} belongs to kind='confusion', which "
                 f"interchanges two classes; kind={self.kind!r} takes rows of all."
             )
+
+    def applied(self, X, y, rng, *, labels=None, like=None):
+        """Return a table with bad rows, their labels, and which ones they are.
+
+        Parameters
+        ----------
+        X : table of n rows, as `as_table` returns it
+        y : ndarray of shape (n,)
+        rng : RandomState
+        labels : ndarray, default=None
+            All classes, in order; None: those of `y`.
+        like : table, default=None
+            Whose columns noise imitates; None: those of `X`.
+
+        Returns
+        -------
+        X : table
+            The same object where only labels are bad.
+        y : ndarray
+        bad : ndarray of bool of shape (n,)
+        """
+        labels = np.unique(y) if labels is None else labels
+        bad, changed = self.drawn(np.searchsorted(labels, y), rng, labels=labels.tolist())
+        if self.kind == "feature_noise":
+            X = noisy_rows(X, bad, rng, noise=self.noise, like=like)
+        return X, labels[changed], bad
+
+    def settled(self, y):
+        """Return the same corruption with the two classes named that it takes of these labels.
+
+        Parameters
+        ----------
+        y : ndarray
+        """
+        if self.kind != "confusion":
+            return self
+        labels, codes = np.unique(y, return_inverse=True)
+        touched = self._touched(codes, labels.tolist())
+        return replace(self, classes=tuple(labels[touched].tolist()))
+
+    def affected(self, labels):
+        """Return the labels of the classes whose rows may become bad.
+
+        Parameters
+        ----------
+        labels : ndarray
+            All of them.
+        """
+        if self.classes is None:
+            return labels
+        return labels[[_position(label, labels.tolist()) for label in self.classes]]
+
+    def largest_rate(self, y, labels):
+        """Return the largest rate at which as many rows of each class can be bad as are asked.
+
+        Parameters
+        ----------
+        y : ndarray
+        labels : ndarray
+            All classes.
+        """
+        counts = np.array([(y == label).sum() for label in self.affected(labels)])
+        if not self.balanced or not counts.any():
+            return float(counts.any())
+        return float(counts.min() * len(counts) / counts.sum())
 
     def drawn(self, codes, rng, *, labels):
         """Return which rows are bad, and the class of each row afterwards.
@@ -171,130 +237,3 @@ def _position(label, labels):
         f"classes: there is no class {label!r}; the classes are "
         f"{', '.join(map(str, labels[:20]))}{', ...' if len(labels) > 20 else ''}."
     )
-
-
-# ------------------------------------------------------------------------------------- words
-
-#: How it is written.
-FORM = (
-    "'corrupt:KIND:RATE' (rows made bad before a model is trained; KIND is label_flip, "
-    "feature_noise or confusion; ':known=SHARE' asks for a share of them)"
-)
-_ANSWERS = {"yes": True, "no": False}
-
-
-@dataclass(frozen=True)
-class BadRows:
-    """What a text asks for: rows that are made bad, and the share of them that is known to be.
-
-    Attributes
-    ----------
-    corruption : Corruption
-    known : float
-    """
-
-    corruption: Corruption
-    known: float = 1.0
-
-    @classmethod
-    def parsed(cls, text, name="forget"):
-        """Read ``"corrupt:KIND:RATE"`` with its options, each as ``":name=value"``.
-
-        Parameters
-        ----------
-        text : str
-        name : str, default="forget"
-            Of the parameter, for messages.
-
-        Raises
-        ------
-        ValueError
-            It is not understood; the message says which part.
-        """
-        parts = [part.strip() for part in text.split(":")[1:]]
-        kind, rate, *options = parts if len(parts) > 1 else [*parts, ""]
-        say = f"{name}={text!r}: {{}}={{!r}}"
-        said = {"kind": check_choice(f"{name}={text!r}: the kind", kind, KINDS)}
-        said["rate"] = _share(rate, "rate", say)
-        for option in options:
-            key, equals, value = (part.strip() for part in option.partition("="))
-            if not equals or key not in _OPTIONS:
-                raise ValueError(
-                    f"{name}={text!r}: {option!r} is not understood; options are "
-                    f"{', '.join(f'{each}=...' for each in _OPTIONS)}."
-                )
-            said[key] = _OPTIONS[key](value, key, say)
-        known = said.pop("known", 1.0)
-        corruption = Corruption(**said)
-        corruption.check(say)
-        return cls(corruption, known)
-
-    def positions(self, y, rng):
-        """Return the rows that become bad and are known to be, from labels before any is.
-
-        Parameters
-        ----------
-        y : ndarray of shape (n,)
-        rng : RandomState
-
-        Returns
-        -------
-        ndarray of int
-            Sorted, possibly empty.
-        """
-        labels, codes = np.unique(y, return_inverse=True)
-        bad, _ = self.corruption.drawn(codes, rng, labels=labels.tolist())
-        return self.known_of(bad, codes, rng)
-
-    def known_of(self, bad, codes, rng):
-        """Return which of the bad rows are known: of each class the same share, nearly.
-
-        Those of a smaller share are among those of a larger one.
-
-        Parameters
-        ----------
-        bad : ndarray of bool of shape (n,)
-        codes : ndarray of int of shape (n,)
-            Class of each row in truth.
-        rng : RandomState
-
-        Returns
-        -------
-        ndarray of int
-            Sorted, possibly empty.
-        """
-        rows = rng.permutation(np.flatnonzero(bad))
-        own = codes[rows]
-        # of each class the first come first, so that any share has all classes
-        _, place, counts = np.unique(own, return_inverse=True, return_counts=True)
-        order = np.argsort(place, kind="stable")
-        rank = np.empty(len(rows))
-        rank[order] = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-        turn = (rank + 0.5) / counts[place] if len(rows) else rank
-        return np.sort(rows[np.argsort(turn, kind="stable")][: round(self.known * len(rows))])
-
-
-def _share(text, key, say):
-    try:
-        share = float(text)
-    except ValueError:
-        share = np.nan
-    if not 0 < share <= 1:
-        raise ValueError(
-            f"{say.format(key, text)} must be a share above 0 and at most 1; use {FORM}."
-        )
-    return share
-
-
-def _answer(text, key, say):
-    if text not in _ANSWERS:
-        raise ValueError(f"{say.format(key, text)} must be yes or no.")
-    return _ANSWERS[text]
-
-
-_OPTIONS = {
-    "known": _share,
-    "classes": lambda text, key, say: tuple(part.strip() for part in text.split(",")),
-    "balanced": _answer,
-    "noise": lambda text, key, say: text,
-}

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from ._bad_rows import FORM, BadRows
 from ._conditions import Condition
-from ._corruption import FORM, BadRows
 from ._ids import as_ids, few_ids, ids_of_text, key_of_text, keys_by_text, keys_of_ids
 from ._row_layout import same_rows
 from ._rows import as_table, is_frame

@@ -22,10 +22,11 @@ from ._checked_settings import (
     name_of,
 )
 from ._checked_tables import checked_ids, checked_tables
+from ._corrupted_rows import worlds_of
 from ._first_attack import check_first_attack, first_attack
 from ._kept_models import folder_of_audits
 from ._models import can_unlearn, is_default, strategy_label, takes_strategy
-from ._prefit import check_against_record, check_prefit, training_rows
+from ._prefit import check_against_record, check_as_trained, check_prefit, training_rows
 from ._rehearsal import check_mechanisms
 from ._scenarios import Table, named_requests, repeat_entropy
 from .report import check_key, keyed_ids, new_key
@@ -157,6 +158,15 @@ class Plan:
         entropy = repeat_entropy(self.entropy, r)
         return replace(self, data=data, scenarios=scenarios, entropy=entropy, n_jobs=1)
 
+    def rows(self, scenario):
+        """Return the rows that a scenario's models are trained on, or judged by.
+
+        Parameters
+        ----------
+        scenario : Scenario
+        """
+        return self.data if scenario.data is None else scenario.data
+
     def looks(self):
         """Return after how many repeats the verdicts are looked at, the last one at the end."""
         if self.until is None:
@@ -179,17 +189,21 @@ class Plan:
 
     def steps(self):
         """Return how many models will be trained, by purpose."""
+        worlds = worlds_of(self)
         shadows = self.n_shadows if needs_shadows(self.attacks) else 0
         first = {"first attack": self.n_shadows} if self.table.needs_exposure else {}
         of_a_repeat = {
-            "original": int(self.fitted is None),
+            "original": len(worlds) * (self.fitted is None),
             "oracles": self.n_oracles * len(self.scenarios),
             "mechanism runs": len(self.mechanisms) * len(self.scenarios),
-            "shadows": shadows,
+            "shadows": shadows * len(worlds),
             "attacks": len(self.attacks)
             * len(self.scenarios)
             * (1 + self.n_oracles + len(self.mechanisms)),
         }
+        # of the first repeat alone, as all that is beside the verdicts
+        clean = sum(len(kinds) for _, kinds in worlds.values()) * self.n_oracles
+        first |= {"models without the damage": clean} if clean else {}
         return {purpose: n * self.repeats for purpose, n in of_a_repeat.items()} | first
 
 
@@ -235,6 +249,7 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
         reference_size=_reference_size(settings.reference_size, estimator),
         requests=named_requests(settings.forget, X, y, ids),
     )
+    check_as_trained(fitted, table.requests)
     check_first_attack(table, settings.n_shadows)
     entropy = entropy_from(settings.random_state)
     data, scenarios = table.draw(entropy)

@@ -3,9 +3,16 @@
 import numpy as np
 
 from ..attacks.tools import check_target, known_members
+from ._corrupted_rows import asks_for_bad_rows
 from ._models import Model
 
-__all__ = ["as_original", "check_against_record", "check_prefit", "training_rows"]
+__all__ = [
+    "as_original",
+    "check_against_record",
+    "check_as_trained",
+    "check_prefit",
+    "training_rows",
+]
 
 
 def check_prefit(estimator, prefit, train, repeats=1, until=None):
@@ -122,6 +129,23 @@ def check_against_record(fitted, data):
             f"{held_out.sum()} of {len(held_out)} held-out rows are in the model's member record: "
             "they were trained on, and no attack can be judged by them."
         )
+
+
+def check_as_trained(fitted, requests):
+    """Raise where a request makes rows bad that the fitted model has learned as they were.
+
+    Parameters
+    ----------
+    fitted : fitted classifier or None
+    requests : dict of str to (str or ndarray of int)
+    """
+    for name, value in requests.items():
+        if fitted is not None and asks_for_bad_rows(value):
+            raise ValueError(
+                f"forget[{name!r}]: {value!r} trains the original on rows that it has made bad, "
+                "and prefit=True hands it over. Leave prefit out; or train it on those of "
+                "skqmu.datasets.corrupt and ask for the mask, forget=data.bad."
+            )
 
 
 def as_original(fitted):

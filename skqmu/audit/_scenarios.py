@@ -10,6 +10,7 @@ from .._what_to_forget import parsed
 from ..attacks.tools import RecordIndex
 from ..datasets import forget_split
 from ._audit_rows import split_data
+from ._corrupted_rows import Worlds, asks_for_bad_rows
 
 __all__ = [
     "Scenario",
@@ -34,8 +35,9 @@ class Scenario:
     Attributes
     ----------
     name : str
-    kind : {"class", "subset"}
-        ``"class"``: no row of some class stays.
+    kind : {"class", "subset", "corrupt"}
+        ``"class"``: no row of some class stays; ``"corrupt"``: rows that were made bad before
+        anything was trained.
     forget : ndarray of bool of shape (n_train,)
     removed : ndarray
         Labels of which no row stays.
@@ -44,6 +46,8 @@ class Scenario:
     nonmembers : ndarray of int
         Held-out rows of the same classes, in the same proportions.
     notes : tuple of str
+    data : Data or None
+        The rows of this request alone, where some were made bad; None: those of the plan.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Scenario:
     members: np.ndarray
     nonmembers: np.ndarray
     notes: tuple = field(default=())
+    data: Any = None
 
 
 @dataclass(frozen=True)
@@ -120,13 +125,17 @@ class Table:
             rng=np.random.default_rng(split_seed),
         )
         rng = np.random.default_rng(scenario_seed)
+        worlds, own = Worlds(data, entropy), {}
         masks = {name: self._mask(value, name, data, rng) for name, value in self.requests.items()}
+        for name, value in self.requests.items():
+            if asks_for_bad_rows(value):
+                own[name], masks[name] = worlds.known(value, name)
         rankings = {
             name: self._ranking(value)[data.test_rows]
             for name, value in self.requests.items()
             if _is_of_exposure(value)
         }
-        return data, make_scenarios(masks, data, rng, rankings)
+        return data, make_scenarios(masks, data, rng, rankings, own)
 
     def _ranking(self, value):
         """Number of each row, those of `X_test` last, small where the request means it first."""
@@ -138,6 +147,8 @@ class Table:
     def _mask(self, value, name, data, rng):
         """Return the mask over the training rows that a description means."""
         seed = int(rng.integers(2**31 - 1))
+        if asks_for_bad_rows(value):
+            return None  # drawn from the rows of its own world
         if _is_of_exposure(value):
             exposure = self._ranking(value)[data.train_rows] * _direction(value)
             return forget_split(data.y, value, exposure=exposure)
@@ -260,20 +271,23 @@ def _direction(value):
     return -1 if value.partition(":")[0].strip() == "vulnerable" else 1
 
 
-def make_scenarios(forget, data, rng, rankings=None):
+def make_scenarios(forget, data, rng, rankings=None, own=None):
     """Turn ``{name: mask over the training rows}`` into :class:`Scenario` objects.
 
     `rankings` has, by name, a number of each held-out row for requests that mean the first rows of
-    a ranking; held-out rows are then the first ones, too.
+    a ranking; held-out rows are then the first ones, too. `own` has the rows of requests that do
+    not speak of `data`.
     """
-    rankings = rankings or {}
+    rankings, own = rankings or {}, own or {}
     return [
-        _scenario(str(name), mask, data, rng, rankings.get(name)) for name, mask in forget.items()
+        _scenario(str(name), mask, own.get(name, data), rng, rankings.get(name))
+        for name, mask in forget.items()
     ]
 
 
 def _scenario(name, mask, data, rng, ranking):
     notes = [] if ranking is None else [_CHOSEN]
+    notes += [] if data.truth is None else data.truth.notes
     mask = _with_copies(mask, data, notes)
     if mask.all():
         raise ValueError(
@@ -288,15 +302,17 @@ def _scenario(name, mask, data, rng, ranking):
             "the oracle. Forget less, or use data with three classes or more."
         )
     removed = np.setdiff1d(data.y[mask], y_retain)
+    kind = "class" if removed.size else "subset"
     members, nonmembers = class_matched(mask, data, rng, name, notes, ranking)
     return Scenario(
         name=name,
-        kind="class" if removed.size else "subset",
+        kind=kind if data.truth is None else "corrupt",
         forget=mask,
         removed=removed,
         members=members,
         nonmembers=nonmembers,
         notes=tuple(notes),
+        data=None if data.truth is None else data,
     )
 
 
@@ -319,17 +335,18 @@ def class_matched(mask, data, rng, name, notes, ranking=None):
     class, as large a share of them as is forgotten of the training rows.
     """
     labels, forgotten = np.unique(data.y[mask], return_counts=True)
-    held_out = np.array([(data.y_test == label).sum() for label in labels])
+    fit = data.comparable
+    held_out = np.array([(fit & (data.y_test == label)).sum() for label in labels])
     missing = labels[held_out == 0]
     if missing.size == labels.size:
         raise ValueError(
-            f"forget[{name!r}]: X_test has no row of the forgotten classes "
+            f"forget[{name!r}]: X_test has no {_like(data)}row of the forgotten classes "
             f"({', '.join(map(repr, missing.tolist()[:5]))}); without non-members of the same "
             "classes no attack can be judged. Hold some out."
         )
     if missing.size:
         notes.append(
-            f"class(es) {', '.join(map(str, missing))} have no held-out row: their forgotten "
+            f"class(es) {', '.join(map(str, missing))} have no {_like(data)}held-out row: their forgotten "
             "rows are left out of the attacks."
         )
     usable = held_out > 0
@@ -339,11 +356,15 @@ def class_matched(mask, data, rng, name, notes, ranking=None):
     wanted = np.maximum(1, np.floor(scale * forgotten[usable] + 1e-9)).astype(int)
     nonmembers = np.concatenate(
         [
-            _ordered(np.flatnonzero(data.y_test == label), rng, ranking)[:count]
+            _ordered(np.flatnonzero(fit & (data.y_test == label)), rng, ranking)[:count]
             for label, count in zip(labels[usable], wanted, strict=True)
         ]
     )
     return members, np.sort(nonmembers)
+
+
+def _like(data):
+    return "" if data.truth is None else "bad "
 
 
 def _ordered(rows, rng, ranking):

@@ -4,7 +4,6 @@ import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
 from skqmu._corruption import Corruption
-from skqmu._noisy_rows import noisy_rows
 from skqmu._rows import as_table, columns_of, missing_in
 
 __all__ = ["corrupt"]
@@ -98,13 +97,10 @@ def corrupt(
         raise ValueError(
             f"X has {table.shape[0]} rows and y has {len(y)} labels; give one label a row."
         )
-    rng = check_random_state(random_state)
-    labels, codes = np.unique(y, return_inverse=True)
-    bad, changed = corruption.drawn(codes, rng, labels=labels.tolist())
-    noisy = kind == "feature_noise"
+    data, target, bad = corruption.applied(table, y, check_random_state(random_state))
     return Bunch(
-        X=noisy_rows(table, bad, rng, noise=noise) if noisy else table,
-        y=labels[changed],
+        X=data,
+        y=target,
         bad=bad,
         X_clean=table,
         y_clean=y.copy(),
