@@ -45,12 +45,9 @@ class Data:
     @property
     def comparable(self):
         """Which held-out rows may stand for forgotten ones that were never seen."""
-        return np.ones(len(self.y_test), dtype=bool) if self.truth is None else self.truth.comparable
-
-    @property
-    def right(self):
-        """Held-out rows and labels as they are in truth, by which a model's worth is judged."""
-        return (self.X_test, self.y_test) if self.truth is None else self.truth.held_out
+        if self.truth is None:
+            return np.ones(len(self.y_test), dtype=bool)
+        return self.truth.comparable
 
     @property
     def table_rows(self):

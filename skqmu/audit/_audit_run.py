@@ -11,9 +11,12 @@ from .._side_by_side import chunks
 from ..attacks.tools import run_jobs
 from ._attacks import needs_shadows
 from ._audit_measure import Judge, without
+from ._corrupted_rows import worlds_of
+from ._damage import Damage, undamaged_jobs
 from ._kept_models import kept_or_made
 from ._models import can_unlearn, fit_model, fit_models, unlearn_copy
 from ._prefit import as_original
+from ._promise import promise_of
 from ._report import AuditReport
 from ._shadow_models import trained_shadows
 from ._step_judge import StepsJudge, leak_of_steps
@@ -41,6 +44,7 @@ class AuditRun:
         self.report = AuditReport(describe(plan), digest_key=plan.digest_key)
         seeds = np.random.SeedSequence(plan.entropy).spawn(5)
         self._original_seed, oracle_seed, retrain_seed, self._shadow_seed, self._attack_seed = seeds
+        self._undamaged_models = {}
         n_scenarios = len(plan.scenarios)
         self._oracle_seeds = [s.spawn(plan.n_oracles) for s in oracle_seed.spawn(n_scenarios)]
         self._retrain_seeds = [
@@ -90,22 +94,27 @@ class AuditRun:
     def _observed(self):
         """Train and attack everything; yield scenario by scenario what was observed."""
         plan = self.plan
-        original = self._original()
+        rows = [plan.rows(scenario) for scenario in plan.scenarios]
+        worlds = {id(data): data for data in rows}
+        originals = {world: self._original(data) for world, data in worlds.items()}
         # the mechanisms come before the shadows: a misspelt one costs seconds, not minutes
-        groups = [self._train(original, scenario, k) for k, scenario in enumerate(plan.scenarios)]
-        pool = self._shadows()
-        for scenario, models in zip(plan.scenarios, groups, strict=True):
-            yield self._observe(scenario, [original, *models], pool)
+        groups = [
+            self._train(originals[id(data)], scenario, k)
+            for k, (data, scenario) in enumerate(zip(rows, plan.scenarios, strict=True))
+        ]
+        pools = {world: self._shadows(data) for world, data in worlds.items()}
+        for data, scenario, models in zip(rows, plan.scenarios, groups, strict=True):
+            yield self._observe(scenario, [originals[id(data)], *models], pools[id(data)])
 
     # -- models --------------------------------------------------------------------------
 
-    def _original(self):
-        plan, data, seed = self.plan, self.plan.data, self._original_seed
+    def _original(self, data):
+        plan, seed = self.plan, self._original_seed
         if plan.fitted is not None:
             return as_original(plan.fitted)
         self.listener("training the original", 0, 1)
         original = kept_or_made(
-            plan.memory, self._named("original", seed), fit_model,
+            plan.memory, self._named(data, "original", seed), fit_model,
             plan.estimator, data.X, data.y, name="original", role="original", seed=seed,
         )  # fmt: skip
         self.listener("training the original", 1, 1)
@@ -113,7 +122,7 @@ class AuditRun:
 
     def _train(self, original, scenario, k):
         """Return the oracles and the mechanisms' models of one scenario."""
-        plan, data = self.plan, self.plan.data
+        plan, data = self.plan, self.plan.rows(scenario)
         stays = ~scenario.forget
         rows = take(data.X, stays), data.y[stays]
         classes = original.estimator.classes_
@@ -122,11 +131,11 @@ class AuditRun:
             plan.mechanisms.items(), self._retrain_seeds[k], strict=True
         ):
             if can_unlearn(original.estimator):
-                what = self._named(name, self._original_seed, scenario.forget, strategy)
+                what = self._named(data, name, self._original_seed, scenario.forget, strategy)
                 args, options = (unlearn_copy, original, strategy, data, scenario), {}
             else:
                 # Plan has made sure that it is "retrain", which needs no help of the classifier
-                what = self._named(name, seed, scenario.forget, classes)
+                what = self._named(data, name, seed, scenario.forget, classes)
                 args = (fit_model, plan.estimator, *rows)
                 options = {"role": "mechanism", "seed": seed, "classes": classes}
             jobs.append((kept_or_made, (plan.memory, what, *args), {"name": name, **options}))
@@ -146,14 +155,14 @@ class AuditRun:
             ]
         jobs = []
         for name, seed in zip(names, seeds, strict=True):
-            what = self._named(name, seed, scenario.forget, classes)
+            what = self._named(plan.rows(scenario), name, seed, scenario.forget, classes)
             args = (plan.memory, what, fit_model, plan.estimator, *rows)
             jobs.append((kept_or_made, args, {"name": name, "seed": seed, **options}))
         return jobs
 
-    def _named(self, name, seed, *more):
+    def _named(self, data, name, seed, *more):
         """All that a model of this audit depends on, but for the versions of libraries."""
-        plan, data = self.plan, self.plan.data
+        plan = self.plan
         if plan.memory is None:
             return ()
         rows = (data.X, data.y, data.X_reference, data.y_reference)
@@ -173,13 +182,13 @@ class AuditRun:
             self.listener(stage, done, n_models)
         return [model for i in range(len(jobs)) for model in found[i]]
 
-    def _shadows(self):
+    def _shadows(self, data):
         plan = self.plan
         if not needs_shadows(plan.attacks):
             return None
         return trained_shadows(
             plan.estimator,
-            plan.data,
+            data,
             self.listener,
             n_shadows=plan.n_shadows,
             memory=plan.memory,
@@ -187,10 +196,23 @@ class AuditRun:
             seed=self._shadow_seed,
         )
 
+    def _undamaged(self, judge):
+        """Return models of the judge's world without the damage, by what they were trained on."""
+        data, plan = judge.data, self.plan
+        if id(data) not in self._undamaged_models:
+            wanted = worlds_of(plan)[id(data)][1]
+            kinds, jobs = undamaged_jobs(plan, data, wanted, judge.classes, self._named)
+            models = self._in_parallel(jobs, len(jobs), "models without the damage")
+            self._undamaged_models[id(data)] = {
+                kind: [model for model, own in zip(models, kinds, strict=True) if own == kind]
+                for kind in dict.fromkeys(kinds)
+            }
+        return self._undamaged_models[id(data)]
+
     # -- judging -------------------------------------------------------------------------
 
     def _observe(self, scenario, models, pool):
-        plan, data = self.plan, self.plan.data
+        plan, data = self.plan, self.plan.rows(scenario)
         classes = models[0].estimator.classes_
         seed = int(self._attack_seed.generate_state(1)[0])
         judge = Judge(
@@ -237,14 +259,26 @@ class AuditRun:
             self._entry(judge, *pair, oracles, observations[0]) for pair in observed.pairs()
         ]
         self._add_steps(facts, observed)
+        if judge.data.truth is not None:
+            self._add_damage(facts, observed)
         return facts
+
+    def _add_damage(self, facts, observed):
+        """Say what bad rows did, and what is left of it, beside models without the damage."""
+        judge, seen = observed.judge, observed.observations
+        damage = Damage(judge, seen[0], observed.oracles, self._undamaged(judge))
+        facts["corruption"] = damage.of_scenario()
+        for entry, answers in zip(facts["models"], seen, strict=True):
+            if answers is not None:
+                is_oracle = entry["role"] == "oracle"
+                entry["corrective"] = damage.of_model(answers, is_oracle=is_oracle)
 
     def _add_steps(self, facts, observed):
         """Say what the steps before the classifier tell, where it stands in a pipeline."""
         plan, judge = self.plan, observed.judge
         scenario = judge.scenario
         steps_judge = StepsJudge(
-            plan.data, (scenario.members, scenario.nonmembers), plan.level, judge.seed, plan.n_jobs
+            judge.data, (scenario.members, scenario.nonmembers), plan.level, judge.seed, plan.n_jobs
         )
         upstream = [
             {} if seen is None else steps_judge.measure(model.estimator)
@@ -281,6 +315,9 @@ class AuditRun:
                 "findings": [],
             }
             return entry
+        promise = promise_of(model.estimator)
+        if promise is not None:
+            entry["promise"] = promise
         position = next((i for i, oracle in enumerate(oracles) if oracle is seen), None)
         others = oracles if position is None else without(oracles, position)
         entry.update(judge.measure(seen, others, original))

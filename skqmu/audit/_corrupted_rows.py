@@ -54,11 +54,6 @@ class Truth:
     affected: np.ndarray
     notes: tuple = ()
 
-    @property
-    def held_out(self):
-        """Held-out rows and labels."""
-        return self.X_test, self.y_test
-
 
 class Worlds:
     """The rows of an audit under each corruption that its requests ask for, made once.
@@ -106,8 +101,8 @@ class Worlds:
         mask[asked.known_of(data.truth.bad, codes, _generator(self._known))] = True
         if not mask.any():
             raise ValueError(
-                f"forget[{name!r}]: {text!r} is none of {len(codes)} training rows; raise the rate, "
-                "or the share that is known."
+                f"forget[{name!r}]: {text!r} is none of {len(codes)} training rows; raise the "
+                "rate, or the share that is known."
             )
         return data, mask
 

@@ -346,8 +346,8 @@ def class_matched(mask, data, rng, name, notes, ranking=None):
         )
     if missing.size:
         notes.append(
-            f"class(es) {', '.join(map(str, missing))} have no {_like(data)}held-out row: their forgotten "
-            "rows are left out of the attacks."
+            f"class(es) {', '.join(map(str, missing))} have no {_like(data)}held-out row: their "
+            "forgotten rows are left out of the attacks."
         )
     usable = held_out > 0
     members = np.flatnonzero(mask & np.isin(data.y, labels[usable]))

@@ -4,6 +4,7 @@ from ._answers import RecordedAnswers
 from ._corrective import CorrectiveResult, corrective_result
 from ._divergence import agreement_score, js_to_oracle, kl_per_record, kl_to_oracle, zrf_score
 from ._epsilon_bounds import (
+    attack_limits,
     epsilon_from_guesses,
     epsilon_from_rates,
     epsilon_of_gaussian,
@@ -83,6 +84,7 @@ __all__ = [
     "accuracy_interval",
     "accuracy_recovered",
     "agreement_score",
+    "attack_limits",
     "corrective_result",
     "epsilon_from_guesses",
     "epsilon_from_rates",
