@@ -19,6 +19,7 @@ from ..._text import printable_values
 from . import _figures as figures
 from . import words
 from ._attacker_section import attacker_section
+from ._corrective_section import corrective_lines, corrective_plainly
 from ._method_words import CANNOT_SHOW, GLOSSARY, LEVEL_WORDS, references
 from ._request_section import Request, request_section
 from ._settings_section import settings_section
@@ -164,7 +165,7 @@ def _plainly(request):
     for level, sentence in _PLAIN.items():
         if level in by_level:
             told.append(sentence.format(_listed(by_level[level])))
-    return " ".join(told)
+    return " ".join([*told, *corrective_plainly(request)])
 
 
 _PLAIN = {
@@ -184,15 +185,14 @@ def _listed(names):
 
 
 def _sentences(request):
-    return Items(
-        tuple(
-            (
-                Strong(words.model_words(model["name"])),
-                f" ({words.LEVELS[model['verdict']['level']]}): {model['verdict']['sentence']}",
-            )
-            for model in request.shown
-        )
-    )
+    damage = dict(corrective_lines(request.shown))
+
+    def told(model):
+        name, verdict = words.model_words(model["name"]), model["verdict"]
+        more = f" {damage[name]}" if name in damage else ""
+        return Strong(name), f" ({words.LEVELS[verdict['level']]}): {verdict['sentence']}{more}"
+
+    return Items(tuple(map(told, request.shown)))
 
 
 def _meanings(requests):
@@ -261,7 +261,8 @@ def _how_it_is_judged(settings):
 
 
 def _sources(data):
-    texts = references(data["settings"]["attacks"])
+    bad_rows = any("corruption" in scenario for scenario in data["scenarios"])
+    texts = references(data["settings"]["attacks"], bad_rows=bad_rows)
     items = Items(tuple((text,) for text in texts), is_numbered=True)
     yield Section("References", (items,), "references")
     yield Section("Glossary", (Terms(GLOSSARY),), "glossary")

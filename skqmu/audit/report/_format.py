@@ -20,6 +20,7 @@ from ..._shape import (
     whole,
 )
 from ...metrics import MembershipResult
+from ._corrective_format import CORRECTIVE, CORRUPTION
 from .words import ENDS, LEVELS, PART_WORDS
 
 __all__ = [
@@ -126,6 +127,7 @@ _MEASURED = record(
         "uqi": maybe(_ESTIMATE),
         "tug_of_war": maybe(_ESTIMATE),
         "upstream": named(step_attacked),
+        "corrective": CORRECTIVE,
     },
 )
 _JUDGED = record(
@@ -201,7 +203,7 @@ _SCENARIO = record(
         "threat_models": named(_THREAT),
         "models": each(_ANY_MODEL, least=2),
     },
-    optional={"repeats": _REPEATS},
+    optional={"repeats": _REPEATS, "corruption": CORRUPTION},
 )
 _SETTINGS = {
     "title": maybe(text),

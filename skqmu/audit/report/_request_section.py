@@ -15,6 +15,7 @@ from ..._document import (
 )
 from . import _figures as figures
 from . import words
+from ._corrective_section import corrective_section
 
 __all__ = ["Request", "estimate_cell", "rate_cell", "request_section"]
 
@@ -86,6 +87,7 @@ def request_section(request, settings, pictures):
         Paragraph((_what_is_forgotten(request),)),
         Verdicts(tuple(map(_verdict, request.shown))),
         *_said_of_repeats(request),
+        *corrective_section(request, settings),
         Section("What the model still knows", tuple(_knowledge(request, settings, pictures))),
         Section("What an attacker can tell", tuple(_leaks(request, settings, pictures))),
         Section("What it cost", (_costs(request),)),

@@ -5,6 +5,7 @@ Everything from the data is a `Text`: rich reads markup in a plain string.
 
 from ..._document import VERDICT_STYLES
 from ..._text import printable_values
+from ._corrective_section import corrective_lines
 from .words import (
     UPSTREAM_ATTACKER,
     attack_words,
@@ -252,6 +253,10 @@ def _verdicts(scenario):
         line.append(model["verdict"]["sentence"], style="default")
         if "beside" in model["verdict"]:
             line.append(f" {model['verdict']['beside']}", style=VERDICT_STYLES["differs"])
+        yield line
+    for name, sentence in corrective_lines(scenario["models"]):
+        line = Text(f"damage, {name}: ", style="bold")
+        line.append(sentence, style="default")
         yield line
     if "repeats" in scenario:
         said = repeats_words(scenario["repeats"])
