@@ -74,14 +74,17 @@ class Damage:
     def __init__(self, judge, original, oracles, undamaged):
         self.judge, self.original, self.oracles = judge, original, oracles
         self.truth, scenario = judge.data.truth, judge.scenario
-        self.models = undamaged
+        all_are_known = not (self.truth.bad & ~scenario.forget).any()
+        self.models = {
+            kind: models
+            for kind, models in undamaged.items()
+            if kind == "clean" or not all_are_known
+        }
         self.references = {
             kind: [RecordedAnswers(judge.answers(model.estimator)) for model in models]
-            for kind, models in undamaged.items()
+            for kind, models in self.models.items()
         }
-        self.all_are_known = not (self.truth.bad & ~scenario.forget).any()
-        if self.all_are_known:
-            self.references["without_bad"] = list(oracles)
+        self.references.setdefault("without_bad", list(oracles))
         first = len(judge.y) - len(self.truth.y_test)
         hit = np.isin(self.truth.y_test, self.truth.affected)
         self.test, self.others = (first + np.flatnonzero(rows) for rows in (hit, ~hit))
@@ -134,22 +137,15 @@ class Damage:
             "n_good": len(self.good),
             "damage": {kind: _told(found.damage, found.n) for kind, found in results.items()},
             "undamaged": [
-                self._undamaged(kind, model, answers)
-                for kind, models in self.models.items()
-                for model, answers in zip(models, self.references[kind], strict=False)
-                if not (kind == "without_bad" and self.all_are_known)
+                self._undamaged(kind, *pair)
+                for kind in self.models
+                for pair in zip(self.models[kind], self.references[kind], strict=True)
             ],
         }
 
     def _undamaged(self, kind, model, seen):
-        return {
-            "name": model.name,
-            "trained_on": kind,
-            "accuracy": self._accuracy(seen, self.test),
-            **self._of_others(seen),
-            "false_forgetting": _told_share(self._results(seen)),
-            "cost": model.cost,
-        }
+        facts = self.of_model(seen, is_oracle=True)
+        return {"name": model.name, "trained_on": kind, **facts, "cost": model.cost}
 
     def _of_others(self, seen):
         return {"accuracy_others": self._accuracy(seen, self.others)} if self.others.size else {}
@@ -164,12 +160,13 @@ class Damage:
             Of an oracle there is no verdict.
         """
         results = self._results(seen)
+        found = next(iter(results.values()))
         facts = {
             "accuracy": self._accuracy(seen, self.test),
             **self._of_others(seen),
-            "recovered": _told(results["clean"].recovered, results["clean"].n),
-            "undone": {kind: _told(found.undone, found.n) for kind, found in results.items()},
-            "false_forgetting": _told_share(results),
+            "recovered": _told(found.recovered, found.n),
+            "undone": {kind: _told(result.undone, found.n) for kind, result in results.items()},
+            "false_forgetting": _told(found.false_forgetting, found.n_good),
         }
         if is_oracle:
             return facts
@@ -184,18 +181,19 @@ class Damage:
                     f"Its accuracy on right labels is {cost} below that of models without the bad "
                     "rows: it is not shown that they did damage."
                 )
-            return f"The bad rows cost {cost} of its accuracy on right labels."
+            return f"The bad rows cost {cost} of the accuracy on right labels."
         if found.undone is None:
             return _SENTENCES["none"]
         share = f"{found.undone.value:.2f}{_interval(found.undone, 2)}"
         text = _SENTENCES[found.verdict].format(share)
         if found.false_forgetting is None:
             return text
-        theirs = found.false_forgetting_of_references
+        theirs = [f"{share:.3f}" for share in sorted(found.false_forgetting_of_references)]
+        band = " to ".join(dict.fromkeys((theirs[0], theirs[-1])))
         lost = f"{found.false_forgetting.value:.3f}{_interval(found.false_forgetting)}"
         return (
             f"{text} It lost {lost} of the good rows that the original knew, where models without "
-            f"the bad rows lost {min(theirs):.3f} to {max(theirs):.3f}."
+            f"the bad rows lost {band}."
         )
 
 
@@ -221,8 +219,3 @@ def _told(estimate, n):
         return None
     limits = {key: float(getattr(estimate, key)) for key in ("value", "low", "high")}
     return {**{key: x if np.isfinite(x) else None for key, x in limits.items()}, "n": n}
-
-
-def _told_share(results):
-    found = next(iter(results.values()))
-    return _told(found.false_forgetting, found.n_good)

@@ -11,6 +11,12 @@ _ESTIMATE = record(
 )
 _BESIDE = ("without_bad", "clean")
 _BY_REFERENCE = record({}, optional=dict.fromkeys(_BESIDE, maybe(_ESTIMATE)), closed=True)
+_LEFT = {
+    "accuracy": _SURE,
+    "recovered": _ESTIMATE,
+    "undone": _BY_REFERENCE,
+    "false_forgetting": maybe(_ESTIMATE),
+}
 _VERDICTS = ("undone", "part", "left", "worse", "unresolved", "none")
 #: Of a scenario: how rows were made bad, and what that did.
 CORRUPTION = record(
@@ -29,8 +35,7 @@ CORRUPTION = record(
                 {
                     "name": text,
                     "trained_on": one_of(*_BESIDE),
-                    "accuracy": _SURE,
-                    "false_forgetting": maybe(_ESTIMATE),
+                    **_LEFT,
                     "cost": record(
                         {"seconds": varies("time", number(0))},
                         optional={"cpu_seconds": varies("time", maybe(number(0)))},
@@ -43,11 +48,6 @@ CORRUPTION = record(
 )
 #: Of a model of such a scenario; a verdict and its sentence of all but oracles.
 CORRECTIVE = record(
-    {
-        "accuracy": _SURE,
-        "recovered": _ESTIMATE,
-        "undone": _BY_REFERENCE,
-        "false_forgetting": maybe(_ESTIMATE),
-    },
+    _LEFT,
     optional={"accuracy_others": _SURE, "verdict": one_of(*_VERDICTS), "sentence": text},
 )

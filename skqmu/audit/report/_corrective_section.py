@@ -16,10 +16,10 @@ _TRAINED_ON = {
 }
 _PLAIN = {
     "undone": "The damage is undone by {}.",
-    "part": "A part of it is undone by {}.",
-    "left": "It is left by {}.",
-    "worse": "There is more of it after {}.",
-    "unresolved": "Too few data to say of {} whether it is undone.",
+    "part": "A part of the damage is undone by {}.",
+    "left": "The damage is left by {}.",
+    "worse": "There is more damage after {}.",
+    "unresolved": "Too few data to say whether it is undone: {}.",
 }
 
 
@@ -81,7 +81,7 @@ def corrective_plainly(request):
     for model in request.worked[1:]:
         name = words.model_words(model["name"])
         by_verdict.setdefault(model["corrective"]["verdict"], []).append(name)
-    told = [f"Bad rows: {request.shown[0]['corrective']['sentence']}"]
+    told = [request.shown[0]["corrective"]["sentence"]]
     found = (verdict for verdict in _PLAIN if verdict in by_verdict)
     return told + [_PLAIN[verdict].format(", ".join(by_verdict[verdict])) for verdict in found]
 
