@@ -63,6 +63,25 @@ class BadRows:
         corruption.check(say)
         return cls(corruption, known)
 
+    @staticmethod
+    def with_target_names(text, names):
+        """Return a text with labels in the place of the classes' names.
+
+        Parameters
+        ----------
+        text : str
+        names : list of str
+            Class ``k`` is ``names[k]``.
+        """
+        parts = text.split(":")
+        for place, part in enumerate(parts):
+            key, equals, value = part.partition("=")
+            if equals and key.strip() == "classes":
+                said = [each.strip() for each in value.split(",")]
+                known = [str(names.index(each)) if each in names else each for each in said]
+                parts[place] = f"classes={','.join(known)}"
+        return ":".join(parts)
+
     def positions(self, y, rng):
         """Return the rows that become bad and are known to be, from labels before any is.
 

@@ -128,6 +128,8 @@ def positions_of(
     y = np.asarray(y)
     if isinstance(forget, str):
         said = parsed(forget, name)
+        if said.kind == "corrupt" and target_names is not None:
+            said = parsed(with_target_names(forget, target_names), name)
         if said.kind == "class":
             return np.flatnonzero(_of_class(y, said.value, forget, target_names, name))
         if said.kind == "ids":
@@ -175,6 +177,8 @@ def with_target_names(forget, target_names):
         names = list(map(str, target_names))
         if colon and kind.strip() == "class" and value.strip() in names:
             return f"class:{names.index(value.strip())}"
+        if colon and kind.strip() == "corrupt":
+            return BadRows.with_target_names(forget, names)
     return forget
 
 

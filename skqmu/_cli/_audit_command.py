@@ -149,8 +149,9 @@ def _of_own_files(arguments):
 
     if arguments.forget is None:
         raise UsageError(
-            "--data needs --forget WHAT: class:LABEL, fraction:F, ids:FILE (with --id), or "
-            "'COLUMN == VALUE'. What a model gives away without a deletion: python -m skqmu attack"
+            "--data needs --forget WHAT: class:LABEL, fraction:F, corrupt:KIND:RATE, ids:FILE "
+            "(with --id), or 'COLUMN == VALUE'. What a model gives away without a deletion: "
+            "python -m skqmu attack"
         )
     table = own_table(arguments)
     model, narrow, fitted = model_of(arguments, table)

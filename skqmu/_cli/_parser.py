@@ -215,7 +215,9 @@ def _add_what(what):
         action="append",
         metavar="WHAT",
         help="class:LABEL (every row of a class), fraction:F (that share of the rows, at "
-        "random, by class); with --data also ids:FILE (an id a line; with --id) and "
+        "random, by class), corrupt:KIND:RATE (that share of the rows made bad before training: "
+        "label_flip, feature_noise, confusion; :known=SHARE forgets a share of them); with --data "
+        "also ids:FILE (an id a line; with --id) and "
         f"'COLUMN == VALUE'; repeatable (default: {' and '.join(DEFAULT_FORGET)}; only "
         "the latter where there are two classes)",
     )

@@ -63,7 +63,11 @@ def audit(
         ``"age >= 65"``, row indices or a boolean mask over `X`; several as a list of strings or as
         ``{name: description}``. ``"vulnerable:K"`` and ``"protected:K"`` are the training rows
         that a first attack finds best and worst (:func:`skqmu.attacks.exposure`, by `n_shadows`
-        models with other seeds): what an average over rows hides. Strings are resolved on the
+        models with other seeds): what an average over rows hides.
+        ``"corrupt:label_flip:0.3"`` makes training rows bad first (:func:`skqmu.datasets.corrupt`),
+        and asks for them to be forgotten, or with ``":known=0.5"`` for a share of them; the report
+        then also says what they cost and how much of it is undone, beside models trained without
+        them and on right rows (`docs/corrupt.md`). Strings are resolved on the
         training rows. Copies of a forgotten record are forgotten with it. Names, and strings
         without one, are in the report as they are, but for ids.
     X_test : array-like of shape (n_test, n_features), default=None

@@ -90,7 +90,7 @@ def test_laws(table, kind, rate, balanced, seed):
 
 
 def test_two_classes_are_the_published_protocol():
-    """rate * n labels, half from each class, exchanged."""
+    """Rate times n labels, half from each class, exchanged."""
     y = np.repeat(["one", "nine"], 250)
     for rate in (0, 0.1, 0.3, 0.5, 0.9):
         data = corrupt(np.zeros((500, 1)), y, rate=rate, random_state=1)
