@@ -31,8 +31,8 @@ class Memory(KNeighborsClassifier):
         gone = (self.rows_[:, None] == X_forget).all(axis=2).any(axis=1)
         if strategy == "pretend":
             return self
-        if strategy == "too much":  # three quarters of one class, too
-            gone |= (self.labels_ == 0) & (np.arange(len(gone)) % 4 > 0)
+        if strategy == "too much":  # nearly all of one class, too
+            gone |= (self.labels_ == 0) & (np.arange(len(gone)) % 30 > 0)
         return self.fit(self.rows_[~gone], self.labels_[~gone])
 
 
@@ -43,7 +43,7 @@ MECHANISMS = ("retrain", "pretend", "too much")
 def report():
     return audit(
         Memory(), X, Y, forget=[ALL, HALF, PLAIN, CONFUSED], mechanisms=MECHANISMS,
-        attacks=("loss", "lira"), n_shadows=8, random_state=0,
+        attacks=("loss", "lira"), n_shadows=4, random_state=0,
     )  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def test_the_same_rows_are_bad_whatever_is_known_and_one_original_is_trained_on_
 def test_a_request_beside_it_is_about_rows_as_they_were_given(report):
     alone = audit(
         Memory(), X, Y, forget=["fraction:0.1", "fraction:0.3", PLAIN], mechanisms=MECHANISMS,
-        attacks=("loss", "lira"), n_shadows=8, random_state=0,
+        attacks=("loss", "lira"), n_shadows=4, random_state=0,
     )  # fmt: skip
     assert "corruption" not in report[PLAIN]
     for name in ("original", "retrain"):
@@ -142,10 +142,11 @@ def test_every_way_out_tells_of_it_and_reads_it_again(report, tmp_path):
     report.to_json(tmp_path / "audit.json")
     again = AuditReport.from_json(tmp_path / "audit.json")
     assert again.same_numbers(report)
-    page, text = report.to_html(), report.to_markdown()
+    first = AuditReport({**report.data, "scenarios": report.data["scenarios"][:1]})
+    page, text = first.to_html(), first.to_markdown()
     sentence = left(report, ALL, "retrain")["sentence"]
     assert sentence.startswith("The damage is undone: 1.00")
-    for told in (page, text.replace("\\", ""), report.to_model_card().replace("\\", "")):
+    for told in (page, text.replace("\\", ""), first.to_model_card().replace("\\", "")):
         assert sentence in told
     assert "What the bad rows did" in page
     assert "Corrective Machine Unlearning" in page
@@ -182,9 +183,8 @@ def test_repeats_draw_other_bad_rows_and_end_in_one_verdict():
 
 
 def test_what_was_kept_is_found_again(tmp_path):
-    asked = {"forget": [ALL, HALF], "memory": tmp_path, **QUICK}
+    asked = {"forget": HALF, "memory": tmp_path, **QUICK}
     first = audit(Memory(), X, Y, mechanisms="retrain", **asked)
-
     assert audit(Memory(), X, Y, mechanisms="retrain", **asked).same_numbers(first)
 
 
@@ -231,13 +231,13 @@ def test_frames_with_texts_and_labels_of_texts():
 @pytest.mark.parametrize(
     ("model", "mechanisms"),
     [
-        (QNNClassifier(n_qubits=2, max_iter=15), ("retrain", "gradient_ascent")),
+        (QNNClassifier(n_qubits=2, n_layers=1, max_iter=5), ("retrain", "gradient_ascent")),
         (ShardedClassifier(KNeighborsClassifier(3), n_shards=3), "default"),
     ],
     ids=["qnn", "sharded"],
 )
 def test_classifiers_that_forget_are_audited_alike(model, mechanisms):
-    rows, labels = X[Y < 2][:200, :2], Y[Y < 2][:200]
+    rows, labels = X[Y < 2][:120, :2], Y[Y < 2][:120]
     report = audit(model, rows, labels, forget=ALL, mechanisms=mechanisms, **QUICK)
     shown = [m for m in report[ALL]["models"] if m["role"] == "mechanism"]
     assert all(m["status"] == "ok" for m in shown)
