@@ -27,7 +27,7 @@ from ._corrupted_rows import worlds_of
 from ._first_attack import check_first_attack, first_attack
 from ._kept_models import folder_of_audits
 from ._models import can_unlearn, is_default, strategy_label, takes_strategy
-from ._prefit import check_against_record, check_as_trained, check_prefit, training_rows
+from ._prefit import check_against_record, check_prefit, training_rows
 from ._rehearsal import check_mechanisms, with_able_mechanisms
 from ._scenarios import Table, named_requests, repeat_entropy
 from .report import check_key, keyed_ids, new_key
@@ -159,15 +159,6 @@ class Plan:
         entropy = repeat_entropy(self.entropy, r)
         return replace(self, data=data, scenarios=scenarios, entropy=entropy, n_jobs=1)
 
-    def rows(self, scenario):
-        """Return the rows that a scenario's models are trained on, or judged by.
-
-        Parameters
-        ----------
-        scenario : Scenario
-        """
-        return self.data if scenario.data is None else scenario.data
-
     def looks(self):
         """Return after how many repeats the verdicts are looked at, the last one at the end."""
         if self.until is None:
@@ -250,12 +241,11 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
         reference_size=_reference_size(settings.reference_size, estimator),
         requests=named_requests(settings.forget, X, y, ids),
     )
-    check_as_trained(fitted, table.requests)
     check_first_attack(table, settings.n_shadows)
     entropy = entropy_from(settings.random_state)
     data, scenarios = table.draw(entropy)
     if fitted is not None:
-        check_against_record(fitted, data)
+        check_against_record(fitted, data, scenarios)
     table.check_repeats(entropy, repeats, (data, scenarios))
     plan = Plan(
         estimator=shadow_template(estimator),

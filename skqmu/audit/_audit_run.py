@@ -94,7 +94,7 @@ class AuditRun:
     def _observed(self):
         """Train and attack everything; yield scenario by scenario what was observed."""
         plan = self.plan
-        rows = [plan.rows(scenario) for scenario in plan.scenarios]
+        rows = [scenario.data for scenario in plan.scenarios]
         worlds = {id(data): data for data in rows}
         originals = {world: self._original(data) for world, data in worlds.items()}
         # the mechanisms come before the shadows: a misspelt one costs seconds, not minutes
@@ -122,7 +122,7 @@ class AuditRun:
 
     def _train(self, original, scenario, k):
         """Return the oracles and the mechanisms' models of one scenario."""
-        plan, data = self.plan, self.plan.rows(scenario)
+        plan, data = self.plan, scenario.data
         stays = ~scenario.forget
         rows = take(data.X, stays), data.y[stays]
         classes = original.estimator.classes_
@@ -155,7 +155,7 @@ class AuditRun:
             ]
         jobs = []
         for name, seed in zip(names, seeds, strict=True):
-            what = self._named(plan.rows(scenario), name, seed, scenario.forget, classes)
+            what = self._named(scenario.data, name, seed, scenario.forget, classes)
             args = (plan.memory, what, fit_model, plan.estimator, *rows)
             jobs.append((kept_or_made, args, {"name": name, "seed": seed, **options}))
         return jobs
@@ -212,7 +212,7 @@ class AuditRun:
     # -- judging -------------------------------------------------------------------------
 
     def _observe(self, scenario, models, pool):
-        plan, data = self.plan, self.plan.rows(scenario)
+        plan, data = self.plan, scenario.data
         classes = models[0].estimator.classes_
         seed = int(self._attack_seed.generate_state(1)[0])
         judge = Judge(

@@ -10,7 +10,7 @@ from .._rows import take
 from .._what_to_forget import parsed
 from ..attacks.tools import RecordIndex
 
-__all__ = ["Truth", "Worlds", "asks_for_bad_rows", "worlds_of"]
+__all__ = ["Truth", "Worlds", "asks_for_bad_rows", "undamaged_rows", "worlds_of"]
 
 # Of what is drawn here, apart from splits, repeats, the first attack and models.
 _SEED = (10,)
@@ -169,13 +169,29 @@ def worlds_of(plan):
     """
     worlds = {}
     for scenario in plan.scenarios:
-        data = plan.rows(scenario)
+        data = scenario.data
         kinds = worlds.setdefault(id(data), (data, set()))[1]
         if data.truth is not None:
             kinds.add("clean")
             if (data.truth.bad & ~scenario.forget).any():
                 kinds.add("without_bad")  # elsewhere the oracles are
     return worlds
+
+
+def undamaged_rows(data, kind):
+    """Return rows and labels to train a model on that bad rows do no damage to.
+
+    Parameters
+    ----------
+    data : Data
+        With its truth.
+    kind : {"clean", "without_bad"}
+        All rows as they are in truth, or those that are not bad.
+    """
+    if kind == "clean":
+        return data.truth.X, data.truth.y
+    good = ~data.truth.bad
+    return take(data.X, good), data.y[good]
 
 
 def _generator(seed):

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from .._rows import take
 from ..metrics import RecordedAnswers, accuracy_interval, corrective_result
 from ._audit_measure import without
+from ._corrupted_rows import undamaged_rows
 from ._kept_models import kept_or_made
 from ._models import fit_model
 
@@ -39,21 +39,17 @@ def undamaged_jobs(plan, data, kinds, classes, named):
     list of tuple
         The jobs.
     """
-    good = ~data.truth.bad
-    rows = {
-        "without_bad": (take(data.X, good), data.y[good]),
-        "clean": (data.truth.X, data.truth.y),
-    }
     found, jobs = [], []
     for number, kind in enumerate(KINDS):
         if kind not in kinds:
             continue
+        rows = undamaged_rows(data, kind)
         sequence = np.random.SeedSequence(plan.entropy, spawn_key=(*_SEED, number))
         for i, seed in enumerate(sequence.spawn(plan.n_oracles), start=1):
             name = _NAMES[kind].format(i)
-            what = named(data, name, seed, *rows[kind])
+            what = named(data, name, seed, *rows)
             options = {"name": name, "role": "oracle", "seed": seed, "classes": classes}
-            args = (plan.memory, what, fit_model, plan.estimator, *rows[kind])
+            args = (plan.memory, what, fit_model, plan.estimator, *rows)
             found.append(kind)
             jobs.append((kept_or_made, args, options))
     return found, jobs

@@ -3,13 +3,11 @@
 import numpy as np
 
 from ..attacks.tools import check_target, known_members
-from ._corrupted_rows import asks_for_bad_rows
 from ._models import Model
 
 __all__ = [
     "as_original",
     "check_against_record",
-    "check_as_trained",
     "check_prefit",
     "training_rows",
 ]
@@ -99,14 +97,23 @@ def training_rows(train, n, X_test):
     return train
 
 
-def check_against_record(fitted, data):
+def check_against_record(fitted, data, scenarios=()):
     """Raise where the model's own member record says otherwise than the caller (guard 4).
 
     Parameters
     ----------
     fitted : fitted classifier
     data : Data
+    scenarios : list of Scenario, default=()
+        Of which none may be about rows that were never given to the model.
     """
+    for scenario in scenarios:
+        if scenario.data.truth is not None:
+            raise ValueError(
+                f"forget[{scenario.name!r}] makes rows bad before the original is trained, and "
+                "prefit=True hands it over trained. Leave prefit out; or train it on the rows of "
+                "skqmu.datasets.corrupt and ask for the mask, forget=data.bad."
+            )
     unknown = np.setdiff1d(data.y, fitted.classes_)
     if unknown.size:
         raise ValueError(
@@ -129,23 +136,6 @@ def check_against_record(fitted, data):
             f"{held_out.sum()} of {len(held_out)} held-out rows are in the model's member record: "
             "they were trained on, and no attack can be judged by them."
         )
-
-
-def check_as_trained(fitted, requests):
-    """Raise where a request makes rows bad that the fitted model has learned as they were.
-
-    Parameters
-    ----------
-    fitted : fitted classifier or None
-    requests : dict of str to (str or ndarray of int)
-    """
-    for name, value in requests.items():
-        if fitted is not None and asks_for_bad_rows(value):
-            raise ValueError(
-                f"forget[{name!r}]: {value!r} trains the original on rows that it has made bad, "
-                "and prefit=True hands it over. Leave prefit out; or train it on those of "
-                "skqmu.datasets.corrupt and ask for the mask, forget=data.bad."
-            )
 
 
 def as_original(fitted):

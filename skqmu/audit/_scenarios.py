@@ -46,8 +46,8 @@ class Scenario:
     nonmembers : ndarray of int
         Held-out rows of the same classes, in the same proportions.
     notes : tuple of str
-    data : Data or None
-        The rows of this request alone, where some were made bad; None: those of the plan.
+    data : Data
+        The rows that this request is about: its own, where some were made bad.
     """
 
     name: str
@@ -312,7 +312,7 @@ def _scenario(name, mask, data, rng, ranking):
         members=members,
         nonmembers=nonmembers,
         notes=tuple(notes),
-        data=None if data.truth is None else data,
+        data=data,
     )
 
 

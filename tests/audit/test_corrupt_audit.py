@@ -271,7 +271,7 @@ def test_what_cannot_be_made_bad_is_said_before_anything_is_trained(options, mes
 
 
 def test_a_model_that_was_handed_over_has_learned_its_rows_already():
-    with pytest.raises(ValueError, match=r"Leave prefit out; or train it on those of"):
+    with pytest.raises(ValueError, match=r"Leave prefit out; or train it on the rows of"):
         audit(
             GaussianNB().fit(X[:300], Y[:300]), X[:300], Y[:300], X_test=X[300:], y_test=Y[300:],
             forget=ALL, prefit=True, **QUICK,

@@ -74,16 +74,16 @@ def data_card(plan, key, is_own):
             "table": _table_of(plan.table, key),
             **{name: rows_digest(*part, key) for name, part in parts.items()},
             "forget": {
-                scenario.name: _forgotten(plan.rows(scenario), scenario.forget, key)
+                scenario.name: rows_digest(
+                    take(scenario.data.X, scenario.forget),
+                    take(scenario.data.y, scenario.forget),
+                    key,
+                )
                 for scenario in plan.scenarios
             },
             **_ids(plan, key),
         },
     }
-
-
-def _forgotten(data, forget, key):
-    return rows_digest(take(data.X, forget), take(data.y, forget), key)
 
 
 def keyed_ids(ids, key):
