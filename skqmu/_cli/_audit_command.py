@@ -28,6 +28,7 @@ _OPTIONS = {
     "random_state": "--seed",
     "repeats": "--repeats",
     "rows": "--rows",
+    "sequential": "--sequential",
     "test_size": "--test-size",
 }
 
@@ -139,6 +140,7 @@ def _request(arguments):
         "level": arguments.level,
         "memory": arguments.resume,
         "delta": arguments.delta,
+        "sequential": arguments.sequential,
         **more(arguments),
     }
 
@@ -161,12 +163,20 @@ def _of_own_files(arguments):
         "X_test": narrow.X_test,
         "y_test": narrow.y_test,
         "forget": {
-            text: table.mask_of(text, "--forget") if _said(text).names_rows else text
-            for text in arguments.forget
+            name: table.mask_of(text, "--forget") if _said(text).names_rows else text
+            for name, text in _named(arguments)
         },
         "title": table.name,
         **(fitted_options(arguments, table) if fitted else {"repeats": arguments.repeats or 1}),
     }
+
+
+def _named(arguments):
+    """Pairs of a request's name and its text; in a sequence the same text may come again."""
+    from skqmu._text import numbered
+
+    texts = arguments.forget
+    return list(zip(numbered(texts) if arguments.sequential else texts, texts, strict=True))
 
 
 def _said(text):
@@ -209,15 +219,14 @@ def _of_embedded(arguments):
             raise UsageError(f"--{option} goes with --data FILE, a table of your own.")
     data = load(arguments.dataset)
     X, y = _some_rows(data, arguments)
-    forget = arguments.forget
-    if forget is None:
+    if arguments.forget is None:
         # without one of two classes nothing would be left to classify
-        forget = [text for text in DEFAULT_FORGET if text[:5] != "class" or data.y.max() > 1]
+        arguments.forget = [t for t in DEFAULT_FORGET if t[:5] != "class" or data.y.max() > 1]
     return {
         "estimator": make_model(_model(arguments), X.shape[1]),
         "X": X,
         "y": y,
-        "forget": {text: with_target_names(text, data.target_names) for text in forget},
+        "forget": {n: with_target_names(t, data.target_names) for n, t in _named(arguments)},
         "title": data.name,
         **_repeats(arguments),
     }

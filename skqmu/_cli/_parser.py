@@ -220,6 +220,12 @@ def _add_what(what):
         "the latter where there are two classes)",
     )
     what.add_argument(
+        "--sequential",
+        action="store_true",
+        help="the requests come one after another to the same model, in the order of --forget; "
+        "'--forget fraction:0.05' five times is five requests",
+    )
+    what.add_argument(
         "--mechanism",
         action="append",
         metavar="NAME",

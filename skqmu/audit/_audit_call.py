@@ -36,6 +36,7 @@ def audit(
     prefit=False,
     train=None,
     ids=None,
+    sequential=False,
     verbose=0,
     dry_run=False,
 ):
@@ -142,6 +143,14 @@ def audit(
     ids : array-like of shape (n_samples,), default=None
         Whose row each row of `X` is, for requests by ``"ids:A,B"``; not learned from, and in no
         report.
+    sequential : bool, default=False
+        Whether the requests come one after another to the same model, in their order, each about
+        rows that the earlier ones have left: ``["fraction:0.05"] * 10`` is ten requests. After
+        each one, each mechanism's model stands beside fresh oracles that never saw a row
+        asked for by then, in every measure; the error of all verdicts of a mechanism
+        together is ``1 - level``. The report says after which request a mechanism can be told
+        from retraining, and, of those that say they are exact or certified, whether another
+        order, or one request for all rows, gives the same model (`docs/sequences.md`).
     verbose : int or callable, default=0
         Above 0, bars on the error stream; where it is neither a terminal nor a notebook's, one
         line for each finished piece of work. A callable is told instead:
@@ -210,6 +219,7 @@ def audit(
         prefit=prefit,
         train=train,
         ids=ids,
+        sequential=sequential,
     )
     plan = make_plan(estimator, X, y, X_test, y_test, settings)
     if dry_run:

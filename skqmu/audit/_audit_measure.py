@@ -73,10 +73,25 @@ class Judge:
         Differences below are none, where the sample can exclude larger ones.
     original : fitted classifier or None, default=None
         The version before the deletion, for an attacker who kept it.
+    together : int, default=1
+        How many requests one statement is about: their verdicts share the error.
     """
 
-    def __init__(self, data, scenario, classes, attacks, pool, level, seed, delta, original=None):
+    def __init__(
+        self,
+        data,
+        scenario,
+        classes,
+        attacks,
+        pool,
+        level,
+        seed,
+        delta,
+        original=None,
+        together=1,
+    ):
         self.original, self.delta = original, delta
+        self.verdict_level = 1 - (1 - level) / together
         self.data, self.scenario, self.classes = data, scenario, classes
         self.attacks, self.pool, self.level, self.seed = attacks, pool, level, seed
         self.y = encode_labels(np.concatenate([data.y, data.y_test]), classes)
@@ -231,7 +246,7 @@ class Judge:
             All of them.
         """
         compared = self._compared(observation, oracles)
-        return retraining_verdict(**compared, delta=self.delta, level=self.level)
+        return retraining_verdict(**compared, delta=self.delta, level=self.verdict_level)
 
     def differences(self, observation, oracles):
         """Return what this repeat says of a model, for a verdict over all of them.

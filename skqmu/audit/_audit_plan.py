@@ -28,6 +28,7 @@ from ._models import can_unlearn, is_default, strategy_label, takes_strategy
 from ._prefit import check_against_record, check_prefit, training_rows
 from ._rehearsal import check_mechanisms
 from ._scenarios import Table, named_requests, repeat_entropy
+from ._sequence import check_sequential
 from .report import check_key, keyed_ids, new_key
 
 __all__ = ["AuditSettings", "Plan", "make_plan"]
@@ -66,6 +67,8 @@ class AuditSettings:
     prefit: bool = False
     train: object = None
     ids: object = None
+    sequential: object = False
+    curves: object = False
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,8 @@ class Plan:
         The original, where it was handed over.
     keyed_ids : ndarray of bytes or None
         For each row of the table, a digest of whose it is: no id stays with the plan.
+    curves : bool
+        Whether each mechanism's run is measured at each epoch.
     """
 
     estimator: object
@@ -126,6 +131,17 @@ class Plan:
     has_own_key: bool
     fitted: object = None
     keyed_ids: np.ndarray | None = None
+    curves: bool = False
+
+    @property
+    def sequential(self):
+        """Whether the requests come one after another to the same model."""
+        return self.table.sequential
+
+    @property
+    def n_together(self):
+        """How many requests one statement is about, and share the error of their verdicts."""
+        return len(self.table.requests) if self.sequential else 1
 
     def with_exposure(self, listener):
         """Return the plan with the rows that a first attack finds best, or worst, where asked for.
@@ -190,7 +206,12 @@ class Plan:
             * len(self.scenarios)
             * (1 + self.n_oracles + len(self.mechanisms)),
         }
-        return {purpose: n * self.repeats for purpose, n in of_a_repeat.items()} | first
+        counts = {purpose: n * self.repeats for purpose, n in of_a_repeat.items()} | first
+        if self.sequential and can_unlearn(self.estimator):
+            # of those that say that the order does not matter, in the first repeat
+            orders = len(self.mechanisms) * (len(self.scenarios) + 1)
+            counts["runs in another order, and at once (at most)"] = orders
+        return counts
 
 
 def make_plan(estimator, X, y, X_test, y_test, settings):
@@ -228,12 +249,15 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
     mechanisms = _check_mechanisms(settings.mechanisms, estimator)
     X, y, X_test, y_test = checked_tables(X, y, X_test, y_test, estimator)
     ids, key = checked_ids(settings.ids, len(y)), settings.digest_key or new_key()
+    requests = named_requests(settings.forget, X, y, ids, again=settings.sequential is True)
+    check_sequential(settings.sequential, requests)
     table = Table(
         *(X, y, X_test, y_test),
         train=None if fitted is None else training_rows(settings.train, len(y), X_test),
         test_size=settings.test_size,
         reference_size=_reference_size(settings.reference_size, estimator),
-        requests=named_requests(settings.forget, X, y, ids),
+        requests=requests,
+        sequential=settings.sequential,
     )
     check_first_attack(table, settings.n_shadows)
     entropy = entropy_from(settings.random_state)
@@ -263,6 +287,7 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
         has_own_key=settings.digest_key is not None,
         fitted=fitted,
         keyed_ids=keyed_ids(ids, key),
+        curves=settings.curves,
     )
     check_mechanisms(plan)
     return plan

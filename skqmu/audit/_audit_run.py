@@ -15,6 +15,7 @@ from ._kept_models import kept_or_made
 from ._models import can_unlearn, fit_model, fit_models, unlearn_copy
 from ._prefit import as_original
 from ._report import AuditReport
+from ._sequence_run import given_up, order_jobs, order_of, sequence_facts
 from ._shadow_models import trained_shadows
 from ._step_judge import StepsJudge, leak_of_steps
 from .report import describe, json_values
@@ -51,8 +52,10 @@ class AuditRun:
         """Do the work and return the report."""
         start = time.perf_counter()
         for observed in self._observed():
-            self.report.data["scenarios"].append(json_values(self._facts(observed)))
+            self._tell(observed)
             self.report.data["seconds"] = time.perf_counter() - start
+        self._tell_of_order(observed)
+        self.report.data["seconds"] = time.perf_counter() - start
         self.report.data["complete"] = True
         return self.report
 
@@ -83,7 +86,9 @@ class AuditRun:
                 if model.role != "oracle"
             }
             if with_report:
-                self.report.data["scenarios"].append(json_values(self._facts(observed)))
+                self._tell(observed)
+        if with_report:
+            self._tell_of_order(observed)
         self.report.data["seconds"] = time.perf_counter() - start
         return found, self.report.data if with_report else None
 
@@ -92,7 +97,11 @@ class AuditRun:
         plan = self.plan
         original = self._original()
         # the mechanisms come before the shadows: a misspelt one costs seconds, not minutes
-        groups = [self._train(original, scenario, k) for k, scenario in enumerate(plan.scenarios)]
+        groups, starts = [], {}
+        for k, scenario in enumerate(plan.scenarios):
+            groups.append(self._train(original, scenario, k, starts))
+            if plan.sequential:
+                starts = {model.name: model for model in groups[-1] if model.role == "mechanism"}
         pool = self._shadows()
         for scenario, models in zip(plan.scenarios, groups, strict=True):
             yield self._observe(scenario, [original, *models], pool)
@@ -111,8 +120,11 @@ class AuditRun:
         self.listener("training the original", 1, 1)
         return original
 
-    def _train(self, original, scenario, k):
-        """Return the oracles and the mechanisms' models of one scenario."""
+    def _train(self, original, scenario, k, starts):
+        """Return the oracles and the mechanisms' models of one scenario.
+
+        In a sequence, `starts` has the model with which each mechanism has ended before.
+        """
         plan, data = self.plan, self.plan.data
         stays = ~scenario.forget
         rows = take(data.X, stays), data.y[stays]
@@ -122,8 +134,14 @@ class AuditRun:
             plan.mechanisms.items(), self._retrain_seeds[k], strict=True
         ):
             if can_unlearn(original.estimator):
-                what = self._named(name, self._original_seed, scenario.forget, strategy)
-                args, options = (unlearn_copy, original, strategy, data, scenario), {}
+                start = starts.get(name, original)
+                if start.estimator is None:
+                    jobs.append((given_up, (start,), {}))
+                    continue
+                asked = [each.request for each in plan.scenarios[: k + 1] if plan.sequential]
+                asked = asked or [scenario.forget]
+                what = self._named(name, self._original_seed, *asked, strategy)
+                args, options = (unlearn_copy, start, strategy, data, scenario), {}
             else:
                 # Plan has made sure that it is "retrain", which needs no help of the classifier
                 what = self._named(name, seed, scenario.forget, classes)
@@ -203,6 +221,7 @@ class AuditRun:
             seed,
             plan.delta,
             models[0].estimator,
+            plan.n_together,
         )
         stage = f"{scenario.name}: attacks"
         seen = []
@@ -217,6 +236,32 @@ class AuditRun:
             self.listener(stage, done, len(models))
         return _Observed(judge, models, seen)
 
+    def _tell(self, observed):
+        """Write down what was found of one scenario."""
+        told = self.report.data["scenarios"]
+        told.append(json_values(self._facts(observed)))
+        if self.plan.sequential:
+            self.report.data["sequence"] = sequence_facts(told, len(self.plan.scenarios))
+
+    def _tell_of_order(self, observed):
+        """Write down, after a sequence, what its order has to do with how mechanisms ended."""
+        plan = self.plan
+        if not plan.sequential:
+            return
+
+        def named(name, *what):
+            return self._named(name, self._original_seed, *what)
+
+        names, jobs = order_jobs(plan, observed.models, named)
+        order = {}
+        if names:
+            others = self._in_parallel(jobs, len(jobs), "the sequence in other orders")
+            seen = {model.name: (model, answers) for model, answers in observed.pairs()}
+            classes = observed.judge.classes
+            order = order_of(names, others, seen, plan.data, classes)
+        told = sequence_facts(self.report.data["scenarios"], len(plan.scenarios), order)
+        self.report.data["sequence"] = json_values(told)
+
     def _facts(self, observed):
         """Everything that the report says of a scenario."""
         scenario = observed.judge.scenario
@@ -227,6 +272,7 @@ class AuditRun:
             "removed_classes": [_plain(label) for label in scenario.removed],
             "n_forget": int(scenario.forget.sum()),
             "n_retain": int((~scenario.forget).sum()),
+            **({} if scenario.asked is None else {"n_asked": int(scenario.asked.sum())}),
             "n_members": len(scenario.members),
             "n_nonmembers": len(scenario.nonmembers),
             "notes": list(scenario.notes),

@@ -243,7 +243,8 @@ def _request(estimator, strategy, data, scenario):
         return X if final is estimator or len(estimator.steps) == 1 else estimator[:-1].transform(X)
 
     accepted = inspect.signature(final.unlearn).parameters
-    options = {"X_forget": rows(take(data.X, scenario.forget)), "y_forget": data.y[scenario.forget]}
+    asked = scenario.request
+    options = {"X_forget": rows(take(data.X, asked)), "y_forget": data.y[asked]}
     if "X_reference" in accepted and len(data.y_reference):
         options.update(X_reference=rows(data.X_reference), y_reference=data.y_reference)
     if getattr(final, "store_data", "rows") != "rows" and "X_retain" in accepted:

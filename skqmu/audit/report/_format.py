@@ -196,7 +196,29 @@ _SCENARIO = record(
         "threat_models": named(_THREAT),
         "models": each(_ANY_MODEL, least=2),
     },
-    optional={"repeats": _REPEATS},
+    # n_asked: what the request itself asks for, where it is one of a sequence
+    optional={"repeats": _REPEATS, "n_asked": whole(1)},
+)
+_APART = ("reversed", "at_once", "asked_twice", "oracles")
+_ORDER = record(
+    {"sentence": text},
+    optional={**dict.fromkeys(_APART, maybe(_LENGTH)), "error": text},
+)
+_SEQUENCE = record(
+    {
+        "n_requests": whole(2),
+        "mechanisms": each(
+            record(
+                {
+                    "name": text,
+                    "holds_until": whole(),
+                    **dict.fromkeys(("leaves_after", "failed_at"), maybe(whole(1))),
+                    "sentence": text,
+                    "order": maybe(_ORDER),
+                }
+            )
+        ),
+    }
 )
 _SETTINGS = {
     "title": maybe(text),
@@ -270,11 +292,14 @@ _REPORT = record(
         "schema": one_of(SCHEMA),
         **_FOUND,
         # no entropy: noise that must stay secret was drawn from it
-        "settings": record({**_SETTINGS, "entropy": maybe(text), **_MORE_SETTINGS}),
+        "settings": record(
+            {**_SETTINGS, "entropy": maybe(text), **_MORE_SETTINGS}, optional={"sequential": flag}
+        ),
         "data": _DATA,
         "again": _AGAIN,
         "environment": _ENVIRONMENT,
-    }
+    },
+    optional={"sequence": _SEQUENCE},
 )
 
 

@@ -101,9 +101,12 @@ def _what_is_forgotten(request):
     removed = ""
     if request.removed:
         removed = f": every row of class {', '.join(map(str, request.removed))}"
+    asked = ""
+    if "n_asked" in scenario:
+        asked = f", {words.count(scenario['n_asked'])} of them by this request and the others before"
     return (
         f"{words.count(scenario['n_forget'])} of {words.count(n_rows)} training rows are "
-        f"forgotten{removed}. The attacks try to tell {words.count(scenario['n_members'])} "
+        f"forgotten{removed}{asked}. The attacks try to tell {words.count(scenario['n_members'])} "
         f"forgotten from {words.count(scenario['n_nonmembers'])} held-out rows of the same classes."
     )
 
