@@ -15,6 +15,7 @@ __all__ = ["fitted_options", "print_report", "run_audit", "show_report", "usage_
 # what is asked for by each option, where the parameter of `audit` has another name
 _OPTIONS = {
     "attacks": "--attack",
+    "curves": "--curves",
     "delta": "--delta",
     "forget": "--forget",
     "level": "--level",
@@ -141,6 +142,7 @@ def _request(arguments):
         "memory": arguments.resume,
         "delta": arguments.delta,
         "sequential": arguments.sequential,
+        "curves": arguments.curves,
         **more(arguments),
     }
 

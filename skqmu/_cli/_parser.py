@@ -290,6 +290,11 @@ def _add_size(size):
         "decide, at most 32 times; with --data once)",
     )
     size.add_argument(
+        "--curves",
+        action="store_true",
+        help="follow each mechanism: differences to retraining after each epoch",
+    )
+    size.add_argument(
         "--max-seconds",
         type=float,
         metavar="S",

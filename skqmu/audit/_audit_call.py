@@ -37,6 +37,7 @@ def audit(
     train=None,
     ids=None,
     sequential=False,
+    curves=False,
     verbose=0,
     dry_run=False,
 ):
@@ -151,6 +152,11 @@ def audit(
         together is ``1 - level``. The report says after which request a mechanism can be told
         from retraining, and, of those that say they are exact or certified, whether another
         order, or one request for all rows, gives the same model (`docs/sequences.md`).
+    curves : bool, default=False
+        Whether each mechanism is followed: after every epoch of its request the report has the
+        difference to retraining of a model that only predicts, in every measure that needs no
+        attack to be fitted. All rows are asked at each epoch, which the report tells and a
+        `dry_run` does not count; where there are repeats, in the first. Needs ``unlearn(watch=)``.
     verbose : int or callable, default=0
         Above 0, bars on the error stream; where it is neither a terminal nor a notebook's, one
         line for each finished piece of work. A callable is told instead:
@@ -220,6 +226,7 @@ def audit(
         train=train,
         ids=ids,
         sequential=sequential,
+        curves=curves,
     )
     plan = make_plan(estimator, X, y, X_test, y_test, settings)
     if dry_run:

@@ -248,6 +248,17 @@ class Judge:
         compared = self._compared(observation, oracles)
         return retraining_verdict(**compared, delta=self.delta, level=self.verdict_level)
 
+    def gaps_alone(self, answers, oracles):
+        """Return the differences to the oracles that need no attack to be fitted.
+
+        Parameters
+        ----------
+        answers : RecordedAnswers
+        oracles : list of Observation
+        """
+        compared = {**self._compared(oracles[0], oracles), "model": answers, "attacks": {}}
+        return retraining_verdict(**compared, delta=self.delta, level=self.verdict_level).gaps
+
     def differences(self, observation, oracles):
         """Return what this repeat says of a model, for a verdict over all of them.
 

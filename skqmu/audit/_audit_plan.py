@@ -22,6 +22,7 @@ from ._checked_settings import (
     name_of,
 )
 from ._checked_tables import checked_ids, checked_tables
+from ._epochs import check_curves
 from ._first_attack import check_first_attack, first_attack
 from ._kept_models import folder_of_audits
 from ._models import can_unlearn, is_default, strategy_label, takes_strategy
@@ -171,7 +172,10 @@ class Plan:
         """
         data, scenarios = self.table.draw_repeat(self.entropy, r)
         entropy = repeat_entropy(self.entropy, r)
-        return replace(self, data=data, scenarios=scenarios, entropy=entropy, n_jobs=1)
+        curves = self.curves and r == 0  # what is shown is the first repeat's
+        return replace(
+            self, data=data, scenarios=scenarios, entropy=entropy, n_jobs=1, curves=curves
+        )
 
     def looks(self):
         """Return after how many repeats the verdicts are looked at, the last one at the end."""
@@ -247,6 +251,7 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
     check_title(settings.title)
     attacks = check_attacks(settings.attacks, settings.n_shadows)
     mechanisms = _check_mechanisms(settings.mechanisms, estimator)
+    check_curves(settings.curves, estimator, can_unlearn(estimator))
     X, y, X_test, y_test = checked_tables(X, y, X_test, y_test, estimator)
     ids, key = checked_ids(settings.ids, len(y)), settings.digest_key or new_key()
     requests = named_requests(settings.forget, X, y, ids, again=settings.sequential is True)

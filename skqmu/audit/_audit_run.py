@@ -11,6 +11,7 @@ from .._side_by_side import chunks
 from ..attacks.tools import run_jobs
 from ._attacks import needs_shadows
 from ._audit_measure import Judge, without
+from ._epochs import curve_of
 from ._kept_models import kept_or_made
 from ._models import can_unlearn, fit_model, fit_models, unlearn_copy
 from ._prefit import as_original
@@ -140,8 +141,10 @@ class AuditRun:
                     continue
                 asked = [each.request for each in plan.scenarios[: k + 1] if plan.sequential]
                 asked = asked or [scenario.forget]
+                asked += ["followed"] * plan.curves
                 what = self._named(name, self._original_seed, *asked, strategy)
-                args, options = (unlearn_copy, start, strategy, data, scenario), {}
+                args = (unlearn_copy, start, strategy, data, scenario)
+                options = {"follow": True} if plan.curves else {}
             else:
                 # Plan has made sure that it is "retrain", which needs no help of the classifier
                 what = self._named(name, seed, scenario.forget, classes)
@@ -330,6 +333,8 @@ class AuditRun:
         position = next((i for i, oracle in enumerate(oracles) if oracle is seen), None)
         others = oracles if position is None else without(oracles, position)
         entry.update(judge.measure(seen, others, original))
+        if model.course is not None:
+            entry["curve"] = curve_of(model.course, seen, judge, oracles)
         if model.role != "oracle":
             verdict = judge.verdict(seen, oracles)
             entry["gaps"] = verdict.gaps

@@ -7,7 +7,7 @@ import numpy as np
 from .._rows import join
 from ..attacks.tools import query_proba
 from ._kept_models import kept_or_made
-from ._models import Model, unlearn_copy
+from ._models import unlearn_copy
 
 __all__ = ["SAME", "given_up", "order_jobs", "order_of", "sequence_facts"]
 
@@ -27,7 +27,7 @@ def given_up(model):
         As it was left by that request.
     """
     error = model.error if model.error.startswith(_EARLIER) else f"{_EARLIER}{model.error}"
-    return replace(model, cost={"seconds": 0.0}, error=error, notes=[])
+    return replace(model, cost={"seconds": 0.0}, error=error, notes=[], course=None)
 
 
 # ---------------------------------------------------------------------------------- order
@@ -128,7 +128,7 @@ def _failed_words(error):
     return f"In another order a request fails, which none of the sequence did: {error}"
 
 
-def _order_words(reversed, at_once, asked_twice, oracles):  # noqa: A002
+def _order_words(reversed, at_once, asked_twice, oracles):
     """What the distances say; both ways may give the same model, one of them, or none."""
     if reversed <= SAME and at_once <= SAME:
         return (

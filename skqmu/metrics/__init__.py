@@ -23,6 +23,7 @@ from ._membership_report import MembershipReport
 from ._membership_result import MembershipResult
 from ._membership_scores import membership_result
 from ._pareto import pareto
+from ._plot_course import UnlearningCurveDisplay
 from ._plot_front import ForgettingUtilityDisplay
 from ._plot_loss import LossDistributionDisplay
 from ._plot_pareto import ParetoDisplay
@@ -51,6 +52,7 @@ from ._scorers import (
 )
 from ._scoring_case import ScoringCase
 from ._search_report import SearchReport
+from ._unlearning_curve import UnlearningCurve, unlearning_curve
 from ._verdict import RetrainingVerdict, retraining_verdict
 
 __all__ = [
@@ -76,6 +78,8 @@ __all__ = [
     "ScoringCase",
     "SearchReport",
     "ShotCurveDisplay",
+    "UnlearningCurve",
+    "UnlearningCurveDisplay",
     "accuracy_interval",
     "agreement_score",
     "epsilon_from_guesses",
@@ -108,6 +112,7 @@ __all__ = [
     "separation_bound",
     "tug_of_war",
     "tug_of_war_score",
+    "unlearning_curve",
     "uqi",
     "uqi_score",
     "zrf_score",

@@ -9,7 +9,9 @@ from ._figures import look_at, name_panel, panels_of
 __all__ = ["Course", "course_figure"]
 
 # Share of the distance between two points by which lines stand beside each other.
-_APART = 0.28
+_APART = 0.36
+# Points of a line that are marked where they are many.
+_MARKED = 8
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Course:
     points: dict
 
 
-def course_figure(courses, bands, prefix, label, *, titles, across, up, zero=True):
+def course_figure(courses, bands, prefix, label, *, titles, across, up, dense=False):
     """Draw lines before bands, a panel a measure.
 
     Parameters
@@ -44,48 +46,63 @@ def course_figure(courses, bands, prefix, label, *, titles, across, up, zero=Tru
         Of the panels.
     across, up : str
         What the axes are of.
-    zero : bool, default=True
-        Whether a line marks 0.
+    dense : bool, default=False
+        Whether points are many: intervals are areas then, and not every point is marked.
 
     Returns
     -------
     Markup
     """
-    figure, panels = panels_of(len(titles), None)
-    n_lines = max(1, len(courses) - 1)
-    for panel, (key, title) in zip(panels, titles.items(), strict=True):
-        _draw_band(panel, bands.get(key, ()))
-        if zero:
-            panel.axhline(0, color=INK["muted"], linewidth=0.8, linestyle=(0, (2, 2)))
+    figure, panels = panels_of(len(titles), None, sharey=False)
+    n_gaps = max(1, len(courses) - 1)
+    for place, (panel, (key, title)) in enumerate(zip(panels, titles.items(), strict=True)):
+        _draw_band(panel, bands.get(key, ()), 0.0 if dense else 0.5)
+        panel.axhline(0, color=INK["muted"], linewidth=0.8, linestyle=(0, (2, 2)))
         for position, course in enumerate(courses):
-            shift = _APART * (position / n_lines - 0.5) if zero else 0.0
-            _draw_course(panel, course, course.points.get(key, ()), shift)
+            shift = 0.0 if dense else _APART * (position / n_gaps - 0.5)
+            _draw_course(panel, course, course.points.get(key, ()), shift, dense)
         panel.xaxis.get_major_locator().set_params(integer=True)
         name_panel(panel, title)
         panel.set_xlabel(across)
-    for panel in panels[::4]:
-        panel.set_ylabel(up)
+        if place % _ABREAST == 0:
+            panel.set_ylabel(up)
     return svg_of(figure, prefix, label)
 
 
-def _draw_band(panel, band):
+# As many panels stand beside each other.
+_ABREAST = 4
+
+
+def _draw_band(panel, band, beyond):
     if not band:
         return
     at, low, high = zip(*band, strict=True)
     # a band of no width must still be seen
     low, high = [x - 0.004 for x in low], [x + 0.004 for x in high]
-    at, low, high = [at[0] - 0.5, *at, at[-1] + 0.5], [low[0], *low, low[-1]], [high[0], *high, high[-1]]
+    at = [at[0] - beyond, *at, at[-1] + beyond]
+    low, high = ([ends[0], *ends, ends[-1]] for ends in (low, high))
     panel.fill_between(at, low, high, step="mid", color=INK["band"], linewidth=0)
 
 
-def _draw_course(panel, course, points, shift):
+def _draw_course(panel, course, points, shift, dense):
     if not points:
         return
     colour, marker, dashes = look_at(course.k)
     at = [point[0] + shift for point in points]
     value = [point[1] for point in points]
     style = {"linewidth": 1.3, "markersize": 4.5, "linestyle": dashes}
+    if dense and len(points) > 2 * _MARKED:
+        style["markevery"] = -(-len(points) // _MARKED)
     panel.plot(at, value, color=colour, marker=marker, **style)
-    for place, (_, _, low, high) in zip(at, points, strict=True):
-        if low is not None and high is not None and math.isfinite(low + high):
-            panel.plot([place, place], [low, high], color=colour, linewidth=1.1, alpha=0.75)
+    known = [
+        (place, low, high)
+        for place, (_, _, low, high) in zip(at, points, strict=True)
+        if low is not None and high is not None and math.isfinite(low + high)
+    ]
+    if not known:
+        return
+    if dense:
+        panel.fill_between(*zip(*known, strict=True), color=colour, alpha=0.10, linewidth=0)
+        return
+    for place, low, high in known:
+        panel.plot([place, place], [low, high], color=colour, linewidth=1.1, alpha=0.75)

@@ -201,7 +201,7 @@ def _dashes(models, row):
     return look_at(_number(models, row))[2]
 
 
-def panels_of(n_panels, n_rows):
+def panels_of(n_panels, n_rows, sharey=True):
     """A figure with so many panels, each with so many rows of models; None: a square one."""
     from matplotlib.figure import Figure
 
@@ -209,7 +209,7 @@ def panels_of(n_panels, n_rows):
     height = n_lines * (2.9 if n_rows is None else 0.75 + 0.30 * n_rows)
     figure = Figure(figsize=(9.2, height), layout="constrained")
     figure.get_layout_engine().set(wspace=0.05, hspace=0.08)
-    grid = figure.subplots(n_lines, min(n_panels, _ABREAST), sharey=True, squeeze=False)
+    grid = figure.subplots(n_lines, min(n_panels, _ABREAST), sharey=sharey, squeeze=False)
     panels, spare = grid.ravel()[:n_panels], grid.ravel()[n_panels:]
     for panel in spare:
         panel.set_visible(False)

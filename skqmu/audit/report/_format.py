@@ -103,6 +103,17 @@ _VERDICT = record(
     },
 )
 _LOSSES = each(number(), least=1)
+_ALONG = each(maybe(number()), least=1)
+_CURVE = record(
+    {
+        "epochs": each(whole(), least=1),
+        "gaps": named(record(dict.fromkeys(("value", "low", "high"), _ALONG)), least=1),
+        "oracles": named(record(dict.fromkeys(("low", "high"), maybe(number())))),
+        "n_models": whole(1),
+        "n_rows": whole(),
+        "seconds": varies("time", _LENGTH),
+    }
+)
 _MEASURED = record(
     {
         "accuracy": record(
@@ -121,6 +132,7 @@ _MEASURED = record(
         "uqi": maybe(_ESTIMATE),
         "tug_of_war": maybe(_ESTIMATE),
         "upstream": named(step_attacked),
+        "curve": _CURVE,
     },
 )
 _JUDGED = record(
@@ -293,7 +305,8 @@ _REPORT = record(
         **_FOUND,
         # no entropy: noise that must stay secret was drawn from it
         "settings": record(
-            {**_SETTINGS, "entropy": maybe(text), **_MORE_SETTINGS}, optional={"sequential": flag}
+            {**_SETTINGS, "entropy": maybe(text), **_MORE_SETTINGS},
+            optional=dict.fromkeys(("sequential", "curves"), flag),
         ),
         "data": _DATA,
         "again": _AGAIN,
@@ -398,6 +411,9 @@ def _check_model(model, where, original, attacks):
             raise ValueError(f"{where} failed, which only a mechanism can.")
         return
     _MEASURED(model, where)
+    for key, gap in model.get("curve", {}).get("gaps", {}).items():
+        if {len(values) for values in gap.values()} != {len(model["curve"]["epochs"])}:
+            raise ValueError(f"{where}.curve.gaps.{key} must hold a number for each epoch.")
     if not is_oracle:
         _JUDGED(model, where)
         record({f"auc_{name}": _GAP for name in attacks})(model["gaps"], f"{where}.gaps")

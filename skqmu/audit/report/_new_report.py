@@ -44,6 +44,7 @@ def describe(plan):
             "delta": plan.delta,
             "prefit": plan.fitted is not None,
             "sequential": plan.sequential,
+            "curves": plan.curves,
             "level": plan.level,
             "entropy": None if withheld else str(plan.entropy),
             "n_train": len(data.y),

@@ -35,12 +35,11 @@ def sequence_section(data, requests, pictures):
                 "them with the model that it had left after the one before. After each request "
                 "everything is measured again: on all rows asked for by then, beside oracles that "
                 "were trained without any of these. The verdicts of one mechanism share an error "
-                f"of {words.percent(round(1 - level, 10))}, so that one that never left retraining "
-                "is said to in at most that share of sequences.",
+                f"of {words.percent(round(1 - level, 10))}: one that is retraining is told from it "
+                "somewhere in at most that share of sequences.",
             )
         ),
         _bearing(data["sequence"]),
-        sequence_items(data),
     ]
     if pictures:
         blocks.append(_picture(requests, level))

@@ -372,7 +372,9 @@ def _request(estimator, forget, retain, reference, watching=None):
         trainer=_trainer(estimator, (forget, retain), len(records), importance, watching),
         trainable=trainable,
         head=head_view(estimator, network, forget, retain) if solved else None,
-        statistics=None if state.statistics is None else statistics_view(estimator, forget, watching.hooks),
+        statistics=None
+        if state.statistics is None
+        else statistics_view(estimator, forget, watching.hooks),
         privacy=_privacy_view(state),
     )
 

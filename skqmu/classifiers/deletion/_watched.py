@@ -1,4 +1,4 @@
-"""A request that somebody follows: predict-only models of its epochs, and an end before its time."""
+"""A request that somebody follows: predict-only models of its epochs, and an early end."""
 
 import time
 
