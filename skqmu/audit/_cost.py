@@ -48,9 +48,7 @@ def audit_cost(plan):
         for strategy in plan.mechanisms.values():
             cost = retrained
             if can_unlearn(plan.estimator):
-                there = ~scenario.forget | scenario.request
-                rows = take(data.X, there), data.y[there], scenario.request[there]
-                cost = deletion_cost(estimate, *rows, strategy, data)
+                cost = deletion_cost(estimate, data.X, data.y, scenario.request, strategy, data)
             parts["mechanism runs"].append((1, cost))
         asked = np.concatenate([scenario.members, len(data.y) + scenario.nonmembers])
         attacked = estimate(take(X, asked), y[asked], method="predict")

@@ -51,8 +51,7 @@ def check_mechanisms(plan):
 def _refusal(plan, strategy, scenario, *, few):
     """Return the error that `unlearn` would raise, or None."""
     y, forget = plan.data.y, scenario.request
-    there = ~scenario.forget | forget  # earlier requests of a sequence took the others
-    rows = _some_rows(y, forget, there) if few else np.flatnonzero(there)
+    rows = _some_rows(y, forget) if few else np.arange(len(y))
     X, y, forget = take(plan.data.X, rows), y[rows], forget[rows]
     try:
         with warnings.catch_warnings():
@@ -70,8 +69,7 @@ def _refusal(plan, strategy, scenario, *, few):
     return None
 
 
-def _some_rows(y, forget, there):
-    """Return the numbers of a few rows of each class, forgotten and not, among those there."""
-    codes = np.where(there, np.unique(y, return_inverse=True)[1] * 2 + forget, -1)
-    kinds = np.unique(codes[there])
-    return np.sort(np.concatenate([np.flatnonzero(codes == k)[:_FEW] for k in kinds]))
+def _some_rows(y, forget):
+    """Return the numbers of a few rows of each class, forgotten and not."""
+    codes = np.unique(y, return_inverse=True)[1] * 2 + forget
+    return np.sort(np.concatenate([np.flatnonzero(codes == k)[:_FEW] for k in np.unique(codes)]))
