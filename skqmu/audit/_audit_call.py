@@ -74,9 +74,10 @@ def audit(
     y_test : array-like of shape (n_test,), default=None
     mechanisms : str, object, sequence of these, dict or None, default=None
         What the classifier's ``unlearn(strategy=...)`` takes; ``"default"`` is its own way;
-        a dict names variants. ``None`` is retraining, gradient ascent and label complement
-        where ``unlearn`` takes a strategy, ``"default"`` where it takes none, and
-        ``"retrain"`` where there is no ``unlearn``: that needs no help of the classifier.
+        a dict names variants. ``None`` is retraining, gradient ascent, label complement and
+        its own way where ``unlearn`` takes a strategy (those that it refuses are left out, and
+        the report says so), ``"default"`` where it takes none, and ``"retrain"`` where
+        there is no ``unlearn``: that needs no help of the classifier.
     attacks : str or sequence of str, default=("loss", "confidence", "lira")
         Threshold attacks by their signal (``"loss"``, ``"confidence"``,
         ``"true_confidence"``, ``"entropy"``, ``"modified_entropy"``, ``"logit"``), and those

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .._fit_many import last_step
 from ..attacks.tools import adapted, entropy_from, shadow_template
 from ._attacks import needs_shadows
 from ._audit_rows import Data
@@ -27,7 +28,7 @@ from ._first_attack import check_first_attack, first_attack
 from ._kept_models import folder_of_audits
 from ._models import can_unlearn, is_default, strategy_label, takes_strategy
 from ._prefit import check_against_record, check_prefit, training_rows
-from ._rehearsal import check_mechanisms
+from ._rehearsal import check_mechanisms, with_able_mechanisms
 from ._scenarios import Table, named_requests, repeat_entropy
 from ._sequence import check_sequential
 from .report import check_key, keyed_ids, new_key
@@ -294,6 +295,8 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
         keyed_ids=keyed_ids(ids, key),
         curves=settings.curves,
     )
+    if settings.mechanisms is None:
+        return with_able_mechanisms(plan)
     check_mechanisms(plan)
     return plan
 
@@ -321,9 +324,7 @@ def _repeats(settings):
 def _check_mechanisms(mechanisms, estimator):
     able = can_unlearn(estimator)
     if mechanisms is None:
-        mechanisms = ("retrain",)
-        if able:
-            mechanisms = DEFAULT_MECHANISMS if takes_strategy(estimator) else ("default",)
+        mechanisms = _default_mechanisms(estimator)
     if isinstance(mechanisms, str) or not hasattr(mechanisms, "__iter__"):
         mechanisms = (mechanisms,)
     if not isinstance(mechanisms, dict):
@@ -353,6 +354,16 @@ def _check_mechanisms(mechanisms, estimator):
                 "takes no strategy; use mechanisms=('default',), its own way to forget."
             )
     return mechanisms
+
+
+def _default_mechanisms(estimator):
+    if not can_unlearn(estimator):
+        return ("retrain",)
+    if not takes_strategy(estimator):
+        return ("default",)
+    own = getattr(last_step(estimator), "unlearning", "retrain")
+    is_among_them = isinstance(own, str) and own in DEFAULT_MECHANISMS
+    return DEFAULT_MECHANISMS if is_among_them else (*DEFAULT_MECHANISMS, "default")
 
 
 def _reference_size(reference_size, estimator):

@@ -15,6 +15,7 @@ from ._epochs import curve_of
 from ._kept_models import kept_or_made
 from ._models import can_unlearn, fit_model, fit_models, unlearn_copy
 from ._prefit import as_original
+from ._promise import promise_of
 from ._report import AuditReport
 from ._sequence_run import given_up, order_jobs, order_of, sequence_facts
 from ._shadow_models import trained_shadows
@@ -330,6 +331,9 @@ class AuditRun:
                 "findings": [],
             }
             return entry
+        promise = promise_of(model.estimator)
+        if promise is not None:
+            entry["promise"] = promise
         position = next((i for i, oracle in enumerate(oracles) if oracle is seen), None)
         others = oracles if position is None else without(oracles, position)
         entry.update(judge.measure(seen, others, original))

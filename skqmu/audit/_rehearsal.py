@@ -5,6 +5,7 @@ without running its circuits, and says of it whatever `unlearn` would say.
 """
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 from sklearn.base import clone
@@ -14,7 +15,7 @@ from ..exceptions import BackendError
 from ._cost import cost_estimator, deletion_cost
 from ._models import can_unlearn
 
-__all__ = ["check_mechanisms"]
+__all__ = ["check_mechanisms", "with_able_mechanisms"]
 
 # rows of each class that the first try looks at
 _FEW = 6
@@ -35,17 +36,54 @@ def check_mechanisms(plan):
     ValueError
         Names the mechanism and what it lacks.
     """
+    for refused in _refused(plan).values():
+        raise refused
+
+
+def with_able_mechanisms(plan):
+    """Return the plan without the mechanisms that cannot work, which nobody asked for by name.
+
+    Parameters
+    ----------
+    plan : Plan
+
+    Returns
+    -------
+    Plan
+        Its notes say who was left out.
+
+    Raises
+    ------
+    ValueError
+        None can carry out every request.
+    """
+    refused = _refused(plan)
+    if not refused:
+        return plan
+    able = {name: own for name, own in plan.mechanisms.items() if name not in refused}
+    if not able:
+        raise next(iter(refused.values()))
+    notes = [f"Left out: {error}" for error in refused.values()]
+    data = replace(plan.data, notes=(*plan.data.notes, *notes))
+    return replace(plan, mechanisms=able, data=data)
+
+
+def _refused(plan):
+    """The error of each mechanism that cannot carry out some request."""
+    found = {}
     if not can_unlearn(plan.estimator):
-        return
+        return found
     for name, strategy in plan.mechanisms.items():
         for scenario in plan.scenarios:
-            if _refusal(plan, strategy, scenario, few=True) is None:
-                continue
-            refusal = _refusal(plan, strategy, scenario, few=False)
+            refusal = _refusal(plan, strategy, scenario, few=True)
             if refusal is not None:
-                raise ValueError(
-                    f"mechanism {name!r} cannot carry out the request {scenario.name!r}: {refusal}"
-                ) from refusal
+                refusal = _refusal(plan, strategy, scenario, few=False)
+            if refusal is not None:
+                told = f"mechanism {name!r} cannot carry out the request {scenario.name!r}: "
+                found[name] = ValueError(f"{told}{refusal}")
+                found[name].__cause__ = refusal
+                break
+    return found
 
 
 def _refusal(plan, strategy, scenario, *, few):

@@ -3,6 +3,7 @@
 from ._answers import RecordedAnswers
 from ._divergence import agreement_score, js_to_oracle, kl_per_record, kl_to_oracle, zrf_score
 from ._epsilon_bounds import (
+    attack_limits,
     epsilon_from_guesses,
     epsilon_from_rates,
     epsilon_of_gaussian,
@@ -82,6 +83,7 @@ __all__ = [
     "UnlearningCurveDisplay",
     "accuracy_interval",
     "agreement_score",
+    "attack_limits",
     "epsilon_from_guesses",
     "epsilon_from_rates",
     "epsilon_of_gaussian",

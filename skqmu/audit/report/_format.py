@@ -92,7 +92,12 @@ _MODEL = record(
             {"seconds": varies("time", _LENGTH)},
             optional={"cpu_seconds": varies("time", maybe(_LENGTH)), **_COUNTED},
         ),
-    }
+    },
+    optional={
+        "promise": record(
+            {"epsilon": number(0), **dict.fromkeys(("delta", "auc", "advantage"), _SHARE)}
+        )
+    },
 )
 _VERDICT = record(
     {"level": one_of(*LEVELS), "sentence": text, "findings": each(text)},

@@ -259,6 +259,7 @@ def _leaks(request, settings, pictures):
             caption += [Key(name, *figures.key_of(k)), " "]
         yield Picture(figures.roc_figure(scenario, f"{request.prefix}r"), tuple(caption))
     yield _attack_table(request)
+    yield from _promises(request)
     if request.models[0].get("upstream"):
         yield from _steps(request)
     if pictures:
@@ -310,6 +311,41 @@ def _attack_row(model, name, is_first):
             estimate_cell(model["gaps"][f"auc_{name}"]),
             *(rate_cell(result, rate) for rate in _RATES),
         )
+    )
+
+
+def _promises(request):
+    """Upper bounds that models state, beside what the attacks came to."""
+    private = [model for model in request.worked if "promise" in model]
+    if not private:
+        return
+
+    def row(model):
+        promise, found = model["promise"], model["attacks"]
+        best = max(found, key=lambda name: found[name]["auc"])
+        low, high = found[best]["auc_interval"]
+        auc = {"value": found[best]["auc"], "low": low, "high": high}
+        return Row(
+            (
+                words.model_words(model["name"]),
+                f"{promise['epsilon']:.2f}",
+                f"{promise['delta']:.2g}",
+                words.number(promise["auc"]),
+                estimate_cell(auc),
+                Cell(words.attack_words(best), is_text=True),
+            )
+        )
+
+    yield Table(
+        "What private training promises, beside what was found: no attack on a record has a "
+        "greater AUC than the promise allows, in the mean over trainings. One model can show more "
+        "by chance, and attacks that find less prove nothing (skqmu.attacks.EpsilonAudit measures "
+        "epsilon from below, at a level).",
+        (
+            *("model", "epsilon, at most", "delta", "AUC, at most", "greatest AUC found"),
+            Cell("by", is_text=True),
+        ),
+        tuple(map(row, private)),
     )
 
 
