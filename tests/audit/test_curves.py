@@ -11,10 +11,14 @@ from sklearn.preprocessing import StandardScaler
 
 from skqmu import QNNClassifier, ShardedClassifier, audit
 from skqmu.audit import AuditReport
-from skqmu.unlearning import FineTune
+from skqmu.unlearning import FineTune, SelectiveDampening
 
 X, Y = load_iris(return_X_y=True)
-MECHANISMS = {"retrain": "retrain", "tune": FineTune(max_iter=3, guard=None), "leap": "newton_step"}
+MECHANISMS = {
+    "retrain": "retrain",
+    "tune": FineTune(max_iter=3, guard=None),
+    "leap": SelectiveDampening(guard=None),
+}
 QUICK = {"forget": "fraction:0.1", "attacks": "loss", "n_oracles": 3, "random_state": 0}
 
 
@@ -46,7 +50,8 @@ def test_each_epoch_has_its_difference_to_retraining_and_the_end_is_the_model(fo
 
 
 def test_what_following_cost_is_told_and_is_in_no_cost_of_the_mechanism(followed):
-    alone = audit(make_pipeline(StandardScaler(), qnn()), X, Y, mechanisms=MECHANISMS, **QUICK)
+    model = make_pipeline(StandardScaler(), qnn())
+    alone = audit(model, X, Y, mechanisms=MECHANISMS, **QUICK)
     settings = followed.data["settings"]
     n_rows = settings["n_train"] + settings["n_test"]
     for name, n_models in (("retrain", 5), ("tune", 4), ("leap", 1)):
