@@ -133,15 +133,15 @@ def _order_words(reversed, at_once, asked_twice, oracles):
     if reversed <= SAME and at_once <= SAME:
         return (
             "The order does not matter: reversed, and as one request for all rows, the requests "
-            f"give the same answers (to {max(reversed, at_once):.1g})."
+            f"give {_same(max(reversed, at_once))}."
         )
     noise = ""
     if asked_twice > SAME:
         noise = f" The same model, asked twice, differs by up to {asked_twice:.2g}."
     if reversed <= SAME:
         told = (
-            f"The order does not matter: reversed, the requests give the same answers (to "
-            f"{reversed:.1g}). One request for all rows is another draw: answers differ by up to "
+            f"The order does not matter: reversed, the requests give {_same(reversed)}. One "
+            "request for all rows is another draw: answers differ by up to "
             f"{at_once:.2g}"
         )
     else:
@@ -153,6 +153,10 @@ def _order_words(reversed, at_once, asked_twice, oracles):
         return f"{told}. A single oracle does not show how far retrained models lie apart.{noise}"
     among = "no farther than" if max(reversed, at_once) <= oracles else "FARTHER than"
     return f"{told}, {among} retrained models of other seeds lie apart ({oracles:.2g}).{noise}"
+
+
+def _same(apart):
+    return f"the same answers (to {apart:.1g})" if apart else "exactly the same answers"
 
 
 # ------------------------------------------------------------------------------- the sequence

@@ -61,7 +61,7 @@ def course_figure(courses, bands, prefix, label, *, titles, across, up, dense=Fa
         for position, course in enumerate(courses):
             shift = 0.0 if dense else _APART * (position / n_gaps - 0.5)
             _draw_course(panel, course, course.points.get(key, ()), shift, dense)
-        panel.xaxis.get_major_locator().set_params(integer=True)
+        _tick(panel, courses, key)
         name_panel(panel, title)
         panel.set_xlabel(across)
         if place % _ABREAST == 0:
@@ -71,6 +71,15 @@ def course_figure(courses, bands, prefix, label, *, titles, across, up, dense=Fa
 
 # As many panels stand beside each other.
 _ABREAST = 4
+
+
+def _tick(panel, courses, key):
+    """Whole numbers alone: each where they are few."""
+    places = sorted({point[0] for course in courses for point in course.points.get(key, ())})
+    if len(places) <= _MARKED:
+        panel.set_xticks(places)
+    else:
+        panel.xaxis.get_major_locator().set_params(integer=True)
 
 
 def _draw_band(panel, band, beyond):
