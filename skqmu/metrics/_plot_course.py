@@ -176,6 +176,8 @@ class UnlearningCurveDisplay:
                 self.bands_.append(band)
         self._label_axes(ax, epochs)
         legend(ax)
+        if self.bands_:
+            ax.get_legend().set_title("bands: oracles", prop={"size": "small"})
         tidy(ax)
         return self
 
