@@ -166,19 +166,18 @@ def _of_own_files(arguments):
         "y_test": narrow.y_test,
         "forget": {
             name: table.mask_of(text, "--forget") if _said(text).names_rows else text
-            for name, text in _named(arguments)
+            for name, text in _named(arguments.forget, arguments.sequential)
         },
         "title": table.name,
         **(fitted_options(arguments, table) if fitted else {"repeats": arguments.repeats or 1}),
     }
 
 
-def _named(arguments):
+def _named(texts, sequential):
     """Pairs of a request's name and its text; in a sequence the same text may come again."""
     from skqmu._text import numbered
 
-    texts = arguments.forget
-    return list(zip(numbered(texts) if arguments.sequential else texts, texts, strict=True))
+    return list(zip(numbered(texts) if sequential else texts, texts, strict=True))
 
 
 def _said(text):
@@ -221,14 +220,16 @@ def _of_embedded(arguments):
             raise UsageError(f"--{option} goes with --data FILE, a table of your own.")
     data = load(arguments.dataset)
     X, y = _some_rows(data, arguments)
-    if arguments.forget is None:
+    forget = arguments.forget
+    if forget is None:
         # without one of two classes nothing would be left to classify
-        arguments.forget = [t for t in DEFAULT_FORGET if t[:5] != "class" or data.y.max() > 1]
+        forget = [text for text in DEFAULT_FORGET if text[:5] != "class" or data.y.max() > 1]
+    named = _named(forget, arguments.sequential)
     return {
         "estimator": make_model(_model(arguments), X.shape[1]),
         "X": X,
         "y": y,
-        "forget": {n: with_target_names(t, data.target_names) for n, t in _named(arguments)},
+        "forget": {name: with_target_names(text, data.target_names) for name, text in named},
         "title": data.name,
         **_repeats(arguments),
     }

@@ -239,17 +239,7 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
         estimator, settings.prefit, settings.train, settings.repeats, settings.until
     )
     repeats = _repeats(settings)
-    fewest = "every figure stands beside retrained models"
-    check_count("n_oracles", settings.n_oracles, 1, fewest)
-    if repeats > 1:
-        why = "with repeats, how far retrained models lie apart is a measure of its own"
-        check_count("n_oracles", settings.n_oracles, 2, why)
-    check_level(settings.level)
-    check_delta(settings.delta)
-    check_key(settings.digest_key)
-    check_n_jobs(settings.n_jobs)
-    check_memory(settings.memory, settings.random_state)
-    check_title(settings.title)
+    _check_simple(settings, repeats)
     attacks = check_attacks(settings.attacks, settings.n_shadows)
     mechanisms = _check_mechanisms(settings.mechanisms, estimator)
     check_curves(settings.curves, estimator, can_unlearn(estimator))
@@ -299,6 +289,21 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
         return with_able_mechanisms(plan)
     check_mechanisms(plan)
     return plan
+
+
+def _check_simple(settings, repeats):
+    """Check what says by itself whether it can be."""
+    fewest = "every figure stands beside retrained models"
+    check_count("n_oracles", settings.n_oracles, 1, fewest)
+    if repeats > 1:
+        why = "with repeats, how far retrained models lie apart is a measure of its own"
+        check_count("n_oracles", settings.n_oracles, 2, why)
+    check_level(settings.level)
+    check_delta(settings.delta)
+    check_key(settings.digest_key)
+    check_n_jobs(settings.n_jobs)
+    check_memory(settings.memory, settings.random_state)
+    check_title(settings.title)
 
 
 def _repeats(settings):

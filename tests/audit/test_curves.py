@@ -1,4 +1,7 @@
-"""Epochs of mechanisms in an audit: what is told of them, what it cost, and who has none."""
+"""Epochs of mechanisms in an audit: what is told of them, what it cost, and who has none.
+
+This file looks inside.
+"""
 
 import json
 
@@ -127,7 +130,7 @@ def test_a_model_that_shows_no_epochs_is_refused(model):
 
 
 def test_answers_of_epochs_take_no_rows_along(followed):
-    """This file looks inside: what travels between processes, and into a folder of kept models."""
+    """What travels between processes, and into a folder of kept models."""
     import pickle
 
     from skqmu.audit._epochs import Course

@@ -2,6 +2,8 @@
 
 What is law: a sequence of exact requests is one big request to 1e-8, where no seed is drawn in
 between. Retraining with fresh seeds draws one a request: its law is the same, its model is not.
+
+This file looks inside, at the command line.
 """
 
 import json
@@ -188,13 +190,11 @@ def test_an_order_that_matters_is_said_to(forest):
 
 
 @pytest.fixture(scope="module")
-def leaving():
+def leaving(forest_class):
     """A mechanism that forgets nothing, one that does, one that gives up."""
-    from tests.audit.conftest import ForgettingForest
-
     X, y = noisy()
     return audit(
-        ForgettingForest(random_state=0), X, y, forget=["fraction:0.1"] * 4,
+        forest_class(random_state=0), X, y, forget=["fraction:0.1"] * 4,
         mechanisms=("retrain", "pretend", "explode"), n_oracles=6, attacks=("loss",),
         random_state=1, sequential=True,
     )  # fmt: skip
@@ -356,7 +356,7 @@ def test_a_report_without_a_sequence_has_none():
 
 
 def test_the_command_line_takes_the_same_request_several_times(tmp_path, capsys):
-    from skqmu.__main__ import main
+    from skqmu._cli import main
 
     asked = ["--forget", "fraction:0.1"] * 2 + ["--sequential", "--repeats", "1", "--quiet"]
     asked += [
