@@ -20,6 +20,7 @@ from ..._shape import (
     whole,
 )
 from ...metrics import MembershipResult
+from ._course_format import CURVE, SEQUENCE, check_curve
 from .words import ENDS, LEVELS, PART_WORDS
 
 __all__ = [
@@ -108,17 +109,6 @@ _VERDICT = record(
     },
 )
 _LOSSES = each(number(), least=1)
-_ALONG = each(maybe(number()), least=1)
-_CURVE = record(
-    {
-        "epochs": each(whole(), least=1),
-        "gaps": named(record(dict.fromkeys(("value", "low", "high"), _ALONG)), least=1),
-        "oracles": named(record(dict.fromkeys(("low", "high"), maybe(number())))),
-        "n_models": whole(1),
-        "n_rows": whole(),
-        "seconds": varies("time", _LENGTH),
-    }
-)
 _MEASURED = record(
     {
         "accuracy": record(
@@ -137,7 +127,7 @@ _MEASURED = record(
         "uqi": maybe(_ESTIMATE),
         "tug_of_war": maybe(_ESTIMATE),
         "upstream": named(step_attacked),
-        "curve": _CURVE,
+        "curve": CURVE,
     },
 )
 _JUDGED = record(
@@ -215,27 +205,6 @@ _SCENARIO = record(
     },
     # n_asked: what the request itself asks for, where it is one of a sequence
     optional={"repeats": _REPEATS, "n_asked": whole(1)},
-)
-_APART = ("reversed", "at_once", "asked_twice", "oracles")
-_ORDER = record(
-    {"sentence": text},
-    optional={**dict.fromkeys(_APART, maybe(_LENGTH)), "error": text},
-)
-_SEQUENCE = record(
-    {
-        "n_requests": whole(2),
-        "mechanisms": each(
-            record(
-                {
-                    "name": text,
-                    "holds_until": whole(),
-                    **dict.fromkeys(("leaves_after", "failed_at"), maybe(whole(1))),
-                    "sentence": text,
-                    "order": maybe(_ORDER),
-                }
-            )
-        ),
-    }
 )
 _SETTINGS = {
     "title": maybe(text),
@@ -317,7 +286,7 @@ _REPORT = record(
         "again": _AGAIN,
         "environment": _ENVIRONMENT,
     },
-    optional={"sequence": _SEQUENCE},
+    optional={"sequence": SEQUENCE},
 )
 
 
@@ -416,9 +385,7 @@ def _check_model(model, where, original, attacks):
             raise ValueError(f"{where} failed, which only a mechanism can.")
         return
     _MEASURED(model, where)
-    for key, gap in model.get("curve", {}).get("gaps", {}).items():
-        if {len(values) for values in gap.values()} != {len(model["curve"]["epochs"])}:
-            raise ValueError(f"{where}.curve.gaps.{key} must hold a number for each epoch.")
+    check_curve(model, where)
     if not is_oracle:
         _JUDGED(model, where)
         record({f"auc_{name}": _GAP for name in attacks})(model["gaps"], f"{where}.gaps")
