@@ -222,6 +222,12 @@ def _add_what(what):
         "the latter where there are two classes)",
     )
     what.add_argument(
+        "--sequential",
+        action="store_true",
+        help="the requests come one after another to the same model, in the order of --forget; "
+        "'--forget fraction:0.05' five times is five requests",
+    )
+    what.add_argument(
         "--mechanism",
         action="append",
         metavar="NAME",
@@ -284,6 +290,11 @@ def _add_size(size):
         metavar="R",
         help="do it all R times, with new seeds and splits (default: as often as it takes to "
         "decide, at most 32 times; with --data once)",
+    )
+    size.add_argument(
+        "--curves",
+        action="store_true",
+        help="follow each mechanism: differences to retraining after each epoch",
     )
     size.add_argument(
         "--max-seconds",

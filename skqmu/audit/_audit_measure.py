@@ -74,10 +74,25 @@ class Judge:
         Differences below are none, where the sample can exclude larger ones.
     original : fitted classifier or None, default=None
         The version before the deletion, for an attacker who kept it.
+    together : int, default=1
+        How many requests one statement is about: their verdicts share the error.
     """
 
-    def __init__(self, data, scenario, classes, attacks, pool, level, seed, delta, original=None):
+    def __init__(
+        self,
+        data,
+        scenario,
+        classes,
+        attacks,
+        pool,
+        level,
+        seed,
+        delta,
+        original=None,
+        together=1,
+    ):
         self.original, self.delta = original, delta
+        self.verdict_level = 1 - (1 - level) / together
         self.data, self.scenario, self.classes = data, scenario, classes
         self.attacks, self.pool, self.level, self.seed = attacks, pool, level, seed
         labels, right = [data.y, data.y_test], data.y_test
@@ -251,7 +266,18 @@ class Judge:
             All of them.
         """
         compared = self._compared(observation, oracles)
-        return retraining_verdict(**compared, delta=self.delta, level=self.level)
+        return retraining_verdict(**compared, delta=self.delta, level=self.verdict_level)
+
+    def gaps_alone(self, answers, oracles):
+        """Return the differences to the oracles that need no attack to be fitted.
+
+        Parameters
+        ----------
+        answers : RecordedAnswers
+        oracles : list of Observation
+        """
+        compared = {**self._compared(oracles[0], oracles), "model": answers, "attacks": {}}
+        return retraining_verdict(**compared, delta=self.delta, level=self.verdict_level).gaps
 
     def differences(self, observation, oracles):
         """Return what this repeat says of a model, for a verdict over all of them.

@@ -13,11 +13,13 @@ from ._attacks import needs_shadows
 from ._audit_measure import Judge, without
 from ._corrupted_rows import worlds_of
 from ._damage import Damage, undamaged_jobs
+from ._epochs import curve_of
 from ._kept_models import kept_or_made
 from ._models import can_unlearn, fit_model, fit_models, unlearn_copy
 from ._prefit import as_original
 from ._promise import promise_of
 from ._report import AuditReport
+from ._sequence_run import given_up, order_jobs, order_of, sequence_facts
 from ._shadow_models import trained_shadows
 from ._step_judge import StepsJudge, leak_of_steps
 from .report import describe, json_values
@@ -55,8 +57,10 @@ class AuditRun:
         """Do the work and return the report."""
         start = time.perf_counter()
         for observed in self._observed():
-            self.report.data["scenarios"].append(json_values(self._facts(observed)))
+            self._tell(observed)
             self.report.data["seconds"] = time.perf_counter() - start
+        self._tell_of_order(observed)
+        self.report.data["seconds"] = time.perf_counter() - start
         self.report.data["complete"] = True
         return self.report
 
@@ -87,7 +91,9 @@ class AuditRun:
                 if model.role != "oracle"
             }
             if with_report:
-                self.report.data["scenarios"].append(json_values(self._facts(observed)))
+                self._tell(observed)
+        if with_report:
+            self._tell_of_order(observed)
         self.report.data["seconds"] = time.perf_counter() - start
         return found, self.report.data if with_report else None
 
@@ -98,10 +104,11 @@ class AuditRun:
         worlds = {id(data): data for data in rows}
         originals = {world: self._original(data) for world, data in worlds.items()}
         # the mechanisms come before the shadows: a misspelt one costs seconds, not minutes
-        groups = [
-            self._train(originals[id(data)], scenario, k)
-            for k, (data, scenario) in enumerate(zip(rows, plan.scenarios, strict=True))
-        ]
+        groups, starts = [], {}
+        for k, (data, scenario) in enumerate(zip(rows, plan.scenarios, strict=True)):
+            groups.append(self._train(originals[id(data)], scenario, k, starts))
+            if plan.sequential:
+                starts = {model.name: model for model in groups[-1] if model.role == "mechanism"}
         pools = {world: self._shadows(data) for world, data in worlds.items()}
         for data, scenario, models in zip(rows, plan.scenarios, groups, strict=True):
             yield self._observe(scenario, [originals[id(data)], *models], pools[id(data)])
@@ -120,8 +127,11 @@ class AuditRun:
         self.listener("training the original", 1, 1)
         return original
 
-    def _train(self, original, scenario, k):
-        """Return the oracles and the mechanisms' models of one scenario."""
+    def _train(self, original, scenario, k, starts):
+        """Return the oracles and the mechanisms' models of one scenario.
+
+        In a sequence, `starts` has the model with which each mechanism has ended before.
+        """
         plan, data = self.plan, scenario.data
         stays = ~scenario.forget
         rows = take(data.X, stays), data.y[stays]
@@ -131,8 +141,16 @@ class AuditRun:
             plan.mechanisms.items(), self._retrain_seeds[k], strict=True
         ):
             if can_unlearn(original.estimator):
-                what = self._named(data, name, self._original_seed, scenario.forget, strategy)
-                args, options = (unlearn_copy, original, strategy, data, scenario), {}
+                start = starts.get(name, original)
+                if start.estimator is None:
+                    jobs.append((given_up, (start,), {}))
+                    continue
+                asked = [each.request for each in plan.scenarios[: k + 1] if plan.sequential]
+                asked = asked or [scenario.forget]
+                asked += ["followed"] * plan.curves
+                what = self._named(data, name, self._original_seed, *asked, strategy)
+                args = (unlearn_copy, start, strategy, data, scenario)
+                options = {"follow": True} if plan.curves else {}
             else:
                 # Plan has made sure that it is "retrain", which needs no help of the classifier
                 what = self._named(data, name, seed, scenario.forget, classes)
@@ -225,6 +243,7 @@ class AuditRun:
             seed,
             plan.delta,
             models[0].estimator,
+            plan.n_together,
         )
         stage = f"{scenario.name}: attacks"
         seen = []
@@ -239,6 +258,32 @@ class AuditRun:
             self.listener(stage, done, len(models))
         return _Observed(judge, models, seen)
 
+    def _tell(self, observed):
+        """Write down what was found of one scenario."""
+        told = self.report.data["scenarios"]
+        told.append(json_values(self._facts(observed)))
+        if self.plan.sequential:
+            self.report.data["sequence"] = sequence_facts(told, len(self.plan.scenarios))
+
+    def _tell_of_order(self, observed):
+        """Write down, after a sequence, what its order has to do with how mechanisms ended."""
+        plan = self.plan
+        if not plan.sequential:
+            return
+
+        def named(name, *what):
+            return self._named(plan.data, name, self._original_seed, *what)
+
+        names, jobs = order_jobs(plan, observed.models, named)
+        order = {}
+        if names:
+            others = self._in_parallel(jobs, len(jobs), "the sequence in other orders")
+            seen = {model.name: (model, answers) for model, answers in observed.pairs()}
+            classes = observed.judge.classes
+            order = order_of(names, others, seen, plan.data, classes)
+        told = sequence_facts(self.report.data["scenarios"], len(plan.scenarios), order)
+        self.report.data["sequence"] = json_values(told)
+
     def _facts(self, observed):
         """Everything that the report says of a scenario."""
         scenario = observed.judge.scenario
@@ -249,6 +294,7 @@ class AuditRun:
             "removed_classes": [_plain(label) for label in scenario.removed],
             "n_forget": int(scenario.forget.sum()),
             "n_retain": int((~scenario.forget).sum()),
+            **({} if scenario.asked is None else {"n_asked": int(scenario.asked.sum())}),
             "n_members": len(scenario.members),
             "n_nonmembers": len(scenario.nonmembers),
             "notes": list(scenario.notes),
@@ -321,6 +367,8 @@ class AuditRun:
         position = next((i for i, oracle in enumerate(oracles) if oracle is seen), None)
         others = oracles if position is None else without(oracles, position)
         entry.update(judge.measure(seen, others, original))
+        if model.course is not None:
+            entry["curve"] = curve_of(model.course, seen, judge, oracles)
         if model.role != "oracle":
             verdict = judge.verdict(seen, oracles)
             entry["gaps"] = verdict.gaps

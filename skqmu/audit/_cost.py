@@ -73,7 +73,7 @@ def _of_world(parts, plan, estimate, data):
         for strategy in plan.mechanisms.values():
             cost = retrained
             if can_unlearn(plan.estimator):
-                cost = deletion_cost(estimate, data.X, data.y, scenario.forget, strategy, data)
+                cost = deletion_cost(estimate, data.X, data.y, scenario.request, strategy, data)
             parts["mechanism runs"].append((1, cost))
         asked = np.concatenate([scenario.members, len(data.y) + scenario.nonmembers])
         attacked = estimate(take(X, asked), y[asked], method="predict")

@@ -89,7 +89,7 @@ def _refused(plan):
 def _refusal(plan, strategy, scenario, *, few):
     """Return the error that `unlearn` would raise, or None."""
     data = scenario.data
-    y, forget = data.y, scenario.forget
+    y, forget = data.y, scenario.request
     rows = _some_rows(y, forget) if few else np.arange(len(y))
     X, y, forget = take(data.X, rows), y[rows], forget[rows]
     try:

@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from .._rows import join
+from .._rows import join, take
+from .._text import numbered
 from .._what_to_forget import parsed
 from ..attacks.tools import RecordIndex
 from ..datasets import forget_split
 from ._audit_rows import split_data
 from ._corrupted_rows import Worlds, asks_for_bad_rows
+from ._sequence import in_turn, named_in_error, with_earlier
 
 __all__ = [
     "Scenario",
@@ -48,6 +50,8 @@ class Scenario:
     notes : tuple of str
     data : Data
         The rows that this request is about: its own, where some were made bad.
+    asked : ndarray of bool of shape (n_train,) or None
+        In a sequence: what this request asks for, `forget` being all that was asked for by then.
     """
 
     name: str
@@ -58,6 +62,12 @@ class Scenario:
     nonmembers: np.ndarray
     notes: tuple = field(default=())
     data: Any = None
+    asked: np.ndarray | None = None
+
+    @property
+    def request(self):
+        """The rows that the request itself names."""
+        return self.forget if self.asked is None else self.asked
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,8 @@ class Table:
     exposure : ndarray or None
         Of the rows of `X`, then those of `X_test`, by a first attack; None: not known yet, and any
         rows stand for the most and least exposed ones.
+    sequential : bool
+        Whether the requests come one after another, each about rows that are still there.
     """
 
     X: Any
@@ -88,6 +100,7 @@ class Table:
     reference_size: float
     requests: dict
     exposure: np.ndarray | None = None
+    sequential: bool = False
 
     @property
     def needs_exposure(self):
@@ -126,16 +139,22 @@ class Table:
         )
         rng = np.random.default_rng(scenario_seed)
         worlds, own = Worlds(data, entropy), {}
-        masks = {name: self._mask(value, name, data, rng) for name, value in self.requests.items()}
+        masks, left = {}, np.ones(len(data.y), dtype=bool)
         for name, value in self.requests.items():
+            mask = self._mask(value, name, data, rng, left)
             if asks_for_bad_rows(value):
-                own[name], masks[name] = worlds.known(value, name)
+                own[name], mask = worlds.known(value, name)
+            masks[name] = mask
+            if self.sequential:
+                masks[name] = with_earlier(mask, left, name, data)
+                left = ~masks[name]
         rankings = {
             name: self._ranking(value)[data.test_rows]
             for name, value in self.requests.items()
             if _is_of_exposure(value)
         }
-        return data, make_scenarios(masks, data, rng, rankings, own)
+        scenarios = make_scenarios(masks, data, rng, rankings, own)
+        return data, in_turn(scenarios) if self.sequential else scenarios
 
     def _ranking(self, value):
         """Number of each row, those of `X_test` last, small where the request means it first."""
@@ -144,16 +163,21 @@ class Table:
             return np.zeros(len(self.y) + n_test)
         return self.exposure * _direction(value)
 
-    def _mask(self, value, name, data, rng):
-        """Return the mask over the training rows that a description means."""
+    def _mask(self, value, name, data, rng, left):
+        """Return the mask over the training rows that a description means among those left."""
         seed = int(rng.integers(2**31 - 1))
         if asks_for_bad_rows(value):
             return None  # drawn from the rows of its own world
-        if _is_of_exposure(value):
-            exposure = self._ranking(value)[data.train_rows] * _direction(value)
-            return forget_split(data.y, value, exposure=exposure)
         if isinstance(value, str):
-            return forget_split(data.y, value, X=data.X, random_state=seed)
+            X = data.X if left.all() else take(data.X, left)
+            options = {"X": X, "random_state": seed}
+            if _is_of_exposure(value):
+                exposure = self._ranking(value)[data.train_rows] * _direction(value)
+                options = {"exposure": exposure[left]}
+            mask = np.zeros(len(left), dtype=bool)
+            with named_in_error(name, self.sequential):
+                mask[left] = forget_split(data.y[left], value, **options)
+            return mask
         mask = np.isin(data.train_rows, value)  # some of them may be held out
         if not mask.any():
             raise ValueError(
@@ -223,7 +247,7 @@ def repeat_entropy(entropy, r):
     return int.from_bytes(words.tobytes(), "little")
 
 
-def named_requests(forget, X, y, ids):
+def named_requests(forget, X, y, ids, *, again=False):
     """Return ``{name: text or positions}`` for one description, a list of texts, or a dict.
 
     Classes and shares are left to whoever knows which rows are trained on. All else means the same
@@ -234,16 +258,18 @@ def named_requests(forget, X, y, ids):
     forget : object
         As :func:`skqmu.audit` takes it.
     X, y, ids : table, labels, and ids or None
+    again : bool, default=False
+        Whether a text that stands there twice is two requests.
     """
     return {
         name: value
         if isinstance(value, str) and not parsed(value).names_rows
         else np.flatnonzero(forget_split(y, value, X=X, ids=ids))
-        for name, value in _named(forget).items()
+        for name, value in _named(forget, again).items()
     }
 
 
-def _named(forget):
+def _named(forget, again):
     if isinstance(forget, dict):
         if not forget:
             raise ValueError("forget is an empty dict: there is nothing to forget.")
@@ -251,7 +277,8 @@ def _named(forget):
     if isinstance(forget, str):
         forget = [forget]
     if isinstance(forget, list | tuple) and forget and all(isinstance(f, str) for f in forget):
-        return {_name_of(text, place): text for place, text in enumerate(forget, start=1)}
+        names = [_name_of(text, place) for place, text in enumerate(forget, start=1)]
+        return dict(zip(numbered(names) if again else names, forget, strict=True))
     return {"forget": forget}
 
 

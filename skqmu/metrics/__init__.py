@@ -25,6 +25,7 @@ from ._membership_report import MembershipReport
 from ._membership_result import MembershipResult
 from ._membership_scores import membership_result
 from ._pareto import pareto
+from ._plot_course import UnlearningCurveDisplay
 from ._plot_front import ForgettingUtilityDisplay
 from ._plot_loss import LossDistributionDisplay
 from ._plot_pareto import ParetoDisplay
@@ -55,6 +56,7 @@ from ._scorers import (
 )
 from ._scoring_case import ScoringCase
 from ._search_report import SearchReport
+from ._unlearning_curve import UnlearningCurve, unlearning_curve
 from ._verdict import RetrainingVerdict, retraining_verdict
 
 __all__ = [
@@ -81,6 +83,8 @@ __all__ = [
     "ScoringCase",
     "SearchReport",
     "ShotCurveDisplay",
+    "UnlearningCurve",
+    "UnlearningCurveDisplay",
     "accuracy_interval",
     "accuracy_recovered",
     "agreement_score",
@@ -117,6 +121,7 @@ __all__ = [
     "separation_bound",
     "tug_of_war",
     "tug_of_war_score",
+    "unlearning_curve",
     "uqi",
     "uqi_score",
     "zrf_score",

@@ -22,6 +22,7 @@ from ._attacker_section import attacker_section
 from ._corrective_section import corrective_lines, corrective_plainly
 from ._method_words import CANNOT_SHOW, GLOSSARY, LEVEL_WORDS, references
 from ._request_section import Request, request_section
+from ._sequence_section import sequence_items, sequence_section, sequence_verdicts
 from ._settings_section import settings_section
 
 __all__ = ["audit_document", "verdict_markdown"]
@@ -44,6 +45,8 @@ def audit_document(data, pictures=True):
     requests = [Request(scenario, k) for k, scenario in enumerate(data["scenarios"])]
     with figures.own_style():
         found = [request_section(request, data["settings"], pictures) for request in requests]
+        if _is_sequence(data):
+            found.insert(0, sequence_section(data, requests, pictures))
     blocks = [*_summary(data, requests)]
     if requests:
         blocks.append(_method(data, requests[0]))
@@ -78,6 +81,11 @@ def verdict_markdown(data):
         f"{data['created']}."
     )
     return markdown_blocks([*blocks, Paragraph((told,))], 3)
+
+
+def _is_sequence(data):
+    """Whether the requests came one after another, and one of them is done."""
+    return bool(data.get("sequence")) and bool(data["scenarios"])
 
 
 def _title(data):
@@ -131,6 +139,10 @@ def _verdicts_in_short(data, requests, links=True):
         for request in requests
     ]
     if not requests:
+        return
+    if _is_sequence(data):
+        yield sequence_verdicts(requests, links)
+        yield sequence_items(data)
         return
     rows = []
     for k, model in enumerate(requests[0].shown):

@@ -36,6 +36,7 @@ def _row(scenario, model):
         "verdict": verdict.get("level"),
         "sentence": verdict.get("sentence"),
         "n_forget": scenario["n_forget"],
+        **{name: scenario[name] for name in ("n_asked",) if name in scenario},
         "n_members": scenario["n_members"],
         "n_nonmembers": scenario["n_nonmembers"],
     }

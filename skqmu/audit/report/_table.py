@@ -69,6 +69,7 @@ def renderable(data):
     ]
     for scenario in data["scenarios"]:
         lines += [Text(), _RequestTable(scenario, settings["attacks"]), *_verdicts(scenario)]
+    lines += _of_sequence(data)
     if not data["complete"]:
         lines += [Text(), Text("Not complete: the audit was interrupted.", style="bold yellow")]
     return Group(*lines)
@@ -238,6 +239,22 @@ def _spent_by(oracles):
         spent = oracle_band(oracles, lambda model, unit=unit: model["cost"].get(unit))
         told += [f"{counts(spent)} {name}"] if spent and spent[1] else []
     return told
+
+
+def _of_sequence(data):
+    """How many requests each mechanism bears, where they came one after another."""
+    from rich.text import Text
+
+    if not data.get("sequence"):
+        return
+    yield Text()
+    yield Text("The sequence", style="bold")
+    for told in data["sequence"]["mechanisms"]:
+        line = Text(f"{model_words(told['name'])}: ", style="bold")
+        line.append(told["sentence"], style="default")
+        if told["order"] is not None:
+            line.append(f" {told['order']['sentence']}", style="dim")
+        yield line
 
 
 def _verdicts(scenario):
