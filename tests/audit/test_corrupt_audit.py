@@ -276,3 +276,8 @@ def test_a_model_that_was_handed_over_has_learned_its_rows_already():
             GaussianNB().fit(X[:300], Y[:300]), X[:300], Y[:300], X_test=X[300:], y_test=Y[300:],
             forget=ALL, prefit=True, **QUICK,
         )  # fmt: skip
+
+
+def test_bad_rows_are_no_request_of_a_sequence():
+    with pytest.raises(ValueError, match=r"sequence of rows of data\.bad"):
+        audit(GaussianNB(), X, Y, forget=[ALL, PLAIN], sequential=True, dry_run=True, **QUICK)
