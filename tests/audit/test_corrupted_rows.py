@@ -30,7 +30,7 @@ def confidence(model, rows, labels):
 def test_models_without_the_forgotten_rows_cannot_tell_them_from_the_others(kind, known):
     """The null hypothesis: over draws, an attack on retrained models is as good as guessing."""
     areas, clean = [], []
-    for seed in range(30):
+    for seed in range(16):
         scenario, data = drawn(f"corrupt:{kind}:0.4:known={known}", seed)
         stays = ~scenario.forget
         model = KNeighborsClassifier(9).fit(data.X[stays], data.y[stays])
