@@ -72,9 +72,10 @@ def _refused(plan):
 
 def _refusal(plan, strategy, scenario, *, few):
     """Return the error that `unlearn` would raise, or None."""
-    y, forget = plan.data.y, scenario.forget
+    data = scenario.data
+    y, forget = data.y, scenario.request
     rows = _some_rows(y, forget) if few else np.arange(len(y))
-    X, y, forget = take(plan.data.X, rows), y[rows], forget[rows]
+    X, y, forget = take(data.X, rows), y[rows], forget[rows]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the work itself will warn
@@ -82,7 +83,7 @@ def _refusal(plan, strategy, scenario, *, few):
             if estimate is None:
                 return None
             strategy = strategy if isinstance(strategy, str) else clone(strategy)
-            deletion_cost(estimate, X, y, forget, strategy, plan.data)
+            deletion_cost(estimate, X, y, forget, strategy, data)
     except (BackendError, TypeError, ValueError) as error:
         # an equation without a solution is one of numbers that no circuit gave
         return None if isinstance(error, np.linalg.LinAlgError) else error
