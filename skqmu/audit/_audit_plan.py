@@ -247,7 +247,7 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
     _check_simple(settings, repeats)
     attacks = check_attacks(settings.attacks, settings.n_shadows)
     mechanisms = _check_mechanisms(settings.mechanisms, estimator)
-    check_curves(settings.curves, estimator, can_unlearn(estimator))
+    check_curves(settings.curves, estimator)
     X, y, X_test, y_test = checked_tables(X, y, X_test, y_test, estimator)
     ids, key = checked_ids(settings.ids, len(y)), settings.digest_key or new_key()
     requests = named_requests(settings.forget, X, y, ids, again=settings.sequential is True)

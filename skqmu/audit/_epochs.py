@@ -1,15 +1,15 @@
 """The epochs of a mechanism's run, followed by an audit: what each model answered, and the cost."""
 
-import inspect
 import time
 
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from .._fit_many import last_step
 from .._rows import join
+from .._watchable import shows_epochs
 from ..attacks.tools import query_proba
 from ..metrics import RecordedAnswers
+from ._checked_settings import name_of
 
 __all__ = ["Course", "check_curves", "curve_of"]
 
@@ -17,27 +17,21 @@ __all__ = ["Course", "check_curves", "curve_of"]
 _MOST = 60
 
 
-def check_curves(curves, estimator, able):
+def check_curves(curves, estimator):
     """Raise unless each mechanism's run can be followed where it is asked for.
 
     Parameters
     ----------
     curves : bool
     estimator : classifier
-    able : bool
-        Whether it can unlearn.
     """
     if not isinstance(curves, bool):
         raise ValueError(f"curves={curves!r} must be True or False.")
-    if not curves:
-        return
-    last = last_step(estimator)
-    taken = inspect.signature(last.unlearn).parameters if able else {}
-    if "watch" in taken or any(p.kind is p.VAR_KEYWORD for p in taken.values()):
+    if not curves or shows_epochs(estimator):
         return
     raise ValueError(
         f"curves=True needs a classifier whose unlearn takes watch=, by which it shows a model "
-        f"after each epoch; that of {type(last).__name__} does not. Leave curves out, or audit a "
+        f"after each epoch; that of {name_of(estimator)} does not. Leave curves out, or audit a "
         "QNNClassifier or HybridQNNClassifier."
     )
 

@@ -1,13 +1,14 @@
 """Any metric at each epoch of one unlearning run."""
 
 import copy
-import inspect
 import time
 from dataclasses import dataclass, field
 
 import numpy as np
 from sklearn.metrics import get_scorer
 from sklearn.pipeline import Pipeline
+
+from .._watchable import shows_epochs
 
 __all__ = ["UnlearningCurve", "unlearning_curve"]
 
@@ -128,7 +129,7 @@ def unlearning_curve(estimator, X_forget, y_forget=None, *, parts, scoring="accu
     scorers = _scorers(scoring)
     model = copy.deepcopy(estimator)
     last = model.steps[-1][1] if isinstance(model, Pipeline) else model
-    check_watchable(last)
+    _check_watchable(last)
     before = model[:-1] if isinstance(model, Pipeline) and len(model.steps) > 1 else None
     request = {"X_forget": X_forget, **request}
     if y_forget is not None:
@@ -162,16 +163,9 @@ def unlearning_curve(estimator, X_forget, y_forget=None, *, parts, scoring="accu
     )
 
 
-def check_watchable(classifier):
-    """Raise unless a classifier's ``unlearn`` lets somebody watch its epochs.
-
-    Parameters
-    ----------
-    classifier : classifier
-    """
-    unlearn = getattr(classifier, "unlearn", None)
-    taken = {} if unlearn is None else inspect.signature(unlearn).parameters
-    if "watch" in taken or any(p.kind is p.VAR_KEYWORD for p in taken.values()):
+def _check_watchable(classifier):
+    """Raise unless a classifier's ``unlearn`` lets somebody watch its epochs."""
+    if shows_epochs(classifier):
         return
     raise TypeError(
         f"{type(classifier).__name__} has no unlearn(watch=...), by which it would show a model "

@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skqmu import QNNClassifier, ShardedClassifier, audit
+from skqmu import QNNClassifier, ShardedClassifier, UnlearningClassifier, audit
 from skqmu.audit import AuditReport
 from skqmu.unlearning import FineTune, SelectiveDampening
 
@@ -119,8 +119,12 @@ def test_a_kept_model_that_nobody_followed_is_not_taken_for_one_that_was(tmp_pat
 
 @pytest.mark.parametrize(
     "model",
-    [LogisticRegression(), ShardedClassifier(LogisticRegression(), n_shards=2)],
-    ids=["no unlearn", "no epochs"],
+    [
+        LogisticRegression(),
+        ShardedClassifier(LogisticRegression(), n_shards=2),
+        UnlearningClassifier(LogisticRegression()),
+    ],
+    ids=["no unlearn", "no epochs", "refits another"],
 )
 def test_a_model_that_shows_no_epochs_is_refused(model):
     with pytest.raises(ValueError, match="needs a classifier whose unlearn takes watch"):
