@@ -76,7 +76,7 @@ class Rotation:
 
 @dataclass(frozen=True, eq=False)
 class Prepare:
-    """Amplitude encoding of `values` on qubits that are still in |0>."""
+    """Amplitude encoding of `values` on qubits that are still in ``|0>``."""
 
     qubits: tuple
     values: tuple

@@ -59,7 +59,7 @@ class TorchLayer(Layer):
     ----------
     name : str
     module : torch.nn.Module
-        From rows of shape (B, *input_shape) to (B, n_outputs).
+        From rows of shape ``(B, *input_shape)`` to (B, n_outputs).
     n_inputs : int
         Features of a row, as the network passes them.
     input_shape : tuple of int or None, default=None
