@@ -9,6 +9,8 @@ import re
 from functools import cache
 from pathlib import Path
 
+from docutils import nodes
+
 DOCS = Path(__file__).parents[1]
 # files outside docs/ that are pages of the site
 PAGES = {
@@ -16,6 +18,7 @@ PAGES = {
     "../CHANGELOG.md": "changelog.md",
     "../README.md": "index.md",
 }
+NAME = re.compile(r"[A-Za-z_][\w.]*[A-Z_.][\w.]*")  # not "retrain" or "audit", which are words
 LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
 
 
@@ -66,8 +69,34 @@ def home_of(target, module):
     return pages.pop() if len(pages) == 1 else None
 
 
+def link_names(app, doctree, docname):
+    """Make links of names in Markdown: classes, functions, mechanisms by their word."""
+    if app.env.doc2path(docname, base=False).suffix != ".md":
+        return
+    objects = app.env.get_domain("py").objects
+    for literal in list(doctree.findall(nodes.literal)):
+        name = literal.astext()
+        home = words().get(name) or (home_of(name, None) if NAME.fullmatch(name) else None)
+        if home in objects and not isinstance(literal.parent, nodes.reference | nodes.title):
+            found = objects[home]
+            link = nodes.reference("", "", internal=True, classes=["api-name"])
+            link["refuri"] = app.builder.get_relative_uri(docname, found.docname)
+            link["refuri"] += f"#{found.node_id}"
+            literal.replace_self(link)
+            link.append(literal)
+
+
+@cache
+def words():
+    """Mechanisms by the words that stand for them."""
+    from skqmu.unlearning import STRATEGIES
+
+    return {word: f"skqmu.unlearning.{each.__name__}" for word, each in STRATEGIES.items()}
+
+
 def setup(app):
     """Called by Sphinx."""
     app.connect("source-read", as_page)
     app.connect("missing-reference", by_shorter_path)
+    app.connect("doctree-resolved", link_names)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,90 @@
+"""Write docs/licences.md: the licence of every package that an installation brings along.
+
+Run: python .ci/licences.py > docs/licences.md, in an environment with '.[docs,dp,skops,tables,torch]'.
+
+From the metadata of what is installed, so it says what the packages say of themselves.
+"""
+
+import datetime
+import re
+import sys
+from importlib.metadata import PackageNotFoundError, distribution, requires
+
+# the extras that users install; what only tests and pages need comes last
+EXTRAS = {"torch", "dask", "dp", "skops", "tables"}
+
+
+def wanted(requirement, extras):
+    """The name in a requirement, if it applies here with these extras."""
+    from packaging.requirements import Requirement
+
+    parsed = Requirement(requirement)
+    applies = parsed.marker is None or any(
+        parsed.marker.evaluate({"extra": extra}) for extra in extras or {""}
+    )
+    return (parsed.name, parsed.extras) if applies else None
+
+
+def with_all_that_they_need(names):
+    """Packages by their installed names, with what each of them brings along."""
+    found, waiting = {}, [(name, set()) for name in names]
+    while waiting:
+        name, extras = waiting.pop()
+        key = re.sub(r"[-_.]+", "-", name).lower()
+        if key in found and not extras:
+            continue
+        try:
+            found[key] = distribution(name)
+        except PackageNotFoundError:
+            print(f"{name} is not installed, and left out", file=sys.stderr)
+            continue
+        needs = (wanted(each, extras) for each in found[key].requires or ())
+        waiting += [need for need in needs if need is not None and need[0].lower() != key]
+    return found
+
+
+def licence(package):
+    """What a package says of its licence: an expression, its classifiers, or a line."""
+    meta = package.metadata
+    if meta.get("License-Expression"):
+        return meta["License-Expression"]
+    told = [c.split(" :: ")[-1] for c in meta.get_all("Classifier") or () if "License ::" in c]
+    told = [each for each in told if each != "OSI Approved"]
+    line = (meta.get("License") or "").strip().splitlines()
+    return ", ".join(told) or (line[0][:60] if line else "not stated")
+
+
+def table(packages):
+    """One line a package."""
+    lines = ["| package | version | licence |", "|---|---|---|"]
+    for key in sorted(packages):
+        package = packages[key]
+        text = licence(package).replace("|", "/")
+        lines.append(f"| {package.metadata['Name']} | {package.version} | {text} |")
+    return "\n".join(lines)
+
+
+def main():
+    """Print the page."""
+    own = requires("skqmu") or ()
+    core = [need[0] for each in own if (need := wanted(each, {""}))]
+    optional = [need[0] for each in own if (need := wanted(each, EXTRAS))]
+    required = with_all_that_they_need(core)
+    extra = {k: v for k, v in with_all_that_they_need(optional).items() if k not in required}
+    day = datetime.datetime.now(datetime.UTC).date()
+    print(f"""# Licences of what is installed along
+
+skqmu is under Apache-2.0; the packaged Fashion-MNIST sample is (c) 2017 Zalando SE, MIT licence. Nothing of the packages
+below is part of skqmu: pip fetches them. As they state it themselves, on {day}, by `python .ci/licences.py`.
+
+## Always
+
+{table(required)}
+
+## With extras (torch, dask, dp, skops, tables)
+
+{table(extra)}""")
+
+
+if __name__ == "__main__":
+    main()
