@@ -1,8 +1,8 @@
 """Write docs/licences.md: the licence of every package that an installation brings along.
 
-Run: python .ci/licences.py > docs/licences.md, in an environment with '.[docs,dp,skops,tables,torch]'.
+Run: python .ci/licences.py > docs/licences.md, where '.[dask,dp,skops,tables,torch]' is installed.
 
-From the metadata of what is installed, so it says what the packages say of themselves.
+From the metadata of what is installed: it says what the packages say of themselves.
 """
 
 import datetime
@@ -74,8 +74,9 @@ def main():
     day = datetime.datetime.now(datetime.UTC).date()
     print(f"""# Licences of what is installed along
 
-skqmu is under Apache-2.0; the packaged Fashion-MNIST sample is (c) 2017 Zalando SE, MIT licence. Nothing of the packages
-below is part of skqmu: pip fetches them. As they state it themselves, on {day}, by `python .ci/licences.py`.
+skqmu is under Apache-2.0; the packaged Fashion-MNIST sample is (c) 2017 Zalando SE, MIT licence.
+Nothing of the packages below is part of skqmu: pip fetches them. As they state it themselves, on
+{day}, by `python .ci/licences.py`.
 
 ## Always
 
