@@ -8,7 +8,7 @@ import importlib
 import inspect
 from pathlib import Path
 
-from public_names import GROUPS, full_name, public_names
+from public_names import GROUPS, ON_ONE_PAGE, full_name, public_names
 
 API = Path(__file__).parents[1] / "api"
 
@@ -59,11 +59,15 @@ def data_lines(public):
 
 def object_page(public):
     """The page of a class, an exception or a function."""
-    lines = heading(public.home.removeprefix("skqmu."))
+    return [*heading(public.home.removeprefix("skqmu.")), *description(public)]
+
+
+def description(public):
+    """What a docstring says, for a page of its own or as a part of one."""
+    lines = []
     foreign = (public.value.__module__ or "").split(".")[0]
     if foreign != "skqmu" and public.kind == "function":
-        lines += [f".. py:function:: {public.home}", "", f"   That of {foreign}, passed on.", ""]
-        return lines
+        return [f".. py:function:: {public.home}", "", f"   That of {foreign}, passed on.", ""]
     if public.kind == "function":
         return [*lines, f".. autofunction:: {public.home}", ""]
     directive = "autoexception" if public.kind == "exception" else "autoclass"
@@ -91,6 +95,10 @@ def module_page(module, publics):
     rows = [(link_to(each), each.summary) for each in publics if each.kind != "data"]
     lines += table(sorted(rows, key=lambda row: row[0].lower()))
     own = [each for each in publics if each.has_page]
+    if module in ON_ONE_PAGE:
+        for each in own:
+            lines += description(each)
+        own = []
     for each in publics:
         if each.kind == "data" and each.name != "__version__":
             lines += data_lines(each)
@@ -125,7 +133,7 @@ def write_pages():
     for module, publics in names.items():
         written.add(write(full_name(module), module_page(module, publics)))
         for each in publics:
-            if each.has_page:
+            if each.has_page and module not in ON_ONE_PAGE:
                 written.add(write(each.home, object_page(each)))
     for path in set(API.glob("*.rst")) - written:
         path.unlink()

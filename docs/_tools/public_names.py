@@ -13,6 +13,8 @@ GROUPS = {
         *("circuits.lowering", "network", "statistics", "training"),
     ],
 }
+# their names are short, or of interest together only: all of them on the module's page
+ON_ONE_PAGE = {"exceptions", *GROUPS["To build with"]}
 
 
 def full_name(module):
