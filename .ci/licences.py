@@ -5,13 +5,16 @@ Run: python .ci/licences.py > docs/licences.md, where '.[dask,dp,skops,tables,to
 From the metadata of what is installed: it says what the packages say of themselves.
 """
 
+import configparser
 import datetime
 import re
 import sys
-from importlib.metadata import PackageNotFoundError, distribution, requires
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
 
-# the extras that users install; what only tests and pages need comes last
-EXTRAS = {"torch", "dask", "dp", "skops", "tables"}
+SETUP = Path(__file__).parents[1] / "setup.cfg"
+# the extras that users install; those of tests and pages are no part of an installation
+EXTRAS = ("torch", "dask", "dp", "skops", "tables")
 
 
 def wanted(requirement, extras):
@@ -64,11 +67,17 @@ def table(packages):
     return "\n".join(lines)
 
 
+def names_of(lines):
+    """The names in a list of requirements."""
+    return re.findall(r"^([\w-]+) *>", lines, re.M)
+
+
 def main():
     """Print the page."""
-    own = requires("skqmu") or ()
-    core = [need[0] for each in own if (need := wanted(each, {""}))]
-    optional = [need[0] for each in own if (need := wanted(each, EXTRAS))]
+    setup = configparser.ConfigParser()
+    setup.read(SETUP, encoding="utf-8")
+    core = names_of(setup["options"]["install_requires"])
+    optional = [n for extra in EXTRAS for n in names_of(setup["options.extras_require"][extra])]
     required = with_all_that_they_need(core)
     extra = {k: v for k, v in with_all_that_they_need(optional).items() if k not in required}
     day = datetime.datetime.now(datetime.UTC).date()

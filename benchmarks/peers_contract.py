@@ -67,9 +67,16 @@ PEERS = {
 }
 
 
+def fitted(make, y=Y, **options):
+    """A model after `fit`, whatever `fit` returns."""
+    model = make()
+    model.fit(X, y, **options)
+    return model
+
+
 def same_after_pickle(make):
     """Whether a fitted model predicts the same after a pickle."""
-    model = make().fit(X, Y)
+    model = fitted(make)
     copy = pickle.loads(pickle.dumps(model))
     assert np.array_equal(copy.predict(X), model.predict(X))
 
@@ -77,7 +84,7 @@ def same_after_pickle(make):
 def words(make):
     """Whether labels may be words."""
     names = np.array(["no", "yes"])[Y]
-    assert set(make().fit(X, names).predict(X)) <= set(names)
+    assert set(fitted(make, names).predict(X)) <= set(names)
 
 
 def checks(make):
@@ -97,8 +104,8 @@ QUESTIONS = {
     ),
     "pickle": same_after_pickle,
     "words as labels": words,
-    "sample_weight": lambda make: make().fit(X, Y, sample_weight=np.ones(len(Y))),
-    "predict_proba": lambda make: make().fit(X, Y).predict_proba(X),
+    "sample_weight": lambda make: fitted(make, sample_weight=np.ones(len(Y))),
+    "predict_proba": lambda make: fitted(make).predict_proba(X),
     "estimator checks": checks,
 }
 
