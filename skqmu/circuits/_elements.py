@@ -13,7 +13,13 @@ __all__ = ["Fixed", "Prepare", "Rotation", "control", "inverse", "split_wide"]
 
 @dataclass(frozen=True, eq=False)
 class Fixed:
-    """A unitary without parameters; a vector `matrix` is a diagonal."""
+    """A unitary without parameters; a vector `matrix` is a diagonal.
+
+    Parameters
+    ----------
+    qubits : tuple of int
+    matrix : ndarray of shape (2**k, 2**k) or (2**k,)
+    """
 
     qubits: tuple
     matrix: np.ndarray
@@ -53,6 +59,16 @@ class Rotation:
     """``V diag(exp(i angle spectrum)) V^dagger``; `basis` None stands for V = 1.
 
     `angle` is an expression at first, and None once `column` says where its value is.
+
+    Parameters
+    ----------
+    qubits : tuple of int
+    basis : ndarray of shape (2**k, 2**k) or None
+    spectrum : ndarray of shape (2**k,)
+    angle : expression or None, default=None
+    column : int or None, default=None
+    sampled : bool, default=False
+        Whether its angle differs between records.
     """
 
     qubits: tuple
@@ -76,7 +92,16 @@ class Rotation:
 
 @dataclass(frozen=True, eq=False)
 class Prepare:
-    """Amplitude encoding of `values` on qubits that are still in ``|0>``."""
+    """Amplitude encoding of `values` on qubits that are still in ``|0>``.
+
+    Parameters
+    ----------
+    qubits : tuple of int
+    values : tuple of expressions
+        One an amplitude.
+    columns : tuple of int, default=()
+        Where their values are, once that is known.
+    """
 
     qubits: tuple
     values: tuple

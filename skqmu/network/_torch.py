@@ -33,6 +33,11 @@ _CHUNK = 64
 def import_torch(what: str) -> Any:
     """Import torch, or say which extra brings it.
 
+    Parameters
+    ----------
+    what : str
+        What needs it, for the error.
+
     Raises
     ------
     ImportError
