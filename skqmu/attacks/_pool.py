@@ -126,6 +126,11 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            The pool holds fewer than two distinct records.
         """
         template = self.check(X, y)
         X, y = check_records(X, y, template)
@@ -187,6 +192,11 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         -------
         classifier
             What shadows are clones of, unfitted.
+
+        Raises
+        ------
+        ValueError
+            `n_shadows` is odd, or another parameter is out of its range.
         """
         check_count("n_shadows", self.n_shadows, 2)
         check_count("n_queries", self.n_queries, 1)
@@ -235,6 +245,13 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         -------
         ShadowOutputs
             Read block by block: ``one(i)``, ``rows(rows)``, ``blocks()``, ``shape``.
+
+        Raises
+        ------
+        TypeError
+            The shadows have no probabilities.
+        ValueError
+            `before` without a pool that was fitted with ``forget=``.
         """
         check_is_fitted(self)
         if not self.has_proba():

@@ -238,6 +238,12 @@ def check_serves(role, circuit):
 def parameter_list(name: str, parameters: Iterable[Parameter] | None) -> list[Parameter]:
     """Return a list of distinct parameters from a vector, a list or None.
 
+    Parameters
+    ----------
+    name : str
+        For errors.
+    parameters : iterable of Parameter or None
+
     Raises
     ------
     CircuitError
@@ -259,6 +265,10 @@ def parameter_lists(
     inputs: Iterable[Parameter] | None, weights: Iterable[Parameter] | None
 ) -> dict[str, list[Parameter]]:
     """Return ``{"inputs": list, "weights": list}`` of distinct parameters.
+
+    Parameters
+    ----------
+    inputs, weights : iterable of Parameter or None
 
     Raises
     ------

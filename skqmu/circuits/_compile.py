@@ -298,6 +298,14 @@ class _Assembler:
 def check_width(circuit: QuantumCircuit, itemsize: int, max_memory: int) -> None:
     """Refuse a register of which not even three records' states fit into memory.
 
+    Parameters
+    ----------
+    circuit : QuantumCircuit
+    itemsize : int
+        Bytes of an amplitude.
+    max_memory : int
+        Bytes.
+
     Raises
     ------
     CircuitError

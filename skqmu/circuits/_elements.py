@@ -58,7 +58,13 @@ def check_unit(norms, first_row=0):
 
 @dataclass(frozen=True, eq=False)
 class Fixed:
-    """A unitary without parameters; a vector `matrix` is a diagonal."""
+    """A unitary without parameters; a vector `matrix` is a diagonal.
+
+    Parameters
+    ----------
+    qubits : tuple of int
+    matrix : ndarray of shape (2**k, 2**k) or (2**k,)
+    """
 
     qubits: tuple
     matrix: np.ndarray
@@ -98,6 +104,16 @@ class Rotation:
     """``V diag(exp(i angle spectrum)) V^dagger``; `basis` None stands for V = 1.
 
     `angle` is an expression at first, and None once `column` says where its value is.
+
+    Parameters
+    ----------
+    qubits : tuple of int
+    basis : ndarray of shape (2**k, 2**k) or None
+    spectrum : ndarray of shape (2**k,)
+    angle : expression or None, default=None
+    column : int or None, default=None
+    sampled : bool, default=False
+        Whether its angle differs between records.
     """
 
     qubits: tuple
@@ -121,11 +137,19 @@ class Rotation:
 
 @dataclass(frozen=True, eq=False)
 class Prepare:
-    """A state of `values` on qubits that are still in |0>.
+    """A state of `values` on qubits that are still in ``|0>``.
 
-    `rule` says what is done about the norm of a record's values: "divide" by it (amplitude
-    encoding), take "unit" vectors only, or "keep" it, which is no state. With `imaginary` the
-    second half of the values are imaginary parts.
+    Parameters
+    ----------
+    qubits : tuple of int
+    values : tuple of expressions
+        One an amplitude; with `imaginary` the second half are imaginary parts.
+    columns : tuple of int, default=()
+        Where their values are, once that is known.
+    rule : {"divide", "unit", "keep"}, default="divide"
+        What is done about the norm of a record's values: divide by it (amplitude encoding), take
+        unit vectors only, or keep it, which is no state.
+    imaginary : bool, default=False
     """
 
     qubits: tuple

@@ -88,7 +88,7 @@ def _prepared_by(gate):
 class AmplitudeGate(Gate):
     """Prepare the state whose amplitudes are the parameters, divided by their norm.
 
-    Acts on qubits in |0>. Missing amplitudes are 0.
+    Acts on qubits in ``|0>``. Missing amplitudes are 0.
 
     Parameters
     ----------

@@ -84,6 +84,11 @@ class ForgetKFold(BaseCrossValidator):
         Yields
         ------
         train, test : ndarray of int
+
+        Raises
+        ------
+        ValueError
+            A fold would train on none of the rows to forget, or test on none of their classes.
         """
         check_choice("forgotten", self.forgotten, ("train", "split"))
         self._check_n_splits()

@@ -97,18 +97,59 @@ class UnlearningStrategy(BaseEstimator, ABC):
 
     @abstractmethod
     def unlearn(self, request: UnlearningRequest) -> Outcome:
-        """Return an `Outcome` for an `UnlearningRequest`; change nothing in place."""
+        """Return an `Outcome` for an `UnlearningRequest`; change nothing in place.
+
+        Parameters
+        ----------
+        request : UnlearningRequest
+            The model's network and parameters, the rows to forget and those that stay.
+
+        Returns
+        -------
+        Outcome
+
+        Raises
+        ------
+        ValueError or UnlearningError
+            What was given cannot do; nothing is changed then.
+        """
 
     def validate(self) -> None:
-        """Check the parameters; called before anything is touched."""
+        """Check the parameters; called before anything is touched.
+
+        Raises
+        ------
+        ValueError
+            Names the parameter that is out of its range.
+        """
         validate_params(self)
 
     def gradient_rows(self, n_forget: int, n_retain: int) -> int:
-        """Rows that gradients are taken of, at most: the cost before it is spent."""
+        """Rows that gradients are taken of, at most: the cost before it is spent.
+
+        Parameters
+        ----------
+        n_forget, n_retain : int
+            Rows to forget, and rows that stay.
+
+        Returns
+        -------
+        int
+        """
         return 0
 
     def check(self, request: UnlearningRequest) -> None:
-        """Refuse a request that the strategy cannot honour; called before `unlearn`."""
+        """Refuse a request that the strategy cannot honour; called before `unlearn`.
+
+        Parameters
+        ----------
+        request : UnlearningRequest
+
+        Raises
+        ------
+        ValueError
+            Says what is missing, and the way out.
+        """
 
 
 class LoopStrategy(UnlearningStrategy):
@@ -165,10 +206,28 @@ class LoopStrategy(UnlearningStrategy):
 
     @abstractmethod
     def objective(self, request: UnlearningRequest) -> Objective:
-        """The `Objective` that the loop optimises."""
+        """The `Objective` that the loop optimises.
+
+        Parameters
+        ----------
+        request : UnlearningRequest
+
+        Returns
+        -------
+        Objective
+        """
 
     def hooks(self, request: UnlearningRequest) -> list[Hook]:
-        """Hooks of the loop, a list; ascents return their stop rule."""
+        """Hooks of the loop, a list; ascents return their stop rule.
+
+        Parameters
+        ----------
+        request : UnlearningRequest
+
+        Returns
+        -------
+        list of Hook
+        """
         return []
 
     def gradient_rows(self, n_forget: int, n_retain: int) -> int:
@@ -182,11 +241,30 @@ class LoopStrategy(UnlearningStrategy):
         return {name: max(sizes[n] for n in names) for name in names}
 
     def start(self, request: UnlearningRequest) -> np.ndarray:
-        """Parameters that the loop starts from, shape (n_parameters,)."""
+        """Parameters that the loop starts from, shape (n_parameters,).
+
+        Parameters
+        ----------
+        request : UnlearningRequest
+
+        Returns
+        -------
+        ndarray of shape (n_parameters,)
+        """
         return request.params
 
     def schedule(self, run: TrainingRun) -> float:
-        """Factor of the learning rate in an epoch of the run; 1 throughout where not overridden."""
+        """Factor of the learning rate in an epoch of the run; 1 throughout where not overridden.
+
+        Parameters
+        ----------
+        run : TrainingRun
+            Its `epoch` is the one that begins.
+
+        Returns
+        -------
+        float
+        """
         return 1.0
 
     def _solver(self, request):
