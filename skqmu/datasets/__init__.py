@@ -1,5 +1,6 @@
 """Data to learn and to forget: loaders, forget splits, and data with dialled memorisation."""
 
+from skqmu.datasets._corrupt import corrupt
 from skqmu.datasets._forget import forget_split
 from skqmu.datasets._forget_folds import ForgetKFold
 from skqmu.datasets._large import load_covertype, load_fashion_mnist, load_mnist
@@ -11,6 +12,7 @@ from skqmu.datasets._synthetic import make_memorisation
 __all__ = [
     "EMBEDDED",
     "ForgetKFold",
+    "corrupt",
     "forget_split",
     "load",
     "load_covertype",

@@ -1,6 +1,7 @@
 """Metrics of leakage and of forgetting, each with an interval."""
 
 from ._answers import RecordedAnswers
+from ._corrective import CorrectiveResult, corrective_result
 from ._divergence import agreement_score, js_to_oracle, kl_per_record, kl_to_oracle, zrf_score
 from ._epsilon_bounds import (
     attack_limits,
@@ -41,6 +42,8 @@ from ._repeated_verdict import (
 )
 from ._scorer_names import SCORERS
 from ._scorers import (
+    accuracy_recovered,
+    neg_false_forgetting,
     neg_forget_gap,
     neg_mia_advantage,
     neg_mia_distinguishability,
@@ -56,6 +59,7 @@ from ._verdict import RetrainingVerdict, retraining_verdict
 
 __all__ = [
     "SCORERS",
+    "CorrectiveResult",
     "EquivalenceResult",
     "Estimate",
     "ForgettingQuality",
@@ -78,8 +82,10 @@ __all__ = [
     "SearchReport",
     "ShotCurveDisplay",
     "accuracy_interval",
+    "accuracy_recovered",
     "agreement_score",
     "attack_limits",
+    "corrective_result",
     "epsilon_from_guesses",
     "epsilon_from_rates",
     "epsilon_of_gaussian",
@@ -94,6 +100,7 @@ __all__ = [
     "make_privacy_scorer",
     "mean_interval",
     "membership_result",
+    "neg_false_forgetting",
     "neg_forget_gap",
     "neg_mia_advantage",
     "neg_mia_distinguishability",
