@@ -122,7 +122,10 @@ class _Head:
         names = [layer.name for layer in network.layers]
         self.n_layers = names.index("quantum") + 1
         bounds = np.append(estimator._observable_bounds(), 1.0)
-        logistic = fitted_state(estimator).structure["head"] == "logistic"
+        design = fitted_state(estimator).structure
+        encoding = design["encoding"] if design["circuit"] is None else None
+        self.takes_states = isinstance(encoding, str) and encoding == "state"
+        logistic = design["head"] == "logistic"
         self.scale = 1.0 / (bounds * np.sqrt(len(bounds))) if logistic else np.ones(len(bounds))
 
     def features(self, params, X):
@@ -132,6 +135,8 @@ class _Head:
     def probe(self, params, n_features):
         """Features of rows that are the same for every data set."""
         rows = np.random.default_rng(0).uniform(-3.0, 3.0, (_N_PROBES, n_features))
+        if self.takes_states:
+            rows /= np.linalg.norm(rows, axis=1, keepdims=True)
         return self.features(params, rows)
 
     def params_of(self, params, weights):

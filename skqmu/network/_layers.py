@@ -245,6 +245,8 @@ class QuantumLayer(Layer):
     executable : skqmu.backends executable
         What ``backend.compile(circuit, observables, inputs=..., weights=...)`` returned.
     name : str, default="quantum"
+    initial_std : float or None, default=None
+        Standard deviation of the initial angles; None: see Notes.
 
     Notes
     -----
@@ -278,9 +280,10 @@ class QuantumLayer(Layer):
 
     takes_models = True
 
-    def __init__(self, executable: Any, name: str = "quantum"):
+    def __init__(self, executable: Any, name: str = "quantum", initial_std: float | None = None):
         self.executable = executable
         self.name = name
+        self.initial_std = initial_std
         self.n_parameters = executable.n_weights
         # Which rows share a circuit, where they do, is looked for in one model's batch.
         asks_alone = executable.shares_rows or not executable.takes_models
@@ -290,8 +293,10 @@ class QuantumLayer(Layer):
         return {"angles": (self.n_parameters,)}
 
     def initial(self, rng: np.random.Generator) -> np.ndarray:
-        per_qubit = max(1.0, self.n_parameters / self.executable.n_qubits)
-        return rng.normal(0.0, 1.0 / np.sqrt(per_qubit), self.n_parameters)
+        std = self.initial_std
+        if std is None:
+            std = 1.0 / np.sqrt(max(1.0, self.n_parameters / self.executable.n_qubits))
+        return rng.normal(0.0, std, self.n_parameters)
 
     def forward(self, params: np.ndarray, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
         if not self.executable.shares_rows:
