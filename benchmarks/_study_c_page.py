@@ -1,0 +1,3 @@
+"""stub"""
+def write_page(path, found):
+    return path
