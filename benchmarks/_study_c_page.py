@@ -159,7 +159,13 @@ def _budgets(found, task, results):
                 f"{own['setting']} of {settings['tried']}" if settings else f"{own['setting']}",
             )
         )
-    headers = ("model", "trained weights", "updates", "rows with gradient", "setting, of those tried")
+    headers = (
+        "model",
+        "trained weights",
+        "updates",
+        "rows with gradient",
+        "setting, of those tried",
+    )
     return table(headers, rows)
 
 
@@ -272,7 +278,9 @@ def _curves_figure(curves):
         for model, color in (("QNN", "#1b6ca8"), ("MLP", "#a8431b")):
             rates = sorted(r for t, m, k, r in curves if (t, m, k) == (task, model, kind))
             pairs = [curves[task, model, kind, rate] for rate in rates]
-            panel.plot(rates, [np.mean(p) for p, _ in pairs], color=color, label=f"{model}, published")
+            panel.plot(
+                rates, [np.mean(p) for p, _ in pairs], color=color, label=f"{model}, published"
+            )
             limits = np.array([prediction_interval(ours) for _, ours in pairs])
             if np.isfinite(limits).all():
                 panel.fill_between(rates, *limits.T, color=color, alpha=0.15, linewidth=0)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 from _study_c_models import Curve, accuracies, begin, circuit, classical, mlp, records, run
-from _study_c_tasks import TASKS, corrupted, parts_of
+from _study_c_tasks import QUICK_EPOCHS, TASKS, corrupted, parts_of, qubits
 
 from skqmu.network import softmax
 
@@ -43,12 +43,11 @@ def network_of(task, model, n_features, n_qubits, settings):
 
 def _begun(task, model, kind, rate, number, images, quick, settings):
     parts = corrupted(parts_of(task, "published", number, images, quick=quick), kind, rate, number)
-    n_qubits = 6 if quick and task.quantum else task.n_qubits
     if model == "MLP":
         parts = replace(parts, X=classical(parts.X, task), X_val=classical(parts.X_val, task))
-    network, how = network_of(task, model, parts.X.shape[1], n_qubits, settings)
+    network, how = network_of(task, model, parts.X.shape[1], qubits(task, quick), settings)
     if quick:
-        how["epochs"] = 3
+        how["epochs"] = QUICK_EPOCHS
     return parts, network, how
 
 
@@ -79,7 +78,11 @@ def published_unlearning(name, model, number, images, quick=False):
         start = begin(network, number + 1000) if way == "retrain" else poisoned.params
         curve = _Looks(held, network, start)
         rate = task.unlearning_rates[model]
-        steps = {"rate": rate, "epochs": 3 if quick else _STEPS, "batch_size": len(parts.y)}
+        steps = {
+            "rate": rate,
+            "epochs": QUICK_EPOCHS if quick else _STEPS,
+            "batch_size": len(parts.y),
+        }
         run(network, streams, seed=number + 2000, start=start, curve=curve, **steps)
         curves[way] = curve.rows
     return {"task": name, "model": model, "run": number, "curves": curves}

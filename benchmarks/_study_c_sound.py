@@ -24,7 +24,7 @@ from _study_c_models import (
     run,
 )
 from _study_c_published import published_objective
-from _study_c_tasks import TASKS, corrupted, parts_of
+from _study_c_tasks import QUICK_EPOCHS, TASKS, corrupted, parts_of, qubits
 from scipy.stats import rankdata
 
 from skqmu.network import cross_entropy
@@ -88,9 +88,8 @@ def _parts(task, model, rate, seed, images, inputs, quick):
 def _network(task, model, parts, inputs, seed, quick, **size):
     """A network, and what it makes of rows before them (a fixed projection, or nothing)."""
     n = parts.X.shape[1]
-    n_qubits = 6 if quick and task.quantum else task.n_qubits
     if model == "circuit":
-        return circuit(task, n, inputs=inputs, n_qubits=n_qubits, **size), None
+        return circuit(task, n, inputs=inputs, n_qubits=qubits(task, quick), **size), None
     if model.startswith("projection"):
         at_most = 4 * task.n_qubits * task.depth  # weights of the circuit
         if model == "projection_linear":
@@ -139,7 +138,7 @@ def _fitted(task, model, setting, parts, rate, seed, inputs, quick, epochs=None,
     X = parts.X if front is None else parts.X @ front
     rows = slice(None) if good is None else good
     learning_rate, decay = _settings_of(model, setting)
-    n = (3 if quick else task.epochs) if epochs is None else epochs
+    n = (QUICK_EPOCHS if quick else task.epochs) if epochs is None else epochs
     objective = Objective({"train": records(X[rows], parts.y[rows])}, decay=decay)
     trained = run(
         network,
@@ -211,7 +210,7 @@ def forgetting(name, model, setting, seed, images, quick=False):
     parts = _parts(task, model, rate, seed, images, inputs, quick)
     fit = (task, model, setting, parts, rate)
     original, front = _fitted(*fit, seed, inputs, quick)
-    epochs = _ORACLE_EPOCHS * (3 if quick else task.epochs)
+    epochs = _ORACLE_EPOCHS * (QUICK_EPOCHS if quick else task.epochs)
     # the fixed projection is part of the model: oracles keep it, and draw weights of their own
     oracles = [
         _fitted(*fit, seed, inputs, quick, epochs=epochs, good=~parts.bad)[0],
@@ -234,10 +233,8 @@ def forgetting(name, model, setting, seed, images, quick=False):
         rows[f"published_{way}"] = judge.published(way, task, network, original.params, through)
     request = _request(network, original.params, through, setting, task, seed)
     for way, strategy in sorted(STRATEGIES.items()):
-        if strategy().requires <= _ROWS and strategy().requires & {"retain", "forget"}:
-            row = judge.mechanism(strategy(), request)
-            if row is not None:
-                rows[way] = row
+        if way != "retrain" and strategy().requires <= _ROWS:  # oracles are retrained
+            rows[way] = judge.mechanism(strategy(), request)
     return {"task": name, "model": model, "seed": seed, "setting": setting, "rows": rows}
 
 
@@ -259,9 +256,7 @@ def _request(network, params, parts, setting, task, seed):
         network=network,
         params=params,
         seed=np.random.SeedSequence([seed, 3]),
-        rows=RequestRows(
-            everyone[parts.bad], everyone[~parts.bad], None, np.array([], dtype=int)
-        ),
+        rows=RequestRows(everyone[parts.bad], everyone[~parts.bad], None, np.array([], dtype=int)),
         trainer=Trainer(
             setting, task.batch_size, solver=Adam, refit=None, importance=None, updates=[]
         ),
@@ -316,12 +311,13 @@ class _Judge:
         return self.row(network, trained.params, trained.gradient_rows)
 
     def mechanism(self, strategy, request):
-        """A mechanism at its defaults, or None where it does not apply to a bare network."""
+        """A mechanism at its defaults, or why it does not apply to such a network."""
         meter = request.network.meter.copy()
         try:
+            strategy.check(request)
             outcome = strategy.unlearn(request)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            return {"refused": f"{type(error).__name__}: {error}"[:200]}
+        except ValueError as error:
+            return {"refused": str(error)[:200]}
         spent = request.network.meter.since(meter)
         return self.row(request.network, outcome.params, int(spent.get("gradient_rows", 0)))
 

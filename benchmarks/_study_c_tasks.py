@@ -10,7 +10,16 @@ import numpy as np
 
 from skqmu.datasets import corrupt, load_mnist, make_xxz
 
-__all__ = ["TASKS", "Parts", "Task", "corrupted", "load_images", "parts_of", "sizes"]
+__all__ = [
+    "QUICK_EPOCHS",
+    "TASKS",
+    "Parts",
+    "Task",
+    "corrupted",
+    "load_images",
+    "parts_of",
+    "qubits",
+]
 
 _DIGITS = (1, 9)
 _N_QUBITS = 12
@@ -73,8 +82,15 @@ TASKS = {
 }  # fmt: skip
 
 # rows to train on, to choose by, to judge by
-sizes = {"mnist": (500, 500, 1000), "xxz": (82, 82, 200)}
+_SIZES = {"mnist": (500, 500, 1000), "xxz": (82, 82, 200)}
 _QUICK = {"mnist": (60, 60, 200), "xxz": (16, 16, 40)}
+#: Epochs of a quick run, and the qubits of its chain.
+QUICK_EPOCHS, QUICK_QUBITS = 15, 6
+
+
+def qubits(task, quick):
+    """Qubits of a task's circuit."""
+    return QUICK_QUBITS if quick and task.quantum else task.n_qubits
 
 
 @dataclass(frozen=True)
@@ -142,7 +158,7 @@ def parts_of(task, protocol, seed, images=None, *, inputs="published", quick=Fal
         return _chain(protocol, seed, quick)
     X, y, is_train = images
     X = _columns_normalised(X) if inputs == "published" else _unit(X)
-    n, n_val, n_test = (_QUICK if quick else sizes)[task.name]
+    n, n_val, n_test = (_QUICK if quick else _SIZES)[task.name]
     if protocol == "published":
         rows = _first_of_each(y, np.flatnonzero(is_train), n // 2)
         held = np.flatnonzero(~is_train)[: n_test if quick else None]
@@ -160,13 +176,13 @@ def _first_of_each(y, rows, n):
 
 
 def _chain(protocol, seed, quick):
-    n, n_val, n_test = (_QUICK if quick else sizes)["xxz"]
-    n_qubits = 6 if quick else _N_QUBITS
+    n, n_val, n_test = (_QUICK if quick else _SIZES)["xxz"]
+    n_qubits = QUICK_QUBITS if quick else _N_QUBITS
     if protocol == "published":
         # neighbours of one grid by turns; 84 to judge by, as released
         data = make_xxz(n + n_val + 2, n_qubits)
         even = np.arange(len(data.y)) % 2 == 0
-        even[-1] = False  # 82 and 84
+        even[-2] = False  # 82 and 84
         X, y, held = data.X, data.y, ~even
         return Parts(X[even], y[even], X[held], y[held], X[held], y[held])
     data = make_xxz(n + n_val + n_test, n_qubits, spacing="random", random_state=seed)

@@ -15,7 +15,8 @@ fit is one file in `--out`/work, so that `--resume` goes on wherever it was cut 
   equal budgets, stopping by clean and by bad validation rows, sizes of both sides;
 - ``forgetting``: 30 % bad labels forgotten, beside oracles without them and models of right labels.
 
-The results go to `--results`, and ``study_c.html`` in `--out` shows them. `RULE` says how the
+The results go to `--results` (``benchmarks/results/study_c.json`` is what is published; with
+``--resume`` a run goes on from there), and ``study_c.html`` in `--out` shows them. `RULE` says how the
 question is decided; it stood here before the runs.
 """
 
@@ -39,7 +40,6 @@ from _study_pool import Processes
 import skqmu
 
 PARTS = ("sound", "published", "forgetting")
-RESULTS = Path(__file__).parent / "results" / "study_c.json"
 #: Shares of bad labels in the sound part.
 SOUND_RATES = (0.0, 0.3)
 
@@ -55,17 +55,19 @@ class Study:
 
     def __init__(self, arguments, processes):
         self.arguments, self.processes = arguments, processes
-        self.folder = arguments.out / "work"
+        self.folder = work_of(arguments)
         self.folder.mkdir(parents=True, exist_ok=True)
         needs = "mnist" in arguments.task
         path = arguments.data and arguments.data / "mnist_70000.npz"
         self.images = load_images(path) if needs else None
+        self.known = _recorded(arguments) if arguments.resume else {}
 
     def do(self, jobs):
         """Do what is not done: {file name: (function, *arguments)}; return all results by name."""
         found, todo = {}, {}
         for name, job in jobs.items():
             kept = kept_result(self._path(name)) if self.arguments.resume else None
+            kept = kept or self.known.get(name)
             if kept is None:
                 todo[name] = job
             else:
@@ -83,6 +85,11 @@ class Study:
     def images_of(self, task):
         """The images, where a task is about them; workers are not sent what they do not need."""
         return self.images if task == "mnist" else None
+
+
+def work_of(arguments):
+    """The folder of fits; quick ones are no others' beginnings."""
+    return arguments.out / ("work-quick" if arguments.quick else "work")
 
 
 def _named(name, function, *arguments):
@@ -154,13 +161,24 @@ def run_parts(study):
             study.do(dict(jobs(study, task, settings)))
 
 
-def collect(folder):
-    """All results of a folder, by part."""
+def _recorded(arguments):
+    """Fits that a file of results already holds, by name."""
+    if not (arguments.results and arguments.results.exists()):
+        return {}
+    found = read_result(arguments.results)
+    if found["quick"] != arguments.quick:
+        return {}
+    return {row["name"]: row for part in ("tuned", *PARTS) for row in found[part]}
+
+
+def collect(arguments):
+    """All results by part: those of the file of results, and those of the folder."""
+    rows = _recorded(arguments)
+    for path in sorted(work_of(arguments).glob("*.json")):
+        rows[path.stem] = {"name": path.stem, **read_result(path)}
     found = {part: [] for part in ("tuned", *PARTS)}
-    for path in sorted(folder.glob("*.json")):
-        part = path.name.partition("-")[0]
-        if part in found:
-            found[part].append(read_result(path))
+    for name in sorted(rows):
+        found[name.partition("-")[0]].append(rows[name])
     return found
 
 
@@ -170,7 +188,12 @@ def main():
     )
     parser.add_argument("--data", type=Path, default=None)
     parser.add_argument("--out", type=Path, default=Path("study_c"))
-    parser.add_argument("--results", type=Path, default=None, help="JSON of all of it")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        default=None,
+        help="JSON of all of it; --resume goes on from it, too",
+    )
     parser.add_argument("--task", nargs="+", choices=[*TASKS], default=[*TASKS])
     parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--seeds", type=int, default=10)
@@ -191,9 +214,10 @@ def main():
         "skqmu": skqmu.__version__,
         "quick": arguments.quick,
         "rule": RULE,
-        **collect(arguments.out / "work"),
+        **collect(arguments),
     }
     if arguments.results:
+        arguments.results.parent.mkdir(parents=True, exist_ok=True)
         keep_result(arguments.results, found)
     print(f"wrote {write_page(arguments.out / 'study_c.html', found)}")
 
