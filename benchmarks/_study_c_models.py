@@ -111,9 +111,8 @@ class Curve(Hook):
     def after_epoch(self, run):
         done = run.point.epoch
         if done % self.every == 0 or done == run.max_iter:
-            self.rows.append(
-                {"epoch": done, **accuracies(run.network, run.point.params, self.sets)}
-            )
+            found = accuracies(run.network, run.point.params, self.sets)
+            self.rows.append({"epoch": done, **found})
         return False
 
 

@@ -18,11 +18,11 @@ __all__ = ["answer", "published_share", "write_page"]
 
 _TASKS = {"mnist": "digits 1 against 9", "xxz": "phases of the XXZ chain"}
 _LIMITS = (
-    "Not known of the published study, and chosen here: whether its simulator normalises (its data "
-    "are taken as they stand), which eigenvectors its states are (global phases; ours are real with "
-    "a fixed sign, and classical models get them without the imaginary parts, which are zero), the "
-    "grid of couplings (ours: 166 midpoints of 0 to 2, by turns), SCRUB's weight of the "
-    "distillation (.5), the rows that the noise covers (784 pixels), whether N(0, .01) is a variance "
+    "Not known of the published study, and chosen here: whether its simulator normalises (its "
+    "data are taken as they stand), which eigenvectors its states are (global phases; ours are real "
+    "with a fixed sign, and classical models get them without the imaginary parts, which are "
+    "zero), the grid of couplings (ours: 166 midpoints of 0 to 2, by turns), SCRUB's weight of the "
+    "distillation (.5), what the noise covers (784 pixels), whether N(0, .01) is a variance "
     "(ours: a standard deviation). That 2,144 images and 84 states were judged on is read off the "
     "released accuracies, which are multiples of 1/2144 and 1/84. Two tasks, one circuit, exact "
     "answers without shots; differences below .01 are not looked for."
@@ -71,8 +71,8 @@ def answer(found):
             None: "not every rival has been run",
         }[wins]
         yield (
-            f"{told.capitalize()}: {verdict}. By more than .01 ahead of: {_listed(better)}; behind: "
-            f"{_listed(worse)}. What makes more than .01 of difference by itself: {_listed(named)}."
+            f"{told.capitalize()}: {verdict}. By more than .01 ahead of: {_listed(better)}; "
+            f"behind: {_listed(worse)}. What makes more than .01 of difference by itself: {_listed(named)}."
         )
     share = published_share(found["published"])
     if share is not None:
@@ -93,8 +93,8 @@ def published_share(results):
         widths = [np.ptp(prediction_interval(ours)) for _, ours in cells.values()]
         n = sum(len(theirs) for theirs, _ in cells.values())
         told.append(
-            f"{name}: {np.mean(shares):.0%} of {n} released points (intervals {np.median(widths):.3f} "
-            f"wide in the median, {np.max(widths):.3f} at most)"
+            f"{name}: {np.mean(shares):.0%} of {n} released points (intervals "
+            f"{np.median(widths):.3f} wide in the median, {np.max(widths):.3f} at most)"
         )
     if not told:
         return None

@@ -1,22 +1,23 @@
 """How Study C is decided. Written before any run of the sound part."""
 
-__all__ = ["FACTORS", "MARGIN", "RULE"]
+__all__ = ["FACTORS", "MARGIN", "RIVALS", "RULE"]
 
 #: Differences of test accuracy that are taken for something.
 MARGIN = 0.01
 
 RULE = (
-    "At 30 % flipped labels, unit inputs, last epoch: the mean difference of test accuracy over ten "
-    "seeds (each of its own rows, flips and weights; paired by seed), with Student's 95 % interval. "
-    "'Quantum' explains the resistance of a task if the circuit beats EVERY twin of at most its "
-    "number of trained weights, and every regularised or early stopped classical model, by more "
-    "than .01 (lower end above .01). Otherwise it does not, and each of these factors is named that "
-    "makes more than .01 of difference (interval wholly above .01): capacity (the projection with "
-    "the circuit's number of weights less the published MLP), stopping (the published MLP at the "
-    "epoch that validation rows with equally bad labels choose, less its last epoch), "
-    "regularisation (the MLP with weight decay, or with dropout, less the plain one), scale (inputs "
-    "as published less unit inputs, for the circuit and for the MLP), bounded logits (the MLP whose "
-    "logit is bounded as a circuit's is, less the plain one)."
+    "At 30 % flipped labels, unit inputs, last epoch: the mean difference of test accuracy over"
+    " ten seeds (each of its own rows, flips and weights; paired by seed), with Student's 95 % "
+    "interval. 'Quantum' explains the resistance of a task if the circuit beats EVERY twin of "
+    "at most its number of trained weights, and every regularised or early stopped classical "
+    "model, by more than .01 (lower end above .01). Otherwise it does not, and each of these "
+    "factors is named that makes more than .01 of difference (interval wholly above .01): "
+    "capacity (the projection with the circuit's number of weights less the published MLP), "
+    "stopping (the published MLP at the epoch that validation rows with equally bad labels "
+    "choose, less its last epoch), regularisation (the MLP with weight decay, or with dropout, "
+    "less the plain one), scale (inputs as published less unit inputs, for the circuit and for "
+    "the MLP), bounded logits (the MLP whose logit is bounded as a circuit's is, less the plain"
+    " one)."
 )
 
 #: Factor: (model, figure, inputs) less (model, figure, inputs).

@@ -1,9 +1,9 @@
 """Study C soundly: what resists bad labels, and what forgets them.
 
-Every model that is trained by steps gets the circuit's batches and epochs, three settings to choose
-from on a data set of its own (seed 900, clean validation rows), and the same rows. One run gives its
-last epoch, and the epochs that validation rows would have chosen: clean ones, and ones whose labels
-are as bad as the training rows'.
+Every model that is trained by steps gets the circuit's batches and epochs, three settings to
+choose from on a data set of its own (seed 900, clean validation rows), and the same rows. One run
+gives its last epoch, and the epochs that validation rows would have chosen: clean ones, and ones
+whose labels are as bad as the training rows'.
 """
 
 import warnings

@@ -16,8 +16,8 @@ fit is one file in `--out`/work, so that `--resume` goes on wherever it was cut 
 - ``forgetting``: 30 % bad labels forgotten, beside oracles without them and models of right labels.
 
 The results go to `--results` (``benchmarks/results/study_c.json`` is what is published; with
-``--resume`` a run goes on from there), and ``study_c.html`` in `--out` shows them. `RULE` says how the
-question is decided; it stood here before the runs.
+``--resume`` a run goes on from there), and ``study_c.html`` in `--out` shows them. `RULE` says
+how the question is decided; it was written before the runs.
 """
 
 import argparse
@@ -192,7 +192,7 @@ def main():
         "--results",
         type=Path,
         default=None,
-        help="JSON of all of it; --resume goes on from it, too",
+        help="JSON of all of it, from which --resume goes on",
     )
     parser.add_argument("--task", nargs="+", choices=[*TASKS], default=[*TASKS])
     parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS))

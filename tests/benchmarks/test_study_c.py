@@ -1,4 +1,4 @@
-"""Study C's command: a quick run makes a page, a killed run goes on, the figures are what they say."""
+"""Study C's command: a quick run makes a page, a killed run goes on; figures and intervals."""
 
 import json
 import os
