@@ -1,4 +1,7 @@
-"""The pages are true: their code runs as printed, links lead somewhere, no name is left out."""
+"""The pages are true: their code runs as printed, links lead somewhere, no name is left out.
+
+This file looks inside.
+"""
 
 import re
 import sys

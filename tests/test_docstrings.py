@@ -64,7 +64,7 @@ def ours(kinds):
         for each in publics:
             value = each.value
             own = (getattr(value, "__module__", "") or "").startswith("skqmu")
-            if each.kind in kinds and own and id(value) not in seen:
+            if each.kind in kinds and own and id(value) not in seen and not inspect.ismodule(value):
                 seen.add(id(value))
                 found.append(pytest.param(module, value, id=each.home))
     return found
@@ -98,7 +98,8 @@ def test_methods_say_what_they_take_and_raise(module, value):
         if not (function.__module__ or "").startswith("skqmu") or module not in FRONT:
             continue
         doc = inspect.getdoc(getattr(value, name))
-        taken = {n for n in inspect.signature(function).parameters if n not in ("self", "cls")}
+        own = inspect.signature(inspect.unwrap(function)).parameters
+        taken = {n for n in own if n not in ("self", "cls")}
         assert taken <= parameters_of(doc), f"{value.__name__}.{name}"
         if raises(inspect.unwrap(function)):
             assert "Raises" in sections(doc), f"{value.__name__}.{name}"
