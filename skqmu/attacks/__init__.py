@@ -3,6 +3,7 @@
 from ._all_attacks import all_attacks
 from ._attack_reports import ShotCurveReport, UpdateReport
 from ._epsilon_audit import EpsilonAudit
+from ._epsilon_report import EpsilonReport
 from ._epsilon_result import EpsilonAuditResult
 from ._exposure import exposure
 from ._guards import match_classes
@@ -36,6 +37,7 @@ __all__ = [
     "BlackBoxTarget",
     "EpsilonAudit",
     "EpsilonAuditResult",
+    "EpsilonReport",
     "LabelOnlyAttack",
     "LiRAAttack",
     "QNNOutputAttack",

@@ -354,8 +354,9 @@ def _raise_first(failures):
 
 def _stated(model):
     """The epsilon that a fitted model promises, if it says so."""
-    told = getattr(last_step(model), "epsilon_", None)
-    return None if told is None else float(told)
+    # not `epsilon_`: naive Bayes has one that is a variance
+    spent = getattr(last_step(model), "privacy_spent_", None)
+    return None if spent is None else float(spent["epsilon"])
 
 
 def _weights_of(model, X, y):

@@ -15,7 +15,7 @@ class EpsilonAuditResult:
     epsilon_lower : float
         Above the truth in at most 1 - level of audits; 0 where nothing was found.
     epsilon_stated : float or None
-        What the fitted models promise (``epsilon_``); None: they say nothing.
+        What the fitted models promise (``privacy_spent_``); None: they say nothing.
     delta, level : float
     method : str
         "many_runs" or "one_run".
@@ -67,6 +67,24 @@ class EpsilonAuditResult:
             f"{self.method}, signal {self.signal}, form {self.form}: {self.n_correct} of "
             f"{self.n_guesses} guesses right, {self.n_models} models"
         )
+
+    def report(self, *, title=None, attack=None):
+        """Return the result as a report: JSON, a page, Markdown, text.
+
+        Parameters
+        ----------
+        title : str or None, default=None
+            Names the training in it.
+        attack : EpsilonAudit or None, default=None
+            The audit that found it: all its settings go into the report, rows do not.
+
+        Returns
+        -------
+        EpsilonReport
+        """
+        from ._epsilon_report import EpsilonReport
+
+        return EpsilonReport.from_result(self, title=title, attack=attack)
 
     def to_dict(self):
         """Plain numbers and strings, with ``"refuted"``."""

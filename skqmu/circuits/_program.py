@@ -134,12 +134,17 @@ class StartGroup:
 
 @dataclass(frozen=True, eq=False)
 class PrepareGroup:
-    """Amplitude encoding: column ``columns[k]`` is the amplitude of state ``places[k]``."""
+    """A prepared state: column ``columns[k]`` is the amplitude of state ``places[k]``.
+
+    With `imaginary` as many columns again hold the imaginary parts; for `rule` see `Prepare`.
+    """
 
     slot: int
     width: int
     columns: np.ndarray
     places: np.ndarray
+    rule: str = "divide"
+    imaginary: bool = False
 
 
 @dataclass(frozen=True, eq=False)

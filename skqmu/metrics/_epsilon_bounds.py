@@ -1,4 +1,4 @@
-"""Lower bounds on epsilon, from what guesses and thresholds came to."""
+"""Lower bounds on epsilon, from what guesses and thresholds came to; and what epsilon allows."""
 
 import numpy as np
 from scipy.optimize import brentq
@@ -9,6 +9,7 @@ from .._validation import check_choice
 from ._inputs import check_level
 
 __all__ = [
+    "attack_limits",
     "epsilon_from_guesses",
     "epsilon_from_rates",
     "epsilon_of_gaussian",
@@ -17,6 +18,49 @@ __all__ = [
 
 # Beyond these a bound is not looked for.
 _MOST_EPSILON, _MOST_MU = 100.0, 40.0
+
+
+def attack_limits(epsilon, delta=0.0):
+    """What no attack on a training that keeps (epsilon, delta) can exceed.
+
+    Parameters
+    ----------
+    epsilon : float
+        At least 0.
+    delta : float, default=0.0
+        From 0 to 1.
+
+    Returns
+    -------
+    dict of str to float
+        ``"auc"``, the area under the attack's ROC curve, and ``"advantage"``, its true- less its
+        false-positive rate at any threshold: of one record, in the mean over trainings with it
+        and without. A single model may show more by chance.
+
+    Raises
+    ------
+    ValueError
+        `epsilon` or `delta` is out of range.
+
+    Notes
+    -----
+    P. Kairouz, S. Oh and P. Viswanath, "The Composition Theorem for Differential Privacy", ICML
+    2015, theorem 2.1: the rates of every test lie within ``tpr <= e^eps fpr + delta`` and its
+    mirror image. The advantage is greatest in the corner, at ``fpr = (1 - delta) / (1 + e^eps)``;
+    the area is the integral of that border.
+
+    Examples
+    --------
+    >>> from skqmu.metrics import attack_limits
+    >>> {name: round(value, 2) for name, value in attack_limits(1.0, 1e-5).items()}
+    {'auc': 0.73, 'advantage': 0.46}
+    """
+    if not epsilon >= 0:
+        raise ValueError(f"epsilon={epsilon!r} must be 0 or more.")
+    if not 0 <= delta <= 1:
+        raise ValueError(f"delta={delta!r} must lie in [0, 1].")
+    corner = (1 - delta) * float(expit(-epsilon))
+    return {"auc": 1 - (1 - delta) * corner, "advantage": 1 - 2 * corner}
 
 
 def epsilon_of_gaussian(mu, delta):

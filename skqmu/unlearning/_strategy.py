@@ -48,6 +48,8 @@ class UnlearningStrategy(BaseEstimator, ABC):
     keeps_privacy : bool
         Whether it may follow a private fit: it looks at no row, or fits anew by private training.
         Every other mechanism would let rows into the parameters without noise.
+    has_epochs : bool
+        Whether it is a run over epochs, which `StopWhen` could end.
     repairs : bool
         Whether the mechanism trains on retained rows too, or refits them: its way may cost
         what its end gives back. One that only leaps is made to leap less far by the guard.
@@ -80,6 +82,7 @@ class UnlearningStrategy(BaseEstimator, ABC):
     refits = False
     keeps_privacy = False
     repairs = True
+    has_epochs = False
     _parameter_constraints: dict[str, list] = {}
 
     @property
@@ -184,6 +187,8 @@ class LoopStrategy(UnlearningStrategy):
         **GUARDED,
     }
 
+    has_epochs = True
+
     def __init__(
         self,
         *,
@@ -276,6 +281,7 @@ class LoopStrategy(UnlearningStrategy):
             objective.restrict(request.trainable)
         stop = next((hook for hook in hooks if isinstance(hook, StopRule)), None)
         guard = self._guard(request, objective, stop)
+        watching = [] if request.watch is None else [request.watch.hook(own=True)]
         run = train(
             TrainingRun(
                 network=request.network,
@@ -287,7 +293,7 @@ class LoopStrategy(UnlearningStrategy):
                 batch_size=self.batch_size or request.batch_size,
                 schedule=self.schedule,
             ),
-            [counter, *hooks, *([] if guard is None else [guard])],
+            [counter, *hooks, *([] if guard is None else [guard]), *watching],
         )
         stepped_in = guard is not None and guard.stepped_in
         return Outcome(

@@ -6,6 +6,7 @@ import pytest
 
 from skqmu.attacks import (
     AttackResult,
+    EpsilonAuditResult,
     ShotCurveReport,
     ShotCurveResult,
     ShotPoint,
@@ -75,3 +76,30 @@ def test_an_update_report_has_the_rates_with_their_intervals():
 def test_an_empty_curve_has_no_report():
     with pytest.raises(ValueError, match=r"report\.finding\.points must be a list of 1 or more"):
         ShotCurveResult(()).report()
+
+
+def epsilon_result(lower, stated):
+    how = {"method": "many_runs", "form": "gaussian", "signal": "<weights>"}
+    counts = {"n_models": 100, "n_correct": 40, "n_guesses": 50}
+    return EpsilonAuditResult(lower, stated, 1e-5, 0.95, **how, **counts)
+
+
+@pytest.mark.parametrize(
+    ("lower", "stated", "said"),
+    [
+        (6.96, 4.0, "which refutes the promise of at most 4.00"),
+        (1.5, 4.0, "the promise of at most 4.00 is not refuted"),
+        (1.5, None, "the models promise nothing"),
+    ],
+)
+def test_an_epsilon_report_sets_both_bounds_side_by_side(lower, stated, said):
+    html5lib = pytest.importorskip("html5lib")
+    report = epsilon_result(lower, stated).report(title="<t>")
+    assert type(report).from_json(report.to_json()) == report
+    page = report.to_html()
+    html5lib.HTMLParser(strict=True).parse(page)
+    assert said in page
+    assert "&lt;weights&gt;" in page
+    table = report.to_table(width=100)
+    assert f"{lower:.3f}" in table
+    assert ("from above (stated)" in table) == (stated is not None)

@@ -243,3 +243,11 @@ def test_both_bounds_stand_side_by_side():
     assert not result.refuted
     for text in ("at least 0.50", "at most 1.00", "not refuted", "3 of 4"):
         assert text in str(result)
+
+
+def test_a_variance_called_epsilon_is_no_promise():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 2)), np.arange(30) % 2
+    audit = EpsilonAudit(GaussianNB(), signal="loss", n_models=8, random_state=0).fit(X, y)
+    assert audit.result_.epsilon_stated is None
+    assert audit.result_.refuted is None

@@ -54,13 +54,14 @@ def test_reports_are_valid_against_the_schema(report):
 
 @pytest.mark.parametrize("folder", ["skqmu/audit/report/schemas", "docs/schemas"])
 def test_the_schemas_in_files_are_those_of_the_classes(folder):
-    from skqmu.attacks import ShotCurveReport, UpdateReport
+    from skqmu.attacks import EpsilonReport, ShotCurveReport, UpdateReport
     from skqmu.audit import LeakageReport
     from skqmu.metrics import MembershipReport, SearchReport
 
     if not (ROOT / folder).is_dir():
         pytest.skip("there is no source tree")
     kinds = (LeakageReport, MembershipReport, SearchReport, ShotCurveReport, UpdateReport)
+    kinds += (EpsilonReport,)
     for schema in (json_schema(), *(kind.json_schema() for kind in kinds)):
         path = ROOT / folder / f"{schema['title'].replace('/', '-')}.schema.json"
         told = "python -m skqmu.audit.report._schema_files docs/schemas writes it"

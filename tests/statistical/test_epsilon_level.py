@@ -17,6 +17,7 @@ from skqmu import QNNClassifier
 from skqmu.attacks import EpsilonAudit, LiRAAttack, RMIAAttack, ShadowPool, UpdateAttack
 from skqmu.metrics import (
     accuracy_interval,
+    attack_limits,
     epsilon_from_guesses,
     epsilon_from_rates,
     epsilon_of_gaussian,
@@ -99,11 +100,6 @@ def test_audits_of_correct_fits(form):
 # --- attacks ------------------------------------------------------------------------------
 
 
-def advantage_bound(epsilon, delta=DELTA):
-    """No test has a greater true-positive rate less its false-positive rate."""
-    return (np.exp(epsilon) - 1 + 2 * delta) / (np.exp(epsilon) + 1)
-
-
 def least_advantage(scores, there):
     """Lower end of the advantage at a threshold that the first half of the models chose."""
     half = len(scores) // 2
@@ -153,7 +149,7 @@ def check_attacks(n_fits, epsilon, n_shadows):
         warnings.simplefilter("ignore")
         found = attacked(n_fits, epsilon, n_shadows)
     for name, advantage in found.items():
-        assert advantage <= advantage_bound(epsilon), name
+        assert advantage <= attack_limits(epsilon, DELTA)["advantage"], name
 
 
 def test_no_attack_beats_the_promise_in_short():
@@ -172,4 +168,4 @@ def test_without_noise_the_same_attacks_do(monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = attacked(300, 1.0, 32)
-    assert max(found.values()) > advantage_bound(1.0)
+    assert max(found.values()) > attack_limits(1.0, DELTA)["advantage"]

@@ -15,6 +15,8 @@ from ..._document import (
 )
 from . import _figures as figures
 from . import words
+from ._corrective_section import corrective_section
+from ._runs_section import along_the_runs
 
 __all__ = ["Request", "estimate_cell", "rate_cell", "request_section"]
 
@@ -86,8 +88,10 @@ def request_section(request, settings, pictures):
         Paragraph((_what_is_forgotten(request),)),
         Verdicts(tuple(map(_verdict, request.shown))),
         *_said_of_repeats(request),
+        *corrective_section(request, settings),
         Section("What the model still knows", tuple(_knowledge(request, settings, pictures))),
         Section("What an attacker can tell", tuple(_leaks(request, settings, pictures))),
+        *along_the_runs(request, settings, pictures),
         Section("What it cost", (_costs(request),)),
         *(Paragraph((note,), "note") for note in request.scenario["notes"]),
         *(Paragraph((f"{who}: {note}",), "note") for who, note in _remarks(request.shown)),
@@ -101,9 +105,12 @@ def _what_is_forgotten(request):
     removed = ""
     if request.removed:
         removed = f": every row of class {', '.join(map(str, request.removed))}"
+    asked = ""
+    if "n_asked" in scenario:
+        asked = f", {words.count(scenario['n_asked'])} of them by this request"
     return (
         f"{words.count(scenario['n_forget'])} of {words.count(n_rows)} training rows are "
-        f"forgotten{removed}. The attacks try to tell {words.count(scenario['n_members'])} "
+        f"forgotten{removed}{asked}. The attacks try to tell {words.count(scenario['n_members'])} "
         f"forgotten from {words.count(scenario['n_nonmembers'])} held-out rows of the same classes."
     )
 
@@ -254,6 +261,7 @@ def _leaks(request, settings, pictures):
             caption += [Key(name, *figures.key_of(k)), " "]
         yield Picture(figures.roc_figure(scenario, f"{request.prefix}r"), tuple(caption))
     yield _attack_table(request)
+    yield from _promises(request)
     if request.models[0].get("upstream"):
         yield from _steps(request)
     if pictures:
@@ -305,6 +313,41 @@ def _attack_row(model, name, is_first):
             estimate_cell(model["gaps"][f"auc_{name}"]),
             *(rate_cell(result, rate) for rate in _RATES),
         )
+    )
+
+
+def _promises(request):
+    """Upper bounds that models state, beside what the attacks came to."""
+    private = [model for model in request.worked if "promise" in model]
+    if not private:
+        return
+
+    def row(model):
+        promise, found = model["promise"], model["attacks"]
+        best = max(found, key=lambda name: found[name]["auc"])
+        low, high = found[best]["auc_interval"]
+        auc = {"value": found[best]["auc"], "low": low, "high": high}
+        return Row(
+            (
+                words.model_words(model["name"]),
+                f"{promise['epsilon']:.2f}",
+                f"{promise['delta']:.2g}",
+                words.number(promise["auc"]),
+                estimate_cell(auc),
+                Cell(words.attack_words(best), is_text=True),
+            )
+        )
+
+    yield Table(
+        "What private training promises, beside what was found: no attack on a record has a "
+        "greater AUC than the promise allows, in the mean over trainings. One model can show more "
+        "by chance, and attacks that find less prove nothing (skqmu.attacks.EpsilonAudit measures "
+        "epsilon from below, at a level).",
+        (
+            *("model", "epsilon, at most", "delta", "AUC, at most", "greatest AUC found"),
+            Cell("by", is_text=True),
+        ),
+        tuple(map(row, private)),
     )
 
 

@@ -14,12 +14,12 @@ PACKAGED = Path(__file__).parent / "schemas"
 
 def schemas():
     """Return each format's schema under the name of its file."""
-    from ...attacks import ShotCurveReport, UpdateReport
+    from ...attacks import EpsilonReport, ShotCurveReport, UpdateReport
     from ...metrics import MembershipReport, SearchReport
     from .. import LeakageReport, json_schema
 
     found = [json_schema(), LeakageReport.json_schema()]
-    kinds = (MembershipReport, SearchReport, ShotCurveReport, UpdateReport)
+    kinds = (MembershipReport, SearchReport, ShotCurveReport, UpdateReport, EpsilonReport)
     found += [kind.json_schema() for kind in kinds]
     return {f"{schema['title'].replace('/', '-')}.schema.json": schema for schema in found}
 
