@@ -83,6 +83,14 @@ def test_all_parameters_are_described(module, value):
         assert "Examples" in sections(doc)
 
 
+@pytest.mark.parametrize(("module", "value"), ours({"class", "function"}))
+def test_states_are_written_as_code(module, value):
+    # |0> by itself begins a substitution of reStructuredText: the site would not build
+    assert not re.search(
+        r"(?<!`)\|[01.]+>", re.sub(r"``.*?``", "", inspect.getdoc(value), flags=re.S)
+    )
+
+
 @pytest.mark.parametrize(("module", "value"), ours({"function"}))
 def test_functions_say_what_they_raise(module, value):
     if raises(inspect.unwrap(value)):
