@@ -82,6 +82,8 @@ copybutton_prompt_is_regexp = True
 # --- the gallery ---------------------------------------------------------------------------
 SECTIONS = ["start", "forget", "attack", "audit", "hardware", "own"]
 QUICK = r"start/drop_in\.py"
+#: Executed as notebooks by the gate.
+NOTEBOOKS = ["start/drop_in", "attack/memorisation"]
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples/gallery",
