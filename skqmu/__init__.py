@@ -12,7 +12,7 @@ True
 
 import importlib
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.2.0"
 
 # public name -> the room that defines it
 _HOME = {

@@ -1,8 +1,9 @@
 """Text that came from somewhere else, made safe to show: on a terminal, a page, in a picture."""
 
 import re
+from collections import Counter
 
-__all__ = ["one_line", "printable", "printable_values", "shortened"]
+__all__ = ["numbered", "one_line", "printable", "printable_values", "shortened"]
 
 # What acts instead of being shown: control characters (a terminal obeys them), separators of
 # lines and paragraphs, overrides of the writing direction, and what no encoding or XML holds.
@@ -66,3 +67,23 @@ def shortened(text, most=300):
     most : int, default=300
     """
     return text if len(text) <= most else f"{text[:most]} ..."
+
+
+def numbered(names):
+    """Return the names, those that came before with a number.
+
+    Parameters
+    ----------
+    names : list of str
+
+    Examples
+    --------
+    >>> from skqmu._text import numbered
+    >>> numbered(["fraction:0.1", "class:0", "fraction:0.1"])
+    ['fraction:0.1', 'class:0', 'fraction:0.1 (2)']
+    """
+    seen, found = Counter(), []
+    for name in names:
+        seen[name] += 1
+        found.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return found

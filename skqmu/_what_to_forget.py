@@ -1,7 +1,8 @@
 """What to forget, said in one way everywhere: positions, a mask, rows, or a few words.
 
 The words are ``"class:LABEL"``, ``"fraction:F"``, ``"ids:A,B"``, ``"ids:@FILE"``, conditions
-like ``"age >= 65"``, and ``"vulnerable:K"`` and ``"protected:K"`` where exposures are known.
+like ``"age >= 65"``, ``"vulnerable:K"`` and ``"protected:K"`` where exposures are known, and
+``"corrupt:KIND:RATE"`` where rows are made bad before a model is trained.
 Whoever takes what to forget resolves it here, against the rows that it has.
 """
 
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from ._bad_rows import FORM, BadRows
 from ._conditions import Condition
 from ._ids import as_ids, few_ids, ids_of_text, key_of_text, keys_by_text, keys_of_ids
 from ._row_layout import same_rows
@@ -24,9 +26,10 @@ FORMS = (
     "'class:LABEL' (a whole class), 'fraction:F' with 0 < F < 1 (a random share of the rows), "
     "'ids:A,B' or 'ids:@FILE' (rows by their ids), 'COLUMN == VALUE' (also !=, <, <=, >, >=, in, "
     "not in), 'vulnerable:K' or 'protected:K' (the K rows that an attack finds best, or worst), "
+    f"{FORM}, "
     "an array of row indices, or a boolean mask"
 )
-_KINDS = ("class", "fraction", "ids", "vulnerable", "protected")
+_KINDS = ("class", "fraction", "ids", "vulnerable", "protected", "corrupt")
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,8 @@ class Said:
 
     Attributes
     ----------
-    kind : {"class", "fraction", "ids", "vulnerable", "protected", "condition"}
-    value : str or Condition
+    kind : {"class", "fraction", "ids", "vulnerable", "protected", "corrupt", "condition"}
+    value : str, Condition, or BadRows for "corrupt"
     """
 
     kind: str
@@ -64,6 +67,8 @@ def parsed(text, name="forget"):
     """
     kind, colon, value = text.partition(":")
     kind, value = kind.strip(), value.strip()
+    if colon and kind == "corrupt":
+        return Said(kind, BadRows.parsed(text, name))
     if colon and kind in _KINDS:
         return Said(kind, value)
     condition = Condition.parsed(text, name)
@@ -84,6 +89,7 @@ def positions_of(
     stratify=True,
     random_state=None,
     name="forget",
+    before_training=False,
 ):
     """Return the positions of the rows that are to be forgotten, sorted.
 
@@ -103,9 +109,11 @@ def positions_of(
     stratify : bool, default=True
         Whether ``"fraction:F"`` takes each class in proportion and leaves a row of each.
     random_state : int, RandomState instance or None, default=None
-        Draws the rows of ``"fraction:F"``.
+        Draws the rows of ``"fraction:F"`` and ``"corrupt:KIND:RATE"``.
     name : str, default="forget"
         Of the parameter, for messages.
+    before_training : bool, default=False
+        Whether rows can still be made bad: the caller makes them so, or says which ones they are.
 
     Returns
     -------
@@ -120,6 +128,8 @@ def positions_of(
     y = np.asarray(y)
     if isinstance(forget, str):
         said = parsed(forget, name)
+        if said.kind == "corrupt" and target_names is not None:
+            said = parsed(with_target_names(forget, target_names), name)
         if said.kind == "class":
             return np.flatnonzero(_of_class(y, said.value, forget, target_names, name))
         if said.kind == "ids":
@@ -129,6 +139,8 @@ def positions_of(
             return np.flatnonzero(said.value.holds(as_table(X), name))
         if said.kind in ("vulnerable", "protected"):
             return _of_exposure(len(y), forget, said, exposure, name)
+        if said.kind == "corrupt":
+            return _of_bad_rows(y, forget, said.value, random_state, before_training, name)
         return _drawn(y, forget, said.value, stratify, random_state, name)
     if is_frame(forget) or np.ndim(forget) == 2 or hasattr(forget, "toarray"):
         return _of_rows(forget, X, name)
@@ -165,6 +177,8 @@ def with_target_names(forget, target_names):
         names = list(map(str, target_names))
         if colon and kind.strip() == "class" and value.strip() in names:
             return f"class:{names.index(value.strip())}"
+        if colon and kind.strip() == "corrupt":
+            return BadRows.with_target_names(forget, names)
     return forget
 
 
@@ -224,6 +238,24 @@ def _of_exposure(n, text, said, exposure, name):
         )
     sign = -1 if said.kind == "vulnerable" else 1
     return np.sort(np.argsort(sign * values, kind="stable")[:wanted])
+
+
+def _of_bad_rows(y, text, asked, random_state, before_training, name):
+    if not before_training:
+        raise ValueError(
+            f"{name}={text!r} speaks of rows that are made bad before a model is trained on them: "
+            "data = skqmu.datasets.corrupt(X, y, ...), fit on data.X and data.y, and forget "
+            "data.bad. skqmu.audit does all of it."
+        )
+    try:
+        rows = asked.positions(y, check_random_state(random_state))
+    except ValueError as error:
+        raise ValueError(f"{name}={text!r}: {error}") from error
+    if not rows.size:
+        raise ValueError(
+            f"{name}={text!r} is none of {len(y)} rows; raise the rate, or the share that is known."
+        )
+    return rows
 
 
 def _drawn(y, text, value, stratify, random_state, name):

@@ -143,6 +143,8 @@ def test_the_same_seed_gives_the_same_numbers_from_another_process(finished, her
         (["--dataset", "iris", "--forget", "class:7"], "no class '7'; the classes are 0, 1, 2"),
         (["--forget", "fraction:2"], "strictly between 0 and 1"),
         (["--forget", "setosa"], "not understood"),
+        (["--forget", "corrupt:label_flip"], "rate='' must be a share above 0"),
+        (["--forget", "corrupt:flips:0.3"], "allowed: 'confusion', 'feature_noise', 'label_flip'"),
         (["--dataset", "breast_cancer", "--forget", "class:0"], "leaves a single class"),
         (["--dataset", "iris", "--rows", "200"], "--rows 200 must be from 3"),
         (["--repeats", "0"], "--repeats: repeats=0"),
@@ -170,6 +172,7 @@ ODD_REQUESTS = """
     --forget=|--forget=class:|--forget=class:setos|--forget=klass:0|--forget=fraction:|--forget=0
     --forget=fraction:nan|--forget=fraction:inf|--forget=fraction:-1|--forget=fraction:1
     --forget=fraction:0.999|--forget=fraction:1e-9|--forget=fraction:[red]|--forget=class:1e400
+    --forget=corrupt:|--forget=corrupt:label_flip:2|--forget=corrupt:label_flip:.3:known=x
     --forget=class:\x1b]0;x\x07|--forget=class:\udcff|--forget=class:1 --forget=class:7
     --mechanism=|--mechanism=RETRAIN|--mechanism=default|--mechanism=retrain --mechanism=retrain
     --mechanism=\x1b[31m|--mechanism=amnesiac|--mechanism=certified_removal

@@ -122,6 +122,20 @@ def test_without_a_model_one_is_trained_by_its_name(run):
     assert report.scenarios == ["town == Ulm", "fraction:0.1"]
 
 
+def test_rows_of_a_table_are_made_bad_and_the_report_says_what_they_cost(run):
+    text = "corrupt:label_flip:0.4:known=0.5"
+    own = (*OWN, "--estimator", "DecisionTreeClassifier", "--attack", "loss", "--oracles", "2")
+    code, said, out = run("audit", *own, "--forget", text)
+    assert code == 0, said.err
+    report = AuditReport.from_json(out / "audit.json")
+    told = report[text]["corruption"]
+    assert 2 * told["n_known"] == pytest.approx(told["n_bad"], abs=1)
+    assert "What the bad rows did" in (out / "audit.html").read_text()
+    code, said, _ = run("audit", *FITTED, "--forget", text)
+    assert code == 2
+    assert "Leave prefit out; or train it on the rows of" in said.err
+
+
 def test_row_numbers_of_a_file_are_not_learned_from_and_an_id_may_be_called_na(run, files):
     table = pd.read_csv(files / "clients.csv").assign(client=[f"{i}" for i in range(239)] + ["NA"])
     table.to_csv(files / "numbered.csv")

@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from sklearn.naive_bayes import GaussianNB
 
+from skqmu import QNNClassifier, UnlearningClassifier
 from skqmu._what_to_forget import parsed, positions_of, with_target_names
 from skqmu.audit import audit
-from skqmu.datasets import forget_split, load
+from skqmu.datasets import ForgetKFold, corrupt, forget_split, load
 
 Y = np.array([0, 0, 0, 1, 1, 1, 2, 2])
 FRAME = pd.DataFrame(
@@ -294,3 +296,105 @@ def test_an_audit_takes_a_condition_on_any_table():
         random_state=0,
     )
     assert next(iter(report.scenarios)) == "city == a"
+
+
+# --- rows that are made bad ------------------------------------------------------------------
+
+LABELS = np.repeat(["a", "b", "c"], [40, 30, 20])
+ROWS = np.arange(180.0).reshape(90, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ("corrupt:label_flip:0.3", {"kind": "label_flip", "rate": 0.3}),
+        (" corrupt : feature_noise : 0.5 ", {"kind": "feature_noise", "rate": 0.5}),
+        ("corrupt:label_flip:.9:balanced=no", {"rate": 0.9, "balanced": False}),
+        ("corrupt:confusion:0.5", {"kind": "confusion", "rate": 0.5}),
+        (
+            "corrupt:confusion:1:classes=b, c:balanced=no",
+            {"kind": "confusion", "rate": 1, "classes": ["b", "c"], "balanced": False},
+        ),
+        (
+            "corrupt:feature_noise:0.2:noise=unit",
+            {"kind": "feature_noise", "rate": 0.2, "noise": "unit"},
+        ),
+    ],
+)
+def test_bad_rows_are_those_that_corrupt_makes_with_the_same_seed(text, options):
+    mask = forget_split(LABELS, text, random_state=3)
+    np.testing.assert_array_equal(mask, corrupt(ROWS, LABELS, **options, random_state=3).bad)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(0.05, 1), st.floats(0.05, 0.6), st.integers(0, 10**6))
+def test_a_share_of_the_bad_rows_is_known_of_each_class_alike(known, rate, seed):
+    text = f"corrupt:label_flip:{rate}"
+    bad = forget_split(LABELS, text, random_state=seed)
+    wanted = round(known * bad.sum())
+    if not wanted:
+        with pytest.raises(ValueError, match="raise the rate, or the share that is known"):
+            forget_split(LABELS, f"{text}:known={known}", random_state=seed)
+        return
+    some = forget_split(LABELS, f"{text}:known={known}", random_state=seed)
+    assert some.sum() == wanted
+    assert not (some & ~bad).any()
+    for label in "abc":
+        own = np.equal(LABELS, label)
+        assert abs((some & own).sum() - known * (bad & own).sum()) <= 1.5
+    fewer = round(known / 2 * bad.sum())
+    if fewer:
+        half = forget_split(LABELS, f"{text}:known={known / 2}", random_state=seed)
+        assert not (half & ~some).any()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("corrupt:label_flip", "rate='' must be a share above 0 and at most 1; use 'corrupt:"),
+        ("corrupt:", "the kind='' is unknown; allowed: 'confusion'"),
+        ("corrupt:label_flips:0.3", "Did you mean 'label_flip'"),
+        ("corrupt:label_flip:0", "rate='0' must be a share above 0"),
+        ("corrupt:label_flip:1.5", "rate='1.5'"),
+        ("corrupt:label_flip:nan", "rate='nan'"),
+        ("corrupt:label_flip:30%", "rate='30%'"),
+        ("corrupt:label_flip:0.3:known=0", "known='0'"),
+        ("corrupt:label_flip:0.3:known", "'known' is not understood; options are known=..."),
+        ("corrupt:label_flip:0.3:0.5", "'0.5' is not understood"),
+        ("corrupt:label_flip:0.3:balanced=maybe", "balanced='maybe' must be yes or no"),
+        ("corrupt:label_flip:0.3:classes=a,b", "classes=.* belongs to kind='confusion'"),
+        ("corrupt:confusion:0.3:classes=a", "must be two classes of y"),
+        ("corrupt:confusion:0.3:classes=a,x", "there is no class 'x'; the classes are a, b, c"),
+        ("corrupt:feature_noise:0.3:noise=uni", "Did you mean 'unit'"),
+        ("corrupt:label_flip:0.9", "27 of each class, and class 'c' has 20 rows.*:balanced=no"),
+        ("corrupt:label_flip:0.001", "is none of 90 rows"),
+        ("corupt:label_flip:0.3", "Did you mean 'corrupt'"),
+    ],
+)
+def test_what_makes_no_rows_bad_says_why(text, message):
+    with pytest.raises(ValueError, match=message):
+        forget_split(LABELS, text, random_state=0)
+
+
+def test_classes_to_confuse_may_be_said_by_their_names():
+    y, names = np.repeat([0, 1, 2], 20), ["ash", "beech", "oak"]
+    mask = forget_split(
+        y, "corrupt:confusion:0.5:classes=ash,oak", target_names=names, random_state=0
+    )
+    assert set(y[mask]) == {0, 2}
+    said = with_target_names("corrupt:confusion:0.5:classes=ash,oak:known=0.5", names)
+    assert said == "corrupt:confusion:0.5:classes=0,2:known=0.5"
+
+
+def test_a_model_that_is_trained_already_has_no_rows_that_could_be_made_bad():
+    X, y = ROWS, np.arange(90) % 2
+    way_out = r"forget\s+data.bad"
+    with pytest.raises(ValueError, match=way_out):
+        positions_of("corrupt:label_flip:0.3", y)
+    model = QNNClassifier(n_qubits=2, max_iter=1, random_state=0).fit(X, y)
+    with pytest.raises(ValueError, match=way_out):
+        model.unlearn("corrupt:label_flip:0.3")
+    with pytest.raises(ValueError, match=way_out):
+        UnlearningClassifier(GaussianNB()).fit(X, y, forget="corrupt:label_flip:0.3")
+    with pytest.raises(ValueError, match=r"forget=data\.bad"):
+        list(ForgetKFold(forget="corrupt:label_flip:0.3").split(X, y))

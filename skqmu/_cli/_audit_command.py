@@ -15,6 +15,7 @@ __all__ = ["fitted_options", "print_report", "run_audit", "show_report", "usage_
 # what is asked for by each option, where the parameter of `audit` has another name
 _OPTIONS = {
     "attacks": "--attack",
+    "curves": "--curves",
     "delta": "--delta",
     "forget": "--forget",
     "level": "--level",
@@ -28,6 +29,7 @@ _OPTIONS = {
     "random_state": "--seed",
     "repeats": "--repeats",
     "rows": "--rows",
+    "sequential": "--sequential",
     "test_size": "--test-size",
 }
 
@@ -139,6 +141,8 @@ def _request(arguments):
         "level": arguments.level,
         "memory": arguments.resume,
         "delta": arguments.delta,
+        "sequential": arguments.sequential,
+        "curves": arguments.curves,
         **more(arguments),
     }
 
@@ -149,8 +153,9 @@ def _of_own_files(arguments):
 
     if arguments.forget is None:
         raise UsageError(
-            "--data needs --forget WHAT: class:LABEL, fraction:F, ids:FILE (with --id), or "
-            "'COLUMN == VALUE'. What a model gives away without a deletion: python -m skqmu attack"
+            "--data needs --forget WHAT: class:LABEL, fraction:F, corrupt:KIND:RATE, ids:FILE "
+            "(with --id), or 'COLUMN == VALUE'. What a model gives away without a deletion: "
+            "python -m skqmu attack"
         )
     table = own_table(arguments)
     model, narrow, fitted = model_of(arguments, table)
@@ -161,12 +166,19 @@ def _of_own_files(arguments):
         "X_test": narrow.X_test,
         "y_test": narrow.y_test,
         "forget": {
-            text: table.mask_of(text, "--forget") if _said(text).names_rows else text
-            for text in arguments.forget
+            name: table.mask_of(text, "--forget") if _said(text).names_rows else text
+            for name, text in _named(arguments.forget, arguments.sequential)
         },
         "title": table.name,
         **(fitted_options(arguments, table) if fitted else {"repeats": arguments.repeats or 1}),
     }
+
+
+def _named(texts, sequential):
+    """Pairs of a request's name and its text; in a sequence the same text may come again."""
+    from skqmu._text import numbered
+
+    return list(zip(numbered(texts) if sequential else texts, texts, strict=True))
 
 
 def _said(text):
@@ -213,11 +225,12 @@ def _of_embedded(arguments):
     if forget is None:
         # without one of two classes nothing would be left to classify
         forget = [text for text in DEFAULT_FORGET if text[:5] != "class" or data.y.max() > 1]
+    named = _named(forget, arguments.sequential)
     return {
         "estimator": make_model(_model(arguments), X.shape[1]),
         "X": X,
         "y": y,
-        "forget": {text: with_target_names(text, data.target_names) for text in forget},
+        "forget": {name: with_target_names(text, data.target_names) for name, text in named},
         "title": data.name,
         **_repeats(arguments),
     }

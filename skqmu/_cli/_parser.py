@@ -215,9 +215,17 @@ def _add_what(what):
         action="append",
         metavar="WHAT",
         help="class:LABEL (every row of a class), fraction:F (that share of the rows, at "
-        "random, by class); with --data also ids:FILE (an id a line; with --id) and "
+        "random, by class), corrupt:KIND:RATE (that share of the rows made bad before training: "
+        "label_flip, feature_noise, confusion; :known=SHARE forgets a share of them); with --data "
+        "also ids:FILE (an id a line; with --id) and "
         f"'COLUMN == VALUE'; repeatable (default: {' and '.join(DEFAULT_FORGET)}; only "
         "the latter where there are two classes)",
+    )
+    what.add_argument(
+        "--sequential",
+        action="store_true",
+        help="the requests come one after another to the same model, in the order of --forget; "
+        "'--forget fraction:0.05' five times is five requests",
     )
     what.add_argument(
         "--mechanism",
@@ -282,6 +290,11 @@ def _add_size(size):
         metavar="R",
         help="do it all R times, with new seeds and splits (default: as often as it takes to "
         "decide, at most 32 times; with --data once)",
+    )
+    size.add_argument(
+        "--curves",
+        action="store_true",
+        help="follow each mechanism: differences to retraining after each epoch",
     )
     size.add_argument(
         "--max-seconds",

@@ -150,6 +150,11 @@ class EpsilonAudit(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            Several canaries with ``method="many_runs"``.
         """
         self._check()
         self._delta()

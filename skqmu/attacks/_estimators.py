@@ -50,6 +50,10 @@ def layers(estimator):
 def check_target(target):
     """Raise unless `target` is a fitted single-output classifier.
 
+    Parameters
+    ----------
+    target : object
+
     Raises
     ------
     TypeError
@@ -87,7 +91,14 @@ def check_target(target):
 
 
 def with_seed(estimator, seed_sequence):
-    """Set every ``random_state`` among the (nested) parameters from one seed, in place."""
+    """Set every ``random_state`` among the (nested) parameters from one seed, in place.
+
+    Parameters
+    ----------
+    estimator : estimator
+    seed_sequence : int, SeedSequence or None
+        What ``numpy.random.default_rng`` takes.
+    """
     names = sorted(
         name
         for name, value in estimator.get_params(deep=True).items()
@@ -107,6 +118,13 @@ def entropy_from(random_state):
     Parameters
     ----------
     random_state : None, int, SeedSequence, RandomState or Generator
+
+    Raises
+    ------
+    ValueError
+        A negative integer.
+    TypeError
+        `random_state` is something else.
     """
     if random_state is None:
         return np.random.SeedSequence().entropy
@@ -164,6 +182,14 @@ def settings_of(estimator):
 
 def known_members(target, X, y):
     """Ask the target's member record which rows it is trained on now.
+
+    Parameters
+    ----------
+    target : fitted classifier
+        Also a pipeline or a frozen one.
+    X : array-like of shape (n, n_features)
+        As the target takes it.
+    y : array-like of shape (n,)
 
     Returns
     -------

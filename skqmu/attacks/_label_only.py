@@ -120,6 +120,11 @@ class LabelOnlyAttack(ShadowAttack):
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            `scales` are not positive numbers, or there is no pool.
         """
         check_choice("perturbation", self.perturbation, ("noise", "shots", "none"))
         scales = np.asarray(self.scales, dtype=np.float64)

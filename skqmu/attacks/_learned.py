@@ -297,6 +297,12 @@ class QNNOutputAttack(_LearnedAttack):
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            `membership` is given to an attack on shadows, is missing in an auditor's, or holds
+            one side only.
         """
         check_choice("trained_on", self.trained_on, ("shadows", "target"))
         if self.trained_on == "shadows":

@@ -126,6 +126,11 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            The pool holds fewer than two distinct records.
         """
         template = self.check(X, y)
         X, y = check_records(X, y, template)
@@ -187,6 +192,11 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         -------
         classifier
             What shadows are clones of, unfitted.
+
+        Raises
+        ------
+        ValueError
+            `n_shadows` is odd, or another parameter is out of its range.
         """
         check_count("n_shadows", self.n_shadows, 2)
         check_count("n_queries", self.n_queries, 1)
@@ -235,6 +245,13 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         -------
         ShadowOutputs
             Read block by block: ``one(i)``, ``rows(rows)``, ``blocks()``, ``shape``.
+
+        Raises
+        ------
+        TypeError
+            The shadows have no probabilities.
+        ValueError
+            `before` without a pool that was fitted with ``forget=``.
         """
         check_is_fitted(self)
         if not self.has_proba():
@@ -256,12 +273,32 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         return self._answers
 
     def model(self, index):
-        """Return one shadow, loaded anew."""
+        """Return one shadow, loaded anew.
+
+        Parameters
+        ----------
+        index : int
+            From 0 to ``n_shadows - 1``.
+
+        Returns
+        -------
+        classifier
+        """
         check_is_fitted(self)
         return pickle.loads(self._store.model(index))
 
     def locate(self, X, y):
-        """Return the position of each record in the pool, -1 where it is not in it."""
+        """Return the position of each record in the pool, -1 where it is not in it.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame of shape (n, n_features)
+        y : array-like of shape (n,)
+
+        Returns
+        -------
+        ndarray of int of shape (n,)
+        """
         check_is_fitted(self)
         return self._index.locate(X, y)
 

@@ -69,7 +69,12 @@ def check_rows(X, model, *, name="X"):
 
 
 def takes_nan(model):
-    """Whether the model's first step takes missing numbers, or may: it will say so itself."""
+    """Whether the model's first step takes missing numbers, or may: it will say so itself.
+
+    Parameters
+    ----------
+    model : classifier or pipeline
+    """
     model = unwrap(model)
     if isinstance(model, Pipeline):
         steps = [step for _, step in model.steps if step not in (None, "passthrough")]
@@ -81,7 +86,21 @@ def takes_nan(model):
 
 
 def check_labels(y, n, *, name="y"):
-    """Return labels as a 1-D array of length `n`, or say what is wrong with them."""
+    """Return labels as a 1-D array of length `n`, or say what is wrong with them.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+    n : int
+        Rows that they are to belong to.
+    name : str, default="y"
+        For errors.
+
+    Raises
+    ------
+    ValueError
+        Labels are missing, of another number, or not finite.
+    """
     if y is None:
         raise ValueError(
             f"{name} is missing: a membership attack scores records, a row with its label."
@@ -121,6 +140,11 @@ def record_keys(X, y):
     """Return one 16-byte key a record; equal keys mean equal rows and equal labels.
 
     Rows are compared as :func:`skqmu._rows.row_bytes` says.
+
+    Parameters
+    ----------
+    X : array-like of shape (n, n_features)
+    y : array-like of shape (n,)
     """
     labels = [_label_bytes(label) for label in np.asarray(y).tolist()]
     return [

@@ -138,6 +138,11 @@ class RMIAAttack(PerRecordAttack):
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            `gamma` is not positive, or `a` is not between 0 and 1.
         """
         if not isinstance(self.gamma, numbers.Real) or not self.gamma > 0:
             raise ValueError(f"gamma={self.gamma!r} must be a positive number.")

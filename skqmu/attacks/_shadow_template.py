@@ -16,6 +16,11 @@ def shadow_template(estimator):
     shadow made of it would have been trained on the target's members. Frozen transformers
     stay: they are public preprocessing.
 
+    Parameters
+    ----------
+    estimator : classifier
+        Fitted or not; also a pipeline, an adapter, or a model that `adapted` knows.
+
     Raises
     ------
     NoCloneError

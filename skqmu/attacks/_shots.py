@@ -244,6 +244,13 @@ class ShotLeakageCurve(MetaEstimatorMixin, BaseEstimator):
         Returns
         -------
         self
+
+        Raises
+        ------
+        TypeError
+            An attack without shadows, or one that needs shadows that have unlearned and no `pool`.
+        ValueError
+            An attack with ``n_shadows=0`` and no `pool`.
         """
         if not isinstance(self.attack, ShadowAttack) or self.attack.query != "proba":
             raise TypeError(

@@ -31,6 +31,11 @@ def cache_directory(memory, digest):
     digest : callable without arguments, returning str
         Called only when there is a cache; 32 hexadecimal digits, the shape of joblib's own
         entries, so that ``Memory.clear`` and ``Memory.reduce_size`` treat pools alike.
+
+    Raises
+    ------
+    TypeError
+        `memory` is something else.
     """
     if memory is None:
         return None

@@ -117,6 +117,11 @@ class ThresholdAttack(ShadowAttack):
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            No pool, or ``per_class=True`` without shadows.
         """
         check_choice("signal", self.signal, SIGNALS)
         if pool is not None or self.n_shadows != 0:

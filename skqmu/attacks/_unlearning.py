@@ -223,6 +223,11 @@ class UnlearningAttack(LiRAAttack):
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            No pool, or neither or both of `forget` and `pool`.
         """
         if (forget is None) == (pool is None):
             raise ValueError("fit needs X_pool, y_pool and forget=, or pool= and nothing else.")

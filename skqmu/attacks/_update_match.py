@@ -187,6 +187,11 @@ def statistics_scores(before, after, states, y):
     -------
     ndarray of shape (n,)
 
+    Raises
+    ------
+    ValueError
+        Statistics or states of shapes that do not fit.
+
     Examples
     --------
     >>> import numpy as np

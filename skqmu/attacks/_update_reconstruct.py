@@ -61,6 +61,11 @@ class Reconstruction:
         float
             With `row_features` where there are any, else with `features` (of several rows:
             with their span).
+
+        Raises
+        ------
+        ValueError
+            `truth` has another shape than the features.
         """
         truth = np.asarray(truth, dtype=float)
         basis = self.features if self.row_features is None else self.row_features[None]

@@ -48,6 +48,11 @@ class UpdateResult:
         ----------
         results : iterable of UpdateResult
             Of one attacker, that is of equal threat models.
+
+        Raises
+        ------
+        ValueError
+            No results, or some of other attacks.
         """
         results = list(results)
         if not results:

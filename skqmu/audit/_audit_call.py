@@ -36,6 +36,8 @@ def audit(
     prefit=False,
     train=None,
     ids=None,
+    sequential=False,
+    curves=False,
     verbose=0,
     dry_run=False,
 ):
@@ -63,7 +65,11 @@ def audit(
         ``"age >= 65"``, row indices or a boolean mask over `X`; several as a list of strings or as
         ``{name: description}``. ``"vulnerable:K"`` and ``"protected:K"`` are the training rows
         that a first attack finds best and worst (:func:`skqmu.attacks.exposure`, by `n_shadows`
-        models with other seeds): what an average over rows hides. Strings are resolved on the
+        models with other seeds): what an average over rows hides.
+        ``"corrupt:label_flip:0.3"`` makes training rows bad first (:func:`skqmu.datasets.corrupt`),
+        and asks for them to be forgotten, or with ``":known=0.5"`` for a share of them; the report
+        then also says what they cost and how much of it is undone, beside models trained without
+        them and on right rows (`docs/corrupt.md`). Strings are resolved on the
         training rows. Copies of a forgotten record are forgotten with it. Names, and strings
         without one, are in the report as they are, but for ids.
     X_test : array-like of shape (n_test, n_features), default=None
@@ -143,6 +149,19 @@ def audit(
     ids : array-like of shape (n_samples,), default=None
         Whose row each row of `X` is, for requests by ``"ids:A,B"``; not learned from, and in no
         report.
+    sequential : bool, default=False
+        Whether the requests come one after another to the same model, in their order, each about
+        rows that the earlier ones have left: ``["fraction:0.05"] * 10`` is ten requests. After
+        each one, each mechanism's model stands beside fresh oracles that never saw a row
+        asked for by then, in every measure; the error of all verdicts of a mechanism
+        together is ``1 - level``. The report says after which request a mechanism can be told
+        from retraining, and, of those that say they are exact or certified, whether another
+        order, or one request for all rows, gives the same model (`docs/sequences.md`).
+    curves : bool, default=False
+        Whether each mechanism is followed: after every epoch of its request the report has the
+        difference to retraining of a model that only predicts, in every measure that needs no
+        attack to be fitted. All rows are asked at each epoch, which the report tells and a
+        `dry_run` does not count; where there are repeats, in the first. Needs ``unlearn(watch=)``.
     verbose : int or callable, default=0
         Above 0, bars on the error stream; where it is neither a terminal nor a notebook's, one
         line for each finished piece of work. A callable is told instead:
@@ -211,6 +230,8 @@ def audit(
         prefit=prefit,
         train=train,
         ids=ids,
+        sequential=sequential,
+        curves=curves,
     )
     plan = make_plan(estimator, X, y, X_test, y_test, settings)
     if dry_run:

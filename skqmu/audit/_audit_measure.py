@@ -39,7 +39,8 @@ _HIGHEST = {"loss": -np.log(PROBABILITY_EPS), "kl": -np.log(1e-8), "js": np.log(
 class Observation(RecordedAnswers):
     """What a model answered, once, and how the attacks scored it.
 
-    Rows are numbered: training rows first, then held-out rows; labels are column numbers.
+    Rows are numbered: training rows first, then held-out rows, then these once more as they are
+    in truth, where some were made bad; labels are column numbers.
 
     Parameters
     ----------
@@ -73,16 +74,35 @@ class Judge:
         Differences below are none, where the sample can exclude larger ones.
     original : fitted classifier or None, default=None
         The version before the deletion, for an attacker who kept it.
+    together : int, default=1
+        How many requests one statement is about: their verdicts share the error.
     """
 
-    def __init__(self, data, scenario, classes, attacks, pool, level, seed, delta, original=None):
+    def __init__(
+        self,
+        data,
+        scenario,
+        classes,
+        attacks,
+        pool,
+        level,
+        seed,
+        delta,
+        original=None,
+        together=1,
+    ):
         self.original, self.delta = original, delta
+        self.verdict_level = 1 - (1 - level) / together
         self.data, self.scenario, self.classes = data, scenario, classes
         self.attacks, self.pool, self.level, self.seed = attacks, pool, level, seed
-        self.y = encode_labels(np.concatenate([data.y, data.y_test]), classes)
+        labels, right = [data.y, data.y_test], data.y_test
+        if data.truth is not None:  # these rows once more, as they are in truth
+            right = data.truth.y_test
+            labels.append(right)
+        self.y = encode_labels(np.concatenate(labels), classes)
         n_train = len(data.y)
-        held_out = n_train + np.arange(len(data.y_test))
-        stays = ~np.isin(data.y_test, scenario.removed)
+        held_out = len(self.y) - len(right) + np.arange(len(right))
+        stays = ~np.isin(right, scenario.removed)
         #: row numbers of each part, by the names that the report uses
         self.rows = {
             "retain": np.flatnonzero(~scenario.forget),
@@ -117,8 +137,23 @@ class Judge:
             values = attack.decision_function(X, y)
             scores[name] = values[:n_members], values[n_members:]
             threats[name] = attack.threat_model_.to_dict()
-        X = join(self.data.X, self.data.X_test)
-        return Observation(query_proba(model, X, self.classes), scores, threats)
+        return Observation(self.answers(model), scores, threats)
+
+    def answers(self, model):
+        """Return a model's probabilities of all rows, as they are numbered.
+
+        Parameters
+        ----------
+        model : fitted classifier
+        """
+        data = self.data
+        proba = query_proba(model, join(data.X, data.X_test), self.classes)
+        if data.truth is None:
+            return proba
+        if data.truth.X_test is data.X_test:  # none but labels are bad: asked once
+            return np.concatenate([proba, proba[len(data.y) :]])
+        right = query_proba(model, data.truth.X_test, self.classes)
+        return np.concatenate([proba, right])
 
     def _attacked_rows(self):
         members, nonmembers = self.scenario.members, self.scenario.nonmembers
@@ -231,7 +266,18 @@ class Judge:
             All of them.
         """
         compared = self._compared(observation, oracles)
-        return retraining_verdict(**compared, delta=self.delta, level=self.level)
+        return retraining_verdict(**compared, delta=self.delta, level=self.verdict_level)
+
+    def gaps_alone(self, answers, oracles):
+        """Return the differences to the oracles that need no attack to be fitted.
+
+        Parameters
+        ----------
+        answers : RecordedAnswers
+        oracles : list of Observation
+        """
+        compared = {**self._compared(oracles[0], oracles), "model": answers, "attacks": {}}
+        return retraining_verdict(**compared, delta=self.delta, level=self.verdict_level).gaps
 
     def differences(self, observation, oracles):
         """Return what this repeat says of a model, for a verdict over all of them.

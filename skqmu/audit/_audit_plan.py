@@ -23,12 +23,15 @@ from ._checked_settings import (
     name_of,
 )
 from ._checked_tables import checked_ids, checked_tables
+from ._corrupted_rows import worlds_of
+from ._epochs import check_curves
 from ._first_attack import check_first_attack, first_attack
 from ._kept_models import folder_of_audits
 from ._models import can_unlearn, is_default, strategy_label, takes_strategy
 from ._prefit import check_against_record, check_prefit, training_rows
-from ._rehearsal import check_mechanisms, with_able_mechanisms
+from ._rehearsal import able_plan
 from ._scenarios import Table, named_requests, repeat_entropy
+from ._sequence import check_sequential
 from .report import check_key, keyed_ids, new_key
 
 __all__ = ["AuditSettings", "Plan", "make_plan"]
@@ -67,6 +70,8 @@ class AuditSettings:
     prefit: bool = False
     train: object = None
     ids: object = None
+    sequential: object = False
+    curves: object = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +109,8 @@ class Plan:
         The original, where it was handed over.
     keyed_ids : ndarray of bytes or None
         For each row of the table, a digest of whose it is: no id stays with the plan.
+    curves : bool
+        Whether each mechanism's run is measured at each epoch.
     """
 
     estimator: object
@@ -127,6 +134,17 @@ class Plan:
     has_own_key: bool
     fitted: object = None
     keyed_ids: np.ndarray | None = None
+    curves: bool = False
+
+    @property
+    def sequential(self):
+        """Whether the requests come one after another to the same model."""
+        return self.table.sequential
+
+    @property
+    def n_together(self):
+        """How many requests one statement is about, and share the error of their verdicts."""
+        return len(self.table.requests) if self.sequential else 1
 
     def with_exposure(self, listener):
         """Return the plan with the rows that a first attack finds best, or worst, where asked for.
@@ -156,7 +174,10 @@ class Plan:
         """
         data, scenarios = self.table.draw_repeat(self.entropy, r)
         entropy = repeat_entropy(self.entropy, r)
-        return replace(self, data=data, scenarios=scenarios, entropy=entropy, n_jobs=1)
+        curves = self.curves and r == 0  # what is shown is the first repeat's
+        return replace(
+            self, data=data, scenarios=scenarios, entropy=entropy, n_jobs=1, curves=curves
+        )
 
     def looks(self):
         """Return after how many repeats the verdicts are looked at, the last one at the end."""
@@ -180,18 +201,27 @@ class Plan:
 
     def steps(self):
         """Return how many models will be trained, by purpose."""
+        worlds = worlds_of(self)
         shadows = self.n_shadows if needs_shadows(self.attacks) else 0
         first = {"first attack": self.n_shadows} if self.table.needs_exposure else {}
         of_a_repeat = {
-            "original": int(self.fitted is None),
+            "original": len(worlds) * (self.fitted is None),
             "oracles": self.n_oracles * len(self.scenarios),
             "mechanism runs": len(self.mechanisms) * len(self.scenarios),
-            "shadows": shadows,
+            "shadows": shadows * len(worlds),
             "attacks": len(self.attacks)
             * len(self.scenarios)
             * (1 + self.n_oracles + len(self.mechanisms)),
         }
-        return {purpose: n * self.repeats for purpose, n in of_a_repeat.items()} | first
+        # of the first repeat alone, as all that is beside the verdicts
+        clean = sum(len(kinds) for _, kinds in worlds.values()) * self.n_oracles
+        first |= {"models without the damage": clean} if clean else {}
+        counts = {purpose: n * self.repeats for purpose, n in of_a_repeat.items()} | first
+        if self.sequential and can_unlearn(self.estimator):
+            # of those that say that the order does not matter, in the first repeat
+            orders = len(self.mechanisms) * (len(self.scenarios) + 1)
+            counts["runs in another order, and at once (at most)"] = orders
+        return counts
 
 
 def make_plan(estimator, X, y, X_test, y_test, settings):
@@ -214,33 +244,27 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
         estimator, settings.prefit, settings.train, settings.repeats, settings.until
     )
     repeats = _repeats(settings)
-    fewest = "every figure stands beside retrained models"
-    check_count("n_oracles", settings.n_oracles, 1, fewest)
-    if repeats > 1:
-        why = "with repeats, how far retrained models lie apart is a measure of its own"
-        check_count("n_oracles", settings.n_oracles, 2, why)
-    check_level(settings.level)
-    check_delta(settings.delta)
-    check_key(settings.digest_key)
-    check_n_jobs(settings.n_jobs)
-    check_memory(settings.memory, settings.random_state)
-    check_title(settings.title)
+    _check_simple(settings, repeats)
     attacks = check_attacks(settings.attacks, settings.n_shadows)
     mechanisms = _check_mechanisms(settings.mechanisms, estimator)
+    check_curves(settings.curves, estimator)
     X, y, X_test, y_test = checked_tables(X, y, X_test, y_test, estimator)
     ids, key = checked_ids(settings.ids, len(y)), settings.digest_key or new_key()
+    requests = named_requests(settings.forget, X, y, ids, again=settings.sequential is True)
+    check_sequential(settings.sequential, requests)
     table = Table(
         *(X, y, X_test, y_test),
         train=None if fitted is None else training_rows(settings.train, len(y), X_test),
         test_size=settings.test_size,
         reference_size=_reference_size(settings.reference_size, estimator),
-        requests=named_requests(settings.forget, X, y, ids),
+        requests=requests,
+        sequential=settings.sequential,
     )
     check_first_attack(table, settings.n_shadows)
     entropy = entropy_from(settings.random_state)
     data, scenarios = table.draw(entropy)
     if fitted is not None:
-        check_against_record(fitted, data)
+        check_against_record(fitted, data, scenarios)
     table.check_repeats(entropy, repeats, (data, scenarios))
     plan = Plan(
         estimator=shadow_template(estimator),
@@ -264,11 +288,24 @@ def make_plan(estimator, X, y, X_test, y_test, settings):
         has_own_key=settings.digest_key is not None,
         fitted=fitted,
         keyed_ids=keyed_ids(ids, key),
+        curves=settings.curves,
     )
-    if settings.mechanisms is None:
-        return with_able_mechanisms(plan)
-    check_mechanisms(plan)
-    return plan
+    return able_plan(plan, was_asked=settings.mechanisms is not None)
+
+
+def _check_simple(settings, repeats):
+    """Check what says by itself whether it can be."""
+    fewest = "every figure stands beside retrained models"
+    check_count("n_oracles", settings.n_oracles, 1, fewest)
+    if repeats > 1:
+        why = "with repeats, how far retrained models lie apart is a measure of its own"
+        check_count("n_oracles", settings.n_oracles, 2, why)
+    check_level(settings.level)
+    check_delta(settings.delta)
+    check_key(settings.digest_key)
+    check_n_jobs(settings.n_jobs)
+    check_memory(settings.memory, settings.random_state)
+    check_title(settings.title)
 
 
 def _repeats(settings):

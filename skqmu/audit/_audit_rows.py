@@ -27,6 +27,8 @@ class Data:
     test_rows : ndarray of int
         That of each held-out row; rows of `X_test` are counted on from those of `X`.
     notes : tuple of str
+    truth : Truth or None
+        What the rows were before some of them were made bad; None: they are as they were given.
     """
 
     X: Any
@@ -38,11 +40,24 @@ class Data:
     train_rows: np.ndarray
     test_rows: np.ndarray
     notes: tuple = ()
+    truth: Any = None
+
+    @property
+    def comparable(self):
+        """Which held-out rows may stand for forgotten ones that were never seen."""
+        if self.truth is None:
+            return np.ones(len(self.y_test), dtype=bool)
+        return self.truth.comparable
 
     @property
     def table_rows(self):
-        """Position of all rows, training rows first, then held-out ones."""
-        return np.concatenate([self.train_rows, self.test_rows])
+        """Position of all rows that models answer.
+
+        Training rows first, then held-out ones, and these once more as they are in truth, where
+        some of them were made bad.
+        """
+        parts = [self.train_rows, self.test_rows]
+        return np.concatenate(parts if self.truth is None else [*parts, self.test_rows])
 
 
 def split_data(X, y, X_test, y_test, *, train=None, test_size, reference_size, rng):

@@ -6,6 +6,7 @@ from sklearn.pipeline import Pipeline
 
 from .._rows import join, take
 from ._attacks import asks_about_pool, needs_shadows
+from ._corrupted_rows import undamaged_rows, worlds_of
 from ._models import can_unlearn, is_default
 
 __all__ = ["audit_cost", "cost_estimator", "deletion_cost"]
@@ -25,14 +26,36 @@ def audit_cost(plan):
     dict or None
         None where the classifier has no ``estimate_cost``.
     """
-    data = plan.data
-    estimate = cost_estimator(plan.estimator, data.X, data.y)
+    estimate = cost_estimator(plan.estimator, plan.data.X, plan.data.y)
     if estimate is None:
         return None
+    purposes = ("original", "oracles", "mechanism runs", "shadows", "queries")
+    parts, clean = {purpose: [] for purpose in purposes}, []
+    for data, kinds in worlds_of(plan).values():
+        answered = _of_world(parts, plan, estimate, data)
+        clean += _undamaged(plan, estimate, data, kinds, answered)
+    costs = {purpose: _sum(part, plan.repeats) for purpose, part in parts.items()}
+    # once, whatever the number of repeats
+    if clean:
+        costs["models without the damage"] = _sum(clean)
+    if plan.table.needs_exposure:
+        costs["first attack"] = _sum(_first_attack(plan, estimate))
+    costs["total"] = {name: sum(cost[name] for cost in costs.values()) for name in _SUMMED}
+    return costs
+
+
+def _sum(part, times=1):
+    return {name: times * sum(n * cost[name] for n, cost in part) for name in _SUMMED}
+
+
+def _of_world(parts, plan, estimate, data):
+    """Add pairs of number and cost for all scenarios about these rows; return those of all rows."""
     X, y = join(data.X, data.X_test), np.concatenate([data.y, data.y_test])
     everything = estimate(X, y, method="predict")
-    parts = {"original": [(1, estimate(data.X, data.y))], "oracles": [], "mechanism runs": []}
-    parts["shadows"], parts["queries"] = [], []
+    answered = [everything]
+    if data.truth is not None and data.truth.X_test is not data.X_test:
+        answered.append(estimate(data.truth.X_test, data.truth.y_test, method="predict"))
+    parts["original"].append((1, estimate(data.X, data.y)))
     if needs_shadows(plan.attacks):
         # Shadows come in pairs that halve the rows; these halves stand for those to be drawn.
         halves = [estimate(take(X, half), y[half]) for half in _halves(len(y))]
@@ -40,28 +63,29 @@ def audit_cost(plan):
         parts["queries"].append((plan.n_shadows, everything))
     n_models = 1 + plan.n_oracles + len(plan.mechanisms)
     # Each model is asked about all rows once, and again by what compares with the shadows' rows.
-    n_asked = n_models * (1 + sum(map(asks_about_pool, plan.attacks)))
+    n_pool = n_models * sum(map(asks_about_pool, plan.attacks))
     for scenario in plan.scenarios:
+        if scenario.data is not data:
+            continue
         stays = ~scenario.forget
         retrained = estimate(take(data.X, stays), data.y[stays])
         parts["oracles"].append((plan.n_oracles, retrained))
         for strategy in plan.mechanisms.values():
             cost = retrained
             if can_unlearn(plan.estimator):
-                cost = deletion_cost(estimate, data.X, data.y, scenario.forget, strategy, data)
+                cost = deletion_cost(estimate, data.X, data.y, scenario.request, strategy, data)
             parts["mechanism runs"].append((1, cost))
         asked = np.concatenate([scenario.members, len(data.y) + scenario.nonmembers])
         attacked = estimate(take(X, asked), y[asked], method="predict")
-        parts["queries"] += [(n_asked, everything), (n_models * len(plan.attacks), attacked)]
-    costs = {
-        purpose: {name: plan.repeats * sum(n * cost[name] for n, cost in part) for name in _SUMMED}
-        for purpose, part in parts.items()
-    }
-    if plan.table.needs_exposure:  # once, whatever the number of repeats
-        first = _first_attack(plan, estimate)
-        costs["first attack"] = {name: sum(n * cost[name] for n, cost in first) for name in _SUMMED}
-    costs["total"] = {name: sum(cost[name] for cost in costs.values()) for name in _SUMMED}
-    return costs
+        parts["queries"] += [(n_models, cost) for cost in answered]
+        parts["queries"] += [(n_pool, everything), (n_models * len(plan.attacks), attacked)]
+    return answered
+
+
+def _undamaged(plan, estimate, data, kinds, answered):
+    """Fits and questions of models without the damage of bad rows: pairs of number and cost."""
+    fits = [estimate(*undamaged_rows(data, kind)) for kind in kinds]
+    return [(plan.n_oracles, cost) for fit in fits for cost in (fit, *answered)]
 
 
 def _first_attack(plan, estimate):

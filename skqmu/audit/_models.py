@@ -14,6 +14,7 @@ from .._identity import settings_line
 from .._rows import take
 from ..attacks.tools import align_columns, shadow_template, with_seed
 from ..exceptions import UnlearningError
+from ._epochs import Course
 
 __all__ = [
     "Model",
@@ -44,6 +45,8 @@ class Model:
         What the mechanism may claim ("exact", "certified", "approximate").
     error : str or None
     notes : list of str
+    course : Course or None
+        What it answered at each epoch of its request, where somebody followed it.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Model:
     kind: str | None = None
     error: str | None = None
     notes: list = field(default_factory=list)
+    course: object = None
 
 
 class PaddedClassifier(ClassifierMixin, BaseEstimator):
@@ -184,7 +188,7 @@ def fit_models(template, X, y, *, names, role, seeds, classes=None):
     return models
 
 
-def unlearn_copy(original, strategy, data, scenario, *, name):
+def unlearn_copy(original, strategy, data, scenario, *, name, follow=False):
     """Let a copy of the original forget; the original stays as it is.
 
     A mechanism that fails is a result (:class:`Model` with ``error``); a request that the
@@ -198,10 +202,15 @@ def unlearn_copy(original, strategy, data, scenario, *, name):
     data : Data
     scenario : Scenario
     name : str
+    follow : bool, default=False
+        Whether the epochs of the request are followed; it costs what the mechanism does not.
     """
     estimator = copy.deepcopy(original.estimator)
     final, notes = last_step(estimator), []
     options = _request(estimator, strategy, data, scenario)
+    course = Course(data, estimator) if follow else None
+    if follow:
+        options["watch"] = course
     if final is not estimator:
         seen = [step for step, part in estimator.steps[:-1] if part not in (None, "passthrough")]
         if seen:
@@ -218,6 +227,8 @@ def unlearn_copy(original, strategy, data, scenario, *, name):
         except UnlearningError as failure:
             error = str(failure)
     cost = {"seconds": time.perf_counter() - start, "cpu_seconds": time.process_time() - cpu}
+    if follow:
+        cost = {unit: max(0.0, cost[unit] - getattr(course, unit)) for unit in cost}
     notes.extend(str(warning.message) for warning in caught)
     entry = _last_entry(final)
     cost.update(_counts(entry.get("cost")))
@@ -232,6 +243,7 @@ def unlearn_copy(original, strategy, data, scenario, *, name):
         kind=entry.get("kind"),
         error=error,
         notes=list(dict.fromkeys(notes)),
+        course=course,
     )
 
 
@@ -243,7 +255,8 @@ def _request(estimator, strategy, data, scenario):
         return X if final is estimator or len(estimator.steps) == 1 else estimator[:-1].transform(X)
 
     accepted = inspect.signature(final.unlearn).parameters
-    options = {"X_forget": rows(take(data.X, scenario.forget)), "y_forget": data.y[scenario.forget]}
+    asked = scenario.request
+    options = {"X_forget": rows(take(data.X, asked)), "y_forget": data.y[asked]}
     if "X_reference" in accepted and len(data.y_reference):
         options.update(X_reference=rows(data.X_reference), y_reference=data.y_reference)
     if getattr(final, "store_data", "rows") != "rows" and "X_retain" in accepted:

@@ -5,7 +5,12 @@ import numpy as np
 from ..attacks.tools import check_target, known_members
 from ._models import Model
 
-__all__ = ["as_original", "check_against_record", "check_prefit", "training_rows"]
+__all__ = [
+    "as_original",
+    "check_against_record",
+    "check_prefit",
+    "training_rows",
+]
 
 
 def check_prefit(estimator, prefit, train, repeats=1, until=None):
@@ -92,14 +97,23 @@ def training_rows(train, n, X_test):
     return train
 
 
-def check_against_record(fitted, data):
+def check_against_record(fitted, data, scenarios=()):
     """Raise where the model's own member record says otherwise than the caller (guard 4).
 
     Parameters
     ----------
     fitted : fitted classifier
     data : Data
+    scenarios : list of Scenario, default=()
+        Of which none may be about rows that were never given to the model.
     """
+    for scenario in scenarios:
+        if scenario.data.truth is not None:
+            raise ValueError(
+                f"forget[{scenario.name!r}] makes rows bad before the original is trained, and "
+                "prefit=True hands it over trained. Leave prefit out; or train it on the rows of "
+                "skqmu.datasets.corrupt and ask for the mask, forget=data.bad."
+            )
     unknown = np.setdiff1d(data.y, fitted.classes_)
     if unknown.size:
         raise ValueError(

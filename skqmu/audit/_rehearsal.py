@@ -15,14 +15,14 @@ from ..exceptions import BackendError
 from ._cost import cost_estimator, deletion_cost
 from ._models import can_unlearn
 
-__all__ = ["check_mechanisms", "with_able_mechanisms"]
+__all__ = ["able_plan"]
 
 # rows of each class that the first try looks at
 _FEW = 6
 
 
-def check_mechanisms(plan):
-    """Raise unless every mechanism can carry out every request of the plan.
+def able_plan(plan, *, was_asked):
+    """Return the plan with mechanisms that can carry out every request.
 
     A few rows do for what nearly always holds. Only where they fail all rows are asked, for
     some requests are impossible with few rows alone.
@@ -30,46 +30,31 @@ def check_mechanisms(plan):
     Parameters
     ----------
     plan : Plan
-
-    Raises
-    ------
-    ValueError
-        Names the mechanism and what it lacks.
-    """
-    for refused in _refused(plan).values():
-        raise refused
-
-
-def with_able_mechanisms(plan):
-    """Return the plan without the mechanisms that cannot work, which nobody asked for by name.
-
-    Parameters
-    ----------
-    plan : Plan
+    was_asked : bool
+        Whether somebody named the mechanisms: one that cannot work is then an error. Of those by
+        default it is left out, and the plan's notes say so.
 
     Returns
     -------
     Plan
-        Its notes say who was left out.
 
     Raises
     ------
     ValueError
-        None can carry out every request.
+        Names the mechanism and what it lacks; also where all of those by default are refused.
     """
     refused = _refused(plan)
-    if not refused:
-        return plan
     able = {name: own for name, own in plan.mechanisms.items() if name not in refused}
-    if not able:
-        raise next(iter(refused.values()))
-    notes = [f"Left out: {error}" for error in refused.values()]
+    if refused and (was_asked or not able):
+        told, refusal = next(iter(refused.values()))
+        raise ValueError(told) from refusal
+    notes = [f"Left out: {told}" for told, _ in refused.values()]
     data = replace(plan.data, notes=(*plan.data.notes, *notes))
     return replace(plan, mechanisms=able, data=data)
 
 
 def _refused(plan):
-    """The error of each mechanism that cannot carry out some request."""
+    """What to say of each mechanism that cannot carry out some request, and its own error."""
     found = {}
     if not can_unlearn(plan.estimator):
         return found
@@ -79,18 +64,18 @@ def _refused(plan):
             if refusal is not None:
                 refusal = _refusal(plan, strategy, scenario, few=False)
             if refusal is not None:
-                told = f"mechanism {name!r} cannot carry out the request {scenario.name!r}: "
-                found[name] = ValueError(f"{told}{refusal}")
-                found[name].__cause__ = refusal
+                told = f"mechanism {name!r} cannot carry out the request {scenario.name!r}"
+                found[name] = f"{told}: {refusal}", refusal
                 break
     return found
 
 
 def _refusal(plan, strategy, scenario, *, few):
     """Return the error that `unlearn` would raise, or None."""
-    y, forget = plan.data.y, scenario.forget
+    data = scenario.data
+    y, forget = data.y, scenario.request
     rows = _some_rows(y, forget) if few else np.arange(len(y))
-    X, y, forget = take(plan.data.X, rows), y[rows], forget[rows]
+    X, y, forget = take(data.X, rows), y[rows], forget[rows]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the work itself will warn
@@ -98,7 +83,7 @@ def _refusal(plan, strategy, scenario, *, few):
             if estimate is None:
                 return None
             strategy = strategy if isinstance(strategy, str) else clone(strategy)
-            deletion_cost(estimate, X, y, forget, strategy, plan.data)
+            deletion_cost(estimate, X, y, forget, strategy, data)
     except (BackendError, TypeError, ValueError) as error:
         # an equation without a solution is one of numbers that no circuit gave
         return None if isinstance(error, np.linalg.LinAlgError) else error

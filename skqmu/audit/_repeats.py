@@ -7,6 +7,7 @@ from ..attacks.tools import run_jobs
 from ..metrics import repeated_verdict
 from ._audit_run import AuditRun
 from ._report import AuditReport
+from ._sequence_run import sequence_facts
 from .report import describe, json_values
 
 __all__ = ["RepeatedAudit"]
@@ -102,6 +103,7 @@ class RepeatedAudit:
         errors = [found for found in repeats if isinstance(found, str)]
         if errors:
             return _Failed(len(errors), len(repeats), errors[0])
+        share = share / self.plan.n_together
         return repeated_verdict(repeats, delta=self.plan.delta, level=self.plan.level, share=share)
 
     # -- report --------------------------------------------------------------------------
@@ -135,6 +137,8 @@ class RepeatedAudit:
                 for entry in scenario["models"]
             ]
             data["scenarios"].append(json_values(scenario))
+        if self.plan.sequential:
+            data["sequence"] = _sequence(data["scenarios"], self._first["sequence"])
         self.report = AuditReport(data, digest_key=self.plan.digest_key)
 
 
@@ -186,6 +190,12 @@ class _Failed:
             "findings": [],
             "n_repeats": self.n_repeats,
         }
+
+
+def _sequence(scenarios, first):
+    """What the sequence came to by the verdicts over all repeats; the order is the first's."""
+    order = {told["name"]: told["order"] for told in first["mechanisms"]}
+    return json_values(sequence_facts(scenarios, first["n_requests"], order))
 
 
 def _judged(entry, verdict, gaps):

@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from .._rows import join
+from .._rows import join, take
+from .._text import numbered
 from .._what_to_forget import parsed
 from ..attacks.tools import RecordIndex
 from ..datasets import forget_split
 from ._audit_rows import split_data
+from ._corrupted_rows import Worlds, asks_for_bad_rows
+from ._sequence import in_turn, named_in_error, with_earlier
 
 __all__ = [
     "Scenario",
@@ -34,8 +37,9 @@ class Scenario:
     Attributes
     ----------
     name : str
-    kind : {"class", "subset"}
-        ``"class"``: no row of some class stays.
+    kind : {"class", "subset", "corrupt"}
+        ``"class"``: no row of some class stays; ``"corrupt"``: rows that were made bad before
+        anything was trained.
     forget : ndarray of bool of shape (n_train,)
     removed : ndarray
         Labels of which no row stays.
@@ -44,6 +48,10 @@ class Scenario:
     nonmembers : ndarray of int
         Held-out rows of the same classes, in the same proportions.
     notes : tuple of str
+    data : Data
+        The rows that this request is about: its own, where some were made bad.
+    asked : ndarray of bool of shape (n_train,) or None
+        In a sequence: what this request asks for, `forget` being all that was asked for by then.
     """
 
     name: str
@@ -53,6 +61,13 @@ class Scenario:
     members: np.ndarray
     nonmembers: np.ndarray
     notes: tuple = field(default=())
+    data: Any = None
+    asked: np.ndarray | None = None
+
+    @property
+    def request(self):
+        """The rows that the request itself names."""
+        return self.forget if self.asked is None else self.asked
 
 
 @dataclass(frozen=True)
@@ -72,6 +87,8 @@ class Table:
     exposure : ndarray or None
         Of the rows of `X`, then those of `X_test`, by a first attack; None: not known yet, and any
         rows stand for the most and least exposed ones.
+    sequential : bool
+        Whether the requests come one after another, each about rows that are still there.
     """
 
     X: Any
@@ -83,6 +100,7 @@ class Table:
     reference_size: float
     requests: dict
     exposure: np.ndarray | None = None
+    sequential: bool = False
 
     @property
     def needs_exposure(self):
@@ -120,13 +138,23 @@ class Table:
             rng=np.random.default_rng(split_seed),
         )
         rng = np.random.default_rng(scenario_seed)
-        masks = {name: self._mask(value, name, data, rng) for name, value in self.requests.items()}
+        worlds, own = Worlds(data, entropy), {}
+        masks, left = {}, np.ones(len(data.y), dtype=bool)
+        for name, value in self.requests.items():
+            mask = self._mask(value, name, data, rng, left)
+            if asks_for_bad_rows(value):
+                own[name], mask = worlds.known(value, name)
+            masks[name] = mask
+            if self.sequential:
+                masks[name] = with_earlier(mask, left, name, data)
+                left = ~masks[name]
         rankings = {
             name: self._ranking(value)[data.test_rows]
             for name, value in self.requests.items()
             if _is_of_exposure(value)
         }
-        return data, make_scenarios(masks, data, rng, rankings)
+        scenarios = make_scenarios(masks, data, rng, rankings, own)
+        return data, in_turn(scenarios) if self.sequential else scenarios
 
     def _ranking(self, value):
         """Number of each row, those of `X_test` last, small where the request means it first."""
@@ -135,14 +163,21 @@ class Table:
             return np.zeros(len(self.y) + n_test)
         return self.exposure * _direction(value)
 
-    def _mask(self, value, name, data, rng):
-        """Return the mask over the training rows that a description means."""
+    def _mask(self, value, name, data, rng, left):
+        """Return the mask over the training rows that a description means among those left."""
         seed = int(rng.integers(2**31 - 1))
-        if _is_of_exposure(value):
-            exposure = self._ranking(value)[data.train_rows] * _direction(value)
-            return forget_split(data.y, value, exposure=exposure)
+        if asks_for_bad_rows(value):
+            return None  # drawn from the rows of its own world
         if isinstance(value, str):
-            return forget_split(data.y, value, X=data.X, random_state=seed)
+            X = data.X if left.all() else take(data.X, left)
+            options = {"X": X, "random_state": seed}
+            if _is_of_exposure(value):
+                exposure = self._ranking(value)[data.train_rows] * _direction(value)
+                options = {"exposure": exposure[left]}
+            mask = np.zeros(len(left), dtype=bool)
+            with named_in_error(name, self.sequential):
+                mask[left] = forget_split(data.y[left], value, **options)
+            return mask
         mask = np.isin(data.train_rows, value)  # some of them may be held out
         if not mask.any():
             raise ValueError(
@@ -212,7 +247,7 @@ def repeat_entropy(entropy, r):
     return int.from_bytes(words.tobytes(), "little")
 
 
-def named_requests(forget, X, y, ids):
+def named_requests(forget, X, y, ids, *, again=False):
     """Return ``{name: text or positions}`` for one description, a list of texts, or a dict.
 
     Classes and shares are left to whoever knows which rows are trained on. All else means the same
@@ -223,16 +258,18 @@ def named_requests(forget, X, y, ids):
     forget : object
         As :func:`skqmu.audit` takes it.
     X, y, ids : table, labels, and ids or None
+    again : bool, default=False
+        Whether a text that stands there twice is two requests.
     """
     return {
         name: value
         if isinstance(value, str) and not parsed(value).names_rows
         else np.flatnonzero(forget_split(y, value, X=X, ids=ids))
-        for name, value in _named(forget).items()
+        for name, value in _named(forget, again).items()
     }
 
 
-def _named(forget):
+def _named(forget, again):
     if isinstance(forget, dict):
         if not forget:
             raise ValueError("forget is an empty dict: there is nothing to forget.")
@@ -240,7 +277,8 @@ def _named(forget):
     if isinstance(forget, str):
         forget = [forget]
     if isinstance(forget, list | tuple) and forget and all(isinstance(f, str) for f in forget):
-        return {_name_of(text, place): text for place, text in enumerate(forget, start=1)}
+        names = [_name_of(text, place) for place, text in enumerate(forget, start=1)]
+        return dict(zip(numbered(names) if again else names, forget, strict=True))
     return {"forget": forget}
 
 
@@ -260,20 +298,23 @@ def _direction(value):
     return -1 if value.partition(":")[0].strip() == "vulnerable" else 1
 
 
-def make_scenarios(forget, data, rng, rankings=None):
+def make_scenarios(forget, data, rng, rankings=None, own=None):
     """Turn ``{name: mask over the training rows}`` into :class:`Scenario` objects.
 
     `rankings` has, by name, a number of each held-out row for requests that mean the first rows of
-    a ranking; held-out rows are then the first ones, too.
+    a ranking; held-out rows are then the first ones, too. `own` has the rows of requests that do
+    not speak of `data`.
     """
-    rankings = rankings or {}
+    rankings, own = rankings or {}, own or {}
     return [
-        _scenario(str(name), mask, data, rng, rankings.get(name)) for name, mask in forget.items()
+        _scenario(str(name), mask, own.get(name, data), rng, rankings.get(name))
+        for name, mask in forget.items()
     ]
 
 
 def _scenario(name, mask, data, rng, ranking):
     notes = [] if ranking is None else [_CHOSEN]
+    notes += [] if data.truth is None else data.truth.notes
     mask = _with_copies(mask, data, notes)
     if mask.all():
         raise ValueError(
@@ -288,15 +329,17 @@ def _scenario(name, mask, data, rng, ranking):
             "the oracle. Forget less, or use data with three classes or more."
         )
     removed = np.setdiff1d(data.y[mask], y_retain)
+    kind = "class" if removed.size else "subset"
     members, nonmembers = class_matched(mask, data, rng, name, notes, ranking)
     return Scenario(
         name=name,
-        kind="class" if removed.size else "subset",
+        kind=kind if data.truth is None else "corrupt",
         forget=mask,
         removed=removed,
         members=members,
         nonmembers=nonmembers,
         notes=tuple(notes),
+        data=data,
     )
 
 
@@ -319,18 +362,19 @@ def class_matched(mask, data, rng, name, notes, ranking=None):
     class, as large a share of them as is forgotten of the training rows.
     """
     labels, forgotten = np.unique(data.y[mask], return_counts=True)
-    held_out = np.array([(data.y_test == label).sum() for label in labels])
+    fit = data.comparable
+    held_out = np.array([(fit & (data.y_test == label)).sum() for label in labels])
     missing = labels[held_out == 0]
     if missing.size == labels.size:
         raise ValueError(
-            f"forget[{name!r}]: X_test has no row of the forgotten classes "
+            f"forget[{name!r}]: X_test has no {_like(data)}row of the forgotten classes "
             f"({', '.join(map(repr, missing.tolist()[:5]))}); without non-members of the same "
             "classes no attack can be judged. Hold some out."
         )
     if missing.size:
         notes.append(
-            f"class(es) {', '.join(map(str, missing))} have no held-out row: their forgotten "
-            "rows are left out of the attacks."
+            f"class(es) {', '.join(map(str, missing))} have no {_like(data)}held-out row: their "
+            "forgotten rows are left out of the attacks."
         )
     usable = held_out > 0
     members = np.flatnonzero(mask & np.isin(data.y, labels[usable]))
@@ -339,11 +383,15 @@ def class_matched(mask, data, rng, name, notes, ranking=None):
     wanted = np.maximum(1, np.floor(scale * forgotten[usable] + 1e-9)).astype(int)
     nonmembers = np.concatenate(
         [
-            _ordered(np.flatnonzero(data.y_test == label), rng, ranking)[:count]
+            _ordered(np.flatnonzero(fit & (data.y_test == label)), rng, ranking)[:count]
             for label, count in zip(labels[usable], wanted, strict=True)
         ]
     )
     return members, np.sort(nonmembers)
+
+
+def _like(data):
+    return "" if data.truth is None else "bad "
 
 
 def _ordered(rows, rng, ranking):

@@ -130,7 +130,13 @@ class NoiseStream:
             self._place, self._n_here = (run, 0, 0), 0
 
     def at(self, epoch, step):
-        """Go to a step of the current run; step 0 is before the epoch's first step."""
+        """Go to a step of the current run; step 0 is before the epoch's first step.
+
+        Raises
+        ------
+        RuntimeError
+            No run has begun.
+        """
         with _LOCK:
             if self._place is None:
                 raise RuntimeError("at() belongs between begin_run() and end_run().")

@@ -57,7 +57,8 @@ class Ansatz:
     ----------
     gates : tuple of str
         Rotations on each qubit, in time order; ``"u"`` takes three angles.
-    entangler : {"cx", "cz"}
+    entangler : {"cx", "cz", "rzz"}
+        ``"rzz"`` takes an angle for each pair, behind those of the layer's rotations.
     closing : bool
         Whether one more rotation layer follows the last entangling layer.
     """
@@ -68,27 +69,35 @@ class Ansatz:
         self.closing = closing
         self.angles_per_qubit = sum(3 if gate == "u" else 1 for gate in gates)
 
-    def n_weights(self, n_qubits, n_layers):
-        """Return how many weights `n_layers` layers have."""
-        return self.angles_per_qubit * n_qubits * (n_layers + self.closing)
+    def _per_layer(self, n_qubits, pairs):
+        """Angles of rotations and of pairs in one layer."""
+        return self.angles_per_qubit * n_qubits, len(pairs) * (self.entangler == "rzz")
 
-    def weights(self, n_qubits, n_layers):
-        """Return the weight vector, ordered by layer, then qubit, then axis."""
-        return list(ParameterVector("w", self.n_weights(n_qubits, n_layers)))
+    def n_weights(self, n_qubits, n_layers, entanglement):
+        """Return how many weights `n_layers` layers have."""
+        turns, pairs = self._per_layer(n_qubits, entangled_pairs(entanglement, n_qubits))
+        return turns * (n_layers + self.closing) + pairs * n_layers
+
+    def weights(self, n_qubits, n_layers, entanglement):
+        """Return the weight vector, ordered by layer, then qubit, then axis; pairs come last."""
+        return list(ParameterVector("w", self.n_weights(n_qubits, n_layers, entanglement)))
 
     def layers(self, n_qubits, n_layers, entanglement, weights):
         """Return one circuit a layer; the closing rotations belong to the last."""
-        per_layer = self.angles_per_qubit * n_qubits
         pairs = entangled_pairs(entanglement, n_qubits)
-        circuits = []
-        for layer in range(n_layers):
+        turns, joints = self._per_layer(n_qubits, pairs)
+        circuits, weights = [], list(weights)
+        for _ in range(n_layers):
             circuit = QuantumCircuit(n_qubits)
-            self._rotate(circuit, weights[layer * per_layer : (layer + 1) * per_layer])
+            self._rotate(circuit, weights[:turns])
+            angles = iter(weights[turns : turns + joints])
             for pair in pairs:
-                getattr(circuit, self.entangler)(*pair)
+                own = [next(angles)] if joints else []
+                getattr(circuit, self.entangler)(*own, *pair)
             circuits.append(circuit)
+            weights = weights[turns + joints :]
         if self.closing:
-            self._rotate(circuits[-1], weights[n_layers * per_layer :])
+            self._rotate(circuits[-1], weights)
         return circuits
 
     def _rotate(self, circuit, weights):
@@ -104,6 +113,7 @@ class Ansatz:
 _ANSATZE = {
     "strong": Ansatz(("u",), "cx"),
     "rotations_cz": Ansatz(("rx", "ry", "rz"), "cz"),
+    "rotations_rzz": Ansatz(("rx", "ry", "rx"), "rzz"),
     "real_amplitudes": Ansatz(("ry",), "cx", closing=True),
     "efficient_su2": Ansatz(("ry", "rz"), "cx", closing=True),
 }
@@ -116,7 +126,7 @@ def ansatze() -> list[str]:
     --------
     >>> from skqmu.circuits import ansatze
     >>> ansatze()
-    ['efficient_su2', 'real_amplitudes', 'rotations_cz', 'strong']
+    ['efficient_su2', 'real_amplitudes', 'rotations_cz', 'rotations_rzz', 'strong']
     """
     return sorted(_ANSATZE)
 

@@ -9,7 +9,7 @@ from qiskit.circuit import Parameter, ParameterVector, QuantumCircuit
 from .._validation import check_choice
 from ..exceptions import CircuitError
 from ._ansatze import ansatze, entanglements, named_ansatz
-from ._encodings import encoding_circuit, encodings
+from ._encodings import PREPARING, encoding_circuit, encodings
 from ._gates import qiskit_name
 from ._order import named_as_data, natural_order, stem
 
@@ -59,7 +59,8 @@ def build_circuit(
 
     Parameters
     ----------
-    encoding : {"angle", "angle_xyz", "iqp", "amplitude"} or QuantumCircuit
+    encoding : {"angle", "angle_xyz", "iqp", "amplitude", "state", "unnormalised"} \
+or QuantumCircuit
         How features enter. A circuit's parameters are the features, in natural order (x2
         before x10; a vector's by their places).
 
@@ -69,11 +70,19 @@ def build_circuit(
         - ``"iqp"``: the ZZ feature map, twice (Havlicek et al. 2019).
         - ``"amplitude"``: the normalised features are the amplitudes (at most
           ``2 ** n_qubits`` of them; the rest are 0).
-    ansatz : {"strong", "rotations_cz", "real_amplitudes", "efficient_su2"} or QuantumCircuit
+        - ``"state"``: the features are a quantum state, ``2 ** n_qubits`` real parts and then as
+          many imaginary parts, of norm 1 (see :class:`StateGate`).
+        - ``"unnormalised"``: the features are the initial vector as they stand, whatever its
+          norm, which is no quantum state; for published protocols (see `UnnormalisedGate`).
+    ansatz : {"strong", "rotations_cz", "rotations_rzz", "real_amplitudes", "efficient_su2"} \
+or QuantumCircuit
         Trainable layers.
 
         - ``"strong"``: U(theta, phi, lambda) on each qubit, then CX.
         - ``"rotations_cz"``: RX, RY, RZ on each qubit, then CZ.
+        - ``"rotations_rzz"``: RX, RY, RX on each qubit, then RZZ, with a weight for each pair
+          (Chen and Zhang 2025, arXiv 2508.02422). A layer's weights are the rotations, by qubit
+          and axis, then the pairs.
         - ``"real_amplitudes"``: RY, then CX; and RY once more at the end.
         - ``"efficient_su2"``: RY, RZ, then CX; and RY, RZ once more at the end.
 
@@ -122,9 +131,9 @@ def build_circuit(
         encoder, inputs = _user_encoding(encoding, n_features, n_qubits)
     else:
         check_choice("encoding", encoding, encodings())
-        if encoding == "amplitude" and reuploading:
+        if encoding in PREPARING and reuploading:
             raise CircuitError(
-                "encoding='amplitude' prepares a state and cannot be repeated; use "
+                f"encoding={encoding!r} prepares a state and cannot be repeated; use "
                 "reuploading=False, or an angle encoding."
             )
         encoder, inputs = encoding_circuit(encoding, n_features, n_qubits)
@@ -133,7 +142,7 @@ def build_circuit(
         layers, weights = _user_ansatz(ansatz, inputs, n_qubits, n_layers)
     else:
         family = named_ansatz(check_choice("ansatz", ansatz, ansatze()))
-        weights = family.weights(n_qubits, n_layers)
+        weights = family.weights(n_qubits, n_layers, entanglement)
         layers = family.layers(n_qubits, n_layers, entanglement, weights)
 
     clash = {p.name for p in inputs} & {p.name for p in weights}
@@ -229,6 +238,12 @@ def check_serves(role, circuit):
 def parameter_list(name: str, parameters: Iterable[Parameter] | None) -> list[Parameter]:
     """Return a list of distinct parameters from a vector, a list or None.
 
+    Parameters
+    ----------
+    name : str
+        For errors.
+    parameters : iterable of Parameter or None
+
     Raises
     ------
     CircuitError
@@ -250,6 +265,10 @@ def parameter_lists(
     inputs: Iterable[Parameter] | None, weights: Iterable[Parameter] | None
 ) -> dict[str, list[Parameter]]:
     """Return ``{"inputs": list, "weights": list}`` of distinct parameters.
+
+    Parameters
+    ----------
+    inputs, weights : iterable of Parameter or None
 
     Raises
     ------

@@ -11,7 +11,7 @@ from qiskit.circuit import Parameter, ParameterExpression, ParameterVector
 
 from ..exceptions import CircuitError
 from ._blocks import BlockTable, RunTable, one_qubit_run, run_group
-from ._elements import Prepare, Rotation, split_wide
+from ._elements import NO_STATE, Prepare, Rotation, split_wide
 from ._expressions import AngleMap
 from ._fusion import choose_plan
 from ._gates import lower_circuit
@@ -92,6 +92,7 @@ def compile_program(
     """
     elements, angles = bound_elements(circuit, inputs, weights)
     seen = parse_observables(observables, circuit.num_qubits)
+    _check_unnormalised(elements, circuit.num_qubits, seen)
     plan, costs = choose_plan(elements, circuit.num_qubits, seen.support, seen.diagonal, fusion)
     rotations = [element for element in elements if isinstance(element, Rotation)]
     periods = weight_periods(rotations, angles.nodes, len(weights))
@@ -99,6 +100,22 @@ def compile_program(
     return _Assembler(plan, angles, circuit.num_qubits).program(
         seen, periods, tuple(elements), summary
     )
+
+
+def _check_unnormalised(elements, n_qubits, seen):
+    """Refuse what would be wrong where the vector's norm is not 1."""
+    kept = [e for e in elements if isinstance(e, Prepare) and e.rule == "keep"]
+    if not kept:
+        return
+    if len(kept[0].qubits) != n_qubits:
+        raise CircuitError("encoding='unnormalised' takes all qubits of its circuit.")
+    if seen.probabilities is not None:
+        raise CircuitError(f"probabilities are read. {NO_STATE}")
+    if np.any(seen.constants):
+        raise CircuitError(
+            "an observable has an identity term, whose value with encoding='unnormalised' is the "
+            "squared norm of the row and not 1; leave it out (the head has a bias)."
+        )
 
 
 class _Assembler:
@@ -186,9 +203,12 @@ class _Assembler:
             register = sorted(element.qubits)
             slot = self._new_slot(register)
             positions = [register.index(qubit) for qubit in element.qubits]
-            states = np.arange(len(element.columns))
+            states = np.arange(len(element.columns) // (1 + element.imaginary))
             places = sum(((states >> b) & 1) << p for b, p in enumerate(positions))
-            prepares.append(PrepareGroup(slot, len(register), np.array(element.columns), places))
+            columns = np.array(element.columns)
+            prepares.append(
+                PrepareGroup(slot, len(register), columns, places, element.rule, element.imaginary)
+            )
             prepared.update(register)
         by_length = defaultdict(list)
         for qubit, elements in self.plan.start.items():
@@ -277,6 +297,14 @@ class _Assembler:
 
 def check_width(circuit: QuantumCircuit, itemsize: int, max_memory: int) -> None:
     """Refuse a register of which not even three records' states fit into memory.
+
+    Parameters
+    ----------
+    circuit : QuantumCircuit
+    itemsize : int
+        Bytes of an amplitude.
+    max_memory : int
+        Bytes.
 
     Raises
     ------

@@ -8,12 +8,65 @@ from typing import Self
 import numpy as np
 from scipy.linalg import schur
 
-__all__ = ["Fixed", "Prepare", "Rotation", "control", "inverse", "split_wide"]
+from ..exceptions import InputRowsError
+
+__all__ = [
+    "NO_STATE",
+    "UNIT_ROWS",
+    "UNIT_TOLERANCE",
+    "Fixed",
+    "Prepare",
+    "Rotation",
+    "check_unit",
+    "control",
+    "inverse",
+    "split_wide",
+]
+
+#: How far the norm of a state may be from 1: states that were kept in single precision pass.
+UNIT_TOLERANCE = 1e-6
+UNIT_ROWS = (
+    "encoding='state' takes states, of norm 1 to within 1e-6; the norm is {norm:.8g} (the first "
+    "such) for {rows}. Divide each row by its norm, or use encoding='amplitude', which does so "
+    "(real features only)."
+)
+NO_STATE = (
+    "encoding='unnormalised' takes vectors of any norm, which no quantum device can prepare: only "
+    "backend='statevector' runs it, as linear algebra, for expectation values. Use "
+    "encoding='amplitude', which divides each row by its norm."
+)
+
+
+def check_unit(norms, first_row=0):
+    """Refuse records whose norm is not 1.
+
+    Parameters
+    ----------
+    norms : ndarray of shape (..., B)
+    first_row : int, default=0
+        Number of the first of them, for the error.
+
+    Raises
+    ------
+    InputRowsError
+        Names the rows, and the norm of the first.
+    """
+    wrong = ~(np.abs(norms - 1) <= UNIT_TOLERANCE)
+    if wrong.any():
+        rows = np.unique(np.nonzero(wrong)[-1])
+        first = norms[..., rows[0]].ravel()[np.argmax(wrong[..., rows[0]].ravel())]
+        raise InputRowsError(UNIT_ROWS.format(norm=first, rows="{rows}"), rows + first_row)
 
 
 @dataclass(frozen=True, eq=False)
 class Fixed:
-    """A unitary without parameters; a vector `matrix` is a diagonal."""
+    """A unitary without parameters; a vector `matrix` is a diagonal.
+
+    Parameters
+    ----------
+    qubits : tuple of int
+    matrix : ndarray of shape (2**k, 2**k) or (2**k,)
+    """
 
     qubits: tuple
     matrix: np.ndarray
@@ -53,6 +106,16 @@ class Rotation:
     """``V diag(exp(i angle spectrum)) V^dagger``; `basis` None stands for V = 1.
 
     `angle` is an expression at first, and None once `column` says where its value is.
+
+    Parameters
+    ----------
+    qubits : tuple of int
+    basis : ndarray of shape (2**k, 2**k) or None
+    spectrum : ndarray of shape (2**k,)
+    angle : expression or None, default=None
+    column : int or None, default=None
+    sampled : bool, default=False
+        Whether its angle differs between records.
     """
 
     qubits: tuple
@@ -76,11 +139,26 @@ class Rotation:
 
 @dataclass(frozen=True, eq=False)
 class Prepare:
-    """Amplitude encoding of `values` on qubits that are still in |0>."""
+    """A state of `values` on qubits that are still in ``|0>``.
+
+    Parameters
+    ----------
+    qubits : tuple of int
+    values : tuple of expressions
+        One an amplitude; with `imaginary` the second half are imaginary parts.
+    columns : tuple of int, default=()
+        Where their values are, once that is known.
+    rule : {"divide", "unit", "keep"}, default="divide"
+        What is done about the norm of a record's values: divide by it (amplitude encoding), take
+        unit vectors only, or keep it, which is no state.
+    imaginary : bool, default=False
+    """
 
     qubits: tuple
     values: tuple
     columns: tuple = ()
+    rule: str = "divide"
+    imaginary: bool = False
 
     def moved(self, onto: Sequence[int]) -> Self:
         """Return the element with local qubit ``q`` renamed to ``onto[q]``."""

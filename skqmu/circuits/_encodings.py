@@ -7,8 +7,16 @@ import numpy as np
 from qiskit.circuit import Gate, ParameterExpression, ParameterVector, QuantumCircuit
 
 from ..exceptions import CircuitError
+from ._elements import NO_STATE, UNIT_ROWS, UNIT_TOLERANCE
 
-__all__ = ["AmplitudeGate", "encoding_circuit", "encodings"]
+__all__ = [
+    "PREPARING",
+    "AmplitudeGate",
+    "StateGate",
+    "UnnormalisedGate",
+    "encoding_circuit",
+    "encodings",
+]
 
 
 def _fold(n_features, n_qubits):
@@ -66,16 +74,21 @@ def _iqp(x, n_qubits):
     return circuit
 
 
-def _amplitude(x, n_qubits):
-    circuit = QuantumCircuit(n_qubits)
-    circuit.append(AmplitudeGate(n_qubits, list(x)), range(n_qubits))
-    return circuit
+def _prepared_by(gate):
+    """The encoding that is one gate, which prepares a state."""
+
+    def build(x, n_qubits):
+        circuit = QuantumCircuit(n_qubits)
+        circuit.append(gate(n_qubits, list(x)), range(n_qubits))
+        return circuit
+
+    return build
 
 
 class AmplitudeGate(Gate):
     """Prepare the state whose amplitudes are the parameters, divided by their norm.
 
-    Acts on qubits in |0>. Missing amplitudes are 0.
+    Acts on qubits in ``|0>``. Missing amplitudes are 0.
 
     Parameters
     ----------
@@ -96,13 +109,23 @@ class AmplitudeGate(Gate):
     array([0.6, 0.8])
     """
 
+    #: What is done about the norm: "divide" by it, take "unit" vectors only, or "keep" it.
+    rule = "divide"
+    #: Whether imaginary parts follow the real ones.
+    imaginary = False
+    _called = "amplitude"
+
     def __init__(self, num_qubits: int, params: Sequence):
-        if not 1 <= len(params) <= 2**num_qubits:
+        self._check_count(num_qubits, len(params))
+        super().__init__(self._called, num_qubits, list(params))
+
+    @staticmethod
+    def _check_count(num_qubits, count):
+        if not 1 <= count <= 2**num_qubits:
             raise CircuitError(
                 f"amplitude encoding on {num_qubits} qubits holds 1 to {2**num_qubits} values; "
-                f"got {len(params)}: use at least {max(1, (len(params) - 1).bit_length())} qubits."
+                f"got {count}: use at least {max(1, (count - 1).bit_length())} qubits."
             )
-        super().__init__("amplitude", num_qubits, list(params))
 
     def validate_parameter(self, parameter: Any) -> ParameterExpression | float:
         """Accept real numbers and parameter expressions."""
@@ -117,13 +140,7 @@ class AmplitudeGate(Gate):
             When a parameter is unbound, or all values are 0.
         """
         values = np.zeros(2**self.num_qubits)
-        try:
-            values[: len(self.params)] = [float(value) for value in self.params]
-        except TypeError:
-            raise CircuitError(
-                "amplitude encoding has no gate definition before its parameters are bound; "
-                "bind them first, one circuit a record."
-            ) from None
+        values[: len(self.params)] = self._numbers()
         norm = np.linalg.norm(values)
         if not norm > 0 or not np.isfinite(norm):
             raise CircuitError(
@@ -131,6 +148,15 @@ class AmplitudeGate(Gate):
                 "has no direction; drop such rows or shift the features."
             )
         return values / norm
+
+    def _numbers(self):
+        try:
+            return np.array([float(value) for value in self.params])
+        except TypeError:
+            raise CircuitError(
+                f"{self._called} encoding has no gate definition before its parameters are bound; "
+                "bind them first, one circuit a record."
+            ) from None
 
     def _define(self):
         from qiskit.circuit.library import StatePreparation
@@ -140,12 +166,100 @@ class AmplitudeGate(Gate):
         self.definition = definition
 
 
+class StateGate(AmplitudeGate):
+    """Prepare the state whose amplitudes are given: real parts, then imaginary parts.
+
+    Acts on qubits in ``|0>``.
+
+    Parameters
+    ----------
+    num_qubits : int
+    params : list of float or ParameterExpression
+        ``2 ** (num_qubits + 1)`` real values: entry ``k`` is the real part of the amplitude of
+        basis state ``k``, entry ``2 ** num_qubits + k`` its imaginary part (qiskit's order:
+        qubit 0 is the lowest bit of ``k``). Their norm must be 1, to `UNIT_TOLERANCE`.
+
+    Examples
+    --------
+    >>> from skqmu.circuits import StateGate
+    >>> StateGate(1, [0.6, 0.0, 0.0, 0.8]).amplitudes()
+    array([0.6+0.j , 0. +0.8j])
+    """
+
+    rule = "unit"
+    imaginary = True
+    _called = "state"
+
+    @staticmethod
+    def _check_count(num_qubits, count):
+        if count != 2 ** (num_qubits + 1):
+            raise CircuitError(
+                f"encoding='state' on {num_qubits} qubits takes {2 ** (num_qubits + 1)} features, "
+                f"{2**num_qubits} real parts and as many imaginary parts behind them; got {count}. "
+                "Leave n_qubits=None where the rows are states; encoding='amplitude' takes real "
+                "rows of other lengths."
+            )
+
+    def amplitudes(self) -> np.ndarray:
+        """Return the amplitudes of bound parameters, shape (2**num_qubits,), complex.
+
+        Raises
+        ------
+        CircuitError
+            When a parameter is unbound, or the norm is not 1.
+        """
+        values = self._numbers()
+        norm = np.linalg.norm(values)
+        if not abs(norm - 1) <= UNIT_TOLERANCE:
+            raise CircuitError(UNIT_ROWS.format(norm=norm, rows="this row"))
+        values = values / norm
+        half = 2**self.num_qubits
+        return values[:half] + 1j * values[half:]
+
+
+class UnnormalisedGate(AmplitudeGate):
+    """Let the amplitudes be the parameters as they stand, whatever their norm: no quantum state.
+
+    A circuit is linear in its initial vector, so that the statevector engine can propagate any
+    vector; a published protocol does so. "Expectation values" ``<v| U^+ O U |v>`` then grow
+    with the squared norm of ``v`` and exceed 1. No device can do this, and other backends refuse.
+
+    Parameters
+    ----------
+    num_qubits : int
+    params : list of float or ParameterExpression
+        As of `AmplitudeGate`.
+
+    Examples
+    --------
+    >>> from qiskit.circuit import ParameterVector, QuantumCircuit
+    >>> from skqmu.backends import StatevectorBackend
+    >>> from skqmu.circuits import UnnormalisedGate, z_observables
+    >>> x, circuit = ParameterVector("x", 2), QuantumCircuit(1)
+    >>> _ = circuit.append(UnnormalisedGate(1, list(x)), [0])
+    >>> vectors = StatevectorBackend().compile(circuit, z_observables(1), inputs=x, weights=[])
+    >>> vectors.expectations([[2.0, 1.0]], []).tolist()  # 2^2 - 1^2
+    [[3.0]]
+    """
+
+    rule = "keep"
+    _called = "unnormalised"
+
+    def amplitudes(self) -> np.ndarray:
+        """Refuse: there is no such state."""
+        raise CircuitError(NO_STATE)
+
+
 _ENCODINGS = {
-    "amplitude": _amplitude,
+    "amplitude": _prepared_by(AmplitudeGate),
     "angle": _angle,
     "angle_xyz": _angle_xyz,
     "iqp": _iqp,
+    "state": _prepared_by(StateGate),
+    "unnormalised": _prepared_by(UnnormalisedGate),
 }
+#: The encodings that are one preparation of a state.
+PREPARING = ("amplitude", "state", "unnormalised")
 
 
 def encodings() -> list[str]:
@@ -155,7 +269,7 @@ def encodings() -> list[str]:
     --------
     >>> from skqmu.circuits import encodings
     >>> encodings()
-    ['amplitude', 'angle', 'angle_xyz', 'iqp']
+    ['amplitude', 'angle', 'angle_xyz', 'iqp', 'state', 'unnormalised']
     """
     return sorted(_ENCODINGS)
 
@@ -163,9 +277,9 @@ def encodings() -> list[str]:
 def encoding_circuit(name, n_features, n_qubits):
     """Return ``(circuit, inputs)`` of a named encoding; the name is already checked."""
     inputs = ParameterVector("x", n_features)
-    if name == "amplitude" and n_features > 2**n_qubits:
+    if name in ("amplitude", "unnormalised") and n_features > 2**n_qubits:
         raise CircuitError(
-            f"encoding='amplitude' on {n_qubits} qubits holds {2**n_qubits} features; got "
+            f"encoding={name!r} on {n_qubits} qubits holds {2**n_qubits} features; got "
             f"{n_features}: use n_qubits >= {(n_features - 1).bit_length()}."
         )
     return _ENCODINGS[name](inputs, n_qubits), list(inputs)

@@ -30,7 +30,12 @@ _ALWAYS_FINITE = {"x", "w", "c", *(("ADD", ("MUL", "c", kind), "c") for kind in 
 
 
 def contiguous(index: ArrayLike) -> np.ndarray | slice:
-    """Return an index array as a slice where it counts up by one: slices are cheaper."""
+    """Return an index array as a slice where it counts up by one: slices are cheaper.
+
+    Parameters
+    ----------
+    index : array-like of int of shape (n,)
+    """
     index = np.asarray(index, dtype=int)
     if len(index) and np.array_equal(index, np.arange(index[0], index[0] + len(index))):
         return slice(int(index[0]), int(index[0]) + len(index))

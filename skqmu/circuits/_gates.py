@@ -6,6 +6,8 @@ versions, and its derivative. Matrices are in qiskit's order: the first qubit of
 the lowest bit of the index.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from qiskit import QuantumCircuit, transpile
 from qiskit.circuit import (
@@ -176,10 +178,11 @@ def _lower(operation, fresh=False):
     if isinstance(operation, AmplitudeGate):
         if not fresh:
             raise CircuitError(
-                "instruction 'amplitude' prepares a state from |0>; put it first, before any "
-                "other gate on its qubits."
+                f"instruction {operation.name!r} prepares a state from |0>; put it first, before "
+                "any other gate on its qubits."
             )
-        return [Prepare(tuple(range(operation.num_qubits)), tuple(operation.params))]
+        prepare = Prepare(tuple(range(operation.num_qubits)), tuple(operation.params))
+        return [replace(prepare, rule=operation.rule, imaginary=operation.imaginary)]
     if name == "initialize" and fresh:
         return _lower_definition(_without_resets(operation.definition))
     if name in _WAY_OUT or getattr(operation, "blocks", None) or operation.num_clbits:

@@ -39,6 +39,11 @@ def compressed_shapes(
 
     Neighbouring bits that are all in `positions`, or all not, form one axis; `part` has
     length 1 where the bits are not in `positions`.
+
+    Parameters
+    ----------
+    width : int
+    positions : collection of int
     """
     register, part = [], []
     previous = None

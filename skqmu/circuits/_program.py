@@ -74,14 +74,25 @@ class RunGroup:
 
 @dataclass(frozen=True, eq=False)
 class KronFactor:
-    """One-qubit runs side by side: ``rows`` of the program's Kronecker products of a width."""
+    """One-qubit runs side by side: ``rows`` of the program's Kronecker products of a width.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+    """
 
     rows: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
 class PhaseFactor:
-    """``diag(exp(i sum_p angle_p table_p))`` of each block: columns (N, P), table (N, P, K)."""
+    """``diag(exp(i sum_p angle_p table_p))`` of each block: columns (N, P), table (N, P, K).
+
+    Parameters
+    ----------
+    columns : ndarray of int of shape (N, P)
+    table : ndarray of shape (N, P, K)
+    """
 
     columns: np.ndarray
     table: np.ndarray
@@ -123,12 +134,17 @@ class StartGroup:
 
 @dataclass(frozen=True, eq=False)
 class PrepareGroup:
-    """Amplitude encoding: column ``columns[k]`` is the amplitude of state ``places[k]``."""
+    """A prepared state: column ``columns[k]`` is the amplitude of state ``places[k]``.
+
+    With `imaginary` as many columns again hold the imaginary parts; for `rule` see `Prepare`.
+    """
 
     slot: int
     width: int
     columns: np.ndarray
     places: np.ndarray
+    rule: str = "divide"
+    imaginary: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +153,12 @@ class JoinOp:
 
     `shapes` are those of the two sources and the result's, without model and record axes;
     an axis that a source lacks has length 1.
+
+    Parameters
+    ----------
+    sources : tuple of int
+    target : int
+    shapes : tuple of tuple of int
     """
 
     sources: tuple
@@ -150,6 +172,16 @@ class BlockOp:
 
     `axes` (scattered qubits) are the block's axes of the ``(2,) * k`` register, highest
     qubit first; None when the qubits are neighbours.
+
+    Parameters
+    ----------
+    source, target : int
+        Registers of the program.
+    family, member : int
+        Which block.
+    left, right : int
+        States on either side of neighbouring qubits.
+    axes : tuple of int or None, default=None
     """
 
     source: int

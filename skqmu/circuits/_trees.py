@@ -109,7 +109,13 @@ def _replay(expression, position):
 
 
 def affine_form(node: tuple) -> tuple[float, dict] | None:
-    """Return ``(constant, {leaf: coefficient})``, or None where the node is not affine."""
+    """Return ``(constant, {leaf: coefficient})``, or None where the node is not affine.
+
+    Parameters
+    ----------
+    node : tuple
+        A tree as `parse_expression` gives it.
+    """
     kind = node[0]
     if kind == "c":
         return node[1], {}

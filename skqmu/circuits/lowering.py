@@ -6,13 +6,14 @@ documented where they are defined; they may change between releases.
 
 from ._build import parameter_list, parameter_lists
 from ._compile import check_width, compile_program
-from ._elements import Fixed, Prepare, Rotation
+from ._elements import NO_STATE, Fixed, Prepare, Rotation, check_unit
 from ._expressions import AngleMap, affine_form, contiguous, parse_expression
 from ._gates import lower_circuit
 from ._monomial import compressed_shapes
 from ._program import BlockOp, JoinOp, KronFactor, PhaseFactor
 
 __all__ = [
+    "NO_STATE",
     "AngleMap",
     "BlockOp",
     "Fixed",
@@ -22,6 +23,7 @@ __all__ = [
     "Prepare",
     "Rotation",
     "affine_form",
+    "check_unit",
     "check_width",
     "compile_program",
     "compressed_shapes",

@@ -58,7 +58,7 @@ def _can_go_on(estimator):
             "rows, or set privacy=None."
         )
     head = getattr(estimator, "head", "softmax")
-    if head == "softmax":
+    if head in ("softmax", "fixed"):
         return True
     raise AttributeError(
         f"head={head!r} is solved at once and takes no single pass; use fit, or head='softmax'."

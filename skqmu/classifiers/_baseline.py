@@ -86,7 +86,7 @@ class Baseline:
         scale = loss_beside = None
         if not request.network.counts_circuits:
             scale = noise_scale(records.X)
-            beside = _beside(records, positions, scale, seed)
+            beside = _beside(request.network, records, positions, scale, seed)
             logits = request.network.logits(request.params, beside)
             loss_beside = cross_entropy(logits, records.targets)
         return cls(positions, records.labels, loss, hits, loss_beside, scale, seed)
@@ -105,11 +105,12 @@ class Baseline:
             loss_beside=None if self.loss_beside is None else self.loss_beside[stay],
         )
 
-    def yardstick(self, records, positions):
+    def yardstick(self, network, records, positions):
         """`Yardstick` over those of the given retained rows that the baseline knows.
 
         Parameters
         ----------
+        network : Network
         records : Records
         positions : ndarray of int or None
 
@@ -123,7 +124,8 @@ class Baseline:
         if self.positions is not None and positions is not None:
             _, rows, mine = np.intersect1d(positions, self.positions, return_indices=True)
             if len(rows):
-                return self._over(records[rows], positions[rows], *(v[mine] for v in known))
+                own = [values[mine] for values in known]
+                return self._over(network, records[rows], positions[rows], *own)
         rows = np.flatnonzero(np.isin(records.labels, self.labels))[: self.MOST_ROWS]
         if not len(rows):
             return None
@@ -132,15 +134,15 @@ class Baseline:
             np.array([values[self.labels == label].mean() for label in records.labels])
             for values in known
         )
-        return self._over(records, None, *by_class)
+        return self._over(network, records, None, *by_class)
 
-    def _over(self, records, positions, loss, hits, loss_beside=None):
+    def _over(self, network, records, positions, loss, hits, loss_beside=None):
         if loss_beside is None:
             return Yardstick(records, loss, hits)
-        beside = _beside(records, positions, self.scale, self.seed)
+        beside = _beside(network, records, positions, self.scale, self.seed)
         return Yardstick(records, loss, hits, beside, loss_beside)
 
 
-def _beside(records, positions, scale, seed):
+def _beside(network, records, positions, scale, seed):
     numbers = np.arange(len(records)) if positions is None else positions
-    return rows_beside(records.X, scale, numbers, seed)
+    return network.nearest_inputs(rows_beside(records.X, scale, numbers, seed))

@@ -14,6 +14,7 @@ from .._validation import (
     validate_params,
 )
 from ..circuits import (
+    PREPARING,
     Choice,
     ansatze,
     build_circuit,
@@ -111,7 +112,10 @@ class CircuitMixin:
 
     def _usual_n_qubits(self, n_features):
         """Qubits where neither a number nor a circuit says so."""
-        if self._named_encoding() == "amplitude":
+        encoding = self._named_encoding()
+        if encoding == "state":  # real and imaginary parts
+            return max(1, (n_features - 1).bit_length() - 1)
+        if encoding in PREPARING:
             return max(2, (n_features - 1).bit_length())
         return min(max(_FEWEST, n_features), _MOST)
 
@@ -252,6 +256,8 @@ class CircuitMixin:
         try:
             return qasm3.dumps(self._shown(x))
         except CircuitError as error:
+            if x is not None:
+                raise
             raise CircuitError(f"{error} Pass a record: to_qasm(x=X[0]).") from None
 
     def _shown(self, x):

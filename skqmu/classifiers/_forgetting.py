@@ -1,14 +1,20 @@
 """What a classifier that can forget offers: `unlearn`, `is_member`, `release`."""
 
 from .._validation import check_choice, check_is_fitted
-from ..backends import NoiseStream
 from ..unlearning import resolve_strategy
 from ._known_fits import forget_known_fits
 from ._log_trimming import TrimmingMixin
 from ._many_requests import unlearn_many
 from ._members import are_members, ids_of
-from .deletion import REPORTS, ByStrategy, RequestArguments, carry_out
-from .state import MODEL, CircuitState, Writing, exclusive, fitted_state, reads
+from .deletion import (
+    REPORTS,
+    ByStrategy,
+    RequestArguments,
+    Watching,
+    carry_out,
+    predicting_copy,
+)
+from .state import Writing, exclusive, fitted_state, reads
 
 __all__ = ["ForgettingMixin"]
 
@@ -33,6 +39,8 @@ class ForgettingMixin(TrimmingMixin):
         strategy=None,
         fingerprint_key=None,
         report="sample",
+        watch=None,
+        stop_when=None,
         timeout=None,
     ):
         """Honour a deletion request.
@@ -67,6 +75,14 @@ class ForgettingMixin(TrimmingMixin):
             How many rows are measured before and after, for the log: none; at most 200 of the
             forgotten and 200 of the retained ones; or all. (What a guard looks at is none of
             it.) With ``"full"`` the log also keeps every epoch of the mechanism.
+        watch : callable, default=None
+            Called as ``watch(epoch, model)`` before the request (epoch 0) and after each epoch of
+            whatever it trains, with a model that only predicts. It sees everything and changes
+            nothing, noise included; the log says, as ``watched``, what it took. It cannot end the
+            run. See :func:`skqmu.metrics.unlearning_curve`.
+        stop_when : StopWhen, default=None
+            Ends the mechanism's run after the epoch at which a metric passes a bound, on rows that
+            the mechanism may see; see :class:`skqmu.unlearning.StopWhen`.
         timeout : float or None, default=None
             Seconds to wait while another thread changes this estimator; None: as long as it
             takes.
@@ -132,7 +148,8 @@ class ForgettingMixin(TrimmingMixin):
                 ids,
             )
             with work.model._backend().session():
-                carry_out(work, ByStrategy(work.model, chosen, rows, report))
+                watching = Watching(watch, stop_when)
+                carry_out(work, ByStrategy(work.model, chosen, rows, report, watching))
         return self
 
     @reads
@@ -198,21 +215,4 @@ class ForgettingMixin(TrimmingMixin):
         """
         check_is_fitted(self, "params_")
         forget_known_fits()
-        copy = type(self)(**self.get_params(deep=False))
-        state = fitted_state(self)
-        quiet, noise = {"checkpoint": None}, state.noise.spawn()
-        if state.structure.get("objective_noise"):
-            # The secret term could be drawn again from the seed, which both hold.
-            quiet["random_state"], noise = None, NoiseStream()
-        copy.set_params(**quiet)
-        copy._become(
-            CircuitState(
-                settings={name: vars(copy)[name] for name in state.settings},
-                structure=state.structure,
-                seed=None,
-                noise=noise,
-                privacy=state.privacy,
-            ),
-            **{name: vars(self)[name] for name in MODEL if name in vars(self)},
-        )
-        return copy
+        return predicting_copy(self, fitted_state(self).noise.spawn())

@@ -132,7 +132,7 @@ class _Head:
     def probe(self, params, n_features):
         """Features of rows that are the same for every data set."""
         rows = np.random.default_rng(0).uniform(-3.0, 3.0, (_N_PROBES, n_features))
-        return self.features(params, rows)
+        return self.features(params, self.network.nearest_inputs(rows))
 
     def params_of(self, params, weights):
         params = params.copy()

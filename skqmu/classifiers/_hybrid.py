@@ -5,7 +5,7 @@ import copy
 import numpy as np
 
 from .._validation import HasMethods, StrOptions, check_is_fitted
-from ..circuits import mark_circuit
+from ..circuits import PREPARING, mark_circuit
 from ..network import Network, QiskitMLLayer, QuantumLayer, check_neural_network
 from ._base import BaseUnlearningClassifier
 from ._circuit import CircuitMixin, resolve_observables
@@ -329,7 +329,7 @@ default="adam"
                 foreign=not isinstance(self.core, str),
             ),
             "n_circuit_inputs": n_inputs,
-            "angles": not isinstance(self.core, str) or encoding != "amplitude",
+            "angles": not isinstance(self.core, str) or encoding not in PREPARING,
         }
 
     def _own_param(self, name, value):
@@ -367,6 +367,12 @@ default="adam"
             raise ValueError(
                 f"front_layers={self.front_layers!r} belongs to front_end='dense'; this classifier "
                 f"has front_end={self.front_end!r}."
+            )
+        encoding = self._named_encoding()
+        if encoding in ("state", "unnormalised"):
+            raise ValueError(
+                f"encoding={encoding!r} takes rows as they stand, and a front-end would change "
+                "them; use QNNClassifier, or encoding='amplitude'."
             )
         for name in ("front_layers", "head_layers"):
             try:

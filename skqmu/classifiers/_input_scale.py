@@ -67,8 +67,8 @@ def resolved_input_scale(
         if value is None or (isinstance(value, str) and value == "auto"):
             return None
         raise ValueError(
-            f"input_scale={value!r} makes angles of numbers, and encoding={encoding!r} divides a "
-            "row by its norm; leave input_scale='auto'."
+            f"input_scale={value!r} makes angles of numbers, and encoding={encoding!r} takes a row "
+            "for amplitudes (its norm is no angle); leave input_scale='auto'."
         )
     if value is None:
         return None

@@ -24,26 +24,26 @@ from .state import fitted_state, origin
 __all__ = ["alone", "ended", "fit_course", "fit_on_statistics", "fit_result"]
 
 
-def fit_result(estimator, data, seed, **how):
-    """What a fit of validated data brings; arguments as of `fit_course`."""
-    return alone(estimator, fit_course(estimator, data, seed, **how))
+def fit_result(estimator, data, seed, *, watching=(), **how):
+    """What a fit of validated data brings; arguments as of `fit_course`, and hooks that watch."""
+    return alone(estimator, fit_course(estimator, data, seed, **how), watching)
 
 
-def fit_on_statistics(estimator, program, statistics):
+def fit_on_statistics(estimator, program, statistics, watching=()):
     """What training on class statistics brings, from the start and with the steps of the fit."""
     seed = np.random.SeedSequence(fitted_state(estimator).seed)
-    return alone(estimator, _on_statistics(estimator, program, statistics, 0, seed))
+    return alone(estimator, _on_statistics(estimator, program, statistics, 0, seed), watching)
 
 
-def alone(estimator, course):
-    """Drive one course to its end; returns what it returns."""
+def alone(estimator, course, watching=()):
+    """Drive one course to its end, with further hooks that watch; returns what it returns."""
     try:
         run, hooks = next(course)
     except StopIteration as end:
         return end.value
     with estimator._backend().session():
         try:
-            train(run, hooks)
+            train(run, [*hooks, *watching])
         except BaseException as error:
             return ended(course, error)
         return ended(course)

@@ -53,6 +53,16 @@ def unlearn(estimator, X_forget=None, y_forget=None, *, upstream="warn", **reque
     estimator
         The same object.
 
+    Raises
+    ------
+    ValueError
+        ``upstream="refit"`` without a pipeline, or without the raw rows that stay.
+    TypeError
+        The estimator, or the pipeline's last step, cannot `unlearn`.
+    NotATrainingSampleError
+        A row was never trained on. What else `unlearn` of the classifier raises comes through;
+        nothing is changed then.
+
     Warns
     -----
     UnlearningWarning

@@ -35,7 +35,7 @@ _CONDITIONS = (
     ("log_updates", False, "steps would be written down with the rows of their batches", ""),
     ("checkpoint", None, "one file would let a fit end in many ways under one account", ""),
     ("loss", "cross_entropy", "sums over all rows are kept, without noise", ""),
-    ("head", "softmax", "a head that is solved takes no noisy steps", ""),
+    ("head", ("softmax", "fixed"), "a head that is solved takes no noisy steps", ""),
     ("core", ("quantum", "dense"), "nobody knows whether it treats each row alone", ""),
 )
 

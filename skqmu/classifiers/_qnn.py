@@ -6,17 +6,27 @@ import numpy as np
 
 from .._validation import Interval, StrOptions, check_is_fitted
 from ..circuits import Probabilities
-from ..network import BornLogits, Dense, Network, OneVsRest, QuantumLayer
+from ..network import BornLogits, Dense, FixedGain, Network, OneVsRest, QuantumLayer
 from ..statistics import StatisticsProgram
 from ._base import BaseUnlearningClassifier
 from ._circuit import CircuitMixin, resolve_observables
 from ._fitting import takes_steps
+from ._fixed_readout import (
+    check_fixed_head,
+    check_one_a_class,
+    check_states,
+    check_unnormalised,
+    takes_states,
+)
 from ._input_scale import InputScaleMixin, input_scale_layers, resolved_input_scale
 from ._on_statistics import check_linear_loss
 from ._statistics_access import StatisticsAccessMixin
 from .state import reads
 
 __all__ = ["QNNClassifier"]
+
+# Heads that are solved, not trained.
+_SOLVED = ("ridge", "logistic")
 
 
 class QNNClassifier(StatisticsAccessMixin, CircuitMixin, InputScaleMixin, BaseUnlearningClassifier):
@@ -28,10 +38,15 @@ class QNNClassifier(StatisticsAccessMixin, CircuitMixin, InputScaleMixin, BaseUn
 
     Parameters
     ----------
-    encoding : {"angle", "angle_xyz", "iqp", "amplitude"}, QuantumCircuit or Choice, \
-default="angle"
-        How features enter. See :func:`skqmu.circuits.build_circuit`. As one of several values
-        of a search a circuit goes into :func:`skqmu.circuits.choices`.
+    encoding : {"angle", "angle_xyz", "iqp", "amplitude", "state", "unnormalised"}, \
+QuantumCircuit or Choice, default="angle"
+        How features enter. See :func:`skqmu.circuits.build_circuit`. ``"state"``: rows are quantum
+        states, ``2 ** n_qubits`` real parts and as many imaginary parts behind them, of norm 1 to
+        within 1e-6 (see :func:`skqmu.datasets.make_xxz`). ``"unnormalised"``: rows are the
+        initial vector as they stand, which no device can prepare (expectation values exceed 1;
+        ``backend="statevector"``, ``loss="cross_entropy"`` and ``trainable="all"`` only).
+        As one of several values of a search a circuit goes into
+        :func:`skqmu.circuits.choices`.
     input_scale : {"auto", "learned"}, float, array-like of shape (n_features,) or None, \
 default="auto"
         How features become the angles of a named encoding, between whose bounds none wraps (see
@@ -40,15 +55,16 @@ default="auto"
         radian a unit on (not with ``trainable="head"``). Numbers: fixed scales, in radians a
         unit near 0. None: features are the angles as they stand, in radians, repeating every
         2 pi. ``"auto"``: ``"learned"`` for the encodings by angles, 1.0 where `solver` is
-        neither ``"adam"`` nor ``"sgd"``; None for ``"amplitude"`` and a circuit of your own.
+        neither ``"adam"`` nor ``"sgd"``; None where features are amplitudes, and for a circuit of
+        your own.
         On sampled backends learned scales cost two circuits more a row and step for each
         rotation that holds a feature.
-    ansatz : {"strong", "rotations_cz", "real_amplitudes", "efficient_su2"}, QuantumCircuit \
-or Choice, default="strong"
+    ansatz : {"strong", "rotations_cz", "rotations_rzz", "real_amplitudes", "efficient_su2"}, \
+QuantumCircuit or Choice, default="strong"
         Trainable layers. Parameters of a circuit are weights, in natural order (x2 before x10).
     n_qubits : int or None, default=None
-        None: as many as features, at least 4 and at most 8 (with ``"amplitude"``: as few
-        as hold the features; with a circuit: its own). Features fold onto fewer qubits:
+        None: as many as features, at least 4 and at most 8 (where features are amplitudes: as
+        few as hold them; with a circuit: its own). Features fold onto fewer qubits:
         feature ``i`` acts on qubit ``i % n_qubits``.
     n_layers : int or None, default=None
         None: 3 layers of a named ansatz; a circuit of your own runs once, as drawn. A number
@@ -77,9 +93,16 @@ or Choice, default="strong"
         be downdated exactly or with a certificate.
     circuit_weights : array-like of shape (n_weights,) or None, default=None
         For ``trainable="head"``: weights trained on other data.
-    head : {"softmax", "ridge", "logistic"}, default="softmax"
-        For ``trainable="head"``: least squares, or one-vs-rest logistic regressions, both
-        solved instead of trained.
+    initial_std : float or None, default=None
+        Standard deviation of the normal initial circuit weights, in radians; None:
+        ``1 / sqrt(weights a qubit)``.
+    head : {"softmax", "ridge", "logistic", "fixed"}, default="softmax"
+        ``"fixed"``: no head is trained; the logits are `head_gain` times the observables, one a
+        class. A single one stands for two classes: the second has the probability
+        ``sigmoid(head_gain * value)``. For ``trainable="head"``: ``"ridge"``, least squares, or
+        ``"logistic"``, one-vs-rest logistic regressions, both solved instead of trained.
+    head_gain : float, default=1.0
+        Of a fixed head.
     head_penalty : float, default=0.1
         Of a solved head: on the summed squares (ridge), or per row (logistic).
     objective_noise : float, default=0.0
@@ -258,7 +281,9 @@ default="adam"
         "loss": [StrOptions({"cross_entropy", "linear"})],
         "trainable": [StrOptions({"all", "head"})],
         "circuit_weights": ["array-like", None],
-        "head": [StrOptions({"softmax", "ridge", "logistic"})],
+        "initial_std": [Interval(Real, 0, None, closed="left"), None],
+        "head": [StrOptions({"softmax", "ridge", "logistic", "fixed"})],
+        "head_gain": [Interval(Real, 0, None, closed="neither")],
         "head_penalty": [Interval(Real, 0, None, closed="neither")],
         "objective_noise": [Interval(Real, 0, None, closed="left")],
     }
@@ -281,7 +306,9 @@ default="adam"
         observables="zz",
         trainable="all",
         circuit_weights=None,
+        initial_std=None,
         head="softmax",
+        head_gain=1.0,
         head_penalty=0.1,
         objective_noise=0.0,
         backend="statevector",
@@ -322,7 +349,9 @@ default="adam"
         self.observables = observables
         self.trainable = trainable
         self.circuit_weights = circuit_weights
+        self.initial_std = initial_std
         self.head = head
+        self.head_gain = head_gain
         self.head_penalty = head_penalty
         self.objective_noise = objective_noise
         self.backend = backend
@@ -363,25 +392,34 @@ default="adam"
             # A certificate rests on these: they are fit's, whatever is set afterwards.
             "trainable": self.trainable,
             "circuit_weights": self.circuit_weights,
+            "initial_std": self.initial_std,
             "head": self.head,
+            "head_gain": self.head_gain,
             "head_penalty": self.head_penalty,
             "objective_noise": self.objective_noise,
         }
 
     def _build_network(self, structure, n_features, n_classes, backend):
         qnn = self._built_circuit(structure, n_features)
+        check_states(qnn.circuit, structure["trainable"])
+        own = {"initial_std": structure["initial_std"], "unit_inputs": takes_states(qnn)}
         if structure["loss"] == "linear":
             readout = Probabilities(structure["n_qubits"], "first", n_classes)
             executable = backend.compile(
                 qnn.circuit, readout, inputs=qnn.inputs, weights=qnn.weights
             )
             scale = input_scale_layers(structure, n_features)
-            return Network([*scale, QuantumLayer(executable), BornLogits()])
+            quantum = QuantumLayer(executable, **own)
+            return Network([*scale, quantum, BornLogits()])
         observables = resolve_observables(structure["observables"], structure["n_qubits"])
         executable = backend.compile(
             qnn.circuit, observables, inputs=qnn.inputs, weights=qnn.weights
         )
-        layers = [*input_scale_layers(structure, n_features), QuantumLayer(executable)]
+        quantum = QuantumLayer(executable, **own)
+        layers = [*input_scale_layers(structure, n_features), quantum]
+        if structure["head"] == "fixed":
+            check_one_a_class(observables, n_classes)
+            return Network([*layers, FixedGain(structure["head_gain"])])
         if structure["head"] == "logistic" and n_classes > 1:
             n_columns = 1 if n_classes == 2 else n_classes
             return Network([*layers, Dense("head", len(observables), n_columns), OneVsRest()])
@@ -408,11 +446,13 @@ default="adam"
 
     def _check_parameters(self):
         super()._check_parameters()
+        check_fixed_head(self)
+        check_unnormalised(self, self._named_encoding())
         if self.loss == "linear":
             check_linear_loss(self)
         if self.trainable == "all":
             given = []
-            if self.head != "softmax":
+            if self.head in _SOLVED:
                 given.append(f"head={self.head!r}")
             if self.circuit_weights is not None:  # an array: it has no one truth value
                 shape = np.shape(self.circuit_weights)
@@ -428,7 +468,7 @@ default="adam"
                 f"objective_noise={self.objective_noise!r} belongs to head='logistic'; this "
                 f"classifier has head={self.head!r}."
             )
-        if self.class_weight == "balanced" and self.head != "softmax":
+        if self.class_weight == "balanced" and self.head in _SOLVED:
             raise ValueError(
                 "class_weight='balanced' makes every row's weight depend on the others, so that no "
                 f"row can be taken out of a head={self.head!r}; use a dict."
@@ -455,7 +495,7 @@ default="adam"
         return {"quantum": "frozen"} if given else {}
 
     def _solves_head(self):
-        return self._structure["head"] != "softmax"
+        return self._structure["head"] in _SOLVED
 
     @property
     @reads

@@ -93,6 +93,11 @@ def suggest_dp(estimator, X, y, *, epsilons=_EPSILONS):
     -------
     PrivacySuggestion
 
+    Raises
+    ------
+    ValueError
+        All gradients are 0 at the start: there is nothing to train.
+
     Notes
     -----
     A fit of T steps adds T mean gradients, of length ``coherence * clip`` at the start, and noise

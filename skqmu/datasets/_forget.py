@@ -33,6 +33,10 @@ def forget_split(
           (in backquotes where the name holds one of these), of an array as ``x0``, ``x1``, ...
           It is compared, never evaluated; where the column is missing, nothing is met;
         - ``"vulnerable:K"``, ``"protected:K"``: the K rows of the largest or smallest `exposure`;
+        - ``"corrupt:KIND:RATE"``: the rows that :func:`corrupt` makes bad with the same
+          `random_state`, from labels `y` that are still right; ``":known=0.3"`` behind it means a
+          share of them, those of each class alike, and ``":balanced=no"``, ``":classes=A,B"``,
+          ``":noise=unit"`` are the parameters of that name;
         - integers: those rows;
         - booleans of shape (n_samples,): that mask, checked;
         - a table with the columns of `X`: those rows, with every copy of each.
@@ -48,7 +52,7 @@ def forget_split(
         Whether ``"fraction:F"`` takes each class in proportion (largest remainders) and
         leaves at least one row of each. Ignored otherwise.
     random_state : int, RandomState instance or None, default=None
-        Draws the rows of ``"fraction:F"``.
+        Draws the rows of ``"fraction:F"`` and ``"corrupt:KIND:RATE"``.
 
     Returns
     -------
@@ -75,6 +79,8 @@ def forget_split(
     array([False, False, False,  True,  True,  True])
     >>> forget_split(y, "vulnerable:2", exposure=[0.1, 2.5, 0.3, 0.0, 1.9, -0.2])
     array([False,  True, False, False,  True, False])
+    >>> forget_split(y, "corrupt:label_flip:0.4", random_state=0)
+    array([ True, False, False, False,  True, False])
     """
     y = np.asarray(y)
     if y.ndim != 1:
@@ -89,6 +95,7 @@ def forget_split(
         target_names=target_names,
         stratify=stratify,
         random_state=random_state,
+        before_training=True,
     )
     mask[rows] = True
     if not mask.any():

@@ -24,7 +24,7 @@ class ForgetKFold(BaseCrossValidator):
     ----------
     n_splits : int, default=5
     forget : array-like of bool or int, or str
-        As for :func:`forget_split`, but ``"fraction:F"``; the rows of ``fit(X, y, forget=)``.
+        As for :func:`forget_split`, but nothing that is drawn; the rows of ``fit(X, y, forget=)``.
     ids : array-like of shape (n_samples,), default=None
         For ``"ids:A,B"``.
     forgotten : {"train", "split"}, default="train"
@@ -84,6 +84,11 @@ class ForgetKFold(BaseCrossValidator):
         Yields
         ------
         train, test : ndarray of int
+
+        Raises
+        ------
+        ValueError
+            A fold would train on none of the rows to forget, or test on none of their classes.
         """
         check_choice("forgotten", self.forgotten, ("train", "split"))
         self._check_n_splits()
@@ -112,10 +117,14 @@ class ForgetKFold(BaseCrossValidator):
             raise ValueError(f"n_splits={self.n_splits!r} must be an integer of at least 2.")
 
     def _mask(self, X, y):
-        if isinstance(self.forget, str) and parsed(self.forget).kind == "fraction":
+        once = {
+            "fraction": "forget=forget_split(y, 'fraction:0.1', random_state=0)",
+            "corrupt": "data = corrupt(X, y, random_state=0), forget=data.bad",
+        }
+        if isinstance(self.forget, str) and (kind := parsed(self.forget).kind) in once:
             raise ValueError(
                 f"forget={self.forget!r} draws other rows here than in fit; draw them once: "
-                "forget=forget_split(y, 'fraction:0.1', random_state=0), here and in fit."
+                f"{once[kind]}, here and in fit."
             )
         return forget_split(y, self.forget, X=X, ids=self.ids)
 

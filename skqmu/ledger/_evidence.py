@@ -126,6 +126,11 @@ class LedgerEvidence(OpenLedger):
         Returns
         -------
         ErasureRecord
+
+        Raises
+        ------
+        ValueError
+            A request and a period at once.
         """
         if number is not None and (since is not None or until is not None):
             raise ValueError("name either a request or a period (since=, until=).")

@@ -60,6 +60,11 @@ class OpenLedger:
         Returns
         -------
         list of Request
+
+        Raises
+        ------
+        ValueError
+            An unknown state.
         """
         if state is not None and state not in STATES:
             raise ValueError(f"state={state!r} must be one of {', '.join(STATES)}.")

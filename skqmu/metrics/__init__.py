@@ -1,6 +1,7 @@
 """Metrics of leakage and of forgetting, each with an interval."""
 
 from ._answers import RecordedAnswers
+from ._corrective import CorrectiveResult, corrective_result
 from ._divergence import agreement_score, js_to_oracle, kl_per_record, kl_to_oracle, zrf_score
 from ._epsilon_bounds import (
     attack_limits,
@@ -24,6 +25,7 @@ from ._membership_report import MembershipReport
 from ._membership_result import MembershipResult
 from ._membership_scores import membership_result
 from ._pareto import pareto
+from ._plot_course import UnlearningCurveDisplay
 from ._plot_front import ForgettingUtilityDisplay
 from ._plot_loss import LossDistributionDisplay
 from ._plot_pareto import ParetoDisplay
@@ -41,6 +43,8 @@ from ._repeated_verdict import (
 )
 from ._scorer_names import SCORERS
 from ._scorers import (
+    accuracy_recovered,
+    neg_false_forgetting,
     neg_forget_gap,
     neg_mia_advantage,
     neg_mia_distinguishability,
@@ -52,10 +56,12 @@ from ._scorers import (
 )
 from ._scoring_case import ScoringCase
 from ._search_report import SearchReport
+from ._unlearning_curve import UnlearningCurve, unlearning_curve
 from ._verdict import RetrainingVerdict, retraining_verdict
 
 __all__ = [
     "SCORERS",
+    "CorrectiveResult",
     "EquivalenceResult",
     "Estimate",
     "ForgettingQuality",
@@ -77,9 +83,13 @@ __all__ = [
     "ScoringCase",
     "SearchReport",
     "ShotCurveDisplay",
+    "UnlearningCurve",
+    "UnlearningCurveDisplay",
     "accuracy_interval",
+    "accuracy_recovered",
     "agreement_score",
     "attack_limits",
+    "corrective_result",
     "epsilon_from_guesses",
     "epsilon_from_rates",
     "epsilon_of_gaussian",
@@ -94,6 +104,7 @@ __all__ = [
     "make_privacy_scorer",
     "mean_interval",
     "membership_result",
+    "neg_false_forgetting",
     "neg_forget_gap",
     "neg_mia_advantage",
     "neg_mia_distinguishability",
@@ -110,6 +121,7 @@ __all__ = [
     "separation_bound",
     "tug_of_war",
     "tug_of_war_score",
+    "unlearning_curve",
     "uqi",
     "uqi_score",
     "zrf_score",

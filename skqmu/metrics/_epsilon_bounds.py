@@ -273,6 +273,11 @@ def separation_bound(scores_in, scores_out, *, level=0.95):
     float
         A `mu` for :func:`epsilon_of_gaussian`; 0 where nothing was found.
 
+    Raises
+    ------
+    ValueError
+        Fewer than three scores, or none on one side.
+
     Notes
     -----
     From the t statistic and its noncentral distribution, exact for normal scores of one spread.

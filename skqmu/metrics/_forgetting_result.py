@@ -235,6 +235,11 @@ def forgetting_result(
     -------
     ForgettingResult
 
+    Raises
+    ------
+    ValueError
+        No set of records at all.
+
     Notes
     -----
     Accuracies: Clopper and Pearson (1934).  Drops and gaps: Bonett and Price (2012), paired.

@@ -98,6 +98,11 @@ class MembershipRocDisplay:
         Returns
         -------
         MembershipRocDisplay
+
+        Raises
+        ------
+        ValueError
+            `membership` is not boolean, or not of the records' length.
         """
         scores = np.asarray(attack.decision_function(X, y))
         member = np.asarray(membership)

@@ -6,6 +6,8 @@ All of them: greater is better.  Leakage is measured with the corrected measures
 
 import numpy as np
 
+from ..exceptions import UnscorableError
+from ._corrective import forgotten_by_mistake
 from ._divergence import agreement_score
 from ._forgetting_result import gap_to_oracle, tug_of_war_score, uqi_score
 from ._in_searches import ends_searches
@@ -242,6 +244,67 @@ def uqi(estimator, X, y):
     return uqi_score(
         case.model, case.original, retain=case.retain, forget=case.forget, test=case.test
     )
+
+
+@ends_searches
+def accuracy_recovered(estimator, X, y):
+    """Accuracy of the model on held-out rows less that of its original.
+
+    Parameters
+    ----------
+    estimator : fitted UnlearningClassifier, or Pipeline that ends in one
+    X : array-like of shape (n, d)
+        Held-out rows.
+    y : array-like of shape (n,)
+        Their right labels: where a search divides rows of which some are bad, so are some of these.
+
+    Returns
+    -------
+    float
+        Between -1 and 1.
+
+    Examples
+    --------
+    >>> from skqmu.metrics import accuracy_recovered, privacy_scoring
+    >>> privacy_scoring("accuracy_recovered")["accuracy_recovered"] is accuracy_recovered
+    True
+    """
+    case = scoring_case(estimator, X, y, needs=("original",))
+    return gap_to_oracle(case.model, case.original, *case.test)
+
+
+@ends_searches
+def neg_false_forgetting(estimator, X, y):
+    """Minus the share of the retained rows that the original answers rightly, and the model not.
+
+    Parameters
+    ----------
+    estimator : fitted UnlearningClassifier, or Pipeline that ends in one
+    X : array-like of shape (n, d)
+        Not used; the retained records are the estimator's.
+    y : array-like of shape (n,)
+
+    Returns
+    -------
+    float
+        0 is best, -1 worst. Retraining loses some rows, too (:func:`corrective_result`).
+
+    Raises
+    ------
+    UnscorableError
+        The original answers no retained row rightly.
+
+    Examples
+    --------
+    >>> from skqmu.metrics import neg_false_forgetting, privacy_scoring
+    >>> list(privacy_scoring("neg_false_forgetting"))
+    ['neg_false_forgetting']
+    """
+    case = scoring_case(estimator, X, y, needs=("original",))
+    lost = forgotten_by_mistake(case.model, case.original, (), case.retain, 0.95)
+    if not lost:
+        raise UnscorableError("the original answers no retained row rightly: none can be lost.")
+    return -lost["false_forgetting"].value
 
 
 def _leak(estimator, X, y, signal, **options):

@@ -250,7 +250,7 @@ def _judged(gaps, sizes, delta, level):
     if k >= _FEWEST_ORACLES and max(margins.values()) <= delta:
         return (
             "indistinguishable",
-            f"Indistinguishable from retraining within {within} at {level:.0%}.",
+            f"Indistinguishable from retraining within {within} at {100 * level:.4g}%.",
             [],
         )
     sentence = (

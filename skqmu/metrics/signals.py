@@ -102,7 +102,16 @@ def resolution(blocks):
 
 
 def cross_entropy(proba, y, eps=PROBABILITY_EPS):
-    """Return -ln max(p_y, eps) for each record, shape (..., n)."""
+    """Return -ln max(p_y, eps) for each record, shape (..., n).
+
+    Parameters
+    ----------
+    proba : ndarray of shape (..., n, n_classes)
+    y : ndarray of int of shape (n,)
+        Columns of the true classes.
+    eps : float, default=1e-9
+        Least probability that counts.
+    """
     y = np.broadcast_to(y, proba.shape[:-1])
     return -np.log(np.maximum(_of_true_class(proba, y), eps))
 
@@ -113,6 +122,14 @@ def modified_entropy(proba, y, eps=PROBABILITY_EPS):
     (1 - p_y) ln p_y + sum_{c != y} p_c ln(1 - p_c), Song & Mittal 2021, equation 8, with
     the sign that makes members large: 0 for a certain and right answer, very negative for
     a certain and wrong one.
+
+    Parameters
+    ----------
+    proba : ndarray of shape (..., n, n_classes)
+    y : ndarray of int of shape (n,)
+        Columns of the true classes.
+    eps : float, default=1e-9
+        Least probability whose logarithm is taken.
     """
     y = np.broadcast_to(y, proba.shape[:-1])
     p_true = _of_true_class(proba, y)
@@ -191,6 +208,11 @@ def membership_signal(model, X, y, signal="logit"):
     -------
     ndarray of shape (n,)
         Greater = more like a member.
+
+    Raises
+    ------
+    ValueError
+        An unknown signal, or a model without probabilities where one needs them.
     """
     check_choice("signal", signal, SCORER_SIGNALS)
     if signal == "correct":

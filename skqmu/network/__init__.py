@@ -4,6 +4,7 @@ from ._activations import Activation, activations
 from ._batchnorm import BatchNorm
 from ._born import BornLogits
 from ._dropout import Dropout
+from ._gain import FixedGain
 from ._layers import Dense, Layer, OneVsRest, QuantumLayer
 from ._losses import (
     cross_entropy,
@@ -28,6 +29,7 @@ __all__ = [
     "BornLogits",
     "Dense",
     "Dropout",
+    "FixedGain",
     "InputScale",
     "Layer",
     "Meter",

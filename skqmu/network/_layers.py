@@ -124,6 +124,13 @@ class Layer(ABC):
         """Outputs alone, for predictions: nothing is kept for `backward`."""
         return self.forward(params, inputs)[0]
 
+    def nearest_inputs(self, inputs: np.ndarray) -> np.ndarray:
+        """Inputs of the kind that the layer takes, nearest to such as were made up.
+
+        `inputs` themselves, by default; a layer of states divides by their norms.
+        """
+        return inputs
+
     def period(self) -> np.ndarray:
         """Period of each parameter, shape (n_parameters,); inf where it has none."""
         return np.full(self.n_parameters, np.inf)
@@ -245,6 +252,10 @@ class QuantumLayer(Layer):
     executable : skqmu.backends executable
         What ``backend.compile(circuit, observables, inputs=..., weights=...)`` returned.
     name : str, default="quantum"
+    initial_std : float or None, default=None
+        Standard deviation of the initial angles; None: see Notes.
+    unit_inputs : bool, default=False
+        Whether inputs must have norm 1 (``encoding="state"``).
 
     Notes
     -----
@@ -278,9 +289,18 @@ class QuantumLayer(Layer):
 
     takes_models = True
 
-    def __init__(self, executable: Any, name: str = "quantum"):
+    def __init__(
+        self,
+        executable: Any,
+        name: str = "quantum",
+        *,
+        initial_std: float | None = None,
+        unit_inputs: bool = False,
+    ):
         self.executable = executable
         self.name = name
+        self.initial_std = initial_std
+        self.unit_inputs = unit_inputs
         self.n_parameters = executable.n_weights
         # Which rows share a circuit, where they do, is looked for in one model's batch.
         asks_alone = executable.shares_rows or not executable.takes_models
@@ -290,8 +310,16 @@ class QuantumLayer(Layer):
         return {"angles": (self.n_parameters,)}
 
     def initial(self, rng: np.random.Generator) -> np.ndarray:
-        per_qubit = max(1.0, self.n_parameters / self.executable.n_qubits)
-        return rng.normal(0.0, 1.0 / np.sqrt(per_qubit), self.n_parameters)
+        std = self.initial_std
+        if std is None:
+            std = 1.0 / np.sqrt(max(1.0, self.n_parameters / self.executable.n_qubits))
+        return rng.normal(0.0, std, self.n_parameters)
+
+    def nearest_inputs(self, inputs: np.ndarray) -> np.ndarray:
+        if not self.unit_inputs:
+            return inputs
+        norms = np.linalg.norm(inputs, axis=-1, keepdims=True)
+        return inputs / np.where(norms > 0, norms, 1.0)
 
     def forward(self, params: np.ndarray, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
         if not self.executable.shares_rows:

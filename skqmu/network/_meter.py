@@ -7,7 +7,12 @@ __all__ = ["Meter"]
 
 @dataclass
 class Meter:
-    """What was spent: rows forward, rows backward, circuits run and shots drawn."""
+    """What was spent: rows forward, rows backward, circuits run and shots drawn.
+
+    Parameters
+    ----------
+    forward_rows, gradient_rows, circuits, shots : int, default=0
+    """
 
     forward_rows: int = 0
     gradient_rows: int = 0

@@ -298,6 +298,21 @@ class Network:
         """
         return self.outputs(params, X, len(self.layers))
 
+    def nearest_inputs(self, X: np.ndarray) -> np.ndarray:
+        """Rows of the kind that the network takes, nearest to such as are made up.
+
+        Parameters
+        ----------
+        X : ndarray of shape (B, n_features)
+            Near rows of the data: noise was added, say.
+
+        Returns
+        -------
+        ndarray of shape (B, n_features)
+            `X` itself but where rows are states, which have norm 1.
+        """
+        return self.layers[0].nearest_inputs(X)
+
     def outputs(self, params: np.ndarray, X: np.ndarray, n_layers: int) -> np.ndarray:
         """Outputs of the first `n_layers` layers, for predictions.
 

@@ -77,6 +77,11 @@ class ParameterLayout:
         Returns
         -------
         ndarray of bool of shape (size,)
+
+        Raises
+        ------
+        ValueError
+            An unknown group.
         """
         mask = np.zeros(self.size, dtype=bool)
         for name in names:

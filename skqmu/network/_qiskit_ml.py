@@ -13,6 +13,12 @@ __all__ = ["QiskitMLLayer", "check_neural_network"]
 def check_neural_network(qnn: Any, name: str = "qnn") -> None:
     """Check that `qnn` is a qiskit-machine-learning network that can be a layer.
 
+    Parameters
+    ----------
+    qnn : object
+    name : str, default="qnn"
+        For errors.
+
     Raises
     ------
     ValueError

@@ -33,6 +33,11 @@ _CHUNK = 64
 def import_torch(what: str) -> Any:
     """Import torch, or say which extra brings it.
 
+    Parameters
+    ----------
+    what : str
+        What needs it, for the error.
+
     Raises
     ------
     ImportError
@@ -59,7 +64,7 @@ class TorchLayer(Layer):
     ----------
     name : str
     module : torch.nn.Module
-        From rows of shape (B, *input_shape) to (B, n_outputs).
+        From rows of shape ``(B, *input_shape)`` to (B, n_outputs).
     n_inputs : int
         Features of a row, as the network passes them.
     input_shape : tuple of int or None, default=None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..circuits import Probabilities
-from ..circuits.lowering import Fixed, Prepare, compile_program
+from ..circuits.lowering import Fixed, Prepare, check_unit, compile_program
 from ..exceptions import InputRowsError
 
 if TYPE_CHECKING:
@@ -99,6 +99,9 @@ class FixedEncoding:
     def probe(self) -> bytes:
         """States of rows that are the same everywhere, as bytes: equal where all rows' are."""
         rows = np.random.default_rng(0).uniform(-3.0, 3.0, (64, self.n_inputs))
+        if any(isinstance(e, Prepare) and e.rule == "unit" for e in self.elements):
+            # Rounded alike everywhere, as a norm by BLAS would not be.
+            rows /= [[math.sqrt(math.fsum(value * value for value in row))] for row in rows]
         return b"".join(part.tobytes() for part in self.states(rows))
 
     def _columns(self, X):
@@ -195,7 +198,9 @@ class _Registers:
         """Amplitudes, divided by their norm, on qubits that are in |0>."""
         values = columns[list(element.columns)]
         scale = np.abs(values).max(axis=0)
-        if not scale.all():
+        if element.rule == "unit":
+            check_unit(np.sqrt((values * values).sum(axis=0)))
+        elif not scale.all():
             raise InputRowsError(_ZERO_ROWS, np.flatnonzero(scale == 0))
         values = values / scale
         square = np.zeros(self.n_rows)
@@ -207,9 +212,12 @@ class _Registers:
         self.groups = [group for group in self.groups if not inside & set(group[0])]
         axes = sorted(qubits, reverse=True)
         real = np.zeros((*(2,) * len(axes), self.n_rows))
-        for state, value in enumerate(values):
-            real[_at(axes, qubits, state)] = value
-        self.groups.append((axes, real, np.zeros_like(real)))
+        imag = np.zeros_like(real)
+        n_real = len(values) // (1 + element.imaginary)
+        for place, value in enumerate(values):
+            part = real if place < n_real else imag
+            part[_at(axes, qubits, place % n_real)] = value
+        self.groups.append((axes, real, imag))
 
     def state(self):
         """All qubits together, lowest qubit in the lowest bit."""

@@ -26,7 +26,14 @@ def _counts(state):
 
 
 class Tolerance(Hook):
-    """End when the training loss has not improved by `tol` for `n_iter_no_change` epochs."""
+    """End when the training loss has not improved by `tol` for `n_iter_no_change` epochs.
+
+    Parameters
+    ----------
+    tol : float
+    n_iter_no_change : int
+        Epochs without an improvement by `tol` after which training ends.
+    """
 
     state = ("best", "waited")
 
@@ -53,6 +60,14 @@ class EarlyStopping(Hook):
 
     The loss, not the accuracy, decides: accuracy saturates on small validation parts,
     and the model that is kept then is that of the first epochs.
+
+    Parameters
+    ----------
+    records : Records
+        The validation part.
+    tol : float
+    n_iter_no_change : int
+        Epochs without an improvement by `tol` after which training ends.
     """
 
     state = ("best", "best_params", "best_epoch", "waited")
@@ -138,7 +153,13 @@ class UpdateLog(Hook):
 
 
 class Progress(Hook):
-    """A progress bar over the epochs, drawn by rich on standard error, within others' too."""
+    """A progress bar over the epochs, drawn by rich on standard error, within others' too.
+
+    Parameters
+    ----------
+    title : str
+        What is trained.
+    """
 
     def __init__(self, title: str):
         self.title = title
@@ -161,7 +182,13 @@ class Progress(Hook):
 
 
 class EpochPrinter(Hook):
-    """One line an epoch on standard output."""
+    """One line an epoch on standard output.
+
+    Parameters
+    ----------
+    title : str
+        What is trained.
+    """
 
     def __init__(self, title: str):
         self.title = title

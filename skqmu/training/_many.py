@@ -96,7 +96,16 @@ def train_many(
 
 
 def can_train_many(run: TrainingRun) -> bool:
-    """Whether `train_many` takes a run's steps side by side with those of others."""
+    """Whether `train_many` takes a run's steps side by side with those of others.
+
+    Parameters
+    ----------
+    run : TrainingRun
+
+    Returns
+    -------
+    bool
+    """
     return not many_obstacle(run)
 
 

@@ -59,7 +59,22 @@ class Hook:
 
 
 class Point(NamedTuple):
-    """Where a run stands. Replaced whole, so that an interrupt finds the old or the new."""
+    """Where a run stands. Replaced whole, so that an interrupt finds the old or the new.
+
+    Parameters
+    ----------
+    params : ndarray of shape (n_parameters,)
+    previous : ndarray of shape (n_parameters,) or None, default=None
+        Parameters before the last step.
+    moments : object, default=None
+        The solver's.
+    epoch, step : int, default=0
+        Epochs finished, and steps within the current one.
+    loss, gradient_norm : float, default=0.0
+        Sums over the steps of the current epoch.
+    rows : int, default=0
+    seconds : float, default=0.0
+    """
 
     params: np.ndarray
     previous: np.ndarray | None = None

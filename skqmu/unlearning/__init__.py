@@ -35,6 +35,7 @@ from ._stop import stop_source
 from ._strategy import LoopStrategy, UnlearningStrategy
 from ._twin import RetrainedTwin
 from ._unlearning_request import RequestRows, Trainer, UnlearningRequest
+from ._watching import EpochWatch, StopWhen
 
 __all__ = [
     "SCRUB",
@@ -48,6 +49,7 @@ __all__ = [
     "CertifiedRemoval",
     "Composite",
     "DistributionGuided",
+    "EpochWatch",
     "ExactDowndate",
     "FineTune",
     "FisherForgetting",
@@ -81,6 +83,7 @@ __all__ = [
     "SimilarLabelReweighting",
     "StatisticsDowndate",
     "StatisticsView",
+    "StopWhen",
     "Trainer",
     "UnlearningRequest",
     "UnlearningStrategy",

@@ -45,7 +45,8 @@ class AdversarialUniform(Ascent):
     Notes
     -----
     Source: HQML (arXiv 2512.19253), one of its two new strategies, with pixels clipped to
-    [0, 1]. Deviation: the stop rule.
+    [0, 1]. Deviations: the stop rule; where rows are quantum states
+    (``encoding="state"``), ``x_adv`` is divided by its norm.
 
     Examples
     --------
@@ -121,7 +122,8 @@ class _UniformObjective(Objective):
             return batch.X
         logits, tape = run.network.forward(run.params, batch.X)
         _, d_inputs = run.network.backward(tape, -entropy_gradient(logits), need_inputs=True)
-        return np.clip(batch.X + self.eps * np.sign(d_inputs), self.low, self.high)
+        moved = np.clip(batch.X + self.eps * np.sign(d_inputs), self.low, self.high)
+        return run.network.nearest_inputs(moved)
 
     def loss(self, stream, logits, batch):
         if stream != "forget":

@@ -53,6 +53,10 @@ class Composite(UnlearningStrategy):
         self.strategies = strategies
         self.guard = guard
 
+    @property
+    def has_epochs(self) -> bool:  # type: ignore[override]
+        return any(part.has_epochs for part in self._resolved())
+
     def _resolved(self):
         return [resolve_strategy(s, "strategies") for s in self.strategies]
 

@@ -75,6 +75,11 @@ def importance_of(
     -------
     Importance
 
+    Raises
+    ------
+    TrainingDivergedError
+        The importances are not finite.
+
     Examples
     --------
     >>> from skqmu.unlearning import SelectiveDampening

@@ -39,7 +39,8 @@ def brief_training(request, start, enough, *, number):
         max_iter=_epochs(len(retain), batch_size),
         batch_size=batch_size,
     )
-    return train(run, [_Until(enough)])
+    watching = [] if request.watch is None else [request.watch.hook(own=False)]
+    return train(run, [_Until(enough), *watching])
 
 
 def child(seed, number):

@@ -48,6 +48,8 @@ class UnlearningStrategy(BaseEstimator, ABC):
     keeps_privacy : bool
         Whether it may follow a private fit: it looks at no row, or fits anew by private training.
         Every other mechanism would let rows into the parameters without noise.
+    has_epochs : bool
+        Whether it is a run over epochs, which `StopWhen` could end.
     repairs : bool
         Whether the mechanism trains on retained rows too, or refits them: its way may cost
         what its end gives back. One that only leaps is made to leap less far by the guard.
@@ -80,6 +82,7 @@ class UnlearningStrategy(BaseEstimator, ABC):
     refits = False
     keeps_privacy = False
     repairs = True
+    has_epochs = False
     _parameter_constraints: dict[str, list] = {}
 
     @property
@@ -94,18 +97,59 @@ class UnlearningStrategy(BaseEstimator, ABC):
 
     @abstractmethod
     def unlearn(self, request: UnlearningRequest) -> Outcome:
-        """Return an `Outcome` for an `UnlearningRequest`; change nothing in place."""
+        """Return an `Outcome` for an `UnlearningRequest`; change nothing in place.
+
+        Parameters
+        ----------
+        request : UnlearningRequest
+            The model's network and parameters, the rows to forget and those that stay.
+
+        Returns
+        -------
+        Outcome
+
+        Raises
+        ------
+        ValueError or UnlearningError
+            What was given cannot do; nothing is changed then.
+        """
 
     def validate(self) -> None:
-        """Check the parameters; called before anything is touched."""
+        """Check the parameters; called before anything is touched.
+
+        Raises
+        ------
+        ValueError
+            Names the parameter that is out of its range.
+        """
         validate_params(self)
 
     def gradient_rows(self, n_forget: int, n_retain: int) -> int:
-        """Rows that gradients are taken of, at most: the cost before it is spent."""
+        """Rows that gradients are taken of, at most: the cost before it is spent.
+
+        Parameters
+        ----------
+        n_forget, n_retain : int
+            Rows to forget, and rows that stay.
+
+        Returns
+        -------
+        int
+        """
         return 0
 
     def check(self, request: UnlearningRequest) -> None:
-        """Refuse a request that the strategy cannot honour; called before `unlearn`."""
+        """Refuse a request that the strategy cannot honour; called before `unlearn`.
+
+        Parameters
+        ----------
+        request : UnlearningRequest
+
+        Raises
+        ------
+        ValueError
+            Says what is missing, and the way out.
+        """
 
 
 class LoopStrategy(UnlearningStrategy):
@@ -143,6 +187,8 @@ class LoopStrategy(UnlearningStrategy):
         **GUARDED,
     }
 
+    has_epochs = True
+
     def __init__(
         self,
         *,
@@ -160,10 +206,28 @@ class LoopStrategy(UnlearningStrategy):
 
     @abstractmethod
     def objective(self, request: UnlearningRequest) -> Objective:
-        """The `Objective` that the loop optimises."""
+        """The `Objective` that the loop optimises.
+
+        Parameters
+        ----------
+        request : UnlearningRequest
+
+        Returns
+        -------
+        Objective
+        """
 
     def hooks(self, request: UnlearningRequest) -> list[Hook]:
-        """Hooks of the loop, a list; ascents return their stop rule."""
+        """Hooks of the loop, a list; ascents return their stop rule.
+
+        Parameters
+        ----------
+        request : UnlearningRequest
+
+        Returns
+        -------
+        list of Hook
+        """
         return []
 
     def gradient_rows(self, n_forget: int, n_retain: int) -> int:
@@ -177,11 +241,30 @@ class LoopStrategy(UnlearningStrategy):
         return {name: max(sizes[n] for n in names) for name in names}
 
     def start(self, request: UnlearningRequest) -> np.ndarray:
-        """Parameters that the loop starts from, shape (n_parameters,)."""
+        """Parameters that the loop starts from, shape (n_parameters,).
+
+        Parameters
+        ----------
+        request : UnlearningRequest
+
+        Returns
+        -------
+        ndarray of shape (n_parameters,)
+        """
         return request.params
 
     def schedule(self, run: TrainingRun) -> float:
-        """Factor of the learning rate in an epoch of the run; 1 throughout where not overridden."""
+        """Factor of the learning rate in an epoch of the run; 1 throughout where not overridden.
+
+        Parameters
+        ----------
+        run : TrainingRun
+            Its `epoch` is the one that begins.
+
+        Returns
+        -------
+        float
+        """
         return 1.0
 
     def _solver(self, request):
@@ -198,6 +281,7 @@ class LoopStrategy(UnlearningStrategy):
             objective.restrict(request.trainable)
         stop = next((hook for hook in hooks if isinstance(hook, StopRule)), None)
         guard = self._guard(request, objective, stop)
+        watching = [] if request.watch is None else [request.watch.hook(own=True)]
         run = train(
             TrainingRun(
                 network=request.network,
@@ -209,7 +293,7 @@ class LoopStrategy(UnlearningStrategy):
                 batch_size=self.batch_size or request.batch_size,
                 schedule=self.schedule,
             ),
-            [counter, *hooks, *([] if guard is None else [guard])],
+            [counter, *hooks, *([] if guard is None else [guard]), *watching],
         )
         stepped_in = guard is not None and guard.stepped_in
         return Outcome(

@@ -131,7 +131,7 @@ class RetrainedTwin(LoopStrategy):
     def unlearn(self, request: UnlearningRequest) -> Outcome:
         # The twin's seed is its own: the passes below must not repeat its order of rows.
         seed = np.random.SeedSequence(request.seed.entropy, spawn_key=(*request.seed.spawn_key, 0))
-        twin = self._twin().unlearn(request.replace(seed=seed, yardstick=None))
+        twin = self._twin().unlearn(request.replace(seed=seed, yardstick=None, watch=None))
         asked = probabilities(
             request, request.forget, request.settled(twin.params), self.T * self.twin_T
         )

@@ -13,6 +13,7 @@ from ._harm import Yardstick
 from ._head_view import HeadView
 from ._privacy_view import PrivacyView
 from ._statistics_view import StatisticsView
+from ._watching import EpochWatch
 
 __all__ = ["RequestRows", "Trainer", "UnlearningRequest"]
 
@@ -120,6 +121,8 @@ class UnlearningRequest:
         Where training was private.
     yardstick : Yardstick or None, default=None
         What the guard judges harm by; None: it cannot see, or somebody else judges.
+    watch : EpochWatch or None, default=None
+        Who follows the epochs; None: nobody.
     known : dict
         What parts of the request have found out for later parts; shared by its copies.
 
@@ -145,6 +148,7 @@ class UnlearningRequest:
     statistics: StatisticsView | None = None
     privacy: PrivacyView | None = None
     yardstick: Yardstick | None = None
+    watch: EpochWatch | None = None
     known: dict = field(default_factory=dict)
 
     def settled(self, params: np.ndarray) -> np.ndarray:

@@ -58,3 +58,8 @@ class ForgettingForest(ClassifierMixin, BaseEstimator):
 @pytest.fixture
 def forest():
     return ForgettingForest(random_state=0)
+
+
+@pytest.fixture(scope="session")
+def forest_class():
+    return ForgettingForest

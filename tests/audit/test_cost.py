@@ -22,6 +22,8 @@ pytest.importorskip("qiskit_aer")
         ("loss", "vulnerable:8"),
         (("confidence", "lira"), "fraction:0.2"),
         (("rmia", "shadow_model", "qnn_output"), "fraction:0.2"),
+        ("loss", ["corrupt:feature_noise:0.3", "fraction:0.2"]),
+        (("loss", "lira"), "corrupt:label_flip:0.3:known=0.5"),
     ],
     ids=str,
 )

@@ -197,8 +197,10 @@ def test_clashing_names_are_refused():
 
 def test_every_name_builds():
     for encoding in encodings():
+        n_features = 16 if encoding == "state" else 3
         for ansatz in ansatze():
-            assert build_circuit(encoding, ansatz, n_features=3, n_qubits=3).circuit.num_qubits == 3
+            qnn = build_circuit(encoding, ansatz, n_features=n_features, n_qubits=3)
+            assert qnn.circuit.num_qubits == 3
 
 
 class TestAmplitudeGate:

@@ -41,7 +41,9 @@ OTHER = {
     "observables": "z",
     "trainable": "all",
     "circuit_weights": np.full(24, 0.3),
+    "initial_std": 0.3,
     "head": "softmax",
+    "head_gain": 2.5,
     "head_penalty": 50.0,
     "objective_noise": 0.7,
     "solver": "sgd",
@@ -96,6 +98,9 @@ MODELS = {
         trainable="head", head="logistic", objective_noise=0.2, head_penalty=0.3, **QUICK
     ),
     "linear": QNNClassifier(loss="linear", **QUICK),
+    "fixed": QNNClassifier(
+        head="fixed", head_gain=3.0, observables="z", n_qubits=3, initial_std=0.2, **QUICK
+    ),
     "hybrid": HybridQNNClassifier(n_qubits=2, head_layers=(4, "relu"), **QUICK),
     "shards": ShardedClassifier(
         LogisticRegression(max_iter=50), n_shards=2, n_slices=2, random_state=0

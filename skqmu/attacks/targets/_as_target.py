@@ -157,13 +157,23 @@ def _with_last_step(pipeline, last):
 
 
 def model_name(estimator):
-    """Name of a classifier's class, or of what stands in its adapter."""
+    """Name of a classifier's class, or of what stands in its adapter.
+
+    Parameters
+    ----------
+    estimator : classifier or adapter
+    """
     held = isinstance(estimator, TargetAdapter)
     return estimator._model_name() if held else type(estimator).__name__
 
 
 def adapted(model):
     """A model as attacks and audits ask it, where that can be told; else as it is, or an error.
+
+    Parameters
+    ----------
+    model : object
+        A classifier, a pipeline, an adapter, or a model of another library.
 
     Raises
     ------

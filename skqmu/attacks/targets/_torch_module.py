@@ -17,7 +17,7 @@ class TorchTarget(TargetAdapter):
     Parameters
     ----------
     model : torch.nn.Module or None, default=None
-        From rows of shape (n, *input_shape) to what `output` says. It is asked in evaluation
+        From rows of shape ``(n, *input_shape)`` to what `output` says. It is asked in evaluation
         mode, without gradients, in its own precision and on its own device, and left as it is.
         None: `fit` trains the first one by `retrain`.
     classes : array-like of labels, int or None, default=None

@@ -163,6 +163,11 @@ class UpstreamAttack(Attack):
         Returns
         -------
         self
+
+        Raises
+        ------
+        ValueError
+            The pool holds fewer than four distinct records.
         """
         X, y, labels = self._start_fit(X_pool, y_pool)
         steps = self._steps(X)

@@ -54,6 +54,8 @@ def again(plan):
     arguments["test_size"] = recorded(table.test_size)
     arguments["reference_size"] = recorded(table.reference_size)
     arguments["prefit"] = plan.fitted is not None
+    arguments["sequential"] = plan.sequential
+    arguments["curves"] = plan.curves
     arguments["train"] = None if table.train is None else _positions(table.train)
     return {
         "function": "skqmu.audit.audit",

@@ -19,8 +19,10 @@ from ..._text import printable_values
 from . import _figures as figures
 from . import words
 from ._attacker_section import attacker_section
+from ._corrective_section import corrective_lines, corrective_plainly
 from ._method_words import CANNOT_SHOW, GLOSSARY, LEVEL_WORDS, references
 from ._request_section import Request, request_section
+from ._sequence_section import sequence_items, sequence_section, sequence_verdicts
 from ._settings_section import settings_section
 
 __all__ = ["audit_document", "verdict_markdown"]
@@ -43,6 +45,8 @@ def audit_document(data, pictures=True):
     requests = [Request(scenario, k) for k, scenario in enumerate(data["scenarios"])]
     with figures.own_style():
         found = [request_section(request, data["settings"], pictures) for request in requests]
+        if _is_sequence(data):
+            found.insert(0, sequence_section(data, requests, pictures))
     blocks = [*_summary(data, requests)]
     if requests:
         blocks.append(_method(data, requests[0]))
@@ -77,6 +81,11 @@ def verdict_markdown(data):
         f"{data['created']}."
     )
     return markdown_blocks([*blocks, Paragraph((told,))], 3)
+
+
+def _is_sequence(data):
+    """Whether the requests came one after another, and one of them is done."""
+    return bool(data.get("sequence")) and bool(data["scenarios"])
 
 
 def _title(data):
@@ -131,6 +140,10 @@ def _verdicts_in_short(data, requests, links=True):
     ]
     if not requests:
         return
+    if _is_sequence(data):
+        yield sequence_verdicts(requests, links)
+        yield sequence_items(data)
+        return
     rows = []
     for k, model in enumerate(requests[0].shown):
         levels = [request.shown[k]["verdict"]["level"] for request in requests]
@@ -164,7 +177,7 @@ def _plainly(request):
     for level, sentence in _PLAIN.items():
         if level in by_level:
             told.append(sentence.format(_listed(by_level[level])))
-    return " ".join(told)
+    return " ".join([*told, *corrective_plainly(request)])
 
 
 _PLAIN = {
@@ -184,15 +197,14 @@ def _listed(names):
 
 
 def _sentences(request):
-    return Items(
-        tuple(
-            (
-                Strong(words.model_words(model["name"])),
-                f" ({words.LEVELS[model['verdict']['level']]}): {model['verdict']['sentence']}",
-            )
-            for model in request.shown
-        )
-    )
+    damage = dict(corrective_lines(request.shown))
+
+    def told(model):
+        name, verdict = words.model_words(model["name"]), model["verdict"]
+        more = f" {damage[name]}" if name in damage else ""
+        return Strong(name), f" ({words.LEVELS[verdict['level']]}): {verdict['sentence']}{more}"
+
+    return Items(tuple(map(told, request.shown)))
 
 
 def _meanings(requests):
@@ -261,7 +273,8 @@ def _how_it_is_judged(settings):
 
 
 def _sources(data):
-    texts = references(data["settings"]["attacks"])
+    bad_rows = any("corruption" in scenario for scenario in data["scenarios"])
+    texts = references(data["settings"]["attacks"], bad_rows=bad_rows)
     items = Items(tuple((text,) for text in texts), is_numbered=True)
     yield Section("References", (items,), "references")
     yield Section("Glossary", (Terms(GLOSSARY),), "glossary")

@@ -75,7 +75,9 @@ def data_card(plan, key, is_own):
             **{name: rows_digest(*part, key) for name, part in parts.items()},
             "forget": {
                 scenario.name: rows_digest(
-                    take(data.X, scenario.forget), take(data.y, scenario.forget), key
+                    take(scenario.data.X, scenario.forget),
+                    take(scenario.data.y, scenario.forget),
+                    key,
                 )
                 for scenario in plan.scenarios
             },

@@ -22,8 +22,11 @@ __all__ = [
     "curves_figure",
     "key_of",
     "leak_figure",
+    "look_at",
     "loss_figure",
+    "name_panel",
     "own_style",
+    "panels_of",
     "roc_figure",
 ]
 
@@ -43,7 +46,7 @@ def accuracy_figure(scenario, prefix):
     """Draw the accuracies with their intervals before the oracles' band."""
     models = _shown(scenario)
     parts = list(models[0]["accuracy"])
-    figure, panels = _panels(len(parts), len(models))
+    figure, panels = panels_of(len(parts), len(models))
     for panel, part in zip(panels, parts, strict=True):
         _band(panel, scenario, lambda model, part=part: model["accuracy"][part]["value"])
         for row, model in enumerate(models):
@@ -51,7 +54,7 @@ def accuracy_figure(scenario, prefix):
             _interval(panel, row, entry["value"], entry["low"], entry["high"], _look(models, row))
         panel.set_xlim(-0.04, 1.04)
         panel.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-        _title(panel, _PART_WORDS[part])
+        name_panel(panel, _PART_WORDS[part])
     _name_rows(panels, models)
     return svg_of(figure, prefix, f"accuracy of each model in scenario {scenario['name']}")
 
@@ -60,7 +63,7 @@ def leak_figure(scenario, prefix):
     """Draw each attack's AUC with its interval before the oracles' band."""
     models = _shown(scenario)
     attacks = list(models[0]["attacks"])
-    figure, panels = _panels(len(attacks), len(models))
+    figure, panels = panels_of(len(attacks), len(models))
     for panel, attack in zip(panels, attacks, strict=True):
         _band(panel, scenario, lambda model, attack=attack: model["attacks"][attack]["auc"])
         panel.axvline(0.5, color=INK["muted"], linewidth=0.8, linestyle=(0, (2, 2)))
@@ -69,7 +72,7 @@ def leak_figure(scenario, prefix):
             _interval(panel, row, result["auc"], *result["auc_interval"], _look(models, row))
         panel.set_xlim(-0.04, 1.04)
         panel.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-        _title(panel, attack_words(attack))
+        name_panel(panel, attack_words(attack))
     _name_rows(panels, models)
     return svg_of(figure, prefix, f"AUC of each attack in scenario {scenario['name']}")
 
@@ -78,7 +81,7 @@ def roc_figure(scenario, prefix):
     """Draw the attacks' ROC curves on log-log axes, one panel an attack."""
     models = _shown(scenario)
     attacks = list(models[0]["attacks"])
-    figure, panels = _panels(len(attacks), None)
+    figure, panels = panels_of(len(attacks), None)
     # below half a record there is nothing to see
     left, bottom = 0.5 / scenario["n_nonmembers"], 0.5 / scenario["n_members"]
     for panel, attack in zip(panels, attacks, strict=True):
@@ -103,7 +106,7 @@ def roc_figure(scenario, prefix):
             colour, _ = _look(models, row)
             style = {"color": colour, "linewidth": 1.6, "linestyle": _dashes(models, row)}
             _curve(panel, results[model["name"]], left, bottom, **style)
-        _title(panel, attack_words(attack))
+        name_panel(panel, attack_words(attack))
         as_log_rates(panel, left, bottom)
     for panel in panels[::_ABREAST]:
         panel.set_ylabel("true-positive rate")
@@ -112,9 +115,9 @@ def roc_figure(scenario, prefix):
 
 def curves_figure(attacks, prefix):
     """Draw the ROC curve of each attack on one model with its band, on log-log axes."""
-    figure, panels = _panels(len(attacks), None)
+    figure, panels = panels_of(len(attacks), None)
     for panel, (name, told) in zip(panels, attacks.items(), strict=True):
-        _title(panel, attack_words(name))
+        name_panel(panel, attack_words(name))
         draw_roc(panel, MembershipResult.from_dict(told))
     for panel in panels[::_ABREAST]:
         panel.set_ylabel("true-positive rate")
@@ -132,7 +135,7 @@ def loss_figure(scenario, prefix):
         if model["role"] == "oracle"
         for value in model["losses"]["forget"]
     ]
-    figure, panels = _panels(len(models), 3)
+    figure, panels = panels_of(len(models), 3)
     rng = np.random.default_rng(0)  # the jitter of the dots only
     everything = np.concatenate([oracles, *(m["losses"]["forget"] for m in models)])
     floor = max(1e-6, float(everything[everything > 0].min(initial=1e-2)))
@@ -146,7 +149,7 @@ def loss_figure(scenario, prefix):
             _strip(panel, row, np.maximum(values, floor), colour, rng)
         panel.set_xscale("log")
         panel.xaxis.set_minor_locator(NullLocator())
-        _title(panel, model_words(model["name"]))
+        name_panel(panel, model_words(model["name"]))
         panel.set_xlabel("loss")
     for panel in panels[::_ABREAST]:
         panel.set_yticks(range(3), ["forgotten", "held out", "forgotten,\nin oracles"])
@@ -175,25 +178,30 @@ def _marker_of(k):
 
 
 def _number(models, row):
-    """Which mechanism it is, among those before it."""
+    """Which mechanism it is, among those before it; -1: the original."""
+    if models[row]["role"] == "original":
+        return -1
     return sum(model["role"] == "mechanism" for model in models[:row])
+
+
+def look_at(k):
+    """Return colour, marker and dashes of the k-th mechanism; of the original for -1."""
+    if k < 0:
+        return INK["original"], "X", "-"
+    dashes = _DASHES[k // len(MECHANISM) % len(_DASHES)]
+    return MECHANISM[k % len(MECHANISM)], _MARKERS[_marker_of(k)], dashes
 
 
 def _look(models, row):
     """Return colour and marker of a model, told apart by both."""
-    if models[row]["role"] == "original":
-        return INK["original"], "X"
-    k = _number(models, row)
-    return MECHANISM[k % len(MECHANISM)], _MARKERS[_marker_of(k)]
+    return look_at(_number(models, row))[:2]
 
 
 def _dashes(models, row):
-    if models[row]["role"] == "original":
-        return "-"
-    return _DASHES[_number(models, row) // len(MECHANISM) % len(_DASHES)]
+    return look_at(_number(models, row))[2]
 
 
-def _panels(n_panels, n_rows):
+def panels_of(n_panels, n_rows, sharey=True):
     """A figure with so many panels, each with so many rows of models; None: a square one."""
     from matplotlib.figure import Figure
 
@@ -201,7 +209,7 @@ def _panels(n_panels, n_rows):
     height = n_lines * (2.9 if n_rows is None else 0.75 + 0.30 * n_rows)
     figure = Figure(figsize=(9.2, height), layout="constrained")
     figure.get_layout_engine().set(wspace=0.05, hspace=0.08)
-    grid = figure.subplots(n_lines, min(n_panels, _ABREAST), sharey=True, squeeze=False)
+    grid = figure.subplots(n_lines, min(n_panels, _ABREAST), sharey=sharey, squeeze=False)
     panels, spare = grid.ravel()[:n_panels], grid.ravel()[n_panels:]
     for panel in spare:
         panel.set_visible(False)
@@ -216,7 +224,7 @@ def _prepare(panel, n_rows):
         panel.set_ylim(n_rows - 0.4, -0.6)
 
 
-def _title(panel, text):
+def name_panel(panel, text):
     # two lines at most, and none as long as the panel is wide
     lines = textwrap.wrap(text, _LONGEST_TITLE, max_lines=2, placeholder="…") or [""]
     title = "\n".join(lines)

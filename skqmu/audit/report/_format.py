@@ -20,6 +20,8 @@ from ..._shape import (
     whole,
 )
 from ...metrics import MembershipResult
+from ._corrective_format import CORRECTIVE, CORRUPTION
+from ._course_format import CURVE, SEQUENCE, check_curve
 from .words import ENDS, LEVELS, PART_WORDS
 
 __all__ = [
@@ -126,6 +128,8 @@ _MEASURED = record(
         "uqi": maybe(_ESTIMATE),
         "tug_of_war": maybe(_ESTIMATE),
         "upstream": named(step_attacked),
+        "corrective": CORRECTIVE,
+        "curve": CURVE,
     },
 )
 _JUDGED = record(
@@ -201,7 +205,8 @@ _SCENARIO = record(
         "threat_models": named(_THREAT),
         "models": each(_ANY_MODEL, least=2),
     },
-    optional={"repeats": _REPEATS},
+    # n_asked: what the request itself asks for, where it is one of a sequence
+    optional={"repeats": _REPEATS, "n_asked": whole(1), "corruption": CORRUPTION},
 )
 _SETTINGS = {
     "title": maybe(text),
@@ -275,11 +280,15 @@ _REPORT = record(
         "schema": one_of(SCHEMA),
         **_FOUND,
         # no entropy: noise that must stay secret was drawn from it
-        "settings": record({**_SETTINGS, "entropy": maybe(text), **_MORE_SETTINGS}),
+        "settings": record(
+            {**_SETTINGS, "entropy": maybe(text), **_MORE_SETTINGS},
+            optional=dict.fromkeys(("sequential", "curves"), flag),
+        ),
         "data": _DATA,
         "again": _AGAIN,
         "environment": _ENVIRONMENT,
-    }
+    },
+    optional={"sequence": SEQUENCE},
 )
 
 
@@ -378,6 +387,7 @@ def _check_model(model, where, original, attacks):
             raise ValueError(f"{where} failed, which only a mechanism can.")
         return
     _MEASURED(model, where)
+    check_curve(model, where)
     if not is_oracle:
         _JUDGED(model, where)
         record({f"auc_{name}": _GAP for name in attacks})(model["gaps"], f"{where}.gaps")

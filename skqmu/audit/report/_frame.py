@@ -36,6 +36,7 @@ def _row(scenario, model):
         "verdict": verdict.get("level"),
         "sentence": verdict.get("sentence"),
         "n_forget": scenario["n_forget"],
+        **{name: scenario[name] for name in ("n_asked",) if name in scenario},
         "n_members": scenario["n_members"],
         "n_nonmembers": scenario["n_nonmembers"],
     }
@@ -54,10 +55,21 @@ def _row(scenario, model):
     for step, result in model.get("upstream", {}).items():
         if "error" not in result:
             row.update(_attack(f"auc_step_{step}", result))
+    for name, entry in _corrective(model.get("corrective", {})):
+        row.update(_estimate(name, entry))
     for name, gap in model.get("gaps", {}).items():
         row.update(_estimate(f"gap_{name}", gap))
         row[f"gap_{name}_margin"] = gap.get("margin")
     return row | {unit: model["cost"].get(unit) for unit in _UNITS}
+
+
+def _corrective(found):
+    """What is said of the damage of bad rows, each measure with its name."""
+    named = {"clean_accuracy": found.get("accuracy"), "others": found.get("accuracy_others")}
+    named |= {name: found.get(name) for name in ("recovered", "false_forgetting")}
+    named |= {f"undone_{kind}": entry for kind, entry in found.get("undone", {}).items()}
+    names = {"others": "clean_accuracy_others"}
+    return [(names.get(name, name), entry) for name, entry in named.items() if entry is not None]
 
 
 def _estimate(name, entry):

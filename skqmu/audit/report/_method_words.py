@@ -54,6 +54,13 @@ _OF_ATTACKS = {
     "update": "M. Chen et al.: When Machine Unlearning Jeopardizes Privacy. CCS 2021. "
     "doi:10.1145/3460120.3484756",
 }
+_OF_BAD_ROWS = (
+    "S. Goel, A. Prabhu, P. Torr, P. Kumaraguru, A. Sanyal: Corrective Machine Unlearning. TMLR "
+    "2024. doi:10.48550/arXiv.2402.14015",
+    "A. Warnecke, L. Pirch, C. Wressnegger, K. Rieck: Machine Unlearning of Features and Labels. "
+    "NDSS 2023. doi:10.48550/arXiv.2108.11577",
+    "E. C. Fieller: Some Problems in Interval Estimation. J. R. Stat. Soc. B 16 (1954)",
+)
 #: Terms, by alphabet.
 GLOSSARY = (
     ("accuracy", "Share of rows whose most probable class is the right one."),
@@ -107,19 +114,22 @@ GLOSSARY = (
 )
 
 
-def references(attacks):
+def references(attacks, *, bad_rows=False):
     """Sources of the method and of the attacks that were made.
 
     Parameters
     ----------
     attacks : list of str
+    bad_rows : bool, default=False
+        Whether rows were made bad.
 
     Returns
     -------
     tuple of str
     """
+    more = _OF_BAD_ROWS if bad_rows else ()
     own = (text for name, text in _OF_ATTACKS.items() if any(a.startswith(name) for a in attacks))
-    return tuple(sorted({*_BASIS, *own}, key=_surname))
+    return tuple(sorted({*_BASIS, *own, *more}, key=_surname))
 
 
 def _surname(text):

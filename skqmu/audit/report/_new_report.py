@@ -43,6 +43,8 @@ def describe(plan):
             "max_seconds": plan.max_seconds,
             "delta": plan.delta,
             "prefit": plan.fitted is not None,
+            "sequential": plan.sequential,
+            "curves": plan.curves,
             "level": plan.level,
             "entropy": None if withheld else str(plan.entropy),
             "n_train": len(data.y),

@@ -15,6 +15,8 @@ from ..._document import (
 )
 from . import _figures as figures
 from . import words
+from ._corrective_section import corrective_section
+from ._runs_section import along_the_runs
 
 __all__ = ["Request", "estimate_cell", "rate_cell", "request_section"]
 
@@ -86,8 +88,10 @@ def request_section(request, settings, pictures):
         Paragraph((_what_is_forgotten(request),)),
         Verdicts(tuple(map(_verdict, request.shown))),
         *_said_of_repeats(request),
+        *corrective_section(request, settings),
         Section("What the model still knows", tuple(_knowledge(request, settings, pictures))),
         Section("What an attacker can tell", tuple(_leaks(request, settings, pictures))),
+        *along_the_runs(request, settings, pictures),
         Section("What it cost", (_costs(request),)),
         *(Paragraph((note,), "note") for note in request.scenario["notes"]),
         *(Paragraph((f"{who}: {note}",), "note") for who, note in _remarks(request.shown)),
@@ -101,9 +105,12 @@ def _what_is_forgotten(request):
     removed = ""
     if request.removed:
         removed = f": every row of class {', '.join(map(str, request.removed))}"
+    asked = ""
+    if "n_asked" in scenario:
+        asked = f", {words.count(scenario['n_asked'])} of them by this request"
     return (
         f"{words.count(scenario['n_forget'])} of {words.count(n_rows)} training rows are "
-        f"forgotten{removed}. The attacks try to tell {words.count(scenario['n_members'])} "
+        f"forgotten{removed}{asked}. The attacks try to tell {words.count(scenario['n_members'])} "
         f"forgotten from {words.count(scenario['n_nonmembers'])} held-out rows of the same classes."
     )
 

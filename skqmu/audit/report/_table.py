@@ -5,6 +5,7 @@ Everything from the data is a `Text`: rich reads markup in a plain string.
 
 from ..._document import VERDICT_STYLES
 from ..._text import printable_values
+from ._corrective_section import corrective_lines
 from .words import (
     UPSTREAM_ATTACKER,
     attack_words,
@@ -68,6 +69,7 @@ def renderable(data):
     ]
     for scenario in data["scenarios"]:
         lines += [Text(), _RequestTable(scenario, settings["attacks"]), *_verdicts(scenario)]
+    lines += _of_sequence(data)
     if not data["complete"]:
         lines += [Text(), Text("Not complete: the audit was interrupted.", style="bold yellow")]
     return Group(*lines)
@@ -239,6 +241,22 @@ def _spent_by(oracles):
     return told
 
 
+def _of_sequence(data):
+    """How many requests each mechanism bears, where they came one after another."""
+    from rich.text import Text
+
+    if not data.get("sequence"):
+        return
+    yield Text()
+    yield Text("The sequence", style="bold")
+    for told in data["sequence"]["mechanisms"]:
+        line = Text(f"{model_words(told['name'])}: ", style="bold")
+        line.append(told["sentence"], style="default")
+        if told["order"] is not None:
+            line.append(f" {told['order']['sentence']}", style="dim")
+        yield line
+
+
 def _verdicts(scenario):
     from rich.padding import Padding
     from rich.text import Text
@@ -252,6 +270,10 @@ def _verdicts(scenario):
         line.append(model["verdict"]["sentence"], style="default")
         if "beside" in model["verdict"]:
             line.append(f" {model['verdict']['beside']}", style=VERDICT_STYLES["differs"])
+        yield line
+    for name, sentence in corrective_lines(scenario["models"]):
+        line = Text(f"damage, {name}: ", style="bold")
+        line.append(sentence, style="default")
         yield line
     if "repeats" in scenario:
         said = repeats_words(scenario["repeats"])

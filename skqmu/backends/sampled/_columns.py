@@ -5,6 +5,8 @@ one broadcast PUB takes (an array with a column for each angle). The chain rule 
 columns back to inputs and weights is `AngleMap`'s.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from qiskit.circuit import (
     AnnotatedOperation,
@@ -21,9 +23,11 @@ from qiskit.transpiler.passes import HighLevelSynthesis
 
 from ...circuits import AmplitudeGate
 from ...circuits.lowering import (
+    NO_STATE,
     AngleMap,
     Rotation,
     affine_form,
+    check_unit,
     lower_circuit,
     parameter_list,
     parse_expression,
@@ -49,6 +53,16 @@ _ROTATIONS = {
 _STANDARD_GATES = "qiskit.circuit.library.standard_gates."
 
 
+class Preparation(NamedTuple):
+    """A state of numbers: its columns, the parameters of its tree, and the gate's rules."""
+
+    columns: slice
+    parameters: slice
+    n_qubits: int
+    rule: str
+    imaginary: bool
+
+
 class ColumnCircuit:
     """A circuit with one parameter for each occurrence of an angle.
 
@@ -67,8 +81,7 @@ class ColumnCircuit:
         Columns: the angles of rotations, then the values of amplitude encodings.
     frequencies : list of tuple of float
         For each rotation column, the frequencies of an expectation value in it.
-    preparations : list of (slice, slice, int)
-        Columns and parameters of each amplitude encoding, and its number of qubits.
+    preparations : list of Preparation
     """
 
     def __init__(self, circuit, inputs, weights):
@@ -90,15 +103,19 @@ class ColumnCircuit:
         self.preparations = []
         # Encodings stand first on their qubits, so that appending to the front is the same.
         for _, operation, qubits in encodings:
-            tree = _fresh(vector, 2**operation.num_qubits - 1)
+            if operation.rule == "keep":
+                raise CircuitError(NO_STATE)
+            tree = _fresh(vector, (2**operation.num_qubits - 1) * (1 + operation.imaginary))
             block = QuantumCircuit(circuit.num_qubits)
-            block.compose(state_tree(tree), qubits, inplace=True)
+            block.compose(state_tree(tree, phases=operation.imaginary), qubits, inplace=True)
             self.circuit.compose(block, front=True, inplace=True)
             self.preparations.append(
-                (
+                Preparation(
                     slice(len(expressions), len(expressions) + len(operation.params)),
                     slice(len(vector) - len(tree), len(vector)),
                     operation.num_qubits,
+                    operation.rule,
+                    operation.imaginary,
                 )
             )
             expressions += operation.params
@@ -123,6 +140,9 @@ class ColumnCircuit:
         mask = self.angle_map.is_sampled
         columns[:, ~mask] = shared
         columns[:, mask] = sampled
+        for own in self.preparations:
+            if own.rule == "unit":
+                check_unit(np.linalg.norm(columns[:, own.columns], axis=1))
         return columns, tape
 
     def pullback(self, tape, slopes, *, per_sample=False):
@@ -141,13 +161,16 @@ class ColumnCircuit:
         """
         values = np.empty((*columns.shape[:-1], len(self.parameters)))
         values[..., : self.n_rotations] = columns[..., : self.n_rotations]
-        for own, tree, n_qubits in self.preparations:
-            amplitudes = columns[..., own]
+        for own in self.preparations:
+            amplitudes = columns[..., own.columns]
             zero = ~amplitudes.any(axis=-1)
             if zero.any():
                 rows = np.unique(np.argwhere(zero)[:, -1])
                 raise InputRowsError(ZERO_ROWS, rows)
-            values[..., tree] = tree_angles(amplitudes, n_qubits)
+            if own.imaginary:
+                real, imaginary = np.split(amplitudes, 2, axis=-1)
+                amplitudes = real + 1j * imaginary
+            values[..., own.parameters] = tree_angles(amplitudes, own.n_qubits)
         return values
 
 

@@ -68,7 +68,7 @@ class ParameterShift(GradientMethod):
                     moved[:, column] += shift
                     rows.append(moved)
                     slots.append((column, factor))
-        for own, _, _ in pull.preparations:
+        for own in (each.columns for each in pull.preparations):
             if any(column in wanted for column in range(own.start, own.stop)):
                 self._turn(columns, own, rows, slots)
         slopes = np.zeros_like(columns)
@@ -113,7 +113,9 @@ def _wanted(columns, need_inputs, need_weights):
     for column, held in enumerate(kinds):
         if (need_inputs and "x" in held) or (need_weights and "w" in held):
             wanted.add(column)
-    for own, _, _ in columns.preparations:  # an encoding's values move together
+    for own in (
+        each.columns for each in columns.preparations
+    ):  # an encoding's values move together
         span = set(range(own.start, own.stop))
         if wanted & span:
             wanted |= span

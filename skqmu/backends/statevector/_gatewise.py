@@ -7,8 +7,8 @@ is local; only weights that enter several angles need their tangent vector evolv
 
 import numpy as np
 
-from ...circuits.lowering import Fixed, Prepare, compressed_shapes
-from ...exceptions import InputRowsError
+from ...circuits.lowering import NO_STATE, Fixed, Prepare, check_unit, compressed_shapes
+from ...exceptions import CircuitError, InputRowsError
 from .._contract import ZERO_ROWS
 
 __all__ = ["GateByGate"]
@@ -56,6 +56,8 @@ class GateByGate:
         inputs : ndarray of shape (B, n_inputs)
         weights : ndarray of shape (n_weights,)
         """
+        if any(isinstance(e, Prepare) and e.rule == "keep" for e in self.elements):
+            raise CircuitError(f"quantum Fisher information is asked for. {NO_STATE}")
         values, tape = self._columns(inputs, weights)
         slopes = self.angles.weight_slopes(tape)
         uses = {}
@@ -124,22 +126,22 @@ class GateByGate:
 
     def _prepare(self, vectors, element, values, alone, along, information):
         """Prepare amplitudes; the tangent of a normalised vector is orthogonal to it."""
-        own = values[list(element.columns)]
-        scale = np.abs(own).max(axis=0)
-        if not scale.all():
-            raise InputRowsError(ZERO_ROWS, np.flatnonzero(scale == 0))
-        norm = scale * np.linalg.norm(own / scale, axis=0)
-        unit = own / norm
+        unit, norm = _divided(values[list(element.columns)], element.rule)
         raised = np.zeros((len(vectors), len(unit), unit.shape[1]))
         raised[0] = unit
         for place, column in enumerate(element.columns):
             for weight, slope in alone.get(column, ()):
                 share = 1 - unit[place] ** 2
+                if element.imaginary:  # the component along i times the state is a phase
+                    share = share - unit[place - len(unit) // 2] ** 2
                 information[:, weight] = 4 * (slope / norm) ** 2 * share
             for row, slope in along.get(column, ()):
                 towards = -unit * unit[place]
                 towards[place] += 1.0
                 raised[row] += towards * slope / norm
+        if element.imaginary:
+            real, imaginary = np.split(raised, 2, axis=1)
+            raised = real + 1j * imaginary
         result = np.zeros_like(vectors)
         front = [self.n_qubits - q for q in reversed(element.qubits)]
         bits = (2,) * self.n_qubits
@@ -158,6 +160,19 @@ class GateByGate:
             target[rest] = amplitude[0] * source[ground]
             target[rest][1:] += amplitude[1:].reshape(shape) * source[ground][:1]
         return result
+
+
+def _divided(values, rule):
+    """Values (columns, B) over their norms, and these."""
+    if rule == "keep":
+        return values, np.ones(values.shape[1])
+    scale = np.abs(values).max(axis=0)
+    if rule == "unit":
+        check_unit(np.linalg.norm(values, axis=0))
+    elif not scale.all():
+        raise InputRowsError(ZERO_ROWS, np.flatnonzero(scale == 0))
+    norm = scale * np.linalg.norm(values / scale, axis=0)
+    return values / norm, norm
 
 
 def _onto(table, qubits, state):

@@ -6,7 +6,7 @@ then multiplied out to windows.
 
 import numpy as np
 
-from ...circuits.lowering import contiguous
+from ...circuits.lowering import check_unit, contiguous
 from ...exceptions import InputRowsError
 from .._contract import ZERO_ROWS
 from ._matrices import unit_phases
@@ -260,7 +260,7 @@ def _outer_backward(gradient, tree, out):
 
 
 class StatePreparation:
-    """Amplitude encoding: the records' values, divided by their norms.
+    """The records' values as amplitudes, by the group's rule about their norms.
 
     Parameters
     ----------
@@ -271,6 +271,7 @@ class StatePreparation:
     def __init__(self, group, angles):
         self.group = group
         self.columns = _Columns(group.columns, angles)
+        self.places = contiguous(group.places)
 
     def forward(self, shared, sampled, states, dtype, first_row):
         """Fill the slot; return a tape.
@@ -278,26 +279,40 @@ class StatePreparation:
         Raises
         ------
         InputRowsError
-            Names the rows that are all zeros.
+            Names the rows that are all zeros, or whose norm is not 1.
         """
         values = self.columns.gather(shared, sampled)
+        unit, norm = values, None
+        if self.group.rule != "keep":
+            unit, norm = self._divided(values, first_row)
+        state = np.zeros((len(values), 2**self.group.width, values.shape[-1]), dtype)
+        n = len(self.group.places)
+        state.real[:, self.places] = unit[:, :n]
+        if self.group.imaginary:
+            state.imag[:, self.places] = unit[:, n:]
+        states[self.group.slot] = state
+        return unit, norm
+
+    def _divided(self, values, first_row):
         # Dividing by the largest value first keeps tiny and huge rows from under- and
         # overflowing in the squares.
         scale = np.abs(values).max(axis=1, keepdims=True)
-        if not scale.all():
+        if self.group.rule == "unit":
+            check_unit(np.sqrt((values**2).sum(axis=1)), first_row)
+        elif not scale.all():
             rows = np.unique(np.nonzero(scale[:, 0] == 0)[1]) + first_row
             raise InputRowsError(ZERO_ROWS, rows)
         values = values / scale
         norm = np.sqrt((values**2).sum(axis=1, keepdims=True))
-        unit = values / norm
-        state = np.zeros((len(values), 2**self.group.width, values.shape[-1]), dtype)
-        state[:, self.group.places] = unit
-        states[self.group.slot] = state
-        return unit, scale * norm
+        return values / norm, scale * norm
 
     def backward(self, tape, costate, d_shared, d_sampled):
         """Write the slopes of the values."""
         unit, norm = tape
-        slope = 2 * costate[:, self.group.places].real.astype(float)
-        slope = (slope - unit * (unit * slope).sum(axis=1, keepdims=True)) / norm
+        own = costate[:, self.places]
+        slope = 2 * own.real.astype(float)
+        if self.group.imaginary:  # d(value) = 2 Re(costate d(amplitude))
+            slope = np.concatenate([slope, -2 * own.imag.astype(float)], axis=1)
+        if norm is not None:
+            slope = (slope - unit * (unit * slope).sum(axis=1, keepdims=True)) / norm
         self.columns.scatter(slope, d_shared, d_sampled)

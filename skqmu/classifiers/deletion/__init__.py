@@ -7,6 +7,7 @@ from ._given import assuming, given_parts, notes_on, reach_of
 from ._log_entry import LogEntry, LoggedRequest, digest_of, noting, shortened
 from ._meant_rows import MeantRows, entries_in_order, forget_rows, retain_rows
 from ._measures import MOST_MEASURED, REPORTS
+from ._watched import Watching, predicting_copy
 
 __all__ = [
     "MOST_MEASURED",
@@ -18,6 +19,7 @@ __all__ = [
     "LoggedRequest",
     "MeantRows",
     "RequestArguments",
+    "Watching",
     "Way",
     "assuming",
     "carry_out",
@@ -30,6 +32,7 @@ __all__ = [
     "notes_on",
     "noting",
     "possible_request",
+    "predicting_copy",
     "reach_of",
     "retain_rows",
     "shortened",

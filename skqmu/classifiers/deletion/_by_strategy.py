@@ -36,6 +36,7 @@ from ._log_entry import LogEntry, digest_of, shortened
 from ._meant_rows import forget_rows, reference_rows, retain_rows
 from ._measures import Report, Spending
 from ._sums import scaled_by_statistics, statistics_view
+from ._watched import Watching
 
 __all__ = ["ByStrategy", "RequestArguments", "possible_request"]
 
@@ -125,9 +126,12 @@ class ByStrategy(Way):
     strategy : UnlearningStrategy
     arguments : RequestArguments
     report : {"none", "sample", "full"}
+    watching : Watching or None, default=None
+        Who follows the epochs; None: nobody.
     """
 
-    def __init__(self, model, strategy, arguments, report):
+    def __init__(self, model, strategy, arguments, report, watching=None):
+        self.watching = Watching() if watching is None else watching
         self.model = model
         self.strategy = strategy
         self.arguments = arguments
@@ -147,7 +151,8 @@ class ByStrategy(Way):
         )
         forget, retain, reference = self.arguments.found_in(self.model, retained=retained)
         _check_data_at_hand(self.model, self.strategy, retain, reference)
-        request = _request(self.model, forget, retain, reference)
+        self.watching.check(self.strategy, reference)
+        request = _request(self.model, forget, retain, reference, self.watching)
         self.strategy.check(request)
         return Found(
             n_forget=len(forget),
@@ -168,6 +173,7 @@ class ByStrategy(Way):
             baseline = report.begin(state.baseline, positions, judged=judged)
             if tolerance_of(self.strategy) is not None:
                 request = _with_yardstick(request, baseline, positions)
+        request = replace(request, watch=self.watching.on(self.model, request))
         try:
             outcome = self._outcome(request)
         except TrainingDivergedError as error:
@@ -217,6 +223,7 @@ class ByStrategy(Way):
             "digests": [digest_of(self.model), digest_of(outcome.params)],
             "certificate": assuming(outcome.certificate, given, origins),
             "beyond_reach": reach_of(given),
+            **self.watching.facts(),
         }
 
 
@@ -271,7 +278,7 @@ def _status(outcome):
 def _with_yardstick(request, baseline, positions):
     if baseline is None or request.retain is None or not len(request.retain):
         return request
-    yardstick = baseline.yardstick(request.retain, positions)
+    yardstick = baseline.yardstick(request.network, request.retain, positions)
     if yardstick is not None and len(request.removed_classes):
         network, removed = request.network, request.removed_classes
         yardstick = yardstick.without_classes(network, request.params, removed)
@@ -331,7 +338,8 @@ _WAYS_OUT: Mapping[str, str] = {
 }
 
 
-def _request(estimator, forget, retain, reference):
+def _request(estimator, forget, retain, reference, watching=None):
+    watching = Watching() if watching is None else watching
     state = fitted_state(estimator)
     n_classes = len(estimator.classes_)
     parts = [part for part in (forget, retain) if part is not None]
@@ -361,10 +369,12 @@ def _request(estimator, forget, retain, reference):
             removed_classes=_removed_classes(state, forget, retain),
             reference_source="validation" if validation else "given",
         ),
-        trainer=_trainer(estimator, forget, retain, len(records), importance),
+        trainer=_trainer(estimator, (forget, retain), len(records), importance, watching),
         trainable=trainable,
         head=head_view(estimator, network, forget, retain) if solved else None,
-        statistics=None if state.statistics is None else statistics_view(estimator, forget),
+        statistics=None
+        if state.statistics is None
+        else statistics_view(estimator, forget, watching.hooks),
         privacy=_privacy_view(state),
     )
 
@@ -397,14 +407,16 @@ def _records_of(estimator, parts):
     return records.replace(weights=weights[entries])
 
 
-def _trainer(estimator, forget, retain, n_rows, importance):
+def _trainer(estimator, parts, n_rows, importance, watching):
     """What a strategy may do with the classifier."""
+    forget, retain = parts
     state = fitted_state(estimator)
 
     def refit(seed):
         seed = np.random.SeedSequence(state.seed) if seed is None else seed
         data = FitData(retain.X, retain.labels, retain.weights, len(estimator.classes_))
-        return fit_result(estimator, data, seed, checkpoint=request_checkpoint(estimator))
+        own = {"checkpoint": request_checkpoint(estimator), "watching": watching.hooks()}
+        return fit_result(estimator, data, seed, **own)
 
     return Trainer(
         learning_rate_init=estimator.learning_rate_init,

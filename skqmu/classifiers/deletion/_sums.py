@@ -30,13 +30,15 @@ def scaled_by_statistics(estimator, parts):
     return np.concatenate(own) / mean
 
 
-def statistics_view(estimator, forget):
+def statistics_view(estimator, forget, watching):
     """The sums over rows, as a strategy sees them.
 
     Parameters
     ----------
     estimator : fitted classifier
     forget : MeantRows
+    watching : callable
+        To the hooks that watch a refit.
     """
     state = fitted_state(estimator)
     known, recorded = state.statistics, state.members.mode != "none"
@@ -48,5 +50,5 @@ def statistics_view(estimator, forget):
         bits_known=forget.bits_known,
         members_checked=recorded,
         of_forgotten=lambda: program.of(forget.X, forget.labels, forget.weights),
-        refit=lambda left: fit_on_statistics(estimator, program, left),
+        refit=lambda left: fit_on_statistics(estimator, program, left, watching()),
     )

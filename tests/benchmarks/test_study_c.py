@@ -1,0 +1,144 @@
+"""Study C's command: a quick run makes a page, a killed run goes on; figures and intervals."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import skqmu
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+SCRIPT = BENCHMARKS / "study_c.py"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _beside():
+    if not SCRIPT.exists():
+        pytest.skip("the benchmarks are not beside the tests")
+    sys.path.insert(0, str(BENCHMARKS))
+    yield
+    sys.path.remove(str(BENCHMARKS))
+
+
+@pytest.fixture(scope="module")
+def environment():
+    root = os.path.dirname(os.path.dirname(skqmu.__file__))
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([root, *sys.path]), "OMP_NUM_THREADS": "1"}
+
+
+def command(out, *more):
+    given = ["--quick", "--seeds", "1", "--runs", "1", "--n-jobs", "1", "--out", str(out)]
+    return [sys.executable, str(SCRIPT), *given, *more]
+
+
+def fits(folder):
+    return {path.name: path.stat().st_mtime_ns for path in (folder / "work-quick").glob("*.json")}
+
+
+def test_a_killed_run_is_resumed_and_makes_the_page(tmp_path, environment):
+    part = ["--part", "forgetting"]
+    run = subprocess.Popen(command(tmp_path, *part), env=environment, stdout=subprocess.DEVNULL)
+    until = time.monotonic() + 100
+    while not list(tmp_path.glob("work-quick/forgetting-*")) and time.monotonic() < until:
+        time.sleep(0.01)
+    run.kill()
+    run.wait()
+    before = fits(tmp_path)
+    results = tmp_path / "all.json"
+    arguments = command(tmp_path, *part, "--resume", "--results", str(results))
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    after = fits(tmp_path)
+    assert 10 < len(before) < len(after) == 13
+    assert {name: after[name] for name in before} == before
+    found = json.loads(results.read_text(encoding="utf-8"))
+    assert found["quick"]
+    assert {row["model"] for row in found["forgetting"]} == {"circuit", "mlp", "projection_linear"}
+    for row in found["forgetting"]:
+        assert row["rows"]["oracle_1"]["kl_to_oracle"] >= 0
+        assert "refused" in row["rows"]["exact_downdate"]
+        assert row["rows"]["fine_tune"]["gradient_rows"] > 0
+    page = (tmp_path / "study_c.html").read_text(encoding="utf-8")
+    assert "A QUICK run" in page
+    assert "projection_linear (1 seeds)" in page
+    # from the results alone nothing is fitted again
+    for path in tmp_path.glob("work-quick/*.json"):
+        path.unlink()
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not fits(tmp_path)
+    assert json.loads(results.read_text(encoding="utf-8")) == found
+
+
+def test_twins_have_at_most_the_weights_of_the_circuit_and_equal_updates():
+    from _study_c_sound import sound_fit
+
+    rows = [
+        sound_fit("xxz", model, 0.01, 0.3, 0, "unit", None, quick=True)
+        for model in ("circuit", "projection_linear", "projection_mlp")
+    ]
+    # the quick chain has half the qubits, and its twins those of the whole one
+    assert rows[0]["n_weights"] == 4 * 4 * 6
+    assert rows[1]["n_weights"] == 4 * 4 * 12
+    assert 150 < rows[2]["n_weights"] <= 4 * 4 * 12
+    assert len({row["updates"] for row in rows}) == 1
+    assert len({row["gradient_rows"] for row in rows}) == 1
+    assert all(0 <= row["stop_bad"] <= 1 for row in rows)
+
+
+def test_the_circuit_is_the_published_one():
+    from _study_c_models import circuit
+    from _study_c_tasks import TASKS
+
+    from skqmu.network import softmax
+
+    for task, n_weights in (("mnist", 240), ("xxz", 192)):
+        network = circuit(TASKS[task], 784 if task == "mnist" else 2**13)
+        assert network.layout.size == n_weights
+    # a vector of norm 3 has 9 times the expectation value: sigmoid(5 * 9 <Z>)
+    network = circuit(TASKS["mnist"], 784)
+    x, params = np.zeros((1, 784)), np.zeros(240)
+    x[0, 0] = 3
+    assert softmax(network.logits(params, x), axis=1)[0, 1] == pytest.approx(1 / (1 + np.exp(-45)))
+    x[0, :2] = 0, 3  # basis state 1: the last qubit of the published code is up
+    assert softmax(network.logits(params, x), axis=1)[0, 1] == pytest.approx(1 / (1 + np.exp(45)))
+
+
+def test_prediction_intervals_hold_one_more_run_as_often_as_they_say():
+    from _study_c_figures import inside, prediction_interval
+
+    rng = np.random.default_rng(0)
+    hits = [
+        inside(rng.normal(size=1), prediction_interval(rng.normal(size=5))) for _ in range(2000)
+    ]
+    assert 0.935 < np.mean(hits) < 0.965
+    assert prediction_interval([0.5]) == (-np.inf, np.inf)
+
+
+def test_the_rule_needs_every_rival_and_a_lower_end_above_the_margin():
+    from _study_c_figures import quantum_wins
+    from _study_c_rule import RIVALS
+
+    from skqmu.metrics import Estimate
+
+    ahead = dict.fromkeys(RIVALS, Estimate(0.05, 0.02, 0.08, 0.95))
+    assert quantum_wins(ahead) is True
+    one = next(iter(RIVALS))
+    assert quantum_wins({**ahead, one: Estimate(0.05, 0.009, 0.1, 0.95)}) is False
+    assert quantum_wins({name: own for name, own in ahead.items() if name != one}) is None
+
+
+def test_the_released_accuracies_are_multiples_of_the_rows_that_are_judged_on():
+    from _study_c_figures import released
+    from _study_c_tasks import TASKS, parts_of
+
+    assert len(parts_of(TASKS["xxz"], "published", 0).y_test) == 84
+    for row in released():
+        n = {"mnist": 2144, "xxz": 84}[row["task"]]
+        share = float(row["validation_accuracy"]) * n
+        assert share == pytest.approx(round(share), abs=2e-3)
