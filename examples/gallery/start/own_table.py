@@ -93,7 +93,7 @@ ax.set(
     xlabel="orders of C-07 (price, shop)",
     ylabel="probability of what C-07 did",
 )
-ax.legend()
+figure.legend(loc="outside upper center", ncols=3)
 plt.show()
 
 # %%
