@@ -30,11 +30,36 @@ model.set_params(backend=AerBackend(shots=1024, seed=0))
 
 # %%
 # `ShotLeakageCurve` trains the attacker's shadows once, and attacks at every number of shots.
-# An attacker may ask again and average: 16 answers of 64 shots tell what one of 1024 tells.
 
 attack = LiRAAttack(
-    model, clone(model).set_params(backend="statevector"), n_shadows=16, random_state=0
+    model, clone(model).set_params(backend="statevector"), n_shadows=12, random_state=0
 )
-curve = ShotLeakageCurve(attack, shots=(4, 16, 64, 256, 1024, None), n_queries=(1, 16))
-result = curve.fit(X[pool], y[pool]).evaluate(X[pool], y[pool], trained_on, fprs=(0.1,))
-print(result)
+curve = ShotLeakageCurve(attack, shots=(2, 16, 128, 1024, None)).fit(X[pool], y[pool])
+once = curve.evaluate(X[pool], y[pool], trained_on, fprs=(0.1,))
+
+# %%
+# An attacker may ask again and average. Eight answers a row, from the same shadows:
+
+curve.set_params(shots=(2, 16, 128), n_queries=(8,)).fit(pool=curve.shadow_pool_)
+again = curve.evaluate(X[pool], y[pool], trained_on, fprs=(0.1,))
+print(again)
+
+# %%
+# The honest user asks once about rows that nobody was trained on.
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.2), layout="constrained")
+ShotCurveDisplay(once.points + again.points).plot(ax=left)
+numbers = (2, 16, 128, 1024, None)
+for i, shots in enumerate(numbers):
+    model.set_params(backend=AerBackend(shots=shots, seed=0))
+    right_answers = int((model.predict(X[~pool]) == y[~pool]).sum())
+    value, low, high, _ = accuracy_interval(right_answers, int((~pool).sum()))
+    right.errorbar(i, value, [[value - low], [high - value]], fmt="o", color="C0", capsize=3)
+right.axhline(0.5, color="0.6", ls=":", lw=1)
+right.set(
+    xticks=range(len(numbers)),
+    xticklabels=[shots or "exact" for shots in numbers],
+    xlabel="shots of one answer",
+    ylabel="accuracy on new rows",
+)
+plt.show()
