@@ -87,6 +87,7 @@ plt.show()
 
 # %%
 # The two agree, and to rounding where these lines, too, take medians: the paper takes means, ours
-# medians, which one odd shadow cannot move. What the library adds is what one gets wrong by hand: halves balanced in each class, copies of a row kept together, probabilities of
+# medians, which one odd shadow cannot move. What the library adds is what one gets wrong by hand:
+# halves balanced in each class, copies of a row kept together, probabilities of
 # exactly 0 and 1, intervals, and a statement of what the attacker knew.
 # :doc:`Attacks </attacks>` has the others.

@@ -9,6 +9,7 @@ How many does an attacker need, and what do they cost the honest user?
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.base import clone
+from sklearn.model_selection import train_test_split
 
 import skqmu
 from skqmu.attacks import LiRAAttack, ShotLeakageCurve
@@ -18,7 +19,8 @@ from skqmu.metrics import ShotCurveDisplay, accuracy_interval
 
 X, y = make_memorisation(800, n_features=4, label_noise=0.2, random_state=0)
 pool = np.arange(800) < 240  # what the attacker holds; half of it was trained on
-trained_on = np.arange(240) < 120
+members, _ = train_test_split(np.arange(240), test_size=0.5, stratify=y[pool], random_state=0)
+trained_on = np.isin(np.arange(240), members)
 
 # %%
 # The model is trained on exact values (no shots are spent on that), and is asked on a simulated
