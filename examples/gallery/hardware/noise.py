@@ -2,8 +2,8 @@
 Noise: what it costs, and what it hides
 =======================================
 
-A noisy device answers less exactly about every row: about new ones, which costs accuracy, and
-about those that the model was trained on, which hides them. The two go together.
+A noisy device blurs what a model says of every row. What does that cost in accuracy on new rows,
+and does it hide the rows that the model was trained on?
 """
 
 import matplotlib.pyplot as plt
@@ -64,3 +64,9 @@ plt.show()
 
 for strength, accuracy, (leak, low, high) in zip(strengths, accuracies, leaks, strict=True):
     print(f"noise {strength}: accuracy {accuracy}, AUC {leak:.3f} [{low:.3f}, {high:.3f}]")
+
+# %%
+# With noise of .05 a gate the attack finds nothing any more, while 600 new rows show no loss of
+# accuracy. That is a finding about this model and this attack, and no promise: a promise is made by
+# :doc:`private training </private>`. :doc:`From laptop to hardware </hardware>` has the noise of
+# devices by name, as in ``AerBackend(noise="fake_manila")``.

@@ -35,7 +35,8 @@ print(circuit.draw(fold=-1))
 # %%
 # ``inputs="x"`` says which parameters are the features. ``n_layers`` repeats the circuit: each
 # time with the same features and with weights of its own. The more often features enter, the
-# finer the functions of them that the circuit can be.
+# finer the functions of them that the circuit can be. Colours are probabilities; the points are
+# held-out rows.
 
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), sharey=True, layout="constrained")
 for ax, n_layers in zip(axes, (1, 2, 4), strict=True):
