@@ -53,7 +53,8 @@ for word in words:
 
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 leaks = [(point.result.auc, *point.result.auc_interval) for point in points]
-for ax, values, color in zip(axes, ([each[:3] for each in accuracies], leaks), "C0 C3".split()):
+columns = ([each[:3] for each in accuracies], leaks)
+for ax, values, color in zip(axes, columns, ("C0", "C3"), strict=True):
     value, low, high = np.transpose(values)
     ax.errorbar(strengths, value, [value - low, high - value], fmt="o-", color=color, capsize=3)
     ax.axhline(0.5, color="0.6", ls=":", lw=1)

@@ -67,10 +67,11 @@ right.set(
 plt.show()
 
 # %%
-# Two shots tell neither of them more than guessing does. From 16 on the attack wins (its whole interval is above 1/2) and
-# the user is better off than by guessing; 128 shots serve the user as well as exact answers do, and
-# give the attacker most of what those give. Nor does it help to sell answers of few shots without counting them:
-# eight of 16 shots tell him what one of 128 does.
+# Two shots tell neither of them more than guessing does. From 16 on the attack wins (its whole
+# interval is above 1/2) and the user is better off than by guessing; 128 shots serve the user as
+# well as exact answers do, and give the attacker most of what those give. Nor does it help to
+# sell answers of few shots without counting them: eight of 16 shots tell him what one of 128
+# does.
 #
 # So shots are a weak knob: they hide rows only where they spoil answers, too.
 # :doc:`Attacks </attacks>` has the other attacks, :doc:`private training </private>` a stronger

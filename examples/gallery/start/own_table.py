@@ -80,7 +80,7 @@ for seed in range(1, 11):
 
 figure, ax = plt.subplots(layout="constrained")
 orders = np.arange(len(before))
-labels = {"label": "10 models that never saw C-07"}
+labels = {"label": "10 that never saw C-07"}
 for values in never:
     ax.plot(orders, values, "_", color="0.55", ms=24, **labels)
     labels = {}
