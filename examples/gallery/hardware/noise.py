@@ -67,7 +67,7 @@ for strength, accuracy, (leak, low, high) in zip(strengths, accuracies, leaks, s
     print(f"noise {strength}: accuracy {accuracy}, AUC {leak:.3f} [{low:.3f}, {high:.3f}]")
 
 # %%
-# With noise of .05 a gate the attack cannot be told from guessing, while 600 new rows show no loss of
-# accuracy. That is a finding about this model and this attack, and no promise: a promise is made by
-# :doc:`private training </private>`. :doc:`From laptop to hardware </hardware>` has the noise of
-# devices by name, as in ``AerBackend(noise="fake_manila")``.
+# With noise of .05 a gate the attack cannot be told from guessing, while 600 new rows show no
+# loss of accuracy. That is a finding about this model and this attack, and no promise: a promise
+# is made by :doc:`private training </private>`. :doc:`From laptop to hardware </hardware>` has the
+# noise of devices by name, as in ``AerBackend(noise="fake_manila")``.
