@@ -21,7 +21,7 @@ MODELS = {
     "retrain": "retrained",
 }
 PANELS = {
-    "gap_auc_lira": "an attacker's success (AUC of LiRA)",
+    "gap_auc_lira": "AUC of an attacker (LiRA)",
     "gap_distance_forget": "distance of its answers",
 }
 # ink, quiet ink, colours of verdicts: on white, on the theme's dark ground
@@ -49,7 +49,7 @@ def panel(ax, rows, gap, inks):
 def draw(rows, shade):
     """Write the picture for one ground."""
     ink, quiet, colours = INKS[shade]
-    figure, axes = plt.subplots(1, 2, figsize=(9, 2.9), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, 2, figsize=(7.8, 2.9), sharey=True, layout="constrained")
     for ax, gap in zip(axes, PANELS, strict=True):
         panel(ax, rows, gap, INKS[shade])
     axes[0].set_yticks(range(len(MODELS)), MODELS.values(), color=ink, fontsize=11)

@@ -1,6 +1,6 @@
 """Build the documentation site into docs/_build/html, and look it over.
 
-Run: python docs/make.py [--gallery [REGEX]] [--fresh]
+Run: python docs/make.py [--gallery [REGEX]] [--notebooks] [--fresh]
 
 Without --gallery no example runs: their pages show the code. Nothing is downloaded. A warning is an
 error.
@@ -23,6 +23,9 @@ def parsed(argv):
         "--gallery", nargs="?", const=r"\.py$", metavar="REGEX",
         help="run the examples whose path matches, all without a REGEX; 'quick': those of the gate",
     )  # fmt: skip
+    parser.add_argument(
+        "--notebooks", action="store_true", help="execute the notebooks of conf.NOTEBOOKS, too"
+    )
     parser.add_argument("--fresh", action="store_true", help="forget earlier builds first")
     parser.add_argument("--jobs", default="auto", help="processes that Sphinx uses")
     return parser.parse_args(argv)
@@ -53,7 +56,13 @@ def main(argv=None):
         return ended
     from site_checks import check
 
-    return check(BUILD / "html")
+    failed = check(BUILD / "html")
+    if options.notebooks:
+        import conf
+        from notebooks import executed
+
+        failed += executed(HERE / "gallery", conf.NOTEBOOKS, BUILD / "notebooks")
+    return failed
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""The pages are true: their code runs as printed, links lead somewhere, no name is left out."""
+"""The pages are true: their code runs as printed, links lead somewhere, no name is left out.
+
+This file looks inside.
+"""
 
 import re
 import sys
@@ -51,14 +54,21 @@ def test_the_pitfalls_are_the_thirteen():
         assert "right" in section, section[:40]
 
 
-def test_every_page_is_in_a_table_of_contents():
+def test_tables_of_contents_name_pages_and_new_pages_find_a_place(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(DOCS / "_tools"))
+    import site_links
+
     pages = {path.stem for path in DOCS.glob("*.md")}
-    listed = {"index"}
     for path in DOCS.glob("*.md"):
-        for toctree in re.findall(r"```\{toctree\}\n(.*?)```", path.read_text("utf-8"), re.S):
-            listed |= set(re.findall(r"^([\w/]+)$", toctree, re.M))
-    assert pages == listed & pages
-    assert {name for name in listed if "/" not in name} <= pages
+        for toctree in site_links.TOCTREE.findall(path.read_text("utf-8")):
+            names = set(re.findall(r"^(\w+)$", toctree, re.M))
+            assert names <= pages, path.name
+    for name in ("guide", "one_more"):
+        (tmp_path / f"{name}.md").write_text("```{toctree}\nguide\n```\n")
+    monkeypatch.setattr(site_links, "DOCS", tmp_path)
+    guide = (tmp_path / "guide.md").read_text()
+    assert site_links.with_new_pages(guide) == "```{toctree}\nguide\none_more\n```\n"
+    sys.modules.pop("site_links")
 
 
 def test_links_of_pages_lead_to_headings_that_are_there():

@@ -9,8 +9,6 @@ import re
 from functools import cache
 from pathlib import Path
 
-from docutils import nodes
-
 DOCS = Path(__file__).parents[1]
 # files outside docs/ that are pages of the site
 PAGES = {
@@ -25,8 +23,23 @@ LINK = re.compile(r"(\]\()([^)#\s]+)((?:#[^)\s]*)?\))")
 def as_page(app, docname, source):
     """Rewrite what only a code host understands."""
     if app.env.doc2path(docname, base=False).suffix == ".md":
+        if docname == "guide":
+            source[0] = with_new_pages(source[0])
         text = LINK.sub(lambda m: m[1] + PAGES.get(m[2], m[2]) + m[3], source[0])
         source[0] = re.sub(r"(?<!`):(class|func|meth|mod|attr):(`[^`]+`)", r"{py:\1}\2", text)
+
+
+TOCTREE = re.compile(r"```\{toctree\}\n(.*?)```", re.S)
+
+
+def with_new_pages(guide):
+    """The guide with pages at its end that no table of contents lists yet."""
+    listed = {"index"}
+    for path in DOCS.glob("*.md"):
+        for toctree in TOCTREE.findall(path.read_text(encoding="utf-8")):
+            listed.update(toctree.split())
+    new = sorted({path.stem for path in DOCS.glob("*.md")} - listed)
+    return guide.rstrip().removesuffix("```") + "".join(f"{name}\n" for name in new) + "```\n"
 
 
 def by_shorter_path(app, env, node, contnode):
@@ -73,6 +86,8 @@ def link_names(app, doctree, docname):
     """Make links of names in Markdown: classes, functions, mechanisms by their word."""
     if app.env.doc2path(docname, base=False).suffix != ".md":
         return
+    from docutils import nodes  # not at the top: tests read this file without the extra docs
+
     objects = app.env.get_domain("py").objects
     for literal in list(doctree.findall(nodes.literal)):
         name = literal.astext()

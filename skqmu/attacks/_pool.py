@@ -273,12 +273,32 @@ class ShadowPool(MetaEstimatorMixin, BaseEstimator):
         return self._answers
 
     def model(self, index):
-        """Return one shadow, loaded anew."""
+        """Return one shadow, loaded anew.
+
+        Parameters
+        ----------
+        index : int
+            From 0 to ``n_shadows - 1``.
+
+        Returns
+        -------
+        classifier
+        """
         check_is_fitted(self)
         return pickle.loads(self._store.model(index))
 
     def locate(self, X, y):
-        """Return the position of each record in the pool, -1 where it is not in it."""
+        """Return the position of each record in the pool, -1 where it is not in it.
+
+        Parameters
+        ----------
+        X : array-like, sparse matrix or data frame of shape (n, n_features)
+        y : array-like of shape (n,)
+
+        Returns
+        -------
+        ndarray of int of shape (n,)
+        """
         check_is_fitted(self)
         return self._index.locate(X, y)
 

@@ -58,7 +58,16 @@ class ThreatModel:
 
     @classmethod
     def from_dict(cls, values):
-        """Return the threat model that :meth:`to_dict` wrote."""
+        """Return the threat model that :meth:`to_dict` wrote.
+
+        Parameters
+        ----------
+        values : dict
+
+        Returns
+        -------
+        ThreatModel
+        """
         return cls(**{**values, "notes": tuple(values["notes"])})
 
     def __str__(self):

@@ -43,6 +43,8 @@ def check_unit(norms, first_row=0):
     Parameters
     ----------
     norms : ndarray of shape (..., B)
+    first_row : int, default=0
+        Number of the first of them, for the error.
 
     Raises
     ------

@@ -169,7 +169,7 @@ class AmplitudeGate(Gate):
 class StateGate(AmplitudeGate):
     """Prepare the state whose amplitudes are given: real parts, then imaginary parts.
 
-    Acts on qubits in |0>.
+    Acts on qubits in ``|0>``.
 
     Parameters
     ----------

@@ -103,6 +103,7 @@ def forget_and_end(work, X_forget, y_forget, request):
     experiment = work.estimator
     model, original = experiment.estimator_, getattr(experiment, "original_", None)
     if not forgets(model):
+        _check_known(work.estimator, request)
         return _refit_and_end(work, X_forget, y_forget, **request)
     if model is original:
         model = copy.deepcopy(original)
@@ -129,6 +130,17 @@ def forget_and_end(work, X_forget, y_forget, request):
     if not work.committed:
         end.commit()
     return refused is not None
+
+
+def _check_known(experiment, request):
+    """Refuse what a model that cannot forget by itself has no use for."""
+    for name, value in request.items():
+        if name not in ("index", "ids"):
+            raise TypeError(
+                f"{name}={value!r}: {type(experiment.estimator).__name__} has no unlearn, so that "
+                "UnlearningClassifier fits it again without the rows; a request takes X_forget, "
+                "y_forget, index and ids."
+            )
 
 
 def _refit_and_end(work, X_forget=None, y_forget=None, *, index=None, ids=None):

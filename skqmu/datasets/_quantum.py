@@ -69,13 +69,13 @@ def make_xxz(
 
     Notes
     -----
-    The state is the lowest of the sector with as many qubits in |1> as in |0> that the product of
-    all X multiplies by ``(-1)^(n_qubits / 2)``. There it is unique: times
+    The state is the lowest of the sector with as many qubits in ``|1>`` as in ``|0>`` that the
+    product of all X multiplies by ``(-1)^(n_qubits / 2)``. There it is unique: times
     ``(-1)^(qubits in |1> at odd places)`` all its amplitudes are positive (Marshall; Perron and
     Frobenius), which is also how its sign is fixed. Above coupling -1 it is the ground state of
     the whole chain (Yang and Yang 1966); in the Neel phase the other combination of the two
     orders, nearly as low, lies in the other sector. Below -1 the chain's ground states are
-    |0...0> and |1...1>, and such couplings are refused.
+    ``|0...0>`` and ``|1...1>``, and such couplings are refused.
 
     Examples
     --------
@@ -154,7 +154,7 @@ def make_tfim(
     The state is the lowest of those that the product of all X leaves as they are. It is the ground
     state, and unique, wherever the field is positive: all its amplitudes are positive (Perron and
     Frobenius), up to rounding, which fixes its sign. Without a field two states are lowest; of
-    these it is (|0...0> + |1...1>) / sqrt(2), the limit of small fields.
+    these it is ``(|0...0> + |1...1>) / sqrt(2)``, the limit of small fields.
 
     Examples
     --------

@@ -102,7 +102,16 @@ class BatchingPolicy:
         return None
 
     def size(self, n_waiting: int) -> int:
-        """How many of the waiting requests go into the batch."""
+        """How many of the waiting requests go into the batch.
+
+        Parameters
+        ----------
+        n_waiting : int
+
+        Returns
+        -------
+        int
+        """
         return n_waiting if self.most is None else min(n_waiting, self.most)
 
 

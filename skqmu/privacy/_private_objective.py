@@ -49,7 +49,16 @@ class PrivateObjective(Objective):
     def batches(
         self, epoch: int, batch_size: int, rng: np.random.Generator
     ) -> Iterator[list[tuple[str, np.ndarray]]]:
-        """Poisson samples, or all rows, as often as the plan says; nothing of it is from `rng`."""
+        """Poisson samples, or all rows, as often as the plan says; nothing of it is from `rng`.
+
+        Parameters
+        ----------
+        rng : Generator
+            The loop's own, not used here.
+        batch_size : int
+            Not used: the plan says it.
+        epoch : int
+        """
         n, rate = len(self.streams["train"]), self.plan.sampling_rate
         for _ in range(self.plan.steps_per_epoch):
             yield [("train", np.arange(n) if rate == 1 else coins(n, rate))]

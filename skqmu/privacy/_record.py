@@ -62,9 +62,28 @@ class PrivacyRecord:
         }
 
     def without(self, n: int) -> Self:
-        """The record after `n` more rows were deleted, by nothing but private training."""
+        """The record after `n` more rows were deleted, by nothing but private training.
+
+        Parameters
+        ----------
+        n : int
+
+        Returns
+        -------
+        PrivacyRecord
+        """
         return replace(self, n_deleted=self.n_deleted + n)
 
     def followed_by(self, plan: PrivacyPlan) -> "PrivacyRecord":
-        """The record of a model that was fitted anew on rows of this one."""
+        """The record of a model that was fitted anew on rows of this one.
+
+        Parameters
+        ----------
+        plan : PrivacyPlan
+            Of the new fit.
+
+        Returns
+        -------
+        PrivacyRecord
+        """
         return PrivacyRecord((*self.plans, plan))

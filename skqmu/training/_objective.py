@@ -105,11 +105,21 @@ class Objective:
         self.trainable = trainable
 
     def restrict(self, trainable: np.ndarray) -> None:
-        """Let no parameter move but those of a mask, of those that moved before."""
+        """Let no parameter move but those of a mask, of those that moved before.
+
+        Parameters
+        ----------
+        trainable : ndarray of bool of shape (n_parameters,)
+        """
         self.trainable = trainable if self.trainable is None else trainable & self.trainable
 
     def phases(self, epoch: int) -> list[tuple[str, ...]]:
-        """Tuples of stream names whose batches share a step, one pass after another."""
+        """Tuples of stream names whose batches share a step, one pass after another.
+
+        Parameters
+        ----------
+        epoch : int
+        """
         return [tuple(self.streams)]
 
     def batches(self, epoch: int, batch_size: int, rng: np.random.Generator) -> Iterable[list]:
@@ -117,13 +127,35 @@ class Objective:
         return epoch_batches(self, epoch, batch_size, rng)
 
     def inputs(self, stream: str, batch: Records, run: "TrainingRun") -> np.ndarray:
-        """Inputs that the network sees for a batch (adversarial streams change them)."""
+        """Inputs that the network sees for a batch (adversarial streams change them).
+
+        Parameters
+        ----------
+        run : TrainingRun
+        stream : str
+            Whose rows these are: "train", "forget", "retain".
+        batch : ndarray of int of shape (B,)
+            Their positions in the stream.
+
+        Returns
+        -------
+        ndarray of shape (B, n_inputs)
+        """
         return batch.X
 
     def loss(
         self, stream: str, logits: np.ndarray, batch: Records
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Loss of each record, shape (B,), and its derivative by the logits, (B, C)."""
+        """Loss of each record, shape (B,), and its derivative by the logits, (B, C).
+
+        Parameters
+        ----------
+        stream : str
+            Whose rows these are: "train", "forget", "retain".
+        logits : ndarray of shape (B, C)
+        batch : ndarray of int of shape (B,)
+            Their positions in the stream.
+        """
         return weighted_cross_entropy(logits, batch.targets, batch.weights)
 
     def guessing(self) -> float:
@@ -137,7 +169,12 @@ class Objective:
         return []
 
     def penalty(self, run: "TrainingRun") -> tuple[float, np.ndarray | float]:
-        """Value and gradient of what depends on the parameters alone."""
+        """Value and gradient of what depends on the parameters alone.
+
+        Parameters
+        ----------
+        run : TrainingRun
+        """
         if not self.decay:
             return 0.0, 0.0
         kernels = run.network.decayed * run.params

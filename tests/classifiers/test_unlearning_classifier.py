@@ -219,3 +219,11 @@ def test_wrong_parameters_are_refused(iris, mask):
         UnlearningClassifier(qnn(), memory=3).fit(*iris, forget=mask)
     with pytest.raises(ValueError, match="gradient_ascent"):
         UnlearningClassifier(qnn(), "gradient_ascend").fit(*iris, forget=mask)
+
+
+def test_a_model_without_unlearn_says_what_a_request_to_it_takes():
+    X, y = load_iris(return_X_y=True)
+    clf = UnlearningClassifier(LogisticRegression(max_iter=500)).fit(X, y)
+    with pytest.raises(TypeError, match=r"report='none': LogisticRegression has no unlearn"):
+        clf.unlearn(X[:1], report="none")
+    assert clf.unlearn(X[:1]).unlearning_log_[-1]["status"] == "done"

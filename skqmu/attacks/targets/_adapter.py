@@ -200,13 +200,33 @@ class TargetAdapter(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
         return given
 
     def predict(self, X):
-        """Labels of rows, shape (n,)."""
+        """Labels of rows, shape (n,).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features)
+            Rows as the model takes them.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
         model, X = self._current(), self._rows(X)
         return self._labels(model, X)
 
     @available_if(answering("predict_proba"))
     def predict_proba(self, X):
-        """Probabilities of rows, shape (n, n_classes)."""
+        """Probabilities of rows, shape (n, n_classes).
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_features)
+            Rows as the model takes them.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes)
+        """
         model, X = self._current(), self._rows(X)
         return self._proba(model, X)
 
