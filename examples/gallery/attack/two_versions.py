@@ -88,11 +88,11 @@ for ax, what in ((left, "share of deleted rows found"), (right, "a deleted row i
     ax.set(xscale="log", xticks=sizes, xticklabels=sizes, ylim=(-0.04, 1.04))
     ax.set(xlabel="rows deleted in one request", ylabel=what)
     ax.minorticks_off()
-left.legend(loc="center left", fontsize="small")
+left.legend(loc="center", bbox_to_anchor=(0.5, 0.28), fontsize="small")
 plt.show()
 
 # %%
-# Exact deletion compares one version with retraining, and says nothing about two. A batch hides most
-# of its rows from whoever sees answers, but not the most exposed one, and hides little from whoever
-# sees weights. A new circuit, drawn for the new version, brings this attacker down to guessing,
-# and costs a training. More in :doc:`/two_versions`.
+# Exact deletion compares one version with retraining, and says nothing about two. A batch hides
+# about half of its rows from whoever sees answers, but not the most exposed one, and hides little from
+# whoever sees weights. A new circuit, drawn for the new version, brings this attacker down to about what guessing
+# finds, and costs a training. More in :doc:`/two_versions`.
