@@ -89,17 +89,17 @@ class EstimatorExecutable(PrimitiveExecutable):
 # %%
 # All three together. A model learns 120 rows, a third of them with wrong labels that it can only know by
 # heart, and a copy forgets 40 of them by the new mechanism. Beside them stands a model that never
-# saw these. The new attack tells the 40 from 120 unseen rows, on the new backend, with more and
+# saw these. The new attack tells the 40 from 60 unseen rows, on the new backend, with more and
 # more of its noise.
 
-X, y = make_memorisation(240, n_features=6, label_noise=1 / 3, random_state=0)
+X, y = make_memorisation(180, n_features=4, label_noise=1 / 3, random_state=0)
 X, X_unseen, y, y_unseen = X[:120], X[120:], y[:120], y[120:]
 n_forget = 40
-clf = skqmu.QNNClassifier(random_state=0).fit(X, y)
+clf = skqmu.QNNClassifier(n_layers=3, random_state=0).fit(X, y)
 models = {
     "before": clf,
     "Soften": copy.deepcopy(clf).unlearn(X[:n_forget], strategy=Soften(max_iter=30)),
-    "never saw them": skqmu.QNNClassifier(random_state=1).fit(X[n_forget:], y[n_forget:]),
+    "never saw them": skqmu.QNNClassifier(n_layers=3, random_state=1).fit(X[n_forget:], y[n_forget:]),
 }
 print(models["Soften"].unlearning_log_[-1]["strategy"])
 
@@ -112,7 +112,7 @@ for i, (name, model) in enumerate(models.items()):
     found = []
     for noise in noises:
         model.set_params(backend=EstimatorBackend(noise, seed=0))
-        attack = MarginAttack(model, n_shadows=0).fit(rows, labels)
+        attack = MarginAttack(model, n_shadows=0).fit(rows[:20], labels[:20])
         scores = attack.decision_function(rows, labels)
         found.append(membership_result(scores[asked_for], scores[~asked_for], fprs=(0.1,)))
     values = np.array([each.auc for each in found])
@@ -125,3 +125,9 @@ ax.set_xticks(range(len(noises)), noises)
 ax.set(xlabel="noise of each expectation value", ylabel="AUC of the margin, 95 % interval")
 ax.legend()
 plt.show()
+
+# %%
+# The memorised rows show in the model before, on an exact backend, and softening has not changed much; 40
+# rows decide no more. Noise of a few tenths hides the margin. To hand in a mechanism, an
+# attack or a backend for the library, run ``check_unlearner``, ``check_attack`` or ``check_backend`` of
+# `skqmu.utils.estimator_checks` on it: :doc:`/extending`.
