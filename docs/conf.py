@@ -80,7 +80,7 @@ copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
 # --- the gallery ---------------------------------------------------------------------------
-SECTIONS = ["start", "forget", "attack", "audit", "hardware", "own"]
+SECTIONS = ["start", "forget", "attack", "audit", "service", "hardware", "own"]
 QUICK = r"start/drop_in\.py"
 
 sphinx_gallery_conf = {

@@ -2,9 +2,9 @@
 The attacker who kept the version before
 ========================================
 
-A deletion is exact if the model is one that never saw the row. But whoever kept yesterday's
-model holds two, and the difference between them is the row. `UpdateAttack` looks for it, and
-we look at the cures: to delete in batches, and to publish with a new seed.
+A deletion is exact if the model is one that never saw the row. But whoever kept yesterday's model
+holds two, and the difference between them is the row. `UpdateAttack` looks for it, and we look at
+the cures: to delete in batches, and to publish with a new seed.
 """
 
 import copy
@@ -72,8 +72,8 @@ for name, results in curves.items():
     print(f"{name}: " + ", ".join(f"{result.found:.2f}" for result in results))
 
 # %%
-# Left, what a batch hides: the share of its k rows among the k most suspect. Right, what it does not:
-# how often one of its rows is the first suspect of all (95 % intervals over 20 requests).
+# Left, what a batch hides: the share of its k rows among the k most suspect. Right, what it does
+# not: how often one of its rows is the first suspect of all (95 % intervals over 20 requests).
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8), layout="constrained")
 for i, (name, results) in enumerate(curves.items()):
@@ -84,7 +84,10 @@ for i, (name, results) in enumerate(curves.items()):
     right.errorbar(np.array(sizes) * 1.05**i, values, errors, marker="o", capsize=3)
 left.plot(sizes, np.array(sizes) / (np.array(sizes) + 200), "k:", lw=1, label="guessing")
 right.plot(sizes, np.array(sizes) / (np.array(sizes) + 200), "k:", lw=1)
-for ax, what in ((left, "share of deleted rows found"), (right, "a deleted row is the first suspect")):
+for ax, what in (
+    (left, "share of deleted rows found"),
+    (right, "a deleted row is the first suspect"),
+):
     ax.set(xscale="log", xticks=sizes, xticklabels=sizes, ylim=(-0.04, 1.04))
     ax.set(xlabel="rows deleted in one request", ylabel=what)
     ax.minorticks_off()
@@ -93,6 +96,6 @@ plt.show()
 
 # %%
 # Exact deletion compares one version with retraining, and says nothing about two. A batch hides
-# about half of its rows from whoever sees answers, but not the most exposed one, and hides little from
-# whoever sees weights. A new circuit, drawn for the new version, brings this attacker down to about what guessing
-# finds, and costs a training. More in :doc:`/two_versions`.
+# about half of its rows from whoever sees answers, but not the most exposed one, and hides little
+# from whoever sees weights. A new circuit, drawn for the new version, brings this attacker down to
+# about what guessing finds, and costs a training. More in :doc:`/two_versions`.

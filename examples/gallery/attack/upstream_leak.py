@@ -2,8 +2,8 @@
 What the step before the classifier remembers
 =============================================
 
-The classifier has forgotten a row. The PCA before it was fitted on that row, and nobody asked *it* to
-forget. `UpstreamAttack` looks there; ``upstream="refit"`` is the cure.
+The classifier has forgotten a row. The PCA before it was fitted on that row, and nobody asked *it*
+to forget. `UpstreamAttack` looks there; ``upstream="refit"`` is the cure.
 """
 
 import copy
@@ -49,8 +49,8 @@ retain = {"X_retain": X[stays], "y_retain": y[stays]}
 skqmu.unlearn(cured, X[gone], y[gone], upstream="refit", **retain)
 
 # %%
-# The attacker holds the pipeline and sees raw rows. He fits the PCA again and again on halves of rows
-# like these, and learns how a row looks to a PCA that has seen it. Then he tells the deleted
+# The attacker holds the pipeline and sees raw rows. He fits the PCA again and again on halves of
+# rows like these, and learns how a row looks to a PCA that has seen it. Then he tells the deleted
 # rows from 200 that were never there.
 
 results = {}
@@ -66,10 +66,10 @@ display.ax_.set(title="deleted rows against rows never seen", xlim=(1e-2, 1), yl
 plt.show()
 
 # %%
-# What he goes by can be seen. A PCA keeps 40 numbers of an image's 64, and fits best the images that
-# it was made of. Above, five of the deleted digits; below, what is wrong when they are rebuilt from the
-# 40 numbers (red: too dark, blue: too light), and
-# how large that is over all 150 of them (root of the mean square).
+# What he goes by can be seen. A PCA keeps 40 numbers of an image's 64, and fits best the images
+# that it was made of. Above, five of the deleted digits; below, what is wrong when they are rebuilt
+# from the 40 numbers (red: too dark, blue: too light), and how large that is over all 150 of them
+# (root of the mean square).
 
 
 def missed(pipeline, rows):
@@ -93,6 +93,6 @@ figure.colorbar(picture, ax=axes[1:], label="error (grey levels of 16)")
 plt.show()
 
 # %%
-# A deletion reaches what is inside the estimator that is asked. Steps before it are named, and fitted
-# anew only where you say so and pass the raw rows. Or fit them on rows that nobody will ask to
-# delete. More in :doc:`/pitfalls` and :doc:`/attacks`.
+# A deletion reaches what is inside the estimator that is asked. Steps before it are named, and
+# fitted anew only where you say so and pass the raw rows. Or fit them on rows that nobody will ask
+# to delete. More in :doc:`/pitfalls` and :doc:`/attacks`.

@@ -20,9 +20,9 @@ data = make_xxz(400, n_qubits=6, spacing="random", random_state=0)
 print(f"{len(data.X)} states of 6 qubits, each of {data.X.shape[1]} numbers")
 
 # %%
-# Two models: a circuit that takes the state as it is (``encoding="state"``) under a ridge regression, and
-# the three nearest neighbours. Each is trained with a third of the labels flipped, and a quarter, half,
-# three quarters, or all of the flipped rows are then deleted, by retraining.
+# Two models: a circuit that takes the state as it is (``encoding="state"``) under a ridge
+# regression, and the three nearest neighbours. Each is trained with a third of the labels flipped,
+# and a quarter, half, three quarters, or all of the flipped rows are then deleted, by retraining.
 
 models = {
     "3 nearest neighbours": KNeighborsClassifier(3),
@@ -48,10 +48,10 @@ for name, model in models.items():
     print(name, "|", *(m["corrective"]["sentence"] for m in last if m["role"] == "original"))
 
 # %%
-# The frame has it all in columns, with intervals (95 %). Left, accuracy on unseen rows with right labels;
-# the point at 0 is the model that was trained on everything. Right, the damage undone: 0 is as
-# before, 1 as good as models without any wrong label. Where no damage is shown, the share has
-# no finite interval, and is left out.
+# The frame has it all in columns, with intervals (95 %). Left, accuracy on unseen rows with right
+# labels; the point at 0 is the model that was trained on everything. Right, the damage undone: 0 is
+# as before, 1 as good as models without any wrong label. Where no damage is shown, the share has no
+# finite interval, and is left out.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8), layout="constrained")
 for i, (name, frame) in enumerate(frames.items()):
@@ -78,6 +78,6 @@ left.legend(loc="lower right")
 plt.show()
 
 # %%
-# Neighbours repeat wrong labels, and get better with each wrong row that goes; what is not known stays and
-# does its damage. The few weights of the other model average over wrong labels, and nothing
-# has to be undone. Kinds of damage and measures: :doc:`/corrupt`.
+# Neighbours repeat wrong labels, and get better with each wrong row that goes; what is not known
+# stays and does its damage. The few weights of the other model average over wrong labels, and
+# nothing has to be undone. Kinds of damage and measures: :doc:`/corrupt`.

@@ -14,8 +14,8 @@ import skqmu
 from skqmu.datasets import make_memorisation
 
 # %%
-# Neighbours know each row by heart, a fifth of them with a wrong label. Two requests: for ten rows, and for
-# a third. Retraining is the only way to forget that such a model has.
+# Neighbours know each row by heart, a fifth of them with a wrong label. Two requests: for ten rows,
+# and for a third. Retraining is the only way to forget that such a model has.
 
 X, y = make_memorisation(2000, label_noise=0.2, random_state=0)
 report = skqmu.audit(
@@ -30,13 +30,16 @@ report = skqmu.audit(
 print(report)
 
 # %%
-# **The verdicts** are the sentences. *Does the original differ?* is the first question: where it does not,
-# there was nothing to forget that this audit could see. Of ten rows it cannot see enough, and says
-# what it cannot exclude. Of a third the original differs, and retraining is indistinguishable.
+# **The verdicts** are the sentences. *Does the original differ?* is the first question: where it
+# does not, there was nothing to forget that this audit could see. Of ten rows it cannot see enough,
+# and says what it cannot exclude. Of a third the original differs, and retraining is
+# indistinguishable.
 #
-# **The evidence** is a difference to the retrained models (oracles) in each measure, with an interval. `to_frame`
-# has them all, a row for each model. An interval that lies off 0 is a difference; intervals inside the
-# grey band, within 0.1 (``delta=``), are what "indistinguishable" takes, in every measure.
+# **The evidence** is a difference to the retrained models (oracles) in each measure, with an
+# interval. `to_frame` has them all, a row for each model. An interval off 0 is a difference (red),
+# but one of a distance below 0.02 is of no account; intervals inside the grey band, within 0.1
+# (``delta=``), are what "indistinguishable" takes, in every measure. Neighbours draw nothing, so
+# that the retrained model *is* the oracle, and its intervals are points.
 
 frame = report.to_frame().set_index(["scenario", "model"])
 measures = {
@@ -66,12 +69,12 @@ axes[1].set_xlabel("difference to retrained models, 95 % interval")
 plt.show()
 
 # %%
-# **To pass it on**: `to_html` writes a page, `to_json` what can be read and done again, `to_model_card` a section
-# of a model card, and `to_markdown` text:
+# **To pass it on**: `to_html` writes a page, `to_json` what can be read and done again,
+# `to_model_card` a section of a model card, and `to_markdown` text:
 
 text = report.to_markdown()
 print("\n".join(text.splitlines()[:24]))
 
 # %%
-# What a verdict takes is in :doc:`/verdicts`, how to read the rest in :doc:`/audits`, the formats in
-# :doc:`/report`.
+# What a verdict takes is in :doc:`/verdicts`, how to read the rest in :doc:`/audits`, the formats
+# in :doc:`/report`.

@@ -2,9 +2,9 @@
 One request after another
 =========================
 
-A mechanism that passes once may do damage that adds up. ``audit(sequential=True)`` puts request after
-request to the same model, each time beside models retrained without any row asked for by then,
-and says after which request the two can be told apart.
+A mechanism that passes once may do damage that adds up. ``audit(sequential=True)`` puts request
+after request to the same model, each time beside models retrained without any row asked for by
+then, and says after which request the two can be told apart.
 """
 
 import matplotlib.pyplot as plt
@@ -20,9 +20,9 @@ X = PCA(6, whiten=True, random_state=0).fit_transform(X)[:600]
 y = y[:600]
 
 # %%
-# Six requests, each for 6 % of the rows that are left by then. One mechanism is exact; the other climbs the
-# loss of the forgotten rows in small steps, without the stop rule and the guard that are its
-# defaults here. The error of all verdicts on one mechanism together is 5 %.
+# Six requests, each for 6 % of the rows that are left by then. One mechanism is exact; the other
+# climbs the loss of the forgotten rows in small steps, without the stop rule and the guard that are
+# its defaults here. The error of all verdicts on one mechanism together is 5 %.
 
 report = skqmu.audit(
     skqmu.QNNClassifier(trainable="head", head="ridge", n_qubits=6, random_state=0),
@@ -45,9 +45,9 @@ for mechanism in report.data["sequence"]["mechanisms"]:
 
 # %%
 # `to_frame` has a row for each model after each request. Left, accuracy on unseen rows, and the
-# range of the retrained models. Right, how much further the answers on unseen rows lie from those of
-# retrained models than these lie from one another, with the interval behind the verdict; a filled
-# mark is a verdict "differs", which may be about another measure.
+# range of the retrained models. Right, how much further the answers on unseen rows lie from those
+# of retrained models than these lie from one another, with the interval behind the verdict; a
+# filled mark is a verdict "differs", which may be about another measure.
 
 frame = report.to_frame()
 oracles = frame[frame["role"] == "oracle"].groupby("scenario", sort=False)["accuracy_test"]
@@ -70,5 +70,5 @@ left.legend(loc="lower left")
 plt.show()
 
 # %%
-# An audit of the first request alone would have let the ascents pass as "unresolved". How the error is
-# shared, and whether the order of requests matters: :doc:`/sequences`.
+# An audit of the first request alone would have let the ascents pass as "unresolved". How the error
+# is shared, and whether the order of requests matters: :doc:`/sequences`.

@@ -27,9 +27,9 @@ X_public, X, y_public, y = train_test_split(X, y, train_size=200, random_state=0
 X, X_test, y, y_test = train_test_split(X, y, test_size=300, random_state=0, stratify=y)
 
 # %%
-# Two models. One trains a dense front-end of its own along with the circuit; all that is public about it
-# is a scaler. The other stands behind linear discriminants of the public rows. `FrozenEstimator`
-# keeps a pipeline from fitting them again.
+# Two models. One trains a dense front-end of its own along with the circuit; all that is public
+# about it is a scaler. The other stands behind linear discriminants of the public rows.
+# `FrozenEstimator` keeps a pipeline from fitting them again.
 
 scaler = StandardScaler().fit(X_public)
 discriminants = make_pipeline(
@@ -47,7 +47,8 @@ def model(before, front_end, seed):
 
 
 # %%
-# From few private rows and from many, five draws of rows and seeds each; intervals of 95 % over the draws.
+# From few private rows and from many, five draws of rows and seeds each; intervals of 95 % over the
+# draws.
 
 sizes = [20, 40, 80, 160, 320]
 figure, ax = plt.subplots(layout="constrained")
@@ -76,10 +77,10 @@ ax.legend(loc="lower right")
 plt.show()
 
 # %%
-# The frozen front-end saves most where rows are few. (The public discriminants by themselves are better
-# still: digits like these are no case for a circuit.) A deletion retrains what is behind the
-# front-end, and is exact if the front-end never saw the rows. Nobody but you can know that, and
-# the library says so:
+# The frozen front-end saves most where rows are few. (The public discriminants by themselves are
+# better still: digits like these are no case for a circuit.) A deletion retrains what is behind the
+# front-end, and is exact if the front-end never saw the rows. Nobody but you can know that, and the
+# library says so:
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", UnlearningWarning)  # the same words stand in the log
@@ -89,6 +90,6 @@ print(f"{log['n_forget']} rows forgotten by {log['strategy']}: {log['kind']}")
 print(*log["notes"], sep="\n")
 
 # %%
-# Any module of torch can be such a front-end as well: with ``requires_grad_(False)`` it is passed as
-# ``front_end=`` of `HybridQNNClassifier`, and neither a fit nor a deletion moves it. Which words
+# Any module of torch can be such a front-end as well: with ``requires_grad_(False)`` it is passed
+# as ``front_end=`` of `HybridQNNClassifier`, and neither a fit nor a deletion moves it. Which words
 # promise what: :doc:`/guarantees`.

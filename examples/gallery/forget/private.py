@@ -21,8 +21,8 @@ from skqmu.metrics import mean_interval
 from skqmu.privacy import DifferentialPrivacy
 
 # %%
-# A fifth of the rows is public. It fits what stands before the classifier: a scaler that saw private
-# rows would not be covered by the promise.
+# A fifth of the rows is public. It fits what stands before the classifier: a scaler that saw
+# private rows would not be covered by the promise.
 
 X, y = load_breast_cancer(return_X_y=True)
 X_public, X, y_public, y = train_test_split(X, y, train_size=0.2, random_state=0)
@@ -31,8 +31,8 @@ X, X_test, y, y_test = train_test_split(front.transform(X), y, test_size=0.4, ra
 
 # %%
 # Each epsilon is trained five times. The noise comes from the operating system and from no seed, as
-# the promise needs, so that these figures move a little from run to run; so do the intervals
-# (95 %, over the five).
+# the promise needs, so that these figures move a little from run to run; so do the intervals (95 %,
+# over the five).
 
 settings = {"learning_rate_init": 0.1, "max_iter": 40, "batch_size": len(X), "n_layers": 1}
 
@@ -50,13 +50,14 @@ private = [accuracies(DifferentialPrivacy(e, delta=1e-4, classes=[0, 1])) for e 
 plain = accuracies(None)
 for epsilon, each in zip(epsilons, private, strict=True):
     print(f"epsilon {epsilon:4}: {each}")
-print(f"not private:  {plain}; always the larger class: {max(y_test.mean(), 1 - y_test.mean()):.3f}")
+larger = max(y_test.mean(), 1 - y_test.mean())
+print(f"not private:  {plain}; always the larger class: {larger:.3f}")
 
 # %%
 # The other side. A promise is an upper bound, and holds if the code does what the proof supposes.
-# `EpsilonAudit` trains hundreds of tiny models with and without one mislabelled row and tells
-# them apart by their weights; what it can tell, at level 0.95, is a *lower* bound. One above the
-# promise would refute it.
+# `EpsilonAudit` trains hundreds of tiny models with and without one mislabelled row and tells them
+# apart by their weights; what it can tell, at level 0.95, is a *lower* bound. One above the promise
+# would refute it.
 
 X_small, y_small = load_iris(return_X_y=True)
 X_small, y_small = X_small[::10, :2], y_small[::10]
@@ -75,8 +76,10 @@ low, high = (np.array([getattr(each, end) for each in private]) for end in ("low
 left.axhspan(plain.low, plain.high, color="0.9")
 left.axhline(plain.value, color="0.5", lw=1, label="not private")
 high = high.clip(max=1)
-left.errorbar(epsilons, values, [values - low, high - values], marker="o", capsize=3, label="private")
-left.axhline(max(y_test.mean(), 1 - y_test.mean()), color="0.5", ls=":", label="larger class")
+left.errorbar(
+    epsilons, values, [values - low, high - values], marker="o", capsize=3, label="private"
+)
+left.axhline(larger, color="0.5", ls=":", label="larger class")
 left.set(xscale="log", xticks=epsilons, xticklabels=epsilons, xlabel="epsilon (delta = 1e-4)")
 left.set(ylabel="accuracy on unseen rows")
 left.minorticks_off()

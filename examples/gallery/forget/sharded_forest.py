@@ -67,8 +67,8 @@ right.legend()
 plt.show()
 
 # %%
-# **Is it exact?** Delete three rows from the eight shards; the log says what was trained again. Then
-# train anew on the rows that are left, dealt in the same way, by the same seeds.
+# **Is it exact?** Delete three rows from the eight shards; the log says what was trained again.
+# Then train anew on the rows that are left, dealt in the same way, by the same seeds.
 
 model = models[3]
 model.unlearn(index=[0, 1, 2])
@@ -80,6 +80,6 @@ difference = np.abs(anew.predict_proba(X_test) - model.predict_proba(X_test)).ma
 print(f"largest difference of a probability: {difference}")
 
 # %%
-# Shards are a bargain where requests are small: one row of 1,347 costs a sixteenth of a training with
-# 16 shards. They are none where requests are large, or where few rows have to be shared by many
-# shards. More on the choice in :doc:`/choosing`, on the word "exact" in :doc:`/guarantees`.
+# Shards are a bargain where requests are small: one row of 1,347 costs a sixteenth of a training
+# with 16 shards. They are none where requests are large, or where few rows have to be shared by
+# many shards. More on the choice in :doc:`/choosing`, on the word "exact" in :doc:`/guarantees`.

@@ -2,9 +2,9 @@
 Deleting from sums, at a cost that does not grow
 ================================================
 
-With ``loss="linear"`` the rows enter training only through one matrix for each class, a sum over its
-rows. To delete a row is to subtract its share and to train again from the sums, whose size does not
-depend on the number of rows.
+With ``loss="linear"`` the rows enter training only through one matrix for each class, a sum over
+its rows. To delete a row is to subtract its share and to train again from the sums, whose size
+does not depend on the number of rows.
 """
 
 import time
@@ -26,8 +26,8 @@ usual = skqmu.QNNClassifier(max_iter=3, tol=0.0, random_state=0)  # cross-entrop
 
 # %%
 # One row is deleted, from models of 500 to 20,000 rows. Beside it stands what everybody can do,
-# training again. We clock the processor's seconds, which other programs disturb least; yours will be
-# others, and their course the same.
+# training again. We clock the processor's seconds, which other programs disturb least; yours will
+# be others, and their course the same.
 
 
 def seconds(work):
@@ -52,12 +52,15 @@ difference = np.abs(anew.params_ - linear.params_).max()
 print(f"largest difference of a weight: {difference}")
 
 # %%
-# What it costs is accuracy: the loss must be linear in what the circuit measures, so that there is no
-# classical head, and a bounded readout may not weigh its outcomes. (The usual loss has learned from
-# 2,000 rows only, in 30 epochs.)
+# What it costs is accuracy: the loss must be linear in what the circuit measures, so that there is
+# no classical head, and a bounded readout may not weigh its outcomes. (The usual loss has learned
+# from 2,000 rows only, in 30 epochs.)
 
 usual.set_params(max_iter=30).fit(X[:2000], y[:2000])
-accuracy = {"linear loss": linear.score(X_test, y_test), "cross-entropy": usual.score(X_test, y_test)}
+accuracy = {
+    "linear loss": linear.score(X_test, y_test),
+    "cross-entropy": usual.score(X_test, y_test),
+}
 for name, value in accuracy.items():
     print(f"{name}: {value:.3f}")
 
@@ -69,7 +72,9 @@ left.plot(sizes, deleting, marker="o", color="C0", label="subtracting, then all 
 left.set(xscale="log", ylim=0, xlabel="rows of the model", ylabel="seconds of processor")
 left.legend()
 half = 1.96 * np.sqrt([value * (1 - value) / len(y_test) for value in accuracy.values()])
-right.bar(list(accuracy), list(accuracy.values()), yerr=half, capsize=4, color=["C0", "C1"], width=0.6)
+right.bar(
+    list(accuracy), list(accuracy.values()), yerr=half, capsize=4, color=["C0", "C1"], width=0.6
+)
 right.set(ylim=(0.5, 1), ylabel="accuracy on 1,000 unseen rows")
 plt.show()
 

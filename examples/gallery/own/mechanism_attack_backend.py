@@ -87,10 +87,10 @@ class EstimatorExecutable(PrimitiveExecutable):
 
 
 # %%
-# All three together. A model learns 120 rows, a third of them with wrong labels that it can only know by
-# heart, and a copy forgets 40 of them by the new mechanism. Beside them stands a model that never
-# saw these. The new attack tells the 40 from 60 unseen rows, on the new backend, with more and
-# more of its noise.
+# All three together. A model learns 120 rows, a third of them with wrong labels that it can only
+# know by heart, and a copy forgets 40 of them by the new mechanism. Beside them stands a model that
+# never saw these. The new attack tells the 40 from 60 unseen rows, on the new backend, with more
+# and more of its noise.
 
 X, y = make_memorisation(180, n_features=4, label_noise=1 / 3, random_state=0)
 X, X_unseen, y, y_unseen = X[:120], X[120:], y[:120], y[120:]
@@ -99,7 +99,9 @@ clf = skqmu.QNNClassifier(n_layers=3, random_state=0).fit(X, y)
 models = {
     "before": clf,
     "Soften": copy.deepcopy(clf).unlearn(X[:n_forget], strategy=Soften(max_iter=30)),
-    "never saw them": skqmu.QNNClassifier(n_layers=3, random_state=1).fit(X[n_forget:], y[n_forget:]),
+    "never saw them": skqmu.QNNClassifier(n_layers=3, random_state=1).fit(
+        X[n_forget:], y[n_forget:]
+    ),
 }
 print(models["Soften"].unlearning_log_[-1]["strategy"])
 
@@ -127,7 +129,7 @@ ax.legend()
 plt.show()
 
 # %%
-# The memorised rows show in the model before, on an exact backend, and softening has not changed much; 40
-# rows decide no more. Noise of a few tenths hides the margin. To hand in a mechanism, an
-# attack or a backend for the library, run ``check_unlearner``, ``check_attack`` or ``check_backend`` of
-# `skqmu.utils.estimator_checks` on it: :doc:`/extending`.
+# The memorised rows show in the model before, on an exact backend, and softening has not changed
+# much; 40 rows decide no more. Noise of a few tenths hides the margin. To hand in a mechanism, an
+# attack or a backend for the library, run ``check_unlearner``, ``check_attack`` or
+# ``check_backend`` of `skqmu.utils.estimator_checks` on it: :doc:`/extending`.

@@ -2,9 +2,9 @@
 A month of a deletion service
 =============================
 
-People write in and ask to be forgotten. `skqmu.ledger` takes their requests down, honours them
-in batches, and keeps the evidence: when they asked, what was done, and that the model knows them
-no more.
+People write in and ask to be forgotten. `skqmu.ledger` takes their requests down, honours them in
+batches, and keeps the evidence: when they asked, what was done, and that the model knows them no
+more.
 """
 
 import secrets
@@ -33,8 +33,8 @@ clf = skqmu.QNNClassifier(
 skqmu.save(clf.fit(X, y, ids=customers), model)
 
 # %%
-# The ledger holds no names, only hashes of them under a key, which comes from your vault. Its clock is
-# ours here, so that a month takes seconds. Each request is due in eight days. We honour six at
+# The ledger holds no names, only hashes of them under a key, which comes from your vault. Its clock
+# is ours here, so that a month takes seconds. Each request is due in eight days. We honour six at
 # once, or whatever waits when a deadline is two days away: batches are cheaper, and hide people
 # from whoever compares two versions of the model.
 
@@ -51,13 +51,13 @@ for _ in range(30):
         ledger.receive(leaving.pop(), due=timedelta(days=8))
     batch = ledger.honour(model, policy=policy, trust=True)
     if batch:
-        done |= {number: (today, batch) for number in batch.honoured}
+        done |= dict.fromkeys(batch.honoured, (today, batch))
         print(f"{today:%d %B}: {len(batch.honoured)} honoured ({batch.claim}); {batch.why}")
     today += timedelta(days=1)
 
 # %%
-# Each line is a request, from the day it came to the day the model had forgotten; the tick is the day
-# by which it was due. Open circles still wait.
+# Each line is a request, from the day it came to the day the model had forgotten; the tick is the
+# day by which it was due. Open circles still wait.
 
 figure, ax = plt.subplots(figsize=(7.5, 4.2), layout="constrained")
 batches = sorted({batch.number for _, batch in done.values()})
@@ -80,11 +80,11 @@ found = ledger.verify(model, trust=True)
 print(f"{len(found.verified)} people verified, all good: {found.is_good}")
 print(f"customers in the model: {len(set(skqmu.load(model, trust=True).ids_))} of 75")
 receipt = ledger.receipt(1)
-print({name: receipt[name] for name in ("ledger", "honoured") if name in receipt}, receipt["method"]["claim"])
+print(f"receipt of request 1: honoured {receipt['honoured']}, {receipt['method']['claim']}")
 
 # %%
-# What it proves, and what it cannot (copies elsewhere, backups, an older ledger in the place of this
-# one): :doc:`/ledger`. ``examples/deletion_service.py`` is the same as a process that survives its own
-# kill.
+# What it proves, and what it cannot (copies elsewhere, backups, an older ledger in the place of
+# this one): :doc:`/ledger`. The folder ``examples`` of the repository has the same as a process
+# that survives its own kill.
 
 scratch.cleanup()
