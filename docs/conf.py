@@ -81,7 +81,7 @@ copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
 # --- the gallery ---------------------------------------------------------------------------
-SECTIONS = ["start", "forget", "search", "attack", "audit", "hardware", "own"]
+SECTIONS = ["start", "forget", "search", "attack", "audit", "service", "hardware", "own"]
 QUICK = r"start/drop_in\.py"
 #: Executed as notebooks by the gate.
 NOTEBOOKS = ["start/drop_in", "attack/memorisation"]
