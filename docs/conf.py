@@ -84,7 +84,7 @@ copybutton_prompt_is_regexp = True
 SECTIONS = ["start", "forget", "search", "attack", "audit", "service", "hardware", "own"]
 QUICK = r"start/drop_in\.py"
 #: Executed as notebooks by the gate.
-NOTEBOOKS = ["start/drop_in", "attack/memorisation"]
+NOTEBOOKS = ["start/drop_in", "audit/reading_a_report"]
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples/gallery",
