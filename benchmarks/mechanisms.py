@@ -91,6 +91,10 @@ WHY = {
     "random_labels": "confident wrong labels: rows that a retrained model gets right are taught "
     "to be wrong",
     "last_layer_refit": "the circuit and the features it learned stay as they are",
+    "orthogonal_entropy": "undecided is neither what a retrained model says of a removed class nor "
+    "of a row it never saw",
+    "sensitivity_noise": "the rows' gradients at the end say nothing of what they did, and noise "
+    "hits every weight",
     "retrained_twin": "an epoch of a hundred rows is too few steps for its twin",
     "amnesiac": "every batch held a forgotten row (see the stop reason): all of training goes",
     "gradient_ascent, stop=None": "runs on long after the rows look unseen",
@@ -194,8 +198,8 @@ def figures(model, parts):
     return measured
 
 
-def run_seed(scenario, seed):
-    """Figures of the trained model, the oracles and all mechanisms for one seed."""
+def run_seed(scenario, seed, only=None):
+    """Figures of the trained model, the oracles and the mechanisms (None: all) for one seed."""
     warnings.simplefilter("ignore", UnlearningWarning)
     model, (train, reference, test), mask = SCENARIOS[scenario](seed)
     X, y = train
@@ -222,6 +226,8 @@ def run_seed(scenario, seed):
         mask_model = LogitMask(base, y[mask][0])
         rows["(logit mask)"] = {**figures(mask_model, parts), "gradient_rows": 0.0, "seconds": 0.0}
     for name, strategy in strategies().items():
+        if only is not None and name not in only:
+            continue
         candidate = copy.deepcopy(base)
         started = time.process_time()
         candidate.unlearn(
@@ -325,18 +331,48 @@ def markdown(result):
     return "\n".join(lines)
 
 
+def beside(known, new, names):
+    """Put the rows of `names` into results that stand, and say of them what they were made by.
+
+    Raises
+    ------
+    SystemExit
+        The oracles, or the models before unlearning, are not those of the rows that stand:
+        rows of both would not be comparable.
+    """
+    for scenario, summary in new["scenarios"].items():
+        stands = known["scenarios"][scenario]
+        for what, one, other in (
+            ("oracles", stands["oracle"], summary["oracle"]),
+            (
+                "models before unlearning",
+                stands["rows"]["(before unlearning)"]["gaps"],
+                summary["rows"]["(before unlearning)"]["gaps"],
+            ),
+        ):
+            if any(not np.allclose(one[n], other[n], atol=1e-6) for n in one):
+                sys.exit(f"the {what} of {scenario} are others than in the file: run all rows.")
+        stands["rows"] |= {name: summary["rows"][name] for name in names}
+    made = {name: new[name] for name in ("skqmu", "python", "n_seeds", "seconds")}
+    command = " ".join([new["command"], *(f"--only {name}" for name in names)])
+    known.setdefault("added", {}).update({name: {"command": command, **made} for name in names})
+    return known
+
+
 def main():
     """Run everything, write the JSON, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=N_SEEDS)
     parser.add_argument("--n-jobs", type=int, default=2)
     parser.add_argument("--scenario", choices=sorted(SCENARIOS), action="append")
+    rows = {"choices": sorted(strategies()), "action": "append"}
+    parser.add_argument("--only", **rows, help="rows to run; others stay in the file as they are")
     parser.add_argument("--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     started = time.perf_counter()
     names = arguments.scenario or list(SCENARIOS)
     jobs = [(name, seed) for name in names for seed in range(arguments.seeds)]
-    runs = Parallel(n_jobs=arguments.n_jobs)(delayed(run_seed)(*job) for job in jobs)
+    runs = Parallel(n_jobs=arguments.n_jobs)(delayed(run_seed)(*j, arguments.only) for j in jobs)
     result = {
         "command": "python benchmarks/mechanisms.py",
         "skqmu": skqmu.__version__,
@@ -352,6 +388,8 @@ def main():
         },
         "seconds": time.perf_counter() - started,
     }
+    if arguments.only:
+        result = beside(json.loads(arguments.output.read_text()), result, arguments.only)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(result, indent=1) + "\n")
     sys.stdout.write(markdown(result) + "\n")
