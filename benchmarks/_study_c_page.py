@@ -19,8 +19,8 @@ __all__ = ["answer", "published_share", "write_page"]
 _TASKS = {"mnist": "digits 1 against 9", "xxz": "phases of the XXZ chain"}
 _LIMITS = (
     "Not known of the published study, and chosen here: whether its simulator normalises (its "
-    "data are taken as they stand), which eigenvectors its states are (global phases; ours are real "
-    "with a fixed sign, and classical models get them without the imaginary parts, which are "
+    "data are taken as they stand), which eigenvectors its states are (global phases; ours are "
+    "real with a fixed sign, and classical models get them without the imaginary parts, which are "
     "zero), the grid of couplings (ours: 166 midpoints of 0 to 2, by turns), SCRUB's weight of the "
     "distillation (.5), what the noise covers (784 pixels), whether N(0, .01) is a variance "
     "(ours: a standard deviation). That 2,144 images and 84 states were judged on is read off the "
@@ -72,7 +72,8 @@ def answer(found):
         }[wins]
         yield (
             f"{told.capitalize()}: {verdict}. By more than .01 ahead of: {_listed(better)}; "
-            f"behind: {_listed(worse)}. What makes more than .01 of difference by itself: {_listed(named)}."
+            f"behind: {_listed(worse)}. What makes more than .01 of difference by itself: "
+            f"{_listed(named)}."
         )
     share = published_share(found["published"])
     if share is not None:

@@ -4,10 +4,11 @@ The gallery. Every file ``examples/gallery/SECTION/NAME.py`` is an example of sp
 SECTION has a ``GALLERY_HEADER.rst`` with its title and a line on it, and stands in `SECTIONS`
 below, in the order of the page. No list names the examples. An example runs by itself (``python
 FILE``), in under a minute on two cores, from data that come with the package or are generated,
-and draws at least one picture. Names beginning with ``_`` are left out. Without ``--gallery``
-pages are made from the code alone; ``python docs/make.py --gallery`` runs every example whose
-file has changed since it was last run, ``--gallery REGEX`` those whose path matches. `QUICK`
-below is what the gate runs.
+and draws at least one picture, each in one cell (a notebook shows a figure when the cell that
+began it ends). Names beginning with ``_`` are left out. Without ``--gallery`` pages are made from
+the code alone; ``python docs/make.py --gallery`` runs every example whose file has changed since
+it was last run, ``--gallery REGEX`` those whose path matches. `QUICK` is a short form; the gate
+executes the notebooks of `NOTEBOOKS`.
 """
 
 import sys
@@ -80,10 +81,10 @@ copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
 # --- the gallery ---------------------------------------------------------------------------
-SECTIONS = ["start", "forget", "attack", "audit", "hardware", "own"]
+SECTIONS = ["start", "forget", "search", "attack", "audit", "service", "hardware", "own"]
 QUICK = r"start/drop_in\.py"
 #: Executed as notebooks by the gate.
-NOTEBOOKS = ["start/drop_in", "attack/memorisation"]
+NOTEBOOKS = ["start/drop_in", "audit/reading_a_report"]
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples/gallery",

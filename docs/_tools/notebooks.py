@@ -1,5 +1,6 @@
 """Notebooks of the gallery, executed as their readers execute them."""
 
+import os
 from pathlib import Path
 
 __all__ = ["executed"]
@@ -26,11 +27,13 @@ def executed(folder, names, out):
     from nbclient.exceptions import CellExecutionError
 
     failed, out = 0, Path(out)
+    # pictures belong in the notebook, whatever the environment says for scripts
+    env = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
     out.mkdir(parents=True, exist_ok=True)
     for name in names:
         notebook = nbformat.read(Path(folder) / f"{name}.ipynb", as_version=4)
         try:
-            NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+            NotebookClient(notebook, timeout=300, kernel_name="python3").execute(env=env)
         except CellExecutionError as error:
             print(f"{name}.ipynb: {error}")
             failed += 1

@@ -59,15 +59,14 @@ def _code(value):
 
 
 def _part(part):
-    if isinstance(part, Strong):
-        return f"**{_text(part)}**" if part.strip() else ""
     if isinstance(part, Code):
         return _code(part)
     if isinstance(part, Key):
         return _text(part.text)
     # a part keeps the spaces that stand between it and its neighbours
     edges = " " * part[:1].isspace(), " " * part[-1:].isspace()
-    return f"{edges[0]}{_text(part)}{edges[1]}" if part.strip() else part
+    mark = "**" if isinstance(part, Strong) else ""
+    return f"{edges[0]}{mark}{_text(part)}{mark}{edges[1]}" if part.strip() else str(part)
 
 
 def _line(parts):

@@ -210,7 +210,8 @@ def _course_words(entries, requests, levels, holds_until, leaves_after, failed_a
         n_asked = n if failed_at is None else failed_at - 1
         parts.append(
             f"Leaves the oracles after request {leaves_after} of {n} "
-            f"({requests[leaves_after - 1]}){told}; told from them after {n_told} of {n_asked}."
+            f"({requests[leaves_after - 1]}){told}; in all, told from them after {n_told} of the "
+            f"{n_asked} requests."
         )
     elif failed_at is None:
         parts.append(f"Not told from the oracles after any of {n} requests.")

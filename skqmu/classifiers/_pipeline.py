@@ -124,19 +124,27 @@ def _forget_last(upstream, last, X_forget, y_forget, **request):
             continue
         if _num_samples(rows):
             request[name] = upstream.transform(rows)
-    saw = [
-        f"{name} ({type(step).__name__})"
+    fitted = [
+        (f"{name} ({type(step).__name__})", isinstance(step, FrozenEstimator))
         for name, step in upstream.steps
         if hasattr(step, "fit") and get_tags(step).requires_fit
     ]
-    message = (
-        f"upstream steps were fitted on the forgotten rows too and still hold what they "
-        f"learned from them: {', '.join(saw)}. Removing that, too, is upstream='refit', with "
-        "X_retain and y_retain."
-    )
-    with explained(upstream), noting(*[message] * bool(saw)):
+    messages = []
+    if saw := [name for name, frozen in fitted if not frozen]:
+        messages.append(
+            "upstream steps were fitted on the forgotten rows too and still hold what they "
+            f"learned from them: {', '.join(saw)}. Removing that, too, is upstream='refit', with "
+            "X_retain and y_retain."
+        )
+    if frozen := [name for name, frozen in fitted if frozen]:
+        messages.append(
+            f"frozen steps were left as they are: {', '.join(frozen)}. Whether they were fitted "
+            "on the forgotten rows is not known here; if they were, they still hold what they "
+            "learned from them."
+        )
+    with explained(upstream), noting(*messages):
         last.unlearn(y_forget=y_forget, **request)
-    if saw:
+    for message in messages:
         warnings.warn(message, UnlearningWarning, stacklevel=3)
 
 

@@ -73,6 +73,8 @@ def accuracy_interval(n_correct, n, *, level=0.95, method="clopper-pearson"):
     ------
     ValueError
         Counts that are not ``0 <= n_correct <= n`` with n at least 1.
+    TypeError
+        An array in the place of a count.
 
     Examples
     --------
@@ -83,6 +85,11 @@ def accuracy_interval(n_correct, n, *, level=0.95, method="clopper-pearson"):
     method = {"clopper-pearson": "exact", "wilson": "wilson"}[
         check_choice("method", method, ("clopper-pearson", "wilson"))
     ]
+    if np.ndim(n_correct) or np.ndim(n):
+        raise TypeError(
+            "n_correct and n are two counts, and an array was given: of labels, "
+            "n_correct=np.sum(y == y_predicted) and n=len(y)."
+        )
     if int(n_correct) != n_correct or int(n) != n or not 0 <= n_correct <= n or n < 1:
         raise ValueError(
             f"n_correct={n_correct!r} of n={n!r}: whole numbers with 0 <= n_correct <= n and "

@@ -150,6 +150,10 @@ def test_markdown_holds_the_verdicts_and_takes_names_as_text(report, tmp_path):
                 assert " ".join(model["verdict"]["sentence"].split()) in plain
 
 
+def test_a_bold_start_of_a_line_keeps_its_space(report):
+    assert re.search(r"^\*\*Forgetting [^*]+\*\* \d", report.to_markdown(), re.MULTILINE)
+
+
 def test_tables_of_markdown_have_as_many_cells_as_columns(report):
     lines = report.to_markdown().splitlines()
     for i, line in enumerate(lines):

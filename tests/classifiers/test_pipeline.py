@@ -380,6 +380,17 @@ def test_frozen_steps_are_left_and_named():
     assert "nothing before the estimator" in certificate["assumptions"][0]["text"]
 
 
+def test_a_frozen_step_is_not_said_to_have_seen_the_rows():
+    X, y = toy()
+    model = make_pipeline(FrozenEstimator(StandardScaler().fit(X[8:])), quick()).fit(X, y)
+    with pytest.warns(UnlearningWarning) as told:
+        skqmu.unlearn(model, X[:4])
+    said = [str(each.message) for each in told]
+    assert any(text.startswith("frozen steps were left as they are: frozen") for text in said)
+    assert not any("were fitted on the forgotten rows too" in text for text in said)
+    assert any("frozen steps" in note for note in model[-1].unlearning_log_[-1]["notes"])
+
+
 def test_shards_are_refitted_behind_new_steps():
     X, y = toy()
     model = make_pipeline(StandardScaler(), ShardedClassifier(quick(), n_shards=2, random_state=0))

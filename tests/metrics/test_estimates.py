@@ -26,6 +26,8 @@ def test_accuracy_intervals_keep_inside_the_unit_interval():
     for bad in ((3, 2), (-1, 2), (0, 0), (0.5, 2)):
         with pytest.raises(ValueError, match="n_correct"):
             accuracy_interval(*bad)
+    with pytest.raises(TypeError, match=r"np\.sum"):  # labels, as of other metrics
+        accuracy_interval([0, 1], [0, 1])
 
 
 def test_mean_interval_is_students():

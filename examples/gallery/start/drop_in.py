@@ -6,6 +6,8 @@ A pipeline that can forget
 Iris from two lengths, forgets one of them, and is compared with a model that never saw it.
 """
 
+from copy import deepcopy
+
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_iris
 from sklearn.inspection import DecisionBoundaryDisplay
@@ -25,21 +27,11 @@ print(f"cross-validated accuracy: {cross_val_score(model, X, y, cv=5).mean():.2f
 # ``upstream="refit"`` fits it anew, from the raw rows that stay. The mechanism is the default,
 # retraining on these; the log says what happened.
 
-
-def draw(ax, title):
-    """Regions in which each class is the most probable, and all rows."""
-    DecisionBoundaryDisplay.from_estimator(model, X, response_method="predict", alpha=0.4, ax=ax)
-    ax.scatter(*X.T, c=y, s=14, cmap="cividis", edgecolor="k", linewidth=0.4)
-    ax.set(title=title, xlabel="sepal length (cm)")
-
-
-figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), sharey=True, layout="constrained")
-model.fit(X, y)
-draw(axes[0], "fitted")
+models = {"fitted": deepcopy(model.fit(X, y))}
 
 stays = y != 1
 skqmu.unlearn(model, X[~stays], y[~stays], X_retain=X[stays], y_retain=y[stays], upstream="refit")
-draw(axes[1], "after the deletion")
+models["after the deletion"] = deepcopy(model)
 print(model[-1].unlearning_log_[-1])
 
 # %%
@@ -47,7 +39,12 @@ print(model[-1].unlearning_log_[-1])
 # was trained without them, here from another seed.
 
 model.set_params(qnnclassifier__random_state=1)
-model.fit(X[stays], y[stays], qnnclassifier__classes=[0, 1, 2])
-draw(axes[2], "never saw them")
+models["never saw them"] = model.fit(X[stays], y[stays], qnnclassifier__classes=[0, 1, 2])
+
+figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), sharey=True, layout="constrained")
+for ax, (title, own) in zip(axes, models.items(), strict=True):
+    DecisionBoundaryDisplay.from_estimator(own, X, response_method="predict", alpha=0.4, ax=ax)
+    ax.scatter(*X.T, c=y, s=14, cmap="cividis", edgecolor="k", linewidth=0.4)
+    ax.set(title=title, xlabel="sepal length (cm)")
 axes[0].set_ylabel("petal length (cm)")
 plt.show()
