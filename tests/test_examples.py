@@ -22,7 +22,18 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+# whole audits and searches: the gallery and the README's example have shorter ones
+LONG = ("audit_any_classifier", "search_for_privacy")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=pytest.mark.slow) if path.stem in LONG else path
+        for path in EXAMPLES
+    ],
+    ids=[path.stem for path in EXAMPLES],
+)
 def test_the_example_runs(path, tmp_path):
     root = os.path.dirname(os.path.dirname(skqmu.__file__))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([root, *sys.path])}

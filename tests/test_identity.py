@@ -247,6 +247,7 @@ print(json.dumps(told))
 """
 
 
+@pytest.mark.slow
 def test_every_process_sees_the_same():
     found = []
     for seed in ("0", "7"):

@@ -45,6 +45,7 @@ def test_a_killed_worker_s_job_is_begun_again(tmp_path):
     assert sorted(found) == [(i, i * i) for i in range(12)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="nobody is killed here")
 def test_a_job_that_kills_each_worker_ends_in_the_error_of_joblib():
     with warnings.catch_warnings():

@@ -56,6 +56,7 @@ def test_predictions_hold_their_false_positive_rate_on_fresh_non_members():
     assert abs(rate - 0.1) < 0.075
 
 
+@pytest.mark.slow
 def test_records_of_the_pool_are_scored_by_regressors_that_did_not_see_them():
     # noise that a regressor can learn by heart: in-sample levels would bunch near 1/2
     target = RandomForestClassifier(20, random_state=0).fit(X[MEMBERS], y[MEMBERS])

@@ -189,6 +189,7 @@ def test_training_anew_is_seeded_and_puts_their_generator_back():
     assert np.abs(first - other).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_an_unfitted_vqc_is_no_target_and_can_be_audited_as_a_fitted_one():
     with pytest.raises(NotFittedError, match="QiskitMLTarget is not fitted"):
         ThresholdAttack(new_vqc()).fit(X, NAMES)

@@ -69,6 +69,7 @@ def test_steps_that_give_their_rows_away_are_found(step, least):
     assert MEMBERS[attack.predict(X, y)].mean() > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "step",
     [
@@ -101,6 +102,7 @@ def test_a_row_outside_the_range_of_a_scaler_was_not_in_it():
     assert scores[held_out].max() < np.quantile(scores[~held_out], 0.05)
 
 
+@pytest.mark.slow
 def test_steps_are_attacked_together_or_one_by_one():
     steps = (StandardScaler(), PCA(20))
     both, joint = attacked(*steps, n_shadows=16)
@@ -192,6 +194,7 @@ def test_a_pool_too_small_for_the_step_is_an_error_that_says_so():
         UpstreamAttack(target).fit(X[:3], y[:3])
 
 
+@pytest.mark.slow
 def test_transforms_that_overflow_and_categories_never_seen_give_finite_scores():
     wild = np.exp(5 * rng.normal(size=(80, 3)))
     kinds = np.array(["a", "b", "c", "d"] * 20, dtype=object)[:, None]

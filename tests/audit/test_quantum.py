@@ -32,6 +32,7 @@ def test_a_qnn_goes_through_every_default_mechanism_and_counts_what_it_spends():
     assert any("ended by" in note for note in report.model("class:2", "gradient_ascent")["notes"])
 
 
+@pytest.mark.slow
 def test_stop_rules_get_held_out_rows_that_no_attack_is_judged_on():
     report = audit(QNNClassifier(max_iter=20), X, Y, forget="fraction:0.2",
                    mechanisms="gradient_ascent", **QUICK)  # fmt: skip

@@ -104,6 +104,7 @@ def test_an_audit_goes_on_where_it_was_cut_off(
     assert not list(tmp_path.rglob("*.model"))
 
 
+@pytest.mark.slow
 def test_models_of_another_audit_are_not_taken(data, tmp_path):
     X, y = data
     few = {"forget": ["fraction:0.1"], "attacks": ["loss"]}

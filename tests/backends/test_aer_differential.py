@@ -391,6 +391,7 @@ def test_exact_values_under_random_noise_are_those_of_aer_used_directly():
     assert compare_exact(seeds) <= len(seeds) // 10
 
 
+@pytest.mark.slow
 def test_sampled_values_under_random_noise_are_those_of_aer_used_directly():
     settings = [s for s in sampled_settings(300)[5::11] if s[1] < 9 or "stabilizer" in s[2]]
     settings.append((1000, 10, "automatic"))
