@@ -114,15 +114,7 @@ def _breast_cancer(shared, rng):
     forget, retain, nonmembers, test = np.split(
         rng.permutation(len(y))[:400], [20, 100, 100 + N_NONMEMBERS]
     )
-    return {
-        "table": (X, y),
-        "retain": retain,
-        "forget": forget,
-        "nonmembers": nonmembers,
-        "test": test,
-        "pool_others": test[:80],
-        "removed": (),
-    }
+    return _subset((X, y), retain, forget, nonmembers, test)
 
 
 def _memorising(shared, rng):
@@ -132,8 +124,13 @@ def _memorising(shared, rng):
     y[:n_flipped] = 1 - y[:n_flipped]
     forget, nonmembers = np.split(rng.permutation(n_flipped), [20])
     retain, test = np.split(n_flipped + rng.permutation(400 - n_flipped), [80])
+    return _subset((X, y), retain, forget, nonmembers, test)
+
+
+def _subset(table, retain, forget, nonmembers, test):
+    """Parts of a problem in which no class goes."""
     return {
-        "table": (X, y),
+        "table": table,
         "retain": retain,
         "forget": forget,
         "nonmembers": nonmembers,

@@ -25,9 +25,10 @@ from _study_c_models import (
 )
 from _study_c_published import published_objective
 from _study_c_tasks import QUICK_EPOCHS, TASKS, corrupted, parts_of, qubits
-from scipy.stats import rankdata
+from scipy.special import rel_entr
+from sklearn.metrics import roc_auc_score
 
-from skqmu.network import cross_entropy
+from skqmu.network import cross_entropy, softmax
 from skqmu.training import Adam, Objective
 from skqmu.unlearning import STRATEGIES, RequestRows, Trainer, UnlearningRequest
 
@@ -291,9 +292,11 @@ class _Judge:
         )
         return {
             "accuracy": float((p.argmax(axis=1) == self.parts.y_test).mean()),
-            "kl_to_oracle": float(np.mean([_kl(p, q) for q in theirs])),
+            "kl_to_oracle": float(np.mean([rel_entr(p, q).sum(axis=1).mean() for q in theirs])),
             "agreement": float(np.mean([(p.argmax(1) == q.argmax(1)).mean() for q in theirs])),
-            "auc": _auc(-inside, -outside),
+            "auc": float(
+                roc_auc_score([1] * len(inside) + [0] * len(outside), [*-inside, *-outside])
+            ),
             "gradient_rows": gradient_rows,
         }
 
@@ -323,16 +326,4 @@ class _Judge:
 
 
 def _answers(network, params, X):
-    logits = network.logits(params, X)
-    e = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.clip(e / e.sum(axis=1, keepdims=True), 1e-12, 1)
-
-
-def _kl(p, q):
-    return float((p * np.log(p / q)).sum(axis=1).mean())
-
-
-def _auc(members, others):
-    ranks = rankdata(np.concatenate([members, others]))
-    n = len(members)
-    return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * len(others)))
+    return np.clip(softmax(network.logits(params, X), axis=1), 1e-12, 1)

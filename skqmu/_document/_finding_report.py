@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 
+from .._identity import recorded
 from .._shape import anything, maybe, named, one_of, record, text, varies
 from .._text import printable_values
 from .._versions import environment, installed_versions
@@ -37,15 +38,15 @@ class FindingReport(DataReport):
     references: tuple = ()
 
     @classmethod
-    def of(cls, finding, settings, title):
+    def of(cls, finding, title, **made_by):
         """Return the report of a finding, with what it was made by and in.
 
         Parameters
         ----------
         finding : dict
-        settings : dict
-            Name to recorded value.
         title : str or None
+        **made_by : object
+            By name; all settings of each are recorded. None: not known.
         """
         return cls(
             {
@@ -53,7 +54,9 @@ class FindingReport(DataReport):
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
                 "title": title,
                 "finding": finding,
-                "settings": settings,
+                "settings": {
+                    name: recorded(made) for name, made in made_by.items() if made is not None
+                },
                 "environment": environment(),
                 "versions": installed_versions(),
             }

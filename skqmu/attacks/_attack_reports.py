@@ -16,7 +16,6 @@ from .._document import (
     threat_section,
 )
 from .._document.ink import INK, MECHANISM, own_style, prepare_axes, svg_of
-from .._identity import recorded
 from .._shape import anything, each, maybe, named, number, record, text, whole
 
 __all__ = ["ShotCurveReport", "UpdateReport"]
@@ -26,10 +25,6 @@ _LIMITS = (
     "It says nothing of copies of the rows elsewhere: backups, logs, other models.",
     "It does not establish that a law or contract is fulfilled.",
 )
-
-
-def _settings(attack):
-    return {} if attack is None else {"attack": recorded(attack)}
 
 
 class ShotCurveReport(FindingReport):
@@ -103,7 +98,7 @@ class ShotCurveReport(FindingReport):
         ShotCurveReport
         """
         words = str(result.points[0].result.threat_model) if result.points else None
-        return cls.of({**result.to_dict(), "threat": words}, _settings(attack), title)
+        return cls.of({**result.to_dict(), "threat": words}, title, attack=attack)
 
     def __repr__(self):
         return f"ShotCurveReport({len(self.data['finding']['points'])} settings)"
@@ -246,7 +241,7 @@ class UpdateReport(FindingReport):
         """
         told = {**result.to_dict(), "threat": str(result.threat_model)}
         told["threat_model"] = result.threat_model.to_dict()
-        return cls.of(told, _settings(attack), title)
+        return cls.of(told, title, attack=attack)
 
     def __repr__(self):
         return f"UpdateReport({self.data['finding']['n_requests']} requests)"

@@ -12,7 +12,6 @@ from .._document import (
     estimate_words,
 )
 from .._document.ink import INK, MECHANISM, own_style, prepare_axes, svg_of
-from .._identity import recorded
 from .._shape import flag, maybe, number, one_of, record, text, whole
 from ..metrics import attack_limits
 
@@ -108,8 +107,7 @@ class EpsilonReport(FindingReport):
         -------
         EpsilonReport
         """
-        settings = {} if attack is None else {"attack": recorded(attack)}
-        return cls.of(result.to_dict(), settings, title)
+        return cls.of(result.to_dict(), title, attack=attack)
 
     def __repr__(self):
         finding = self.data["finding"]

@@ -14,7 +14,6 @@ from .._document import (
     threat_section,
 )
 from .._document.ink import draw_roc, own_style, prepare_axes, svg_of
-from .._identity import recorded
 from .._shape import Shape, anything, maybe, record, text
 from ._membership_result import MembershipResult
 
@@ -102,7 +101,7 @@ class MembershipReport(FindingReport):
         threat_model = told.pop("threat_model", None)
         words = None if threat_model is None else str(result.threat_model)
         finding = {"result": told, "threat_model": threat_model, "threat": words}
-        return cls.of(finding, {} if attack is None else {"attack": recorded(attack)}, title)
+        return cls.of(finding, title, attack=attack)
 
     @property
     def result(self):

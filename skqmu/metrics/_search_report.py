@@ -16,7 +16,7 @@ from .._document import (
     estimate_words,
 )
 from .._document.ink import INK, MECHANISM, own_style, prepare_axes, svg_of
-from .._identity import recorded, settings_line
+from .._identity import settings_line
 from .._shape import each, flag, maybe, named, number, record, text, whole
 from ._pareto import non_dominated, score_table
 
@@ -125,7 +125,7 @@ class SearchReport(FindingReport):
             "chosen": None if chosen is None else int(chosen),
             "candidates": candidates,
         }
-        return cls.of(finding, {"search": recorded(search)}, title)
+        return cls.of(finding, title, search=search)
 
     @property
     def front(self):

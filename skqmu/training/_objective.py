@@ -131,11 +131,10 @@ class Objective:
 
         Parameters
         ----------
-        run : TrainingRun
         stream : str
-            Whose rows these are: "train", "forget", "retain".
-        batch : ndarray of int of shape (B,)
-            Their positions in the stream.
+            Whose rows these are, a name among `streams`.
+        batch : Records
+        run : TrainingRun
 
         Returns
         -------
@@ -151,10 +150,9 @@ class Objective:
         Parameters
         ----------
         stream : str
-            Whose rows these are: "train", "forget", "retain".
+            Whose rows these are, a name among `streams`.
         logits : ndarray of shape (B, C)
-        batch : ndarray of int of shape (B,)
-            Their positions in the stream.
+        batch : Records
         """
         return weighted_cross_entropy(logits, batch.targets, batch.weights)
 

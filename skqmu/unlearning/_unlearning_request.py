@@ -75,6 +75,8 @@ class Trainer:
         Mean loss of the rows trained on, as the last fit left it; nan: unknown.
     alpha : float, default=0.0
         Strength of the penalty on kernels in a fit, to be divided by its rows.
+    watch : EpochWatch or None, default=None
+        Who follows the epochs of whatever is trained; None: nobody.
 
     Examples
     --------
@@ -93,6 +95,7 @@ class Trainer:
     updates: list
     fit_loss: float = np.nan
     alpha: float = 0.0
+    watch: EpochWatch | None = None
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ class UnlearningRequest:
         ``forget``, ``retain``, ``reference``, ``removed_classes`` and ``reference_source``.
     trainer : Trainer
         ``learning_rate_init``, ``batch_size``, ``solver``, ``refit``, ``importance``,
-        ``updates``, ``fit_loss`` and ``alpha``.
+        ``updates``, ``fit_loss``, ``alpha`` and ``watch``.
     trainable : ndarray of bool of shape (n_parameters,) or None, default=None
         Parameters that `fit` trained; None: all. The others stay as they are.
     head : HeadView or None, default=None
@@ -121,8 +124,6 @@ class UnlearningRequest:
         Where training was private.
     yardstick : Yardstick or None, default=None
         What the guard judges harm by; None: it cannot see, or somebody else judges.
-    watch : EpochWatch or None, default=None
-        Who follows the epochs; None: nobody.
     known : dict
         What parts of the request have found out for later parts; shared by its copies.
 
@@ -148,7 +149,6 @@ class UnlearningRequest:
     statistics: StatisticsView | None = None
     privacy: PrivacyView | None = None
     yardstick: Yardstick | None = None
-    watch: EpochWatch | None = None
     known: dict = field(default_factory=dict)
 
     def settled(self, params: np.ndarray) -> np.ndarray:
@@ -239,6 +239,11 @@ class UnlearningRequest:
     def alpha(self) -> float:
         """Strength of the penalty on kernels in a fit, to be divided by its rows."""
         return self.trainer.alpha
+
+    @property
+    def watch(self) -> EpochWatch | None:
+        """Who follows the epochs of whatever is trained; None: nobody."""
+        return self.trainer.watch
 
     @property
     def fit_loss(self) -> float:

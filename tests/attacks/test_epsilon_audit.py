@@ -124,13 +124,12 @@ def test_noise_that_is_half_of_what_was_accounted_for_is_refuted(monkeypatch, fo
     assert found.epsilon_stated <= 4.0 < found.epsilon_lower
     assert found.refuted
     monkeypatch.setattr(_private_objective, "gaussians", HONEST)
-    honest = audit.set_params(n_models=400).fit(X, Y).result_
+    honest = audit.fit(X, Y).result_
     # one audit in twenty may err: one that errs twice is a fault
     if honest.refuted:
         honest = clone(audit).set_params(random_state=2).fit(X, Y).result_
-    # 400 models find between nothing and epsilon 2 or so: the noise is the operating system's
     assert not honest.refuted
-    assert 0 <= honest.epsilon_lower <= 4.0
+    assert 0 < honest.epsilon_lower <= 4.0
 
 
 def test_a_training_that_is_not_private_at_all_has_no_epsilon_to_speak_of():

@@ -260,9 +260,9 @@ def test_class_deleted_whole():
     gone = np.flatnonzero(y == 2)
     after = pickle.loads(pickle.dumps(clf)).unlearn(index=gone, strategy="exact_downdate")
     attack = UpdateAttack(clf, after, n_deleted=50).fit(X, y)
-    # the span of fifty rows in as many features is told from rounding by a threshold: .887 to .93,
-    # by the machine's linear algebra
-    assert attack.evaluate(X, y, y == 2).aucs[0] > 0.8
+    # 33 numbers do not say which 50 of 150 rows went: which solution is found, and .887 or .9, goes
+    # by rounding
+    assert attack.evaluate(X, y, y == 2).aucs[0] > 0.85
 
 
 # -- refusals -------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ TRAINER = (
         "updates",
         "fit_loss",
         "alpha",
+        "watch",
     ),
 )
 HEAD = {
@@ -54,7 +55,7 @@ def request_(data):
 
 
 def test_a_request_and_a_head_have_few_fields_and_all_their_parts_names(request_):
-    assert len(dataclasses.fields(UnlearningRequest)) <= 12
+    assert len(dataclasses.fields(UnlearningRequest)) <= 11
     assert len(dataclasses.fields(HeadView)) <= 10
     for part, names in (("rows", ROWS), ("trainer", TRAINER)):
         whole = getattr(request_, part)

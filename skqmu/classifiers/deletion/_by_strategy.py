@@ -102,7 +102,7 @@ def possible_request(estimator, strategies, arguments):
         The request is wrong by itself.
     """
     rows = arguments.found_in(estimator)
-    request = _request(estimator, *rows)
+    request = _request(estimator, *rows, Watching())
     refusals = []
     for strategy in strategies:
         try:
@@ -173,7 +173,7 @@ class ByStrategy(Way):
             baseline = report.begin(state.baseline, positions, judged=judged)
             if tolerance_of(self.strategy) is not None:
                 request = _with_yardstick(request, baseline, positions)
-        request = replace(request, watch=self.watching.on(self.model, request))
+        request = request.replace(watch=self.watching.on(self.model, request))
         try:
             outcome = self._outcome(request)
         except TrainingDivergedError as error:
@@ -338,8 +338,7 @@ _WAYS_OUT: Mapping[str, str] = {
 }
 
 
-def _request(estimator, forget, retain, reference, watching=None):
-    watching = Watching() if watching is None else watching
+def _request(estimator, forget, retain, reference, watching):
     state = fitted_state(estimator)
     n_classes = len(estimator.classes_)
     parts = [part for part in (forget, retain) if part is not None]
