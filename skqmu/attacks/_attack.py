@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils.metaestimators import available_if
 
+from .._site_links import SiteLinksMixin
 from .._validation import check_is_fitted
 from ..metrics.signals import encode_labels
 from ._calibration import Calibration
@@ -37,7 +38,7 @@ def _is_calibrated(attack):
     return attack._can_calibrate()
 
 
-class Attack(MetaEstimatorMixin, BaseEstimator, metaclass=ABCMeta):
+class Attack(MetaEstimatorMixin, SiteLinksMixin, BaseEstimator, metaclass=ABCMeta):
     """Base class of all attacks.
 
     A subclass sets ``query``, fits what it needs in ``fit`` (ending with

@@ -8,6 +8,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from .._fit_many import fit_many, last_step
 from .._rows import join, take
 from .._side_by_side import finished_jobs
+from .._site_links import SiteLinksMixin
 from .._validation import check_choice
 from ..metrics import (
     epsilon_from_guesses,
@@ -29,7 +30,7 @@ _WEIGHTS = ("params_", "coef_", "intercept_", "coefs_", "intercepts_")
 _N_THRESHOLDS = 101
 
 
-class EpsilonAudit(MetaEstimatorMixin, BaseEstimator):
+class EpsilonAudit(MetaEstimatorMixin, SiteLinksMixin, BaseEstimator):
     """Lower bound on the epsilon of a training, with a level.
 
     A privacy promise is an upper bound, and holds if the code does what the proof supposes. This

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin
 from .._fit_many import fits_many
 from .._identity import digest
 from .._side_by_side import chunks
+from .._site_links import SiteLinksMixin
 from .._validation import check_is_fitted
 from .._versions import numeric_versions
 from ._balance import BLOCK, balanced_membership
@@ -26,7 +27,7 @@ __all__ = ["ShadowPool"]
 _MOST_AT_ONCE = 64
 
 
-class ShadowPool(MetaEstimatorMixin, BaseEstimator):
+class ShadowPool(MetaEstimatorMixin, SiteLinksMixin, BaseEstimator):
     """Shadow models: clones trained on random halves of a pool of records.
 
     Every record is in exactly half of the shadows, every shadow holds half of every class,

@@ -7,6 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 
 from .._identity import settings_line
+from .._site_links import SiteLinksMixin
 from .._validation import check_is_fitted, did_you_mean
 from ._attack import ShadowAttack
 from ._estimators import unwrap
@@ -154,7 +155,7 @@ def _show(value, missing="exact"):
     return missing if value is None else str(value)
 
 
-class ShotLeakageCurve(MetaEstimatorMixin, BaseEstimator):
+class ShotLeakageCurve(MetaEstimatorMixin, SiteLinksMixin, BaseEstimator):
     """How much a sampled model leaks, against shots, repeated queries and noise.
 
     :class:`skqmu.metrics.ShotCurveDisplay` draws it.

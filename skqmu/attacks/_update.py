@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 
+from .._site_links import SiteLinksMixin
 from .._validation import check_choice, check_is_fitted
 from ..metrics.signals import encode_labels
 from ._estimators import check_query_method, check_target, not_asked, shots_of, unwrap
@@ -21,7 +22,7 @@ __all__ = ["UpdateAttack"]
 _LEAST = 1e-15
 
 
-class UpdateAttack(MetaEstimatorMixin, BaseEstimator):
+class UpdateAttack(MetaEstimatorMixin, SiteLinksMixin, BaseEstimator):
     """Find the row that was deleted between two versions of a model.
 
     "Exact" and "certified" deletion compare ONE version with one retrained model. Who kept the

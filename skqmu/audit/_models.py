@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from .._fit_many import fit_many, last_step
 from .._identity import settings_line
 from .._rows import take
+from .._site_links import SiteLinksMixin
 from ..attacks.tools import align_columns, shadow_template, with_seed
 from ..exceptions import UnlearningError
 from ._epochs import Course
@@ -59,7 +60,7 @@ class Model:
     course: object = None
 
 
-class PaddedClassifier(ClassifierMixin, BaseEstimator):
+class PaddedClassifier(ClassifierMixin, SiteLinksMixin, BaseEstimator):
     """A fitted classifier that has never heard of some classes, with columns for them.
 
     An oracle of a class removal is trained without the class, so its probabilities lack

@@ -10,6 +10,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 from sklearn.base import BaseEstimator
 
+from .._site_links import SiteLinksMixin
 from ..exceptions import BackendError
 from ._noise_stream import NoiseStream
 from ._spent import Spent
@@ -22,7 +23,7 @@ ZERO_ROWS = (
 )
 
 
-class BaseBackend(ABC, BaseEstimator):
+class BaseBackend(ABC, SiteLinksMixin, BaseEstimator):
     """Base class of backends.
 
     A backend is a value: parameters only, no live handle, so that ``clone``, ``get_params``,

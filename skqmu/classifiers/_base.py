@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from .._callbacks import CallbackSupportMixin, callback_context, with_callbacks
 from .._owned import OwnedFile
+from .._site_links import SiteLinksMixin
 from .._validation import (
     HasMethods,
     Interval,
@@ -75,6 +76,7 @@ class BaseUnlearningClassifier(
     StateMixin,
     CallbackSupportMixin,
     ClassifierMixin,
+    SiteLinksMixin,
     BaseEstimator,
     ABC,
 ):

@@ -11,6 +11,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.multiclass import check_classification_targets
 
 from .._owned import OwnedFolder
+from .._site_links import SiteLinksMixin
 from .._validation import (
     HasMethods,
     Interval,
@@ -45,7 +46,7 @@ __all__ = ["ShardedClassifier"]
 
 
 class ShardedClassifier(
-    TrimmingMixin, StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimator
+    TrimmingMixin, StateMixin, MetaEstimatorMixin, ClassifierMixin, SiteLinksMixin, BaseEstimator
 ):
     """Sharded, isolated, sliced and aggregated training (SISA) of any classifier.
 

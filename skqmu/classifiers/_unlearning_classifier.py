@@ -13,6 +13,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from .._fit_many import last_step
 from .._rows import take
 from .._searches import in_cross_validation
+from .._site_links import SiteLinksMixin
 from .._validation import (
     check_is_fitted,
     check_sample_weight,
@@ -93,7 +94,9 @@ def _mask_of_words(forget, X, y, ids, seed):
     return mask
 
 
-class UnlearningClassifier(StateMixin, MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+class UnlearningClassifier(
+    StateMixin, MetaEstimatorMixin, ClassifierMixin, SiteLinksMixin, BaseEstimator
+):
     """Train an estimator, let it forget a part of its data, and keep what to compare with.
 
     One `fit` is the whole experiment, so that `GridSearchCV`, `cross_validate` and the

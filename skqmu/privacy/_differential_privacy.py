@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from .._identity import Unidentifiable
+from .._site_links import SiteLinksMixin
 from .._validation import Interval, StrOptions, validate_params
 from ._accounting import epsilon_spent, noise_needed
 
@@ -63,7 +64,7 @@ class PrivacyPlan:
         return self.noise_multiplier, self.sampling_rate, self.n_steps
 
 
-class DifferentialPrivacy(BaseEstimator):
+class DifferentialPrivacy(SiteLinksMixin, BaseEstimator):
     """Private training: per-record clipping, Gaussian noise, and the account of it (DP-SGD).
 
     In each step the gradient of every record by all trained parameters is cut to length `clip`,

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from .._site_links import SiteLinksMixin
 from .._validation import Interval, StrOptions, validate_params
 from ..training import SGD, Adam, Hook, Objective, Point, TrainingRun, train
 from ._guard import Guard, most_repaired_rows, tolerance_of
@@ -21,7 +22,7 @@ __all__ = ["GUARDED", "Ascent", "LoopStrategy", "UnlearningStrategy"]
 GUARDED = {"guard": [Interval(Real, 0, 1, closed="left"), StrOptions({"auto"}), None]}
 
 
-class UnlearningStrategy(BaseEstimator, ABC):
+class UnlearningStrategy(SiteLinksMixin, BaseEstimator, ABC):
     """Base of all mechanisms.
 
     A concrete strategy states `kind`, `source` and `requires`, and what it does in

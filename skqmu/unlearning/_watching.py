@@ -7,6 +7,7 @@ from numbers import Real
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from .._site_links import SiteLinksMixin
 from ..training import Hook, TrainingRun
 
 __all__ = ["EpochWatch", "StopWhen", "WatchHook"]
@@ -14,7 +15,7 @@ __all__ = ["EpochWatch", "StopWhen", "WatchHook"]
 _SEEN = ("forget", "retain", "reference")
 
 
-class StopWhen(BaseEstimator):
+class StopWhen(SiteLinksMixin, BaseEstimator):
     """Ends a request's run when a metric on rows that the mechanism may see passes a bound.
 
     Parameters

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
+from ..._site_links import SiteLinksMixin
 from ..._validation import check_is_fitted, validate_data
 from ...exceptions import NoCloneError
 
@@ -65,7 +66,7 @@ def answering(method):
     return lambda adapter: method in adapter._answers_by()
 
 
-class TargetAdapter(ClassifierMixin, BaseEstimator, metaclass=ABCMeta):
+class TargetAdapter(ClassifierMixin, SiteLinksMixin, BaseEstimator, metaclass=ABCMeta):
     """Base of the adapters: they answer with the model that they were given.
 
     A subclass has the parameters `model`, `classes` and, where it can be trained anew otherwise

@@ -9,13 +9,14 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from ..._site_links import SiteLinksMixin
 from ..._validation import Interval, resolve, validate_params
 from ._shift import shift_rule
 
 __all__ = ["GRADIENTS", "AdjointGradient", "GradientMethod", "ParameterShift", "SPSAGradient"]
 
 
-class GradientMethod(BaseEstimator, ABC):
+class GradientMethod(SiteLinksMixin, BaseEstimator, ABC):
     """Base of the ways to differentiate a measured circuit.
 
     Examples
