@@ -338,8 +338,8 @@ COMMON = {
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_200_sequences_leave_no_mixed_state():
-    run(200)
+def test_60_sequences_leave_no_mixed_state():
+    run(60)
 
 
 @pytest.mark.slow
