@@ -55,6 +55,21 @@ def train(run: TrainingRun, hooks: Sequence[Hook] = ()) -> TrainingRun:
     ------
     TrainingDivergedError
         The loss or the gradient is not finite; `run.point` is that before the step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.network import Dense, Network
+    >>> from skqmu.training import SGD, Objective, Point, Records, TrainingRun, train
+    >>> records = Records(np.array([[-1.0], [1.0]]), np.eye(2), np.ones(2))
+    >>> network, objective = Network([Dense("head", 1, 2)]), Objective({"train": records})
+    >>> start, seed = Point(np.zeros(4)), np.random.SeedSequence(0)
+    >>> run = TrainingRun(network, objective, SGD(0.5), start, seed, max_iter=20, batch_size=2)
+    >>> train(run).history[-1]["loss"] < 0.01
+    True
+    >>> run.max_iter = 30  # a run that has ended goes on when it may
+    >>> train(run).epoch
+    30
     """
     others = TAKEN_OVER.get()
     if others is not None and others(run, hooks):
