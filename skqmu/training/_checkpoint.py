@@ -9,8 +9,9 @@ import numpy as np
 
 from .._files import remove_leftovers
 from .._packed import read_packed, write_packed
+from ._hook import Hook
 from ._minimize import Minimizer
-from ._training_run import Hook, Point, TrainingRun
+from ._training_run import Point, TrainingRun
 
 __all__ = ["Checkpoint"]
 

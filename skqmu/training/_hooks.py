@@ -8,8 +8,9 @@ import numpy as np
 from .._bars import Bar
 from ..exceptions import TrainingDivergedError
 from ..network import cross_entropy
+from ._hook import Hook
 from ._objective import Records
-from ._training_run import Hook, TrainingRun
+from ._training_run import TrainingRun
 
 __all__ = [
     "EarlyStopping",

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ._hook import Hook, any_ends
 from ._minimize import Minimizer, minimize
 from ._objective import Records
-from ._training_run import Hook, Point, TrainingRun, any_ends, check_finite
+from ._training_run import Point, TrainingRun, check_finite
 
 __all__ = ["TAKEN_OVER", "Look", "Step", "course", "step_alone", "stepped", "train"]
 

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
 from ..network import models_at_once
+from ._hook import Hook
 from ._loop import Look, Step, course, step_alone, stepped, train
 from ._many_pass import SideBySide, grouped
 from ._objective import Objective
 from ._solvers import Solver
-from ._training_run import Hook, TrainingRun
+from ._training_run import TrainingRun
 
 __all__ = ["can_train_many", "many_obstacle", "train_many"]
 

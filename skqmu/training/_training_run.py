@@ -1,4 +1,4 @@
-"""A run of training: where it stands, what it optimises, and who watches it."""
+"""A run of training: where it stands, and what it optimises."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,138 +10,10 @@ from ..exceptions import TrainingDivergedError
 from ..network import Network
 from ._fixed_layers import FixedLayers
 from ._objective import Objective, Records
+from ._seed_words import seed_words
 from ._solvers import Solver
 
-__all__ = ["Hook", "Point", "TrainingRun", "any_ends", "check_finite", "mean_of_finite"]
-
-
-class Hook:
-    """Something that watches the loop, and may end it by returning True.
-
-    `state` names the attributes that a resumed run must find again. A hook
-    overrides the methods that it needs; the others do nothing.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from skqmu.network import Dense, Network
-    >>> from skqmu.training import SGD, Hook, Objective, Point, Records, TrainingRun, train
-    >>> records = Records(np.array([[-1.0], [1.0]]), np.eye(2), np.ones(2))
-    >>> network, objective = Network([Dense("head", 1, 2)]), Objective({"train": records})
-    >>> start, seed = Point(np.zeros(4)), np.random.SeedSequence(0)
-    >>> run = TrainingRun(network, objective, SGD(0.5), start, seed, max_iter=20, batch_size=2)
-    >>> class Losses(Hook):
-    ...     state = ("losses",)
-    ...
-    ...     def __init__(self):
-    ...         self.losses = []
-    ...
-    ...     def after_epoch(self, run):
-    ...         self.losses.append(round(run.history[-1]["loss"], 3))
-    ...         return len(self.losses) == 3 and run.stop("seen enough")
-    >>> hook = Losses()
-    >>> train(run, [hook]).stop_reason
-    'seen enough'
-    >>> hook.losses
-    [0.693, 0.327, 0.141]
-    """
-
-    state: tuple[str, ...] = ()
-
-    def saved(self) -> dict:
-        """What a resumed run must find again, as a dict."""
-        return {name: getattr(self, name) for name in self.state}
-
-    def restore(self, state: dict) -> None:
-        """Go on from what `saved` gave.
-
-        Parameters
-        ----------
-        state : dict
-        """
-        vars(self).update(state)
-
-    def accepts(self, state: dict, run: "TrainingRun") -> bool:
-        """Whether a `state` that comes from a file could be this hook's in this run.
-
-        Parameters
-        ----------
-        state : dict
-            Of the names in `state` and no others; the values may be anything.
-        run : TrainingRun
-            The one that is to go on.
-
-        Returns
-        -------
-        bool
-            True by default.
-        """
-        return True
-
-    def begin(self, run: "TrainingRun") -> bool:
-        """Before the first step; True ends the run at once.
-
-        Parameters
-        ----------
-        run : TrainingRun
-            Where it starts, or where it was when it was interrupted.
-
-        Returns
-        -------
-        bool
-        """
-        return False
-
-    def before_epoch(self, run: "TrainingRun") -> None:
-        """Before the first step of each epoch (after a resume: before the next one).
-
-        Parameters
-        ----------
-        run : TrainingRun
-        """
-
-    def after_step(self, run: "TrainingRun") -> bool:
-        """After each step.
-
-        Parameters
-        ----------
-        run : TrainingRun
-            With the `batches` of the step, and ``run.point.previous`` as it was before.
-
-        Returns
-        -------
-        bool
-            Whether the run ends here; the epoch is closed as it is.
-        """
-        return False
-
-    def watched(self) -> Records | None:
-        """Records for whose `run.logits` every `after_epoch` asks, if there are any."""
-        return None
-
-    def after_epoch(self, run: "TrainingRun") -> bool:
-        """After each epoch; `run.history` has its row.
-
-        Parameters
-        ----------
-        run : TrainingRun
-            A hook may add to the row, ``run.history[-1]``.
-
-        Returns
-        -------
-        bool
-            Whether the run ends here, such as what ``run.stop(reason)`` returns.
-        """
-        return False
-
-    def end(self, run: "TrainingRun") -> None:
-        """After the last step, also when the run was interrupted.
-
-        Parameters
-        ----------
-        run : TrainingRun
-            Its `finished` is False where it was interrupted or failed.
-        """
+__all__ = ["Point", "TrainingRun", "check_finite", "mean_of_finite"]
 
 
 class Point(NamedTuple):
@@ -258,7 +130,7 @@ class TrainingRun:
     def __post_init__(self):
         self._meter = self.network.meter.copy()
         self._foreseen: list = []
-        self._words = _words(self.seed)
+        self._words = seed_words(self.seed)
         if self.fixed is None:
             self.fixed = FixedLayers(self.network, self.objective.trainable)
 
@@ -576,34 +448,10 @@ class TrainingRun:
         return self.network.forward_training(after, inputs, draws, to_forget=name == "forget")
 
 
-def _words(seed):
-    """What a seed's children have in common: entropy and spawn key as words of 32 bits."""
-    words = _in_words(seed.entropy)
-    # NumPy fills up what is shorter than its pool, so that keys are no entropy.
-    words += [0] * (seed.pool_size - len(words))
-    return words + _in_words(seed.spawn_key)
-
-
-def _in_words(number):
-    """An integer's words, lowest first, or those of several in a row."""
-    if not isinstance(number, int | np.integer):
-        return [word for each in number for word in _in_words(each)]
-    number, words = int(number), []
-    while number or not words:
-        words.append(number & 0xFFFFFFFF)
-        number >>= 32
-    return words
-
-
 def mean_of_finite(values):
     """Mean of the losses of records that have one; whether all do is not to end a private run."""
     kept = values[np.isfinite(values)]
     return float(kept.mean()) if len(kept) else 0.0
-
-
-def any_ends(answers):
-    """Whether a hook ends the run; a list, so that every hook has been asked."""
-    return any(answers)
 
 
 def check_finite(run, number, **values):
