@@ -114,11 +114,10 @@ def n_rows(X):
 
 def _sparse(X, bad, rng, like):
     """The same for a sparse matrix, all of whose columns are drawn: it stays sparse."""
-    n_bad, like = int(bad.sum()), sparse.csc_matrix(like)
+    n, n_bad, like = len(bad), int(bad.sum()), like.tocsc()
     columns = [like[:, [j]][rng.randint(like.shape[0], size=n_bad)] for j in range(like.shape[1])]
-    noise = sparse.hstack(columns, format="csr")
-    place = sparse.csr_matrix(
-        (np.ones(n_bad), (np.flatnonzero(bad), np.arange(n_bad))), shape=(len(bad), n_bad)
-    )
-    kept = sparse.diags((~bad).astype(float))
-    return (kept @ X + place @ noise).tocsr().astype(X.dtype)
+    rows = np.arange(n)
+    rows[bad] = n + np.arange(n_bad)
+    # Rows are taken, not computed: whole numbers beyond 2**53 are no floats.
+    noisy = sparse.vstack([X, sparse.hstack(columns, format="csr")], format="csr")[rows]
+    return type(X)(noisy, dtype=X.dtype)

@@ -121,4 +121,10 @@ def _labels(y):
     missing = missing_in(columns_of(y.reshape(-1, 1))[0]).sum() if len(y) else 0
     if missing:
         raise ValueError(f"y has no label in {missing} of {len(y)} rows; leave them out first.")
+    kinds = {isinstance(label, str) for label in y} if y.dtype == object else set()
+    if len(kinds) > 1:
+        raise ValueError(
+            "y holds texts and other labels, which no classifier puts in order; use one type, for "
+            "example y.astype(str)."
+        )
     return y

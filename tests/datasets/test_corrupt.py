@@ -200,6 +200,17 @@ def test_a_sparse_matrix_stays_sparse():
         assert set(dense[:, j]) <= set(clean[:, j])
 
 
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csr_array])
+def test_a_sparse_table_keeps_its_kind_and_whole_numbers_that_are_no_floats(kind):
+    X = np.column_stack([np.full(30, 2**60 + 1), np.arange(30)])
+    data = corrupt(kind(X), np.arange(30) % 2, "feature_noise", rate=0.5, random_state=0)
+    assert type(data.X) is kind
+    assert data.X.dtype == X.dtype
+    found = data.X.toarray()
+    np.testing.assert_array_equal(found[~data.bad], X[~data.bad])
+    assert (found[:, 0] == 2**60 + 1).all()
+
+
 def test_texts_and_mixed_rows_are_drawn_among_the_others():
     y = np.arange(30) % 3
     texts = [f"text {i}" for i in range(30)]
@@ -244,6 +255,7 @@ def test_single_precision_stays_single():
         ({"y": [[1, 2]] * 10}, "one label a row"),
         ({"y": [0.0, np.nan] * 5}, "y has no label in 5 of 10 rows"),
         ({"y": ["a", None] * 5}, "y has no label in 5 of 10 rows"),
+        ({"y": np.array([1, "a"] * 5, dtype=object)}, "texts and other labels"),
         ({"X": [["a", 1.0]] * 10, "kind": "feature_noise", "noise": "unit"}, "noise='columns'"),
     ],
 )
