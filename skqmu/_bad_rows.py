@@ -57,6 +57,8 @@ class BadRows:
                     f"{name}={text!r}: {option!r} is not understood; options are "
                     f"{', '.join(f'{each}=...' for each in _OPTIONS)}."
                 )
+            if key in said:
+                raise ValueError(f"{name}={text!r} says {key} twice; leave one of them out.")
             said[key] = _OPTIONS[key](value, key, say)
         known = said.pop("known", 1.0)
         corruption = Corruption(**said)

@@ -227,9 +227,21 @@ def _two(classes, labels):
     return few
 
 
+def _number(text):
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return None
+
+
 def _position(label, labels):
-    """Place of a label, which a text may say, among the classes."""
-    for same in (lambda known: known == label, lambda known: str(known) == str(label)):
+    """Place of a label, which a text may say (0 for 0.0, too), among the classes."""
+    rules = (
+        lambda known: known == label,
+        lambda known: str(known) == str(label),
+        lambda known: not isinstance(known, str) and known == _number(label),
+    )
+    for same in rules:
         found = [place for place, known in enumerate(labels) if same(known)]
         if found:
             return found[0]

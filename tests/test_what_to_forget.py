@@ -360,6 +360,7 @@ def test_a_share_of_the_bad_rows_is_known_of_each_class_alike(known, rate, seed)
         ("corrupt:label_flip:30%", "rate='30%'"),
         ("corrupt:label_flip:0.3:known=0", "known='0'"),
         ("corrupt:label_flip:0.3:known", "'known' is not understood; options are known=..."),
+        ("corrupt:label_flip:0.3:known=.1:known=.5", "says known twice"),
         ("corrupt:label_flip:0.3:0.5", "'0.5' is not understood"),
         ("corrupt:label_flip:0.3:balanced=maybe", "balanced='maybe' must be yes or no"),
         ("corrupt:label_flip:0.3:classes=a,b", "classes=.* belongs to kind='confusion'"),
