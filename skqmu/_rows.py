@@ -11,6 +11,8 @@ from scipy import sparse
 from sklearn.utils import _safe_indexing, check_array
 from sklearn.utils.validation import _num_samples
 
+from ._validation import told_of_complex_rows
+
 __all__ = [
     "as_floats",
     "as_table",
@@ -84,9 +86,10 @@ def as_table(X, *, name="X", allow_nan=True):
             f"{name}.reshape(len({name}), -1). as_target(module, input_shape={tuple(shape[1:])}) "
             "and image_shape= of HybridQNNClassifier give rows their shape back."
         )
-    return check_array(
-        X, accept_sparse="csr", dtype="numeric", ensure_all_finite=finite, input_name=name
-    )
+    with told_of_complex_rows():
+        return check_array(
+            X, accept_sparse="csr", dtype="numeric", ensure_all_finite=finite, input_name=name
+        )
 
 
 def _is_text(X):

@@ -4,6 +4,7 @@ Everything else imports from here, so that a change in scikit-learn is met once.
 """
 
 import difflib
+from contextlib import contextmanager
 
 from sklearn.utils._param_validation import (
     HasMethods,
@@ -37,6 +38,7 @@ __all__ = [
     "did_you_mean",
     "refuse_parameters_of_names",
     "resolve",
+    "told_of_complex_rows",
     "validate_data",
     "validate_params",
     "visual_block",
@@ -51,7 +53,23 @@ def validate_data(estimator, X="no_validation", *args, **options):
     as_rows = getattr(estimator, "_as_rows", None)
     if as_rows is not None and not isinstance(X, str):
         X = as_rows(X)
-    return _validate_data(estimator, X, *args, **options)
+    with told_of_complex_rows():
+        return _validate_data(estimator, X, *args, **options)
+
+
+@contextmanager
+def told_of_complex_rows():
+    """Say what becomes of complex rows where scikit-learn refuses them, and shows all of them."""
+    try:
+        yield
+    except ValueError as error:
+        refused = "Complex data not supported"  # scikit-learn's own checks look for these words
+        if not str(error).startswith(refused):
+            raise
+        raise ValueError(
+            f"{refused}: rows are real numbers. Make amplitudes of quantum states such rows by "
+            "skqmu.datasets.state_rows(X), which encoding='state' takes."
+        ) from None
 
 
 def did_you_mean(value, allowed):

@@ -1,6 +1,7 @@
 """Quantum data: ground states of spin chains as rows, their phases as labels."""
 
 from numbers import Integral, Real
+from reprlib import repr as shortened
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -258,6 +259,11 @@ def state_rows(states):
     -------
     ndarray of shape (n_samples, 2**(n_qubits + 1))
 
+    Raises
+    ------
+    ValueError
+        It is no table of numbers: a single state, or states of different lengths.
+
     Examples
     --------
     >>> from skqmu.datasets import row_states, state_rows
@@ -265,7 +271,14 @@ def state_rows(states):
     >>> X, row_states(X)
     (array([[0.6, 0. , 0. , 0.8]]), array([[0.6+0.j , 0. +0.8j]]))
     """
-    states = np.asarray([np.asarray(state) for state in states], dtype=complex)
+    rows = [np.asarray(state) for state in states]
+    if {row.ndim for row in rows} != {1} or len({row.size for row in rows}) > 1:
+        shapes = sorted({row.shape for row in rows})
+        raise ValueError(
+            f"states must be a list of states with as many amplitudes each; got rows of shapes "
+            f"{shortened(shapes)}. Put a single state into a list: state_rows([state])."
+        )
+    states = np.asarray(rows, dtype=complex)
     return np.concatenate([states.real, states.imag], axis=1)
 
 
@@ -280,13 +293,24 @@ def row_states(X):
     -------
     ndarray of complex
 
+    Raises
+    ------
+    ValueError
+        `X` has no two axes, or an odd number of columns.
+
     Examples
     --------
     >>> from skqmu.datasets import row_states
     >>> row_states([[0.6, 0.0, 0.0, 0.8]])
     array([[0.6+0.j , 0. +0.8j]])
     """
-    real, imaginary = np.split(np.asarray(X, dtype=float), 2, axis=1)
+    X = np.asarray(X, dtype=float)
+    if X.ndim != 2 or X.shape[1] % 2:
+        raise ValueError(
+            f"X has shape {X.shape}; rows hold real parts and as many imaginary parts behind them, "
+            "as state_rows makes them."
+        )
+    real, imaginary = np.split(X, 2, axis=1)
     return real + 1j * imaginary
 
 
@@ -301,25 +325,21 @@ class _Plan:
         if couplings is None:
             self.couplings = self._spaced(n_samples, coupling_range, spacing)
         else:
-            self.couplings = np.asarray(couplings, dtype=float)
-        wrong = self.couplings.ndim != 1 or not self.couplings.size
-        if wrong or not np.isfinite(self.couplings).all():
-            raise ValueError("couplings must be a list of finite numbers, one a row.")
+            self.couplings = _numbers(couplings)
         if np.any(self.couplings == 1):
             raise ValueError(
                 "couplings holds 1, the transition itself, where a state has no label; move it, or "
-                "use an even n_samples."
+                "use another n_samples or coupling_range."
             )
 
     def _spaced(self, n_samples, coupling_range, spacing):
         if not isinstance(n_samples, Integral) or n_samples < 2:
             raise ValueError(f"n_samples={n_samples!r} must be an integer >= 2.")
-        limits = tuple(coupling_range)
-        if len(limits) != 2 or not all(isinstance(each, Real) for each in limits):
+        limits = tuple(coupling_range) if np.iterable(coupling_range) else ()
+        fits = len(limits) == 2 and all(isinstance(each, Real) for each in limits)
+        if not fits or not -np.inf < limits[0] < limits[1] < np.inf:
             raise ValueError(f"coupling_range={coupling_range!r} must be (lowest, highest).")
         low, high = limits
-        if not -np.inf < low < high < np.inf:
-            raise ValueError(f"coupling_range={coupling_range!r} must be (lowest, highest).")
         if spacing == "random":
             return self.rng.uniform(low, high, n_samples)
         return low + (high - low) * (np.arange(n_samples) + 0.5) / n_samples
@@ -355,6 +375,19 @@ class _Plan:
             target_names=target_names,
             name=name,
         )
+
+
+def _numbers(couplings):
+    """Couplings as an array of finite numbers."""
+    try:
+        found = np.asarray(couplings, dtype=float)
+    except (TypeError, ValueError):
+        found = np.empty(0)
+    if found.ndim != 1 or not found.size or not np.isfinite(found).all():
+        raise ValueError(
+            f"couplings={shortened(couplings)} must be a list of finite numbers, one a row."
+        )
+    return found
 
 
 def _check_qubits(n_qubits, least, *, even=True):

@@ -14,7 +14,7 @@ from sklearn.base import clone
 
 import skqmu
 from skqmu import HybridQNNClassifier, QNNClassifier, ShardedClassifier
-from skqmu.datasets import make_tfim, make_xxz, row_states
+from skqmu.datasets import corrupt, make_tfim, make_xxz, row_states
 from skqmu.exceptions import CircuitError, InputRowsError
 from skqmu.privacy import DifferentialPrivacy
 from skqmu.unlearning import STRATEGIES
@@ -227,6 +227,12 @@ def test_rows_that_are_no_states_are_named():
         quietly(published(batch_size=8).fit, X, DATA.y)
     with pytest.raises(CircuitError, match=r"takes 64 features, 32 real parts.*got 33"):
         quietly(published(observables=["ZIIII"]).fit, np.ones((4, 33)), [0, 1, 0, 1])
+    way_out = r"Complex data not supported: .* skqmu\.datasets\.state_rows\(X\)"
+    for states in (row_states(DATA.X), [Statevector(state) for state in row_states(DATA.X)]):
+        with pytest.raises(ValueError, match=way_out):
+            quietly(published().fit, states, DATA.y)
+    with pytest.raises(ValueError, match=way_out):
+        corrupt(row_states(DATA.X), DATA.y)
     with pytest.raises(ValueError, match="no angle"):
         quietly(published(input_scale=1.0).fit, DATA.X, DATA.y)
 

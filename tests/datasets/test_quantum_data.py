@@ -192,6 +192,15 @@ def test_rows_and_states_are_turned_into_each_other_in_the_order_of_qiskit():
     np.testing.assert_allclose(X[0, [1, 9]], [0.0, 0.5], atol=1e-15)
 
 
+def test_what_is_no_table_of_states_is_refused():
+    for states in ([0.6, 0.8], [[0.6, 0.8], [1.0]], []):
+        with pytest.raises(ValueError, match=r"states must be a list .* state_rows\(\[state\]\)"):
+            state_rows(states)
+    for X in ([0.6, 0.8], [[0.6, 0.8, 0.0]]):
+        with pytest.raises(ValueError, match="real parts and as many imaginary parts"):
+            row_states(X)
+
+
 @pytest.mark.parametrize(
     ("maker", "changed", "message"),
     [
@@ -206,6 +215,12 @@ def test_rows_and_states_are_turned_into_each_other_in_the_order_of_qiskit():
         (make_xxz, {"couplings": [-1.5]}, "must exceed -1"),
         (make_xxz, {"couplings": [np.nan]}, "finite numbers"),
         (make_xxz, {"couplings": []}, "finite numbers"),
+        (make_xxz, {"couplings": ["a"]}, r"couplings=\['a'\] must be a list of finite numbers"),
+        (make_xxz, {"couplings": [0.5j]}, "finite numbers"),
+        (make_xxz, {"couplings": 0.5}, "couplings=0.5 must be a list"),
+        (make_xxz, {"n_samples": 2, "coupling_range": (0, 4)}, "another n_samples or coupling_ra"),
+        (make_xxz, {"coupling_range": 2.0}, "coupling_range=2.0 must be \\(lowest, highest\\)"),
+        (make_xxz, {"coupling_range": None}, "coupling_range=None must be"),
         (make_xxz, {"coupling_range": (2.0, 1.0)}, "must be \\(lowest, highest\\)"),
         (make_xxz, {"boundary": "opne"}, "Did you mean 'open'"),
         (make_xxz, {"phase": "any"}, "phase='any' is unknown"),
