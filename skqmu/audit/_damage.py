@@ -194,9 +194,9 @@ class Damage:
 
 
 _SENTENCES = {
-    "undone": "The damage is undone: {} of it.",
+    "undone": "No damage is shown to be left: {} of it is undone.",
     "part": "A part of the damage is undone: {} of it.",
-    "left": "The damage is left: {} of it is undone.",
+    "left": "No damage is shown to be undone: {} of it is.",
     "worse": "There is more damage than before: {} of it is undone.",
     "unresolved": "Of the damage {} is undone: too few data to say whether all of it or none.",
     "none": "It is not shown that the bad rows did damage, so that none can be undone.",

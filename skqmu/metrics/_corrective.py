@@ -67,7 +67,8 @@ class CorrectiveResult:
 
         ``"undone"`` (1 and not 0, or above 1), ``"part"`` (between), ``"left"`` (0 and not 1),
         ``"worse"`` (below 0), ``"unresolved"`` (both; also with one reference, whose spread over
-        seeds is not known), ``"none"`` (no damage is shown).
+        seeds is not known), ``"none"`` (no damage is shown). A word is what the rows do not
+        speak against, and no proof: of few rows many shares are ``"undone"``.
         """
         if self.n_references < 2:
             return "unresolved"
@@ -150,7 +151,7 @@ def corrective_result(model, *, original, references, test, good=None, level=0.9
     Raises
     ------
     ValueError
-        A set is empty, there is no reference, or `X` and `y` do not fit together.
+        A set is empty or no pair, there is no reference, or `X` and `y` do not fit together.
 
     See Also
     --------
@@ -195,6 +196,7 @@ def corrective_result(model, *, original, references, test, good=None, level=0.9
             "references needs a model without the damage: the same estimator, trained without the "
             "bad rows, or on right labels."
         )
+    test, good = _pair("test", test), good if good is None else _pair("good", good)
     mine, before = _rightness(model, *test), _rightness(original, *test)
     theirs = np.array([_rightness(reference, *test) for reference in references])
     gained, gap = mine - before, theirs.mean(axis=0) - before
@@ -215,6 +217,13 @@ def corrective_result(model, *, original, references, test, good=None, level=0.9
     if good is not None:
         found |= forgotten_by_mistake(model, original, references, good, level)
     return CorrectiveResult(level=level, n=len(gap), n_references=len(references), **found)
+
+
+def _pair(name, rows):
+    """Rows and their labels, or an error that says how they are passed."""
+    if isinstance(rows, tuple | list) and len(rows) == 2:
+        return rows
+    raise ValueError(f"{name} must be a pair of rows and their labels: {name}=(X, y).")
 
 
 def forgotten_by_mistake(model, original, references, good, level):

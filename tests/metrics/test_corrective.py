@@ -118,6 +118,12 @@ def test_nothing_to_compare_with_is_an_error():
         measured(rows(0.9), rows(0.6), [])
     with pytest.raises(ValueError, match="level=2"):
         measured(rows(0.9), rows(0.6), [rows(0.9)], level=2)
+    models = {"original": answering(rows(0.6)), "references": [answering(rows(0.9))] * 2}
+    X, y = case(rows(0.9))
+    with pytest.raises(ValueError, match=r"test must be a pair .*: test=\(X, y\)"):
+        corrective_result(answering(rows(0.9)), **models, test=X)
+    with pytest.raises(ValueError, match=r"good must be a pair .*: good=\(X, y\)"):
+        corrective_result(answering(rows(0.9)), **models, test=(X, y), good=X)
 
 
 def coverage(share, runs):

@@ -15,9 +15,9 @@ _TRAINED_ON = {
     "clean": "models on the rows as they were ({})",
 }
 _PLAIN = {
-    "undone": "The damage is undone by {}.",
+    "undone": "No damage is shown to be left by {}.",
     "part": "A part of the damage is undone by {}.",
-    "left": "The damage is left by {}.",
+    "left": "No damage is shown to be undone by {}.",
     "worse": "There is more damage after {}.",
     "unresolved": "Too few data to say whether it is undone: {}.",
 }
