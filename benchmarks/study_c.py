@@ -2,7 +2,7 @@
 
 Run from the root of the repository::
 
-    python benchmarks/study_c.py --quick --out study_c                 # three minutes: does it run?
+    python benchmarks/study_c.py --quick --out study_c                 # half a minute: does it run?
     python benchmarks/study_c.py --data FOLDER --out study_c --resume   # all, a night on two cores
 
 `--data` names a folder with ``mnist_70000.npz``; without it the images come from OpenML. Every
@@ -39,6 +39,7 @@ from _study_pool import Processes
 
 import skqmu
 
+IMAGES = "mnist_70000.npz"
 PARTS = ("sound", "published", "forgetting")
 #: Shares of bad labels in the sound part.
 SOUND_RATES = (0.0, 0.3)
@@ -58,7 +59,7 @@ class Study:
         self.folder = work_of(arguments)
         self.folder.mkdir(parents=True, exist_ok=True)
         needs = "mnist" in arguments.task
-        path = arguments.data and arguments.data / "mnist_70000.npz"
+        path = arguments.data and arguments.data / IMAGES
         self.images = load_images(path) if needs else None
         self.known = _recorded(arguments) if arguments.resume else {}
 
@@ -182,6 +183,43 @@ def collect(arguments):
     return found
 
 
+def settled(parser, arguments):
+    """Fill in what was left open, and end with a message where nothing can come of it."""
+    if arguments.task is None:
+        # a quick run downloads nothing that was not asked for
+        arguments.task = ["xxz"] if arguments.quick and arguments.data is None else [*TASKS]
+    for name in ("seeds", "runs"):
+        if getattr(arguments, name) < 1:
+            parser.error(f"--{name} {getattr(arguments, name)}: must be 1 or more")
+    if arguments.n_jobs == 0:
+        parser.error("--n-jobs 0: must be 1 or more, or -1 for all cores")
+    if arguments.quick:
+        arguments.seeds, arguments.runs = min(arguments.seeds, 2), min(arguments.runs, 2)
+    if arguments.page_only:
+        if not any(collect(arguments)[part] for part in PARTS):
+            parser.error(
+                f"--page-only: no fits in {work_of(arguments)}; name their --out, or the file of "
+                "--results"
+            )
+    elif "mnist" in arguments.task and arguments.data:
+        path = arguments.data / IMAGES
+        if not path.exists():
+            parser.error(
+                f"--data {arguments.data}: there is no {path}; leave --data out (the images come "
+                "from OpenML), or take --task xxz"
+            )
+    _check_results(parser, arguments)
+    return arguments
+
+
+def _check_results(parser, arguments):
+    """Refuse to write a quick run over one that took a night, or the other way round."""
+    path = arguments.results
+    if path and path.exists() and read_result(path)["quick"] != arguments.quick:
+        kind = "no quick run" if arguments.quick else "a quick run"
+        parser.error(f"--results {path}: it holds {kind}, which would be lost; name another file")
+
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -194,7 +232,7 @@ def main():
         default=None,
         help="JSON of all of it, from which --resume goes on",
     )
-    parser.add_argument("--task", nargs="+", choices=[*TASKS], default=[*TASKS])
+    parser.add_argument("--task", nargs="+", choices=[*TASKS])
     parser.add_argument("--part", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--runs", type=int, default=5)
@@ -202,10 +240,7 @@ def main():
     parser.add_argument("--resume", action="store_true")
     parser.add_argument("--quick", action="store_true", help="few rows and epochs, two seeds")
     parser.add_argument("--page-only", action="store_true", help="no fits: show what is there")
-    arguments = parser.parse_args()
-    if arguments.quick:
-        arguments.seeds, arguments.runs = min(arguments.seeds, 2), min(arguments.runs, 2)
-        arguments.task = ["xxz"] if arguments.data is None else arguments.task
+    arguments = settled(parser, parser.parse_args())
     if not arguments.page_only:
         with Processes(arguments.n_jobs) as processes:
             run_parts(Study(arguments, processes))
@@ -219,6 +254,7 @@ def main():
     if arguments.results:
         arguments.results.parent.mkdir(parents=True, exist_ok=True)
         keep_result(arguments.results, found)
+    arguments.out.mkdir(parents=True, exist_ok=True)
     print(f"wrote {write_page(arguments.out / 'study_c.html', found)}")
 
 

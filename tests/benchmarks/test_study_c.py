@@ -1,7 +1,9 @@
 """Study C's command: a quick run makes a page, a killed run goes on; figures and intervals."""
 
+import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -44,7 +46,7 @@ def test_a_killed_run_is_resumed_and_makes_the_page(tmp_path, environment):
     part = ["--part", "forgetting"]
     run = subprocess.Popen(command(tmp_path, *part), env=environment, stdout=subprocess.DEVNULL)
     until = time.monotonic() + 100
-    while not list(tmp_path.glob("work-quick/forgetting-*")) and time.monotonic() < until:
+    while not list(tmp_path.glob("work-quick/forgetting-*.json")) and time.monotonic() < until:
         time.sleep(0.01)
     run.kill()
     run.wait()
@@ -73,6 +75,46 @@ def test_a_killed_run_is_resumed_and_makes_the_page(tmp_path, environment):
     assert done.returncode == 0, done.stderr
     assert not fits(tmp_path)
     assert json.loads(results.read_text(encoding="utf-8")) == found
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--seeds", "0"], "--seeds 0: must be 1 or more"),
+        (["--runs", "-1"], "--runs -1: must be 1 or more"),
+        (["--n-jobs", "0"], "--n-jobs 0: must be 1 or more, or -1"),
+        (["--data", "nowhere"], "there is no nowhere/mnist_70000.npz; leave --data out"),
+        (["--page-only"], "no fits in .*work; name their --out"),
+        (["--page-only", "--results", "nowhere/x.json"], "no fits in .*work; name their --out"),
+        (["--quick", "--results", "all.json"], "holds no quick run, which would be lost"),
+    ],
+)
+def test_what_nothing_can_come_of_ends_before_any_fit(
+    tmp_path, monkeypatch, capsys, given, message
+):
+    from study_c import main
+
+    monkeypatch.chdir(tmp_path)
+    rest = {part: [] for part in ("tuned", "sound", "published", "forgetting")}
+    Path("all.json").write_text(json.dumps({"quick": False, **rest}), encoding="utf-8")
+    before = Path("all.json").read_bytes()
+    monkeypatch.setattr(sys, "argv", ["study_c.py", "--out", "page", *given])
+    with pytest.raises(SystemExit):
+        main()
+    assert re.search(message, capsys.readouterr().err)
+    assert [path.name for path in tmp_path.rglob("*")] == ["all.json"]
+    assert Path("all.json").read_bytes() == before
+
+
+def test_a_quick_run_is_about_the_images_where_it_is_told_to():
+    from study_c import settled
+
+    open_ones = {"quick": True, "data": None, "seeds": 9, "runs": 9, "n_jobs": 1, "results": None}
+    for task, expected in ((None, ["xxz"]), (["mnist"], ["mnist"])):
+        given = argparse.Namespace(**open_ones, task=task, page_only=False)
+        assert settled(argparse.ArgumentParser(), given).task == expected
+    given = argparse.Namespace(**{**open_ones, "quick": False}, task=None, page_only=False)
+    assert settled(argparse.ArgumentParser(), given).task == ["mnist", "xxz"]
 
 
 def test_twins_have_at_most_the_weights_of_the_circuit_and_equal_updates():
