@@ -36,7 +36,7 @@ def make_xxz(
     n_samples : int, default=160
         At least 2. Without `couplings`, how many there are.
     n_qubits : int, default=12
-        Even, at least 4. A row has ``2 ** (n_qubits + 1)`` numbers.
+        Even, from 4 to 24. A row has ``2 ** (n_qubits + 1)`` numbers.
     couplings : array-like of shape (n,) or None, default=None
         The anisotropies, in the order of the rows; `n_samples`, `coupling_range` and `spacing`
         say nothing then. None: by these.
@@ -130,7 +130,7 @@ def make_tfim(
     ----------
     n_samples : int, default=160
     n_qubits : int, default=12
-        At least 2 (3 with periodic boundary).
+        At least 2 (3 with periodic boundary), at most 24.
     couplings : array-like of shape (n,) or None, default=None
         The fields, not negative.
     coupling_range : (float, float), default=(0.0, 2.0)
@@ -198,7 +198,7 @@ def make_cluster(
     ----------
     n_samples : int, default=160
     n_qubits : int, default=12
-        Even, at least 4.
+        Even, from 4 to 24.
     couplings : array-like of shape (n,) or None, default=None
         The fields, not negative.
     coupling_range : (float, float), default=(0.0, 2.0)
@@ -314,6 +314,10 @@ def row_states(X):
     return real + 1j * imaginary
 
 
+# Beyond it a process is ended for the memory that it takes before anything is said.
+_MOST_QUBITS = 24
+
+
 class _Plan:
     """The couplings, and how their states become data."""
 
@@ -391,10 +395,13 @@ def _numbers(couplings):
 
 
 def _check_qubits(n_qubits, least, *, even=True):
-    wrong = not isinstance(n_qubits, Integral) or n_qubits < least or (even and n_qubits % 2)
-    if wrong:
+    wrong = not isinstance(n_qubits, Integral) or not least <= n_qubits <= _MOST_QUBITS
+    if wrong or (even and n_qubits % 2):
         kind = "an even integer" if even else "an integer"
-        raise ValueError(f"n_qubits={n_qubits!r} must be {kind} >= {least}.")
+        raise ValueError(
+            f"n_qubits={n_qubits!r} must be {kind} >= {least} and at most {_MOST_QUBITS}, where a "
+            f"row has 2**{_MOST_QUBITS + 1} numbers."
+        )
 
 
 def _is_closed(boundary):

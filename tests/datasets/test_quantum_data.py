@@ -207,6 +207,7 @@ def test_what_is_no_table_of_states_is_refused():
         (make_xxz, {"n_qubits": 5}, "n_qubits=5 must be an even integer >= 4"),
         (make_cluster, {"n_qubits": 3}, "must be an even integer >= 4"),
         (make_tfim, {"n_qubits": 2}, "must be an integer >= 3"),
+        (make_xxz, {"n_qubits": 30}, "n_qubits=30 .* at most 24, where a row"),
         (make_tfim, {"n_samples": 1}, "n_samples=1 must be an integer >= 2"),
         (make_tfim, {"couplings": [0.5, 1.0]}, "the transition itself"),
         (make_tfim, {"n_samples": 3}, "the transition itself"),

@@ -126,21 +126,24 @@ def test_nothing_to_compare_with_is_an_error():
         corrective_result(answering(rows(0.9)), **models, test=(X, y), good=X)
 
 
-def coverage(share, runs):
-    """How often the interval holds the true share, over samples of rows and of references."""
+def results(share, runs, n=250, k=4):
+    """What is found where a share is undone in truth, over samples of rows and of references."""
     rng = np.random.default_rng(int(10 * share))
-    n, k, covered = 250, 4, 0
     before, after, spread = 0.65, 0.85, 0.02
     for _ in range(runs):
         easy = rng.random(n)
         # other models' answers go with the original's on half of the rows
         likes = np.where(rng.random((k + 1, n)) < 0.5, easy, rng.random((k + 1, n)))
         seeds = after + rng.normal(0, spread, size=(k, 1))
-        found = measured(
+        yield measured(
             likes[0] < before + share * (after - before), easy < before, likes[1:] < seeds
-        ).undone
-        covered += found is None or found.low <= share <= found.high
-    return covered / runs
+        )
+
+
+def coverage(share, runs):
+    """How often the interval holds the true share."""
+    found = [result.undone for result in results(share, runs)]
+    return np.mean([own is None or own.low <= share <= own.high for own in found])
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
@@ -154,6 +157,16 @@ def test_the_interval_covers_the_true_share(share):
 def test_the_interval_covers_the_true_share_over_many_samples(share):
     # measured: 0.942, 0.960, 0.982; counts of a few dozen rows that differ are no continuum
     assert coverage(share, 4000) > 0.93
+
+
+@pytest.mark.slow
+def test_of_few_rows_a_part_is_called_all_of_it_and_of_many_it_is_not():
+    def told_undone(n):
+        return np.mean([found.verdict == "undone" for found in results(0.7, 1000, n=n)])
+
+    # measured: 0.599, 0.054
+    assert told_undone(250) > 0.5
+    assert told_undone(4000) < 0.1
 
 
 class Memory(KNeighborsClassifier):
