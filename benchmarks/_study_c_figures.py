@@ -18,6 +18,7 @@ __all__ = [
     "differences",
     "estimate",
     "inside",
+    "interval_of_a_run",
     "paired",
     "prediction_interval",
     "quantum_wins",
@@ -58,6 +59,14 @@ def prediction_interval(values):
         return -np.inf, np.inf
     half = student.ppf(0.975, n - 1) * values.std(ddof=1) * np.sqrt(1 + 1 / n)
     return float(values.mean() - half), float(values.mean() + half)
+
+
+def interval_of_a_run(accuracies):
+    """The `prediction_interval` of accuracies, none of which lies beyond 0 or 1."""
+    low, high = prediction_interval(accuracies)
+    if not np.isfinite(low):
+        return low, high
+    return max(low, 0.0), min(high, 1.0)
 
 
 def inside(points, interval):

@@ -7,7 +7,7 @@ from _study_c_figures import (
     differences,
     estimate,
     inside,
-    prediction_interval,
+    interval_of_a_run,
     quantum_wins,
     words,
 )
@@ -63,17 +63,18 @@ def answer(found):
         wins = quantum_wins(rivals)
         better = [name for name, own in rivals.items() if own.low > MARGIN]
         worse = [name for name, own in rivals.items() if own.high < -MARGIN]
+        open_ = [name for name in rivals if name not in (*better, *worse)]
         named = [name for name, own in factors.items() if own.low > MARGIN]
         verdict = {
             True: "the circuit beats every twin and every regularised classical model",
-            False: "the circuit does not beat every twin and regularised classical model, so that "
-            "'quantum' does not explain its resistance",
+            False: "the circuit is not shown to beat every twin and regularised classical model: "
+            "by the rule, 'quantum' does not explain its resistance",
             None: "not every rival has been run",
         }[wins]
         yield (
             f"{told.capitalize()}: {verdict}. By more than .01 ahead of: {_listed(better)}; "
-            f"behind: {_listed(worse)}. What makes more than .01 of difference by itself: "
-            f"{_listed(named)}."
+            f"behind: {_listed(worse)}; by less, or not told apart: {_listed(open_)}. "
+            f"What makes more than .01 of difference by itself: {_listed(named)}."
         )
     share = published_share(found["published"])
     if share is not None:
@@ -90,8 +91,8 @@ def published_share(results):
         cells = {key: pair for key, pair in cells.items() if len(pair[1]) > 1}
         if not cells:
             continue
-        shares = [inside(theirs, prediction_interval(ours)) for theirs, ours in cells.values()]
-        widths = [np.ptp(prediction_interval(ours)) for _, ours in cells.values()]
+        shares = [inside(theirs, interval_of_a_run(ours)) for theirs, ours in cells.values()]
+        widths = [np.ptp(interval_of_a_run(ours)) for _, ours in cells.values()]
         n = sum(len(theirs) for theirs, _ in cells.values())
         told.append(
             f"{name}: {np.mean(shares):.0%} of {n} released points (intervals "
@@ -256,7 +257,7 @@ def _published(found):
 
 
 def _compared_row(key, theirs, ours):
-    low, high = prediction_interval(ours)
+    low, high = interval_of_a_run(ours)
     known = np.isfinite(low)
     return (
         *key,
@@ -282,7 +283,7 @@ def _curves_figure(curves):
             panel.plot(
                 rates, [np.mean(p) for p, _ in pairs], color=color, label=f"{model}, published"
             )
-            limits = np.array([prediction_interval(ours) for _, ours in pairs])
+            limits = np.array([interval_of_a_run(ours) for _, ours in pairs])
             if np.isfinite(limits).all():
                 panel.fill_between(rates, *limits.T, color=color, alpha=0.15, linewidth=0)
             means = [np.mean(ours) for _, ours in pairs]

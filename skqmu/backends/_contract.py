@@ -21,6 +21,11 @@ ZERO_ROWS = (
     "amplitude encoding cannot normalise rows of zeros: {rows}; drop such rows or shift the "
     "features."
 )
+HUGE_ROWS = (
+    "the squared norm overflows for {rows}: encoding='unnormalised' takes vectors as they are, and "
+    "expectation values grow with it. Scale the features, or use encoding='amplitude', which "
+    "divides each row by its norm."
+)
 
 
 class BaseBackend(ABC, SiteLinksMixin, BaseEstimator):

@@ -192,6 +192,17 @@ def test_rows_of_another_norm_are_named_with_it(backend):
         executable.expectations(X, weights)
 
 
+def test_vectors_whose_square_overflows_are_named():
+    _, executable = compiled("unnormalised")
+    X, weights, _ = numbers(executable)
+    X[3] = 1e200
+    with pytest.raises(InputRowsError, match=r"overflows for row 3.*Scale the features") as caught:
+        executable.expectations(X, weights)
+    assert caught.value.rows == (3,)
+    X[3] = 1e150
+    assert np.isfinite(executable.expectations(X, weights)).all()
+
+
 def test_what_needs_a_state_refuses_vectors():
     with pytest.raises(CircuitError, match="only backend='statevector'"):
         compiled("unnormalised", backend=AerBackend())

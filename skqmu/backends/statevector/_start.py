@@ -8,7 +8,7 @@ import numpy as np
 
 from ...circuits.lowering import check_unit, contiguous
 from ...exceptions import InputRowsError
-from .._contract import ZERO_ROWS
+from .._contract import HUGE_ROWS, ZERO_ROWS
 from ._matrices import unit_phases
 
 __all__ = ["ProductStart", "StatePreparation"]
@@ -279,11 +279,13 @@ class StatePreparation:
         Raises
         ------
         InputRowsError
-            Names the rows that are all zeros, or whose norm is not 1.
+            Names the rows that are all zeros, whose norm is not 1, or whose square overflows.
         """
         values = self.columns.gather(shared, sampled)
         unit, norm = values, None
-        if self.group.rule != "keep":
+        if self.group.rule == "keep":
+            _check_size(values, first_row)
+        else:
             unit, norm = self._divided(values, first_row)
         state = np.zeros((len(values), 2**self.group.width, values.shape[-1]), dtype)
         n = len(self.group.places)
@@ -316,3 +318,11 @@ class StatePreparation:
         if norm is not None:
             slope = (slope - unit * (unit * slope).sum(axis=1, keepdims=True)) / norm
         self.columns.scatter(slope, d_shared, d_sampled)
+
+
+def _check_size(values, first_row):
+    """Refuse records whose squared norm is no number: expectation values would be none."""
+    with np.errstate(over="ignore"):
+        finite = np.isfinite((values**2).sum(axis=1))
+    if not finite.all():
+        raise InputRowsError(HUGE_ROWS, np.unique(np.nonzero(~finite)[1]) + first_row)
