@@ -2,10 +2,10 @@
 
 from .._validation import check_choice, check_is_fitted
 from ..unlearning import resolve_strategy
+from ._asked_members import are_members, ids_of
 from ._known_fits import forget_known_fits
 from ._log_trimming import TrimmingMixin
 from ._many_requests import unlearn_many
-from ._members import are_members, ids_of
 from .deletion import (
     REPORTS,
     ByStrategy,

@@ -20,11 +20,12 @@ from .._validation import (
     check_is_fitted,
     validate_params,
 )
+from ._asked_members import are_members, ids_of
 from ._by_shards import ByShards, ShardTraining, expected_refit_fraction
 from ._known_fits import forget_known_fits
 from ._log_trimming import TrimmingMixin
 from ._member_ids import given_ids
-from ._members import MemberRecord, are_members, ids_of
+from ._members import MemberRecord
 from ._meta import aligned_proba, as_memory, draw_seed
 from ._release import predict_only
 from ._shards import RemovedFolder, loaded

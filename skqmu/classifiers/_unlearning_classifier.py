@@ -23,11 +23,11 @@ from .._validation import (
 from .._what_to_forget import positions_of
 from ..exceptions import UnlearningWarning
 from ..unlearning import Retrain, resolve_strategy
+from ._asked_members import are_members
 from ._by_refit import record_of_experiment
 from ._experiment import forget_and_end
 from ._known_fits import sharing_fits
 from ._member_ids import MemberIds, given_ids
-from ._members import are_members
 from ._meta import (
     aligned_proba,
     as_memory,

@@ -11,8 +11,8 @@ from ..._matching import RowLaw, match_rows
 from ..._validation import validate_data
 from ..._what_to_forget import parsed, positions_of
 from ...exceptions import MemberRecordError, NotATrainingSampleError
+from .._asked_members import encoded_labels, member_record, more_than_named
 from .._member_ids import AskedIds, entries_of_ids
-from .._members import encoded_labels, member_record, more_than_named
 from ..state import fitted_state
 
 __all__ = ["MeantRows", "entries_in_order", "forget_rows", "reference_rows", "retain_rows"]
