@@ -3,10 +3,11 @@
 import warnings
 
 import numpy as np
+from qiskit.circuit import Parameter, ParameterExpression
 from sklearn.exceptions import ConvergenceWarning
 
 from ..exceptions import EncodingWarning
-from ..network import InputScale, Network
+from ..network import InputScale, Network, QuantumLayer
 from ._fitting import takes_steps
 from ._input_scale import PERIODS
 
@@ -17,6 +18,8 @@ _N_ROWS = 1000
 # Share of its bound that the middle 80 % of a feature's angles must span to be told apart, and
 # the size of `u` (see InputScale) from which a value is little more than its side of 0.
 _NARROW, _FLAT = 0.02, 5.0
+# Gates of period 2 pi in their angle, but for a phase that nobody sees.
+_ROTATIONS = frozenset({"rx", "ry", "rz", "p", "rxx", "ryy", "rzz", "rzx"})
 # Where tanh is as flat.
 _FLAT_TANH = 2.0
 # Of the loss of guessing by class frequency: what a model that learned nothing stays within, and
@@ -46,7 +49,7 @@ def warn_of_inputs(estimator, network, params, X):
             told = _scaled(estimator, layer, X)
         break
     else:
-        told = _wrapping(estimator, X)
+        told = _wrapping(estimator, network, X)
     if told:
         warnings.warn(told, EncodingWarning, stacklevel=2)
 
@@ -96,13 +99,14 @@ def _saturated(network, place, params, X):
     )
 
 
-def _wrapping(estimator, X):
+def _wrapping(estimator, network, X):
     encoding = estimator._named_encoding()
+    if encoding is None:
+        return _wrapping_in_own(estimator, network, X)
     period = PERIODS.get(encoding)
     if period is None:
         return None
-    low, high = np.quantile(X, [0.1, 0.9], axis=0)
-    wide = high - low > period
+    wide = _wider_than(period, X)
     if not wide.any():
         return None
     return (
@@ -111,6 +115,39 @@ def _wrapping(estimator, X):
         "for the same. Use input_scale='auto', or scale the features, e.g. with "
         "MinMaxScaler((-pi / 2, pi / 2))."
     )
+
+
+def _wrapping_in_own(estimator, network, X):
+    if not isinstance(network.layers[0], QuantumLayer):  # a front-end makes the angles
+        return None
+    qnn = estimator._built_circuit(estimator._structure, X.shape[1])
+    wide = _wider_than(2 * np.pi, X) & _enter_as_angles(qnn)
+    if not wide.any():
+        return None
+    return (
+        f"{_features(estimator, wide, X)} wider than a period of the circuit's rotations (6.28), "
+        "which features enter as the angles that they are: it takes a value and the one a period "
+        "on for the same. Scale the features, e.g. with MinMaxScaler((-pi / 2, pi / 2))."
+    )
+
+
+def _wider_than(period, X):
+    low, high = np.quantile(X, [0.1, 0.9], axis=0)
+    return high - low > period
+
+
+def _enter_as_angles(qnn):
+    """Which inputs of a circuit are nothing but angles of rotations, so that 2 pi is their period.
+
+    Not those in expressions, which may scale them, in controlled gates (4 pi) and in others.
+    """
+    elsewhere = set()
+    for instruction in qnn.circuit.data:
+        for value in instruction.operation.params:
+            bare = isinstance(value, Parameter) and instruction.operation.name in _ROTATIONS
+            if isinstance(value, ParameterExpression) and not bare:
+                elsewhere |= value.parameters
+    return np.array([p not in elsewhere for p in qnn.inputs])
 
 
 def _features(estimator, chosen, X):
