@@ -274,7 +274,7 @@ def _left_open(gaps):
 
 
 def _way_out(differences, delta, level):
-    """Say how many oracles would decide if all figures stayed, or that they are not what is missing.
+    """Say how many oracles would decide if all figures stayed, or that they alone would not.
 
     Student's t makes intervals of few oracles wide: of nine measures together, at 95 %, 13
     deviations to each side with 3 oracles, 4 with 10.

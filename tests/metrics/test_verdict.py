@@ -172,7 +172,7 @@ def test_where_rows_are_what_is_missing_no_oracles_are_asked_for():
     rng = np.random.default_rng(0)
     models = [recorded(rng, 1.0, spread=0.001) for _ in range(4)]
     found = retraining_verdict(models[0], models[1:], **parts(3, 3))
-    assert found.sentence.endswith("; more oracles alone would not decide; more rows, or repeats, may.")
+    assert "; more oracles alone would not decide; more rows" in found.sentence
 
 
 def test_a_single_oracle_gives_no_verdict():
