@@ -3,9 +3,10 @@
 import warnings
 
 import numpy as np
-from qiskit.circuit import Parameter, ParameterExpression
 from sklearn.exceptions import ConvergenceWarning
 
+from ..backends import StatevectorBackend
+from ..circuits import z_observables
 from ..exceptions import EncodingWarning
 from ..network import InputScale, Network, QuantumLayer
 from ._fitting import takes_steps
@@ -18,8 +19,6 @@ _N_ROWS = 1000
 # Share of its bound that the middle 80 % of a feature's angles must span to be told apart, and
 # the size of `u` (see InputScale) from which a value is little more than its side of 0.
 _NARROW, _FLAT = 0.02, 5.0
-# Gates of period 2 pi in their angle, but for a phase that nobody sees.
-_ROTATIONS = frozenset({"rx", "ry", "rz", "p", "rxx", "ryy", "rzz", "rzx"})
 # Where tanh is as flat.
 _FLAT_TANH = 2.0
 # Of the loss of guessing by class frequency: what a model that learned nothing stays within, and
@@ -120,14 +119,15 @@ def _wrapping(estimator, network, X):
 def _wrapping_in_own(estimator, network, X):
     if not isinstance(network.layers[0], QuantumLayer):  # a front-end makes the angles
         return None
-    qnn = estimator._built_circuit(estimator._structure, X.shape[1])
-    wide = _wider_than(2 * np.pi, X) & _enter_as_angles(qnn)
+    periods = _input_periods(estimator._built_circuit(estimator._structure, X.shape[1]))
+    wide = _wider_than(periods, X)
     if not wide.any():
         return None
+    some = ", ".join(f"{period:.3g}" for period in np.unique(periods[wide])[:3])
     return (
-        f"{_features(estimator, wide, X)} wider than a period of the circuit's rotations (6.28), "
-        "which features enter as the angles that they are: it takes a value and the one a period "
-        "on for the same. Scale the features, e.g. with MinMaxScaler((-pi / 2, pi / 2))."
+        f"{_features(estimator, wide, X)} wider than a period of your circuit in them ({some}): it "
+        "takes a value and the one a period on for the same. Features enter as the numbers they "
+        "are; scale them, e.g. with MinMaxScaler((-pi / 2, pi / 2))."
     )
 
 
@@ -136,18 +136,15 @@ def _wider_than(period, X):
     return high - low > period
 
 
-def _enter_as_angles(qnn):
-    """Which inputs of a circuit are nothing but angles of rotations, so that 2 pi is their period.
-
-    Not those in expressions, which may scale them, in controlled gates (4 pi) and in others.
-    """
-    elsewhere = set()
-    for instruction in qnn.circuit.data:
-        for value in instruction.operation.params:
-            bare = isinstance(value, Parameter) and instruction.operation.name in _ROTATIONS
-            if isinstance(value, ParameterExpression) and not bare:
-                elsewhere |= value.parameters
-    return np.array([p not in elsewhere for p in qnn.inputs])
+def _input_periods(qnn):
+    # what the compiler knows of weights holds for inputs that stand in their place
+    program = StatevectorBackend().compile(
+        qnn.circuit,
+        z_observables(qnn.circuit.num_qubits),
+        inputs=[],
+        weights=[*qnn.inputs, *qnn.weights],
+    )
+    return program.weight_periods[: len(qnn.inputs)]
 
 
 def _features(estimator, chosen, X):

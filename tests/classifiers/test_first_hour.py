@@ -119,8 +119,11 @@ def own_circuit(angle=lambda feature: feature, turn=QuantumCircuit.ry):
 def test_in_a_circuit_of_ones_own_features_beyond_a_period_are_named():
     X = scale(X_IRIS)
     X[:, 2] *= 10
-    with pytest.warns(EncodingWarning, match=r"1 of 4 features .* values of 2 .*MinMaxScaler"):
+    with pytest.warns(EncodingWarning, match=r"1 of 4 features .* values of 2 .*\(6\.28\)"):
         QNNClassifier(circuit=own_circuit(), **QUIET).fit(X, Y_IRIS)
+    twice = own_circuit(lambda feature: 2 * feature)
+    with pytest.warns(EncodingWarning, match=r"1 of 4 features .* values of 2 .*\(3\.14\)"):
+        QNNClassifier(circuit=twice, **QUIET).fit(X, Y_IRIS)
 
 
 @pytest.mark.parametrize(
@@ -128,9 +131,10 @@ def test_in_a_circuit_of_ones_own_features_beyond_a_period_are_named():
     [
         (own_circuit(), 1),
         (own_circuit(lambda feature: feature / 10), 10),
-        (own_circuit(turn=lambda circuit, angle, q: circuit.cry(angle, q, (q + 1) % 4)), 10),
+        (own_circuit(turn=lambda circuit, angle, q: circuit.cry(angle, q, (q + 1) % 4)), 3),
+        (own_circuit(lambda feature: feature.arctan()), 100),
     ],
-    ids=["within", "scaled inside", "controlled"],
+    ids=["within", "scaled inside", "controlled", "bounded inside"],
 )
 def test_features_whose_period_is_another_are_left_alone(circuit, factor):
     with warnings.catch_warnings():
