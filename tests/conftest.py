@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -27,6 +28,17 @@ def classes_of_tests_travel_by_value():
     for name, module in list(sys.modules.items()):
         if name.split(".")[0] == "tests":
             register_pickle_by_value(module)
+
+
+@pytest.fixture(scope="session")
+def python_of():
+    """Function from a page, as README.md or docs/ids.md, to its Python: a list of blocks."""
+
+    def blocks(page):
+        text = (Path(__file__).parents[1] / page).read_text(encoding="utf-8")
+        return re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+
+    return blocks
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_example_runs_as_printed(tmp_path):
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
+def test_the_example_runs_as_printed(tmp_path, python_of):
+    (code,) = python_of("README.md")
     parent = os.path.dirname(os.path.dirname(skqmu.__file__))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([parent, *sys.path])}
     result = subprocess.run(

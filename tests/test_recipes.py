@@ -1,9 +1,7 @@
 """The recipes of CONTRIBUTING.md: each adds one, and the common checks find it."""
 
-import re
 import sys
 import warnings
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -24,18 +22,16 @@ from skqmu.training import Objective
 from skqmu.unlearning import LoopStrategy, resolve_strategy
 from skqmu.utils.estimator_checks import check_attack, unlearner_checks
 
-PAGE = Path(__file__).parents[1] / "CONTRIBUTING.md"
-
 
 @pytest.fixture
-def recipe(monkeypatch):
+def recipe(monkeypatch, python_of):
     """A module that holds what the page's code makes."""
     written = ModuleType("written_by_a_contributor")
     monkeypatch.setitem(sys.modules, written.__name__, written)
     given = (LoopStrategy, Objective, ThresholdAttack, make_privacy_scorer)
     vars(written).update({each.__name__: each for each in given}, np=np)
-    for code in re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S):
-        exec(compile(code, str(PAGE), "exec"), vars(written))
+    for code in python_of("CONTRIBUTING.md"):
+        exec(compile(code, "CONTRIBUTING.md", "exec"), vars(written))
     return written
 
 

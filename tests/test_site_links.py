@@ -11,7 +11,6 @@ from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression
 
 from skqmu import QNNClassifier, UnlearningClassifier
-from skqmu._site_links import site_address  # This file looks inside.
 
 TOOLS = Path(__file__).parents[1] / "docs" / "_tools"
 sys.path.insert(0, str(TOOLS))
@@ -32,6 +31,15 @@ PAGES = [
 ]
 
 
+def names(monkeypatch, *urls):
+    """Let the installed package name these addresses."""
+    described = importlib.metadata.metadata("numpy")
+    del described["Project-URL"]
+    for url in urls:
+        described["Project-URL"] = url
+    monkeypatch.setattr(importlib.metadata, "metadata", lambda name: described)
+
+
 @pytest.mark.parametrize(("estimator", "home"), PAGES)
 def test_every_public_estimator_links_to_the_page_that_the_reference_has_of_it(
     estimator, home, monkeypatch
@@ -50,7 +58,7 @@ def test_a_diagram_links_what_is_ours_and_what_is_scikit_learns(monkeypatch):
 
 def test_there_is_no_link_where_the_documentation_stands_nowhere(monkeypatch):
     monkeypatch.delenv("SKQMU_DOCS", raising=False)
-    monkeypatch.setattr("skqmu._site_links._published_address", lambda: "")
+    names(monkeypatch, "Source, https://example.org/source")
     shown = QNNClassifier()._repr_html_()
     assert "href=" not in shown
 
@@ -65,9 +73,10 @@ def test_classes_derived_from_ours_have_no_page_there(monkeypatch):
 
 def test_the_address_of_the_package_is_what_its_metadata_names(monkeypatch):
     monkeypatch.delenv("SKQMU_DOCS", raising=False)
-    described = importlib.metadata.metadata("numpy")
-    del described["Project-URL"]
-    described["Project-URL"] = "Source, https://example.org/source"
-    described["Project-URL"] = "Documentation, https://example.org/docs/"
-    monkeypatch.setattr(importlib.metadata, "metadata", lambda name: described)
-    assert site_address() == "https://example.org/docs"
+    names(
+        monkeypatch,
+        "Source, https://example.org/source",
+        "Documentation, https://example.org/docs/",
+    )
+    page = "skqmu.classifiers.QNNClassifier.html"
+    assert QNNClassifier()._get_doc_link() == f"https://example.org/docs/api/{page}"

@@ -54,12 +54,24 @@ def check_target(target):
     ----------
     target : object
 
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+        Its `classes_`.
+
     Raises
     ------
     TypeError
         It is a class, or not a classifier.
     NotFittedError
         It is not fitted; attacks never fit their target.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skqmu.attacks.tools import check_target
+    >>> check_target(LogisticRegression().fit([[0.0], [1.0]], ["no", "yes"]))
+    array(['no', 'yes'], dtype='<U3')
     """
     if isinstance(target, type):
         raise TypeError(
@@ -98,6 +110,19 @@ def with_seed(estimator, seed_sequence):
     estimator : estimator
     seed_sequence : int, SeedSequence or None
         What ``numpy.random.default_rng`` takes.
+
+    Returns
+    -------
+    estimator
+        `estimator` itself.
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skqmu.attacks.tools import with_seed
+    >>> seeds = [with_seed(LogisticRegression(), seed).random_state for seed in (0, 0, 1)]
+    >>> seeds[0] == seeds[1], seeds[0] == seeds[2]
+    (True, False)
     """
     names = sorted(
         name
@@ -119,12 +144,27 @@ def entropy_from(random_state):
     ----------
     random_state : None, int, SeedSequence, RandomState or Generator
 
+    Returns
+    -------
+    int
+        For ``numpy.random.SeedSequence``.
+
     Raises
     ------
     ValueError
         A negative integer.
     TypeError
         `random_state` is something else.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.attacks.tools import entropy_from
+    >>> entropy_from(7)
+    7
+    >>> generator = np.random.default_rng(0)
+    >>> entropy_from(generator) == entropy_from(generator)  # a generator moves on
+    False
     """
     if random_state is None:
         return np.random.SeedSequence().entropy
@@ -195,6 +235,18 @@ def known_members(target, X, y):
     -------
     ndarray of bool of shape (n,), or None
         ``None`` when the target keeps no record.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skqmu import QNNClassifier
+    >>> from skqmu.attacks.tools import known_members
+    >>> X, y = np.array([[0.0], [1.0], [2.0]]), np.array([0, 1, 1])
+    >>> known_members(QNNClassifier(max_iter=30, random_state=0).fit(X[:2], y[:2]), X, y)
+    array([ True,  True, False])
+    >>> known_members(LogisticRegression().fit(X, y), X, y) is None
+    True
     """
     for layer in layers(target):
         if isinstance(layer, Pipeline):

@@ -29,6 +29,14 @@ def query_proba(model, X, classes, n_queries=1):
         The classifier has no ``predict_proba``.
     ValueError
         It answered with values that are not probabilities.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from skqmu.attacks.tools import query_proba
+    >>> model = DummyClassifier().fit([[0.0]] * 4, ["a", "a", "a", "b"])
+    >>> query_proba(model, [[0.0]], ["c", "b", "a"])
+    array([[0.  , 0.25, 0.75]])
     """
     if not hasattr(model, "predict_proba"):
         raise TypeError(

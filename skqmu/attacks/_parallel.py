@@ -78,6 +78,17 @@ def run_jobs(function, arguments, total, *, n_jobs=None, verbose=0, label="jobs"
     label : str, default="jobs"
     count : callable or None, default=None
         How many of `total` a result is; ``None``: each is one.
+
+    Yields
+    ------
+    object
+        What `function` returned.
+
+    Examples
+    --------
+    >>> from skqmu.attacks.tools import run_jobs
+    >>> sorted(run_jobs(pow, [(2, 1), (2, 2), (2, 3)], total=3))
+    [2, 4, 8]
     """
     progress = Progress(label, total, verbose)
     parent = os.getpid()

@@ -77,6 +77,18 @@ def takes_nan(model):
     Parameters
     ----------
     model : classifier or pipeline
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> from sklearn.ensemble import HistGradientBoostingClassifier
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skqmu.attacks.tools import takes_nan
+    >>> takes_nan(HistGradientBoostingClassifier()), takes_nan(LogisticRegression())
+    (True, False)
     """
     model = unwrap(model)
     if isinstance(model, Pipeline):
@@ -103,6 +115,16 @@ def check_labels(y, n, *, name="y"):
     ------
     ValueError
         Labels are missing, of another number, or not finite.
+
+    Examples
+    --------
+    >>> from skqmu.attacks.tools import check_labels
+    >>> check_labels(["a", "b"], 2)
+    array(['a', 'b'], dtype='<U1')
+    >>> check_labels(["a", "b"], 3)
+    Traceback (most recent call last):
+        ...
+    ValueError: y has 2 labels for 3 rows.
     """
     if y is None:
         raise ValueError(
@@ -148,6 +170,18 @@ def record_keys(X, y):
     ----------
     X : array-like of shape (n, n_features)
     y : array-like of shape (n,)
+
+    Returns
+    -------
+    list of bytes
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.attacks.tools import record_keys
+    >>> first, second, third = record_keys(np.array([[0.0], [-0.0], [0.0]]), [1, 1.0, 2])
+    >>> first == second, first == third
+    (True, False)
     """
     labels = [_label_bytes(label) for label in np.asarray(y).tolist()]
     return [

@@ -21,10 +21,25 @@ def shadow_template(estimator):
     estimator : classifier
         Fitted or not; also a pipeline, an adapter, or a model that `adapted` knows.
 
+    Returns
+    -------
+    classifier
+        Unfitted.
+
     Raises
     ------
     NoCloneError
         It stands for a model that cannot be trained anew.
+
+    Examples
+    --------
+    >>> from sklearn.frozen import FrozenEstimator
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skqmu.attacks.tools import shadow_template
+    >>> frozen = FrozenEstimator(LogisticRegression().fit([[0.0], [1.0]], [0, 1]))
+    >>> template = shadow_template(frozen)
+    >>> template, hasattr(template, "coef_")
+    (LogisticRegression(), False)
     """
     estimator = adapted(estimator)
     for layer in layers(estimator):

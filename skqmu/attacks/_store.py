@@ -36,6 +36,16 @@ def cache_directory(memory, digest):
     ------
     TypeError
         `memory` is something else.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from skqmu.attacks.tools import cache_directory
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     cache_directory(folder, lambda: 32 * "0").name
+    '00000000000000000000000000000000'
+    >>> cache_directory(None, lambda: 32 * "0") is None
+    True
     """
     if memory is None:
         return None
@@ -68,6 +78,20 @@ class ShadowStore:
     ----------
     directory : path-like or None, default=None
         ``None`` makes a private temporary folder that is removed with this object.
+
+    Examples
+    --------
+    >>> import pickle
+    >>> import numpy as np
+    >>> from skqmu.attacks.tools import ShadowStore
+    >>> store = ShadowStore()
+    >>> for index in range(2):
+    ...     store.write(index, pickle.dumps(f"model {index}"), {"proba": np.full((3, 2), index)})
+    >>> 1 in store, 2 in store, pickle.loads(store.model(1))
+    (True, False, 'model 1')
+    >>> outputs = store.outputs("proba", n_shadows=2)
+    >>> outputs.shape, outputs.rows([0])[:, 0, 0]
+    ((2, 3, 2), array([0, 1]))
     """
 
     def __init__(self, directory=None):
@@ -97,7 +121,15 @@ class ShadowStore:
             return False  # not there, or whatever a damaged list makes of the reading
 
     def write(self, index, model, outputs):
-        """Keep one shadow: its pickle and a dict of arrays. The list marks it complete."""
+        """Keep one shadow: its pickle and a dict of arrays. The list marks it complete.
+
+        Parameters
+        ----------
+        index : int
+        model : bytes
+            The pickle.
+        outputs : dict of str to ndarray
+        """
         self._path(index, "json").unlink(missing_ok=True)
         contents = {f"{name}.npy": _as_npy(array) for name, array in outputs.items()}
         contents["model"] = model
@@ -108,11 +140,42 @@ class ShadowStore:
         write_whole(self._path(index, "json"), lambda file: file.write(text))
 
     def model(self, index):
-        """Return the pickle of one shadow."""
+        """Return the pickle of one shadow.
+
+        Parameters
+        ----------
+        index : int
+
+        Returns
+        -------
+        bytes
+
+        Raises
+        ------
+        FileNotFoundError
+            It was never written.
+        """
         return self._path(index, "model").read_bytes()
 
     def outputs(self, name, n_shadows):
-        """Return one kind of output of the first `n_shadows`, read when asked for."""
+        """Return one kind of output of the first `n_shadows`, read when asked for.
+
+        Parameters
+        ----------
+        name : str
+            Its name in the dict that was written.
+        n_shadows : int
+
+        Returns
+        -------
+        ShadowOutputs
+            ``rows(rows)`` and ``one(index)`` read; has a `shape`.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such output of the first shadow.
+        """
         return ShadowOutputs([self._path(i, f"{name}.npy") for i in range(n_shadows)], self)
 
     def clear(self):

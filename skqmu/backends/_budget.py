@@ -37,6 +37,11 @@ class Budget:
         Estimated as `estimate_cost` of the classifiers does; where a device reports what it
         charged, that counts for finished jobs.
 
+    Raises
+    ------
+    ValueError
+        A limit that is no number, or negative.
+
     Examples
     --------
     >>> import numpy as np

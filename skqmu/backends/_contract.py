@@ -38,9 +38,29 @@ class BaseBackend(ABC, SiteLinksMixin, BaseEstimator):
 
     Examples
     --------
+    A subclass has parameters, and says how a circuit becomes an executable; here in single
+    precision where the circuit is wide.
+
+    >>> import numpy as np
     >>> from skqmu.backends import BaseBackend, StatevectorBackend
-    >>> isinstance(StatevectorBackend(), BaseBackend), StatevectorBackend().sampled
-    (True, False)
+    >>> from skqmu.circuits import build_circuit, z_observables
+    >>> class ByWidth(BaseBackend):
+    ...     def __init__(self, widest=12):
+    ...         self.widest = widest
+    ...
+    ...     def compile(self, circuit, observables, *, inputs, weights):
+    ...         dtype = "complex128" if circuit.num_qubits <= self.widest else "complex64"
+    ...         engine = StatevectorBackend(dtype=dtype)
+    ...         return engine.compile(circuit, observables, inputs=inputs, weights=weights)
+    >>> qnn = build_circuit("angle", "strong", n_features=2, n_qubits=2)
+    >>> backend = ByWidth(widest=1)
+    >>> executable = backend.compile(
+    ...     qnn.circuit, z_observables(2), inputs=qnn.inputs, weights=qnn.weights
+    ... )
+    >>> executable.expectations(np.zeros((1, 2)), np.zeros(6)), executable.dtype
+    (array([[1., 1.]]), dtype('complex64'))
+    >>> backend.sampled, backend
+    (False, ByWidth(widest=1))
     """
 
     exact = True
@@ -57,14 +77,23 @@ class BaseBackend(ABC, SiteLinksMixin, BaseEstimator):
         Parameters
         ----------
         circuit : qiskit.QuantumCircuit
-        observables : list of qiskit.quantum_info.SparsePauliOp
+        observables : list of qiskit.quantum_info.SparsePauliOp, or Probabilities
         inputs, weights : ParameterVector or list of Parameter
             Members that the circuit does not use are allowed.
 
+        Returns
+        -------
+        Executable
+
         Raises
         ------
+        ValueError
+            A parameter of the backend that is not allowed, by itself or beside another one.
         CircuitError
-            When the circuit cannot be lowered, or has a parameter in neither list.
+            When the circuit cannot be lowered, has a parameter in neither list, or more qubits
+            than memory or the device has room for.
+        BackendError
+            What the backend works with is not there: a package, an account, a network.
         """
 
     def session(self):
@@ -159,15 +188,29 @@ class Executable(ABC):
 
     Examples
     --------
+    One qubit that turns by a feature and a weight, in closed form.
+
     >>> import numpy as np
-    >>> from skqmu.backends import StatevectorBackend
-    >>> from skqmu.circuits import build_circuit, z_observables
-    >>> qnn = build_circuit("angle", "strong", n_features=2, n_qubits=2)
-    >>> executable = StatevectorBackend().compile(
-    ...     qnn.circuit, z_observables(2), inputs=qnn.inputs, weights=qnn.weights
-    ... )
-    >>> executable.expectations(np.zeros((1, 2)), np.zeros(6))
-    array([[1., 1.]])
+    >>> from skqmu.backends import Executable
+    >>> class Cosine(Executable):
+    ...     n_qubits = n_inputs = n_weights = n_outputs = 1
+    ...
+    ...     def forward(self, inputs, weights):
+    ...         angles = inputs + weights
+    ...         return np.cos(angles), angles
+    ...
+    ...     def backward(
+    ...         self, tape, cotangent, per_sample=False, need_inputs=True, need_weights=True
+    ...     ):
+    ...         slopes = -np.sin(tape) * cotangent
+    ...         return slopes, slopes if per_sample else slopes.sum(axis=0)
+    >>> inputs, weights = np.array([[0.0], [np.pi]]), np.zeros(1)
+    >>> Cosine().expectations(inputs, weights)
+    array([[ 1.],
+           [-1.]])
+    >>> d_inputs, d_weights = Cosine().vjp(inputs, weights + np.pi / 2, np.ones((2, 1)))
+    >>> d_inputs.ravel(), d_weights
+    (array([-1.,  1.]), array([0.]))
     """
 
     n_qubits: int
@@ -188,26 +231,90 @@ class Executable(ABC):
         return np.full(self.n_weights, np.inf)
 
     def use_noise(self, stream: NoiseStream | None) -> None:
-        """Draw sampling noise, if there is any, from a stream of somebody else."""
+        """Draw sampling noise, if there is any, from a stream of somebody else.
+
+        Parameters
+        ----------
+        stream : NoiseStream or None
+        """
         if self.noise is not None:
             self.noise = stream
 
     @abstractmethod
     def forward(self, inputs, weights):
-        """Return ``(values, tape)``; `values` of shape (B, n_outputs)."""
+        """Return ``(values, tape)``.
+
+        Parameters
+        ----------
+        inputs : array-like of shape (B, n_inputs)
+        weights : array-like of shape (n_weights,)
+            Each with a leading axis of models where `takes_models`.
+
+        Returns
+        -------
+        values : ndarray of shape (B, n_outputs)
+            Expectation values of the observables.
+        tape : object
+            For :meth:`backward`, any number of times.
+
+        Raises
+        ------
+        ValueError
+            Shapes that do not fit, or numbers that are not finite.
+        BudgetExceededError
+            Where circuits are counted: the next job would pass a budget, and was not sent.
+        """
 
     @abstractmethod
     def backward(self, tape, cotangent, per_sample=False, need_inputs=True, need_weights=True):
-        """Return ``(d_inputs, d_weights)`` of ``sum(cotangent * values)``."""
+        """Return ``(d_inputs, d_weights)`` of ``sum(cotangent * values)``.
+
+        Parameters
+        ----------
+        tape : object
+            From :meth:`forward`.
+        cotangent : array-like of shape (B, n_outputs)
+        per_sample : bool, default=False
+            Whether the weights' gradient of each record is kept apart.
+        need_inputs, need_weights : bool, default=True
+            None may be returned for what is not needed.
+
+        Returns
+        -------
+        d_inputs : ndarray of shape (B, n_inputs) or None
+        d_weights : ndarray of shape (n_weights,), (B, n_weights) with `per_sample`, or None
+
+        Raises
+        ------
+        ValueError
+            A cotangent of another shape than the values.
+        BudgetExceededError
+            As for :meth:`forward`.
+        """
 
     def models_at_once(self, n_rows):
-        """Return how many models, of `n_rows` records each, a call should have at most."""
+        """Return how many models, of `n_rows` records each, a call should have at most.
+
+        Parameters
+        ----------
+        n_rows : int
+        """
         return 1
 
     def taken(self, tape, rows):
         """Return the tape of :meth:`forward` as if its inputs had been ``inputs[rows]``.
 
         Asked only where `shares_rows` is true.
+
+        Parameters
+        ----------
+        tape : object
+        rows : ndarray of int of shape (n,)
+            A row may come several times.
+
+        Returns
+        -------
+        object
         """
         raise NotImplementedError(f"{type(self).__name__} shares no rows.")
 
@@ -231,15 +338,20 @@ class Executable(ABC):
 
         Parameters
         ----------
-        inputs : ndarray of shape (B, n_inputs)
-        weights : ndarray of shape (n_weights,)
+        inputs : array-like of shape (B, n_inputs)
+        weights : array-like of shape (n_weights,)
         average : bool, default=False
             Whether the mean over records is returned, shape (n_weights,).
+
+        Returns
+        -------
+        ndarray of shape (B, n_weights)
 
         Raises
         ------
         BackendError
-            By default: expectation values alone do not tell it.
+            Expectation values alone do not tell it, which is the default; nor do sampled or
+            noisy ones.
         """
         raise BackendError(
             f"{type(self).__name__} does not give the quantum Fisher information; use "
@@ -247,11 +359,35 @@ class Executable(ABC):
         )
 
     def expectations(self, inputs, weights):
-        """Return expectation values, shape (B, n_outputs)."""
+        """Return the values of :meth:`forward` alone.
+
+        Parameters
+        ----------
+        inputs : array-like of shape (B, n_inputs)
+        weights : array-like of shape (n_weights,)
+
+        Returns
+        -------
+        ndarray of shape (B, n_outputs)
+        """
         return self.forward(inputs, weights)[0]
 
     def vjp(self, inputs, weights, cotangent, per_sample=False):
-        """Return ``(d_inputs, d_weights)`` of ``sum(cotangent * expectations)``."""
+        """Return ``(d_inputs, d_weights)`` of ``sum(cotangent * expectations)``.
+
+        Parameters
+        ----------
+        inputs : array-like of shape (B, n_inputs)
+        weights : array-like of shape (n_weights,)
+        cotangent : array-like of shape (B, n_outputs)
+        per_sample : bool, default=False
+            Whether the weights' gradient of each record is kept apart.
+
+        Returns
+        -------
+        d_inputs : ndarray of shape (B, n_inputs)
+        d_weights : ndarray of shape (n_weights,), or (B, n_weights) with `per_sample`
+        """
         _, tape = self.forward(inputs, weights)
         return self.backward(tape, cotangent, per_sample=per_sample)
 

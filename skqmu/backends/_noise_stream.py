@@ -132,6 +132,10 @@ class NoiseStream:
     def at(self, epoch, step):
         """Go to a step of the current run; step 0 is before the epoch's first step.
 
+        Parameters
+        ----------
+        epoch, step : int
+
         Raises
         ------
         RuntimeError

@@ -35,7 +35,13 @@ class Spent:
     _lock: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     def add(self, **amounts):
-        """Add to the totals (from any thread)."""
+        """Add to the totals (from any thread).
+
+        Parameters
+        ----------
+        **amounts : float
+            By the names of the totals.
+        """
         with self._lock:
             for name, amount in amounts.items():
                 setattr(self, name, getattr(self, name) + amount)

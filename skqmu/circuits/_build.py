@@ -248,6 +248,13 @@ def parameter_list(name: str, parameters: Iterable[Parameter] | None) -> list[Pa
     ------
     CircuitError
         When a member is no Parameter or appears twice.
+
+    Examples
+    --------
+    >>> from qiskit.circuit import ParameterVector
+    >>> from skqmu.circuits.lowering import parameter_list
+    >>> parameter_list("weights", ParameterVector("w", 2)), parameter_list("inputs", None)
+    ([ParameterVectorElement(w[0]), ParameterVectorElement(w[1])], [])
     """
     parameters = [] if parameters is None else list(parameters)
     for parameter in parameters:
@@ -274,6 +281,13 @@ def parameter_lists(
     ------
     CircuitError
         As :func:`parameter_list`, and when a parameter is in both.
+
+    Examples
+    --------
+    >>> from qiskit.circuit import Parameter
+    >>> from skqmu.circuits.lowering import parameter_lists
+    >>> parameter_lists((Parameter("x"),), None)
+    {'inputs': [Parameter(x)], 'weights': []}
     """
     lists = {
         "inputs": parameter_list("inputs", inputs),

@@ -89,6 +89,17 @@ def compile_program(
     CircuitError
         When an instruction has no lowering, a parameter is in neither list, or an observable
         does not fit.
+
+    Examples
+    --------
+    >>> from skqmu.circuits import build_circuit, z_observables
+    >>> from skqmu.circuits.lowering import compile_program
+    >>> qnn = build_circuit("angle", "strong", n_features=4, n_qubits=4)
+    >>> program = compile_program(
+    ...     qnn.circuit, z_observables(4), inputs=qnn.inputs, weights=qnn.weights, fusion=2
+    ... )
+    >>> [type(op).__name__ for op in program.ops]
+    ['BlockOp', 'BlockOp', 'JoinOp', 'MonomialOp']
     """
     elements, angles = bound_elements(circuit, inputs, weights)
     seen = parse_observables(observables, circuit.num_qubits)
@@ -310,6 +321,16 @@ def check_width(circuit: QuantumCircuit, itemsize: int, max_memory: int) -> None
     ------
     CircuitError
         Says the bytes.
+
+    Examples
+    --------
+    >>> from qiskit import QuantumCircuit
+    >>> from skqmu.circuits.lowering import check_width
+    >>> check_width(QuantumCircuit(10), itemsize=16, max_memory=2**20)
+    >>> check_width(QuantumCircuit(20), itemsize=16, max_memory=2**20)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    skqmu.exceptions.CircuitError: a state of 20 qubits takes 16,777,216 bytes; ...
     """
     needed = 3 * itemsize * 2**circuit.num_qubits
     if needed > max_memory:

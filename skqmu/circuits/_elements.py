@@ -50,6 +50,16 @@ def check_unit(norms, first_row=0):
     ------
     InputRowsError
         Names the rows, and the norm of the first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.circuits.lowering import check_unit
+    >>> check_unit(np.array([1.0, 1.0 + 1e-9]))
+    >>> check_unit(np.array([1.0, 2.0]))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    skqmu.exceptions.InputRowsError: encoding='state' takes states, of norm 1 ... for row 1...
     """
     wrong = ~(np.abs(norms - 1) <= UNIT_TOLERANCE)
     if wrong.any():
@@ -66,6 +76,16 @@ class Fixed:
     ----------
     qubits : tuple of int
     matrix : ndarray of shape (2**k, 2**k) or (2**k,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.circuits.lowering import Fixed
+    >>> z = Fixed.from_matrix(np.diag([1.0, -1.0])).moved([3])
+    >>> z.qubits, z.matrix
+    ((3,), array([ 1., -1.]))
+    >>> Fixed.from_matrix(np.array([[0.0, 1.0], [1.0, 0.0]])).monomial
+    (array([1, 0]), array([1., 1.]))
     """
 
     qubits: tuple
@@ -75,14 +95,24 @@ class Fixed:
 
     @classmethod
     def from_matrix(cls, matrix: np.ndarray) -> Self:
-        """Return the element of a matrix on qubits 0, 1, ...; a diagonal one as a vector."""
+        """Return the element of a matrix on qubits 0, 1, ...; a diagonal one as a vector.
+
+        Parameters
+        ----------
+        matrix : ndarray of shape (2**k, 2**k)
+        """
         diagonal = np.diagonal(matrix)
         if not np.any(matrix - np.diag(diagonal)):
             matrix = diagonal.copy()
         return cls(tuple(range(len(matrix).bit_length() - 1)), matrix)
 
     def moved(self, onto: Sequence[int]) -> Self:
-        """Return the element with local qubit ``q`` renamed to ``onto[q]``."""
+        """Return the element with local qubit ``q`` renamed to ``onto[q]``.
+
+        Parameters
+        ----------
+        onto : sequence of int
+        """
         return replace(self, qubits=tuple(onto[q] for q in self.qubits))
 
     @cached_property
@@ -116,6 +146,14 @@ class Rotation:
     column : int or None, default=None
     sampled : bool, default=False
         Whether its angle differs between records.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.circuits.lowering import Rotation
+    >>> rz = Rotation((0,), basis=None, spectrum=np.array([-0.5, 0.5]))
+    >>> rz.at(np.pi).matrix.round(12)
+    array([0.-1.j, 0.+1.j])
     """
 
     qubits: tuple
@@ -126,11 +164,22 @@ class Rotation:
     sampled: bool = False
 
     def moved(self, onto: Sequence[int]) -> Self:
-        """Return the element with local qubit ``q`` renamed to ``onto[q]``."""
+        """Return the element with local qubit ``q`` renamed to ``onto[q]``.
+
+        Parameters
+        ----------
+        onto : sequence of int
+        """
         return replace(self, qubits=tuple(onto[q] for q in self.qubits))
 
     def at(self, angle: float) -> Fixed:
-        """Return the fixed element at a number."""
+        """Return the fixed element at a number.
+
+        Parameters
+        ----------
+        angle : float
+            In radians.
+        """
         phases = np.exp(1j * angle * self.spectrum)
         if self.basis is None:
             return Fixed(self.qubits, phases)
@@ -152,6 +201,18 @@ class Prepare:
         What is done about the norm of a record's values: divide by it (amplitude encoding), take
         unit vectors only, or keep it, which is no state.
     imaginary : bool, default=False
+
+    Examples
+    --------
+    >>> from qiskit import QuantumCircuit
+    >>> from qiskit.circuit import ParameterVector
+    >>> from skqmu.circuits import AmplitudeGate
+    >>> from skqmu.circuits.lowering import Prepare, lower_circuit
+    >>> circuit = QuantumCircuit(2)
+    >>> _ = circuit.append(AmplitudeGate(2, ParameterVector("x", 4)), [0, 1])
+    >>> (element,) = lower_circuit(circuit)
+    >>> isinstance(element, Prepare), element.qubits, len(element.values), element.rule
+    (True, (0, 1), 4, 'divide')
     """
 
     qubits: tuple
@@ -161,7 +222,12 @@ class Prepare:
     imaginary: bool = False
 
     def moved(self, onto: Sequence[int]) -> Self:
-        """Return the element with local qubit ``q`` renamed to ``onto[q]``."""
+        """Return the element with local qubit ``q`` renamed to ``onto[q]``.
+
+        Parameters
+        ----------
+        onto : sequence of int
+        """
         return replace(self, qubits=tuple(onto[q] for q in self.qubits))
 
 

@@ -128,7 +128,12 @@ class AmplitudeGate(Gate):
             )
 
     def validate_parameter(self, parameter: Any) -> ParameterExpression | float:
-        """Accept real numbers and parameter expressions."""
+        """Accept real numbers and parameter expressions.
+
+        Parameters
+        ----------
+        parameter : float or ParameterExpression
+        """
         return parameter if isinstance(parameter, ParameterExpression) else float(parameter)
 
     def amplitudes(self) -> np.ndarray:
@@ -246,7 +251,13 @@ class UnnormalisedGate(AmplitudeGate):
     _called = "unnormalised"
 
     def amplitudes(self) -> np.ndarray:
-        """Refuse: there is no such state."""
+        """Refuse: there is no such state.
+
+        Raises
+        ------
+        CircuitError
+            Always.
+        """
         raise CircuitError(NO_STATE)
 
 

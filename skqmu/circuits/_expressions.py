@@ -35,6 +35,16 @@ def contiguous(index: ArrayLike) -> np.ndarray | slice:
     Parameters
     ----------
     index : array-like of int of shape (n,)
+
+    Returns
+    -------
+    slice or ndarray of int of shape (n,)
+
+    Examples
+    --------
+    >>> from skqmu.circuits.lowering import contiguous
+    >>> contiguous([2, 3, 4]), contiguous([2, 4])
+    (slice(2, 5, None), array([2, 4]))
     """
     index = np.asarray(index, dtype=int)
     if len(index) and np.array_equal(index, np.arange(index[0], index[0] + len(index))):
@@ -154,6 +164,26 @@ class AngleMap:
     n_columns : int
     sampled_weights : bool
         Whether some column depends on an input and a weight.
+
+    Raises
+    ------
+    CircuitError
+        As :func:`parse_expression`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qiskit.circuit import Parameter
+    >>> from skqmu.circuits.lowering import AngleMap
+    >>> x, w = Parameter("x"), Parameter("w")
+    >>> angles = AngleMap([2 * x + 0.5, x * w, w], inputs=[x], weights=[w])
+    >>> shared, sampled, tape = angles.evaluate(np.array([[1.0], [2.0]]), np.array([3.0]))
+    >>> shared, sampled
+    (array([3.]), array([[2.5, 3. ],
+           [4.5, 6. ]]))
+    >>> d_inputs, d_weights = angles.pullback(tape, np.ones(1), np.ones((2, 2)))
+    >>> d_inputs.ravel(), d_weights
+    (array([5., 5.]), array([4.]))
     """
 
     def __init__(
@@ -252,10 +282,26 @@ class AngleMap:
     def pullback(
         self, tape: Any, d_shared: np.ndarray, d_sampled: np.ndarray, *, per_sample: bool = False
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return ``(d_inputs, d_weights)`` of shapes (..., B, n_inputs) and (..., n_weights).
+        """Return ``(d_inputs, d_weights)`` from the derivatives by the angles.
 
-        `d_shared` has shape (..., n_shared), or (..., B, n_shared) with `per_sample`; then
-        `d_weights` has shape (..., B, n_weights).
+        Parameters
+        ----------
+        tape : object
+            From :meth:`evaluate`.
+        d_shared : ndarray of shape (..., n_shared), or (..., B, n_shared) with `per_sample`
+        d_sampled : ndarray of shape (..., B, n_sampled)
+        per_sample : bool, default=False
+            Whether the weights' gradient of each record is kept apart.
+
+        Returns
+        -------
+        d_inputs : ndarray of shape (..., B, n_inputs)
+        d_weights : ndarray of shape (..., n_weights), or (..., B, n_weights) with `per_sample`
+
+        Raises
+        ------
+        ValueError
+            When the derivative of an expression is not finite at these numbers.
         """
         models, n_rows, tapes = tape
         d_inputs = np.zeros((*models, n_rows, self.n_inputs))
@@ -297,7 +343,15 @@ class AngleMap:
     def weight_slopes(self, tape: Any) -> dict:
         """Return ``{(column, weight): slope}`` of the columns' derivatives by weights.
 
-        A slope is an array that broadcasts against (B,). Only for one model.
+        Parameters
+        ----------
+        tape : object
+            From :meth:`evaluate`, of one model.
+
+        Returns
+        -------
+        dict of (int, int) to float or ndarray
+            A slope broadcasts against (B,).
         """
         slopes: dict = {}
         for number, (group, steps) in enumerate(tape[2]):

@@ -142,6 +142,19 @@ def lower_circuit(circuit: QuantumCircuit) -> list[Fixed | Rotation | Prepare]:
     ------
     CircuitError
         Names the instruction that is no unitary gate, and what to do.
+
+    Examples
+    --------
+    >>> from qiskit import QuantumCircuit
+    >>> from qiskit.circuit import Parameter
+    >>> from skqmu.circuits.lowering import lower_circuit
+    >>> circuit = QuantumCircuit(2)
+    >>> _ = circuit.rz(Parameter("x"), 1), circuit.cz(0, 1)
+    >>> rotation, cz = lower_circuit(circuit)
+    >>> rotation.qubits, rotation.angle, rotation.spectrum
+    ((1,), Parameter(x), array([-0.5,  0.5]))
+    >>> cz.qubits, cz.matrix.real
+    ((0, 1), array([ 1.,  1.,  1., -1.]))
     """
     return [element for element in _lower_definition(circuit) if element.qubits]
 

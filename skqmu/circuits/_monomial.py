@@ -44,6 +44,16 @@ def compressed_shapes(
     ----------
     width : int
     positions : collection of int
+
+    Returns
+    -------
+    register, part : tuple of int
+
+    Examples
+    --------
+    >>> from skqmu.circuits.lowering import compressed_shapes
+    >>> compressed_shapes(4, {1, 2})
+    ((2, 4, 2), (1, 4, 1))
     """
     register, part = [], []
     previous = None

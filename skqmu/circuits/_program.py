@@ -79,6 +79,18 @@ class KronFactor:
     Parameters
     ----------
     rows : ndarray of int
+
+    Examples
+    --------
+    >>> from skqmu.circuits import build_circuit, z_observables
+    >>> from skqmu.circuits.lowering import KronFactor, compile_program
+    >>> qnn = build_circuit("angle", "strong", n_features=4, n_qubits=4)
+    >>> program = compile_program(
+    ...     qnn.circuit, z_observables(4), inputs=qnn.inputs, weights=qnn.weights, fusion=2
+    ... )
+    >>> first = program.families[program.ops[0].family].factors[0]  # rotations of two qubits
+    >>> isinstance(first, KronFactor), program.krons[2][first.rows].shape  # two runs each
+    (True, (1, 2))
     """
 
     rows: np.ndarray
@@ -92,6 +104,18 @@ class PhaseFactor:
     ----------
     columns : ndarray of int of shape (N, P)
     table : ndarray of shape (N, P, K)
+
+    Examples
+    --------
+    >>> from qiskit import QuantumCircuit
+    >>> from qiskit.circuit import Parameter
+    >>> from skqmu.circuits import z_observables
+    >>> from skqmu.circuits.lowering import PhaseFactor, compile_program
+    >>> w, circuit = Parameter("w"), QuantumCircuit(2)
+    >>> _ = circuit.h([0, 1]), circuit.rzz(w, 0, 1), circuit.h(0)
+    >>> program = compile_program(circuit, z_observables(2), inputs=[], weights=[w], fusion=2)
+    >>> [factor.table for factor in program.families[0].factors if isinstance(factor, PhaseFactor)]
+    [array([[[-0.5,  0.5,  0.5, -0.5]]])]
     """
 
     columns: np.ndarray
@@ -159,6 +183,17 @@ class JoinOp:
     sources : tuple of int
     target : int
     shapes : tuple of tuple of int
+
+    Examples
+    --------
+    >>> from skqmu.circuits import build_circuit, z_observables
+    >>> from skqmu.circuits.lowering import JoinOp, compile_program
+    >>> qnn = build_circuit("angle", "strong", n_features=4, n_qubits=4)
+    >>> program = compile_program(
+    ...     qnn.circuit, z_observables(4), inputs=qnn.inputs, weights=qnn.weights, fusion=2
+    ... )
+    >>> [op.shapes for op in program.ops if isinstance(op, JoinOp)]  # of two and two qubits
+    [((1, 4), (4, 1), (4, 4))]
     """
 
     sources: tuple
@@ -182,6 +217,18 @@ class BlockOp:
     left, right : int
         States on either side of neighbouring qubits.
     axes : tuple of int or None, default=None
+
+    Examples
+    --------
+    >>> from skqmu.circuits import build_circuit, z_observables
+    >>> from skqmu.circuits.lowering import BlockOp, compile_program
+    >>> qnn = build_circuit("angle", "strong", n_features=4, n_qubits=4)
+    >>> program = compile_program(
+    ...     qnn.circuit, z_observables(4), inputs=qnn.inputs, weights=qnn.weights, fusion=2
+    ... )
+    >>> blocks = [op for op in program.ops if isinstance(op, BlockOp)]
+    >>> [(program.families[op.family].width, op.left, op.right) for op in blocks]
+    [(2, 1, 1), (2, 1, 1)]
     """
 
     source: int

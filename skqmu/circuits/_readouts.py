@@ -39,6 +39,13 @@ class Probabilities:
         states whose number is `n_outcomes` or more (``"first"``) count as outcome
         ``number % n_outcomes``.
 
+    Raises
+    ------
+    ValueError
+        An unknown mode.
+    CircuitError
+        A number of outcomes that the mode and the qubits do not have.
+
     Notes
     -----
     ``Pr(o) = sum_{z: label(z) = o} |<z|psi>|^2``. The probabilities sum to 1.
@@ -87,7 +94,16 @@ class Probabilities:
         return tuple(range(self.n_qubits))
 
     def outcomes(self, states: ArrayLike) -> np.ndarray:
-        """Return the outcome of each basis state, numbered by the bits of :attr:`qubits`."""
+        """Return the outcome of each basis state, numbered by the bits of :attr:`qubits`.
+
+        Parameters
+        ----------
+        states : array-like of int of shape (...,)
+
+        Returns
+        -------
+        ndarray of int of shape (...,)
+        """
         states = np.asarray(states)
         if self.mode == "parity":
             ones: Any = sum((states >> q) & 1 for q in range(self.n_qubits))

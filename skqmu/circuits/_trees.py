@@ -57,6 +57,14 @@ def parse_expression(expression: Any, position: dict) -> tuple:
     CircuitError
         For a parameter that is neither input nor weight, a complex number, or an operation
         that has no real derivative.
+
+    Examples
+    --------
+    >>> from qiskit.circuit import Parameter
+    >>> from skqmu.circuits.lowering import parse_expression
+    >>> x = Parameter("x")
+    >>> parse_expression(x.sin(), {x: ("x", 0)}), parse_expression(1.5, {})
+    (('SIN', ('x', 0)), ('c', 1.5))
     """
     if not isinstance(expression, ParameterExpression):
         return ("c", _real(expression))
@@ -115,6 +123,18 @@ def affine_form(node: tuple) -> tuple[float, dict] | None:
     ----------
     node : tuple
         A tree as `parse_expression` gives it.
+
+    Returns
+    -------
+    tuple of (float, dict) or None
+
+    Examples
+    --------
+    >>> from skqmu.circuits.lowering import affine_form
+    >>> affine_form(("ADD", ("MUL", ("c", 2.0), ("x", 0)), ("c", 1.0)))
+    (1.0, {('x', 0): 2.0})
+    >>> affine_form(("MUL", ("x", 0), ("w", 0))) is None
+    True
     """
     kind = node[0]
     if kind == "c":

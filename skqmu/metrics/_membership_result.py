@@ -91,6 +91,13 @@ class MembershipResult:
     n_resamples : int, default=0
         Divisions behind the corrected measures.
 
+    Raises
+    ------
+    TypeError
+        Operating points of another kind.
+    ValueError
+        Curves of unequal lengths, or an area outside [0, 1].
+
     Examples
     --------
     >>> from skqmu.metrics import membership_result

@@ -28,6 +28,11 @@ class ForgettingUtilityDisplay:
         Models that no other beats in both respects: nearer to the oracles' mean on the forget
         set (without oracles: lower) and higher in utility.
 
+    Raises
+    ------
+    ValueError
+        Models or oracles in one of the two and not in the other, or no model.
+
     Examples
     --------
     >>> from skqmu.metrics import ForgettingUtilityDisplay

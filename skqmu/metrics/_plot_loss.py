@@ -34,6 +34,11 @@ class LossDistributionDisplay:
     ax_, figure_ : matplotlib Axes and Figure
     medians_ : dict of str to float
 
+    Raises
+    ------
+    ValueError
+        No group of records.
+
     Examples
     --------
     >>> import numpy as np

@@ -25,6 +25,11 @@ class ParetoDisplay:
     front_ : ndarray of int
         Positions of the candidates on the front, by ascending x.
 
+    Raises
+    ------
+    ValueError
+        Scores of unequal shapes, or of no candidate.
+
     Examples
     --------
     >>> from skqmu.metrics import ParetoDisplay

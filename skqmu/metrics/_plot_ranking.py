@@ -29,6 +29,11 @@ class LeakRankingDisplay:
     exposed_ : int or None
         Records above the quantile of the non-members; None without a reference.
 
+    Raises
+    ------
+    ValueError
+        Another number of names than of records, or an `fpr` out of range.
+
     Examples
     --------
     >>> from skqmu.metrics import LeakRankingDisplay

@@ -24,6 +24,13 @@ class MembershipRocDisplay:
     lines_ : list of matplotlib lines, one a result
     bands_ : list of matplotlib artists (or None), one a result
 
+    Raises
+    ------
+    ValueError
+        No result.
+    TypeError
+        A result of another kind.
+
     Examples
     --------
     >>> import numpy as np

@@ -31,6 +31,13 @@ class ShotCurveDisplay:
         Fewest shots on a record with which the attack wins; None where it does not, or only
         with exact answers.
 
+    Raises
+    ------
+    ValueError
+        No point.
+    TypeError
+        A point without a `MembershipResult`.
+
     Examples
     --------
     >>> import numpy as np

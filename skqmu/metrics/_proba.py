@@ -36,6 +36,12 @@ def encode_labels(y, classes, *, name="y"):
     ------
     ValueError
         A label is not one of `classes`.
+
+    Examples
+    --------
+    >>> from skqmu.metrics.signals import encode_labels
+    >>> encode_labels(["yes", "no", "yes"], ["no", "yes"])
+    array([1, 0, 1])
     """
     # dictionaries, not searchsorted: labels of mixed types need not be comparable
     columns = {label: k for k, label in enumerate(np.asarray(classes).tolist())}
@@ -62,6 +68,18 @@ def align_columns(proba, classes_from, classes_to):
     Returns
     -------
     ndarray of shape (n, len(classes_to))
+
+    Raises
+    ------
+    ValueError
+        A class of `classes_from` is not one of `classes_to`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.metrics.signals import align_columns
+    >>> align_columns(np.array([[0.8, 0.2]]), ["b", "a"], ["a", "b", "c"])
+    array([[0.2, 0.8, 0. ]])
     """
     proba = np.asarray(proba, dtype=np.float64)
     columns = encode_labels(classes_from, classes_to, name="classes_")

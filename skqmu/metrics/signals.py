@@ -64,6 +64,14 @@ def true_class_logit(proba, y, eps=PROBABILITY_EPS):
     ndarray of shape (..., n)
         Carlini et al., 2022, equation 4. The sum is taken over the other classes instead
         of as 1 - p_y, which would lose every digit once p_y is close to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.metrics.signals import true_class_logit
+    >>> proba, y = np.array([[0.9, 0.1], [0.4, 0.6]]), np.array([0, 0])
+    >>> true_class_logit(proba, y).round(3)
+    array([ 2.197, -0.405])
     """
     true, others = _true_and_others(proba, y)
     tiny = np.finfo(np.float64).tiny
@@ -89,6 +97,14 @@ def resolution(blocks):
     float
         1e-9 when no probability of a true class, or of all others together, is 0; else half
         of the smallest above 0, at most 0.1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.metrics.signals import resolution
+    >>> of_ten_neighbours = np.array([[1.0, 0.0], [0.9, 0.1]])
+    >>> resolution([(of_ten_neighbours, np.array([0, 0]))])
+    0.05
     """
     least, exact = np.inf, False
     for proba, y in blocks:
@@ -111,6 +127,14 @@ def cross_entropy(proba, y, eps=PROBABILITY_EPS):
         Columns of the true classes.
     eps : float, default=1e-9
         Least probability that counts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.metrics.signals import cross_entropy
+    >>> proba, y = np.array([[0.9, 0.1], [0.4, 0.6]]), np.array([0, 0])
+    >>> cross_entropy(proba, y).round(3)
+    array([0.105, 0.916])
     """
     y = np.broadcast_to(y, proba.shape[:-1])
     return -np.log(np.maximum(_of_true_class(proba, y), eps))
@@ -130,6 +154,18 @@ def modified_entropy(proba, y, eps=PROBABILITY_EPS):
         Columns of the true classes.
     eps : float, default=1e-9
         Least probability whose logarithm is taken.
+
+    Returns
+    -------
+    ndarray of shape (..., n)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.metrics.signals import modified_entropy
+    >>> proba, y = np.array([[0.9, 0.1], [0.4, 0.6]]), np.array([0, 0])
+    >>> modified_entropy(proba, y).round(3)
+    array([-0.021, -1.1  ])
     """
     y = np.broadcast_to(y, proba.shape[:-1])
     p_true = _of_true_class(proba, y)
@@ -183,6 +219,22 @@ def asked(model, X, y):
     -------
     proba : ndarray of shape (n, n_classes)
     columns : ndarray of shape (n,), int64
+
+    Raises
+    ------
+    NotFittedError
+        The model has no `classes_`.
+    ValueError
+        It has no ``predict_proba``, or answers with nan.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from skqmu.metrics.signals import asked
+    >>> model = DummyClassifier().fit([[0.0]] * 4, ["a", "a", "a", "b"])
+    >>> asked(model, [[0.0], [0.0]], ["a", "c"])  # a class that the model does not know
+    (array([[0.75, 0.25, 0.  ],
+           [0.75, 0.25, 0.  ]]), array([0, 2]))
     """
     y = np.asarray(y)
     labels = np.unique(np.concatenate([np.asarray(model.classes_), y]))
@@ -213,6 +265,16 @@ def membership_signal(model, X, y, signal="logit"):
     ------
     ValueError
         An unknown signal, or a model without probabilities where one needs them.
+
+    Examples
+    --------
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from skqmu.metrics.signals import membership_signal
+    >>> model = DummyClassifier().fit([[0.0]] * 4, ["a", "a", "a", "b"])
+    >>> membership_signal(model, [[0.0], [0.0]], ["a", "b"]).round(3)
+    array([ 1.099, -1.099])
+    >>> membership_signal(model, [[0.0], [0.0]], ["a", "b"], signal="correct")
+    array([1., 0.])
     """
     check_choice("signal", signal, SCORER_SIGNALS)
     if signal == "correct":

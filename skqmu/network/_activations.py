@@ -37,7 +37,18 @@ _FUNCTIONS = {
 
 
 def activations() -> list[str]:
-    """Return the names of the activations."""
+    """Return the names of the activations.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> from skqmu.network import activations
+    >>> activations()
+    ['elu', 'leaky_relu', 'pi_tanh', 'relu', 'sigmoid', 'tanh']
+    """
     return sorted(_FUNCTIONS)
 
 

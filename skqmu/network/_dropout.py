@@ -17,6 +17,11 @@ class Dropout(Layer):
     rate : float
         Probability of a value to be left out, in [0, 1).
 
+    Raises
+    ------
+    ValueError
+        A rate out of range.
+
     Notes
     -----
     Srivastava et al. 2014, in the inverted form: what is kept is divided by

@@ -73,7 +73,17 @@ class Layer(ABC):
             cls.takes_models = False
 
     def initial(self, rng: np.random.Generator) -> np.ndarray:
-        """Draw initial parameters, shape (n_parameters,)."""
+        """Draw initial parameters.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        ndarray of shape (n_parameters,)
+            Zeros by default.
+        """
         return np.zeros(self.n_parameters)
 
     def initial_buffers(self) -> np.ndarray:
@@ -87,7 +97,25 @@ class Layer(ABC):
 
     @abstractmethod
     def forward(self, params: np.ndarray, inputs: np.ndarray) -> tuple[np.ndarray, Any]:
-        """Return ``(outputs, tape)`` for `inputs` of shape (B, n_inputs)."""
+        """Return ``(outputs, tape)``, as predictions are made.
+
+        Parameters
+        ----------
+        params : ndarray of shape (n_parameters + n_buffers,)
+        inputs : ndarray of shape (B, n_inputs)
+            With a leading axis of models where `takes_models`.
+
+        Returns
+        -------
+        outputs : ndarray of shape (B, n_outputs)
+        tape : object
+            What `backward` needs.
+
+        Raises
+        ------
+        TrainingDivergedError
+            From a layer of somebody else's code that returns NaN or infinity.
+        """
 
     def forward_training(
         self,
@@ -99,8 +127,24 @@ class Layer(ABC):
     ) -> tuple[np.ndarray, Any, np.ndarray | None]:
         """Return ``(outputs, tape, buffers)`` in training mode.
 
-        `buffers` are those after the batch, or None where they stay; a batch `to_forget`
-        must not move them.
+        By default the same as `forward`.
+
+        Parameters
+        ----------
+        params : ndarray of shape (n_parameters + n_buffers,)
+        inputs : ndarray of shape (B, n_inputs)
+        rng : numpy.random.Generator
+            For what training draws, such as dropout.
+        to_forget : bool, default=False
+            Whether the batch is one to forget: it must not move the buffers.
+
+        Returns
+        -------
+        outputs : ndarray of shape (B, n_outputs)
+        tape : object
+            What `backward` needs.
+        buffers : ndarray of shape (n_buffers,) or None
+            Those after the batch; None where they stay.
         """
         return *self.forward(params, inputs), None
 
@@ -116,18 +160,58 @@ class Layer(ABC):
     ) -> tuple[np.ndarray, np.ndarray | None]:
         """Return ``(d_params, d_inputs)``.
 
-        `d_params` has shape (n_parameters,), or (B, n_parameters) with `per_sample`;
-        `d_inputs` is None unless `need_inputs`.
+        Parameters
+        ----------
+        params : ndarray of shape (n_parameters + n_buffers,)
+            The same as in the pass that left the tape.
+        tape : object
+            From `forward` or `forward_training`.
+        d_outputs : ndarray of shape (B, n_outputs)
+            Derivative of the objective by each row's outputs.
+        per_sample : bool
+            Whether the parameters' gradient of each row is kept apart.
+        need_inputs : bool
+            Whether the derivative by the inputs is wanted.
+
+        Returns
+        -------
+        d_params : ndarray of shape (n_parameters,), or (B, n_parameters) with `per_sample`
+        d_inputs : ndarray of shape (B, n_inputs) or None
+            None unless `need_inputs`.
+
+        Raises
+        ------
+        ValueError
+            The layer has no such gradient after a pass in training mode: of a single record,
+            where rows change one another's outputs, or of the inputs.
         """
 
     def outputs(self, params: np.ndarray, inputs: np.ndarray) -> np.ndarray:
-        """Outputs alone, for predictions: nothing is kept for `backward`."""
+        """Outputs alone, for predictions: nothing is kept for `backward`.
+
+        Parameters
+        ----------
+        params : ndarray of shape (n_parameters + n_buffers,)
+        inputs : ndarray of shape (B, n_inputs)
+
+        Returns
+        -------
+        ndarray of shape (B, n_outputs)
+        """
         return self.forward(params, inputs)[0]
 
     def nearest_inputs(self, inputs: np.ndarray) -> np.ndarray:
         """Inputs of the kind that the layer takes, nearest to such as were made up.
 
         `inputs` themselves, by default; a layer of states divides by their norms.
+
+        Parameters
+        ----------
+        inputs : ndarray of shape (B, n_inputs)
+
+        Returns
+        -------
+        ndarray of shape (B, n_inputs)
         """
         return inputs
 
@@ -151,7 +235,18 @@ class Layer(ABC):
         return np.ones(self.n_parameters + self.n_buffers, dtype=bool)
 
     def shifted(self, params: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-        """`params` with offsets added to every row's outputs, if the layer can do that."""
+        """`params` with offsets added to every row's outputs, if the layer can do that.
+
+        Parameters
+        ----------
+        params : ndarray of shape (n_parameters,)
+        offsets : ndarray of shape (n_outputs,)
+
+        Returns
+        -------
+        ndarray of shape (n_parameters,)
+            `params` as they are by default.
+        """
         return params
 
 

@@ -20,6 +20,19 @@ def models_at_once(network: Network, n_rows: int, *, start: int = 0) -> int:
     n_rows : int
     start : int, default=0
         First layer that is gone through.
+
+    Returns
+    -------
+    int
+        1 where the network takes no models side by side.
+
+    Examples
+    --------
+    >>> from skqmu.network import Dense, Dropout, Network, models_at_once
+    >>> models_at_once(Network([Dense("head", 2, 2)]), n_rows=100)
+    64
+    >>> models_at_once(Network([Dropout(0.5), Dense("head", 2, 2)]), n_rows=100)
+    1
     """
     if not network.takes_models:
         return 1

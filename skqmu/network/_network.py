@@ -31,6 +31,26 @@ class Network:
         sample or are paid for say what they ran; the others run a circuit a row.
     noise : NoiseStream or None
         Where sampling noise comes from; None: each circuit has a stream of its own.
+
+    Raises
+    ------
+    ValueError
+        Two layers with parameters share a name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.network import Activation, Dense, Network
+    >>> network = Network([Dense("hidden", 2, 3), Activation("tanh"), Dense("head", 3, 2)])
+    >>> network.layout
+    ParameterLayout(hidden: 9, head: 8)
+    >>> params = network.initial(np.random.default_rng(0))
+    >>> logits, tape = network.forward(params, np.ones((5, 2)))
+    >>> gradient, _ = network.backward(tape, np.ones((5, 2)))
+    >>> logits.shape, gradient.shape
+    ((5, 2), (17,))
+    >>> network.meter
+    Meter(forward_rows=5, gradient_rows=5, circuits=0, shots=0)
     """
 
     layers: list
@@ -86,7 +106,16 @@ class Network:
             executable.use_noise(stream)
 
     def initial(self, rng: np.random.Generator) -> np.ndarray:
-        """Draw a flat vector of initial parameters and buffers, shape (layout.size,)."""
+        """Draw a flat vector of initial parameters and buffers.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+
+        Returns
+        -------
+        ndarray of shape (layout.size,)
+        """
         parameters = [layer.initial(rng) for layer in self.layers]
         buffers = [layer.initial_buffers() for layer in self.layers]
         return np.concatenate([np.zeros(0), *parameters, *buffers])
@@ -197,7 +226,13 @@ class Network:
         return Network(self.layers)
 
     def count(self, **amounts: int) -> None:
-        """Count what a pass elsewhere spent for this network's model, as `Meter.add` does."""
+        """Count what a pass elsewhere spent for this network's model, as `Meter.add` does.
+
+        Parameters
+        ----------
+        **amounts : int
+            Such as ``forward_rows=10``: names of `Meter`.
+        """
         self._meter.add(**amounts)
 
     def circuits_a_row(self, start: int = 0) -> int:

@@ -32,6 +32,11 @@ class ParameterLayout:
     size : int
         Length of the flat vector.
 
+    Raises
+    ------
+    ValueError
+        Two groups share a name.
+
     Examples
     --------
     >>> from skqmu.network import ParameterLayout
@@ -93,7 +98,18 @@ class ParameterLayout:
         return mask
 
     def last(self, k: int) -> tuple[str, ...]:
-        """Names of the last `k` groups that hold parameters (at most all of them)."""
+        """Names of the last `k` groups that hold parameters (at most all of them).
+
+        Parameters
+        ----------
+        k : int
+            At least 0.
+
+        Returns
+        -------
+        tuple of str
+            From input to output.
+        """
         named = [name for name, part in self.slices.items() if part.stop > part.start]
         return tuple(named[-k:]) if k else ()
 

@@ -25,6 +25,14 @@ def check_neural_network(qnn: Any, name: str = "qnn") -> None:
         It is something else, or takes no inputs.
     ImportError
         qiskit-machine-learning is not installed.
+
+    Examples
+    --------
+    >>> from skqmu.network import check_neural_network
+    >>> check_neural_network("a circuit", name="classifier")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    ValueError: classifier must be an EstimatorQNN, ...; got 'a circuit' of type str.
     """
     try:
         from qiskit_machine_learning.neural_networks import NeuralNetwork

@@ -67,13 +67,33 @@ class InputScale(Layer):
         return {"log_scale": (self.n_parameters,)} if self.n_parameters else {}
 
     def scales(self, params: np.ndarray) -> np.ndarray:
-        """Radians a unit of each feature near 0, shape (n_inputs,), or (M, n_inputs)."""
+        """Radians a unit of each feature near 0.
+
+        Parameters
+        ----------
+        params : ndarray of shape (n_parameters,) or (M, n_parameters)
+
+        Returns
+        -------
+        ndarray of shape (n_inputs,) or (M, n_inputs)
+        """
         if not self.n_parameters:
             return np.broadcast_to(self.scale, self.bounds.shape)
         return self.scale * np.exp(np.minimum(_PACE * params, _LARGEST_LOG))
 
     def pressed(self, params: np.ndarray, inputs: np.ndarray) -> np.ndarray:
-        """The ``u`` of each value: at 1 an angle is half of its bound."""
+        """The ``u`` of each value: at 1 an angle is half of its bound.
+
+        Parameters
+        ----------
+        params : ndarray of shape (n_parameters,) or (M, n_parameters)
+        inputs : ndarray of shape (B, n_inputs) or (M, B, n_inputs)
+
+        Returns
+        -------
+        ndarray of shape (B, n_inputs) or (M, B, n_inputs)
+            Between -1e150 and 1e150.
+        """
         with np.errstate(over="ignore"):
             u = inputs * (self.scales(params) / self.bounds)[..., None, :]
         return np.clip(u, -_LARGEST, _LARGEST)

@@ -42,6 +42,12 @@ def import_torch(what: str) -> Any:
     ------
     ImportError
         torch is not installed.
+
+    Examples
+    --------
+    >>> from skqmu.network import import_torch
+    >>> import_torch("my layer").nn.Linear(4, 2).out_features    # doctest: +SKIP
+    2
     """
     try:
         import torch

@@ -77,7 +77,15 @@ class ClassStatistics:
 
     @classmethod
     def zero(cls, n_classes: int, size: int, origin: str) -> "ClassStatistics":
-        """Of no rows."""
+        """Of no rows.
+
+        Parameters
+        ----------
+        n_classes : int
+        size : int
+            Of a state: ``2**n_qubits``.
+        origin : str
+        """
         none = (0,) * n_classes
         return cls(*zeros_wide((n_classes, size, size)), none, none, none, origin)
 
@@ -94,10 +102,23 @@ class ClassStatistics:
     ) -> "ClassStatistics":
         """Of some rows; the matrices of one block of rows are held at a time.
 
+        Parameters
+        ----------
+        encoding : FixedEncoding
+        X : ndarray of shape (n, n_features)
+        labels : ndarray of int of shape (n,)
+            Index of each row's class.
+        weights : ndarray of shape (n,)
+            Each between 2^-10 and 2^10.
+        n_classes : int
+        origin : str
+
         Raises
         ------
         ValueError
             A weight out of range.
+        InputRowsError
+            Rows that the encoding cannot take.
         """
         _check_weights(weights)
         size = 2**encoding.n_qubits

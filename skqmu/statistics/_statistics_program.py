@@ -247,9 +247,19 @@ class Risk:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from qiskit import QuantumCircuit
+    >>> from qiskit.circuit import Parameter
+    >>> from skqmu.backends import MixedStates, StatevectorBackend
     >>> from skqmu.statistics import Risk
-    >>> Risk.__dataclass_params__.frozen
-    True
+    >>> w, circuit = Parameter("w"), QuantumCircuit(1)
+    >>> _ = circuit.ry(w, 0)
+    >>> mixed = MixedStates(StatevectorBackend(), circuit, 2, weights=[w])
+    >>> zero, one = np.diag([0.5, 0.0]), np.diag([0.0, 0.5])  # one row of each class
+    >>> risk = Risk(mixed, np.stack([zero, one]), shares=np.array([0.5, 0.5]))
+    >>> loss, gradient = risk.value_and_gradient(np.array([np.pi / 2]))  # sin(w / 2)^2
+    >>> round(loss, 6), gradient.round(6)
+    (0.5, array([0.5]))
     """
 
     mixed: MixedStates
@@ -262,10 +272,20 @@ class Risk:
         return 2**self.mixed.n_qubits
 
     def value_and_gradient(self, weights: np.ndarray) -> tuple[float, np.ndarray]:
-        """Loss, between 0 and 1 up to rounding, and gradient of shape (n_weights,).
+        """Loss and gradient.
 
         Slopes below 1e-14, of weights that cannot matter, are rounding and count as 0: Adam
         would divide them by their size.
+
+        Parameters
+        ----------
+        weights : ndarray of shape (n_weights,)
+
+        Returns
+        -------
+        loss : float
+            Between 0 and 1 up to rounding.
+        gradient : ndarray of shape (n_weights,)
         """
         value, gradient = self.mixed.value_and_gradient(weights, self.operators)
         return 1.0 - value, np.where(np.abs(gradient) < _ROUNDING, 0.0, -gradient)

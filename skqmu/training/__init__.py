@@ -3,6 +3,7 @@
 from ._checkpoint import Checkpoint
 from ._fit_result import FitResult
 from ._heads import LogisticHead, RidgeHead, SoftmaxHead
+from ._hook import Hook
 from ._hooks import (
     EarlyStopping,
     EpochPrinter,
@@ -19,7 +20,7 @@ from ._optimizers import OPTIMIZERS, check_optimizer, optimizer_identity, resolv
 from ._solvers import SGD, Adam, Solver
 from ._statistics_objective import StatisticsObjective
 from ._together import train_together
-from ._training_run import Hook, Point, TrainingRun
+from ._training_run import Point, TrainingRun
 
 __all__ = [
     "OPTIMIZERS",

@@ -9,8 +9,9 @@ import numpy as np
 
 from .._files import remove_leftovers
 from .._packed import read_packed, write_packed
+from ._hook import Hook
 from ._minimize import Minimizer
-from ._training_run import Hook, Point, TrainingRun
+from ._training_run import Point, TrainingRun
 
 __all__ = ["Checkpoint"]
 
@@ -30,6 +31,34 @@ class Checkpoint(Hook):
         Whose state (best loss so far, ...) belongs to the run. This hook comes after them.
     replaces : bool, default=False
         Whether a checkpoint of another run is written over, not refused.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.network import Dense, Network
+    >>> from skqmu.training import SGD, Checkpoint, Hook, Objective
+    >>> from skqmu.training import Point, Records, TrainingRun, train
+    >>> records = Records(np.array([[-1.0], [1.0]]), np.eye(2), np.ones(2))
+    >>> network, objective = Network([Dense("head", 1, 2)]), Objective({"train": records})
+    >>> start, seed = Point(np.zeros(4)), np.random.SeedSequence(0)
+    >>> run = TrainingRun(network, objective, SGD(0.5), start, seed, max_iter=20, batch_size=2)
+    >>> class Interrupt(Hook):
+    ...     def before_epoch(self, run):
+    ...         if run.epoch == 3:
+    ...             raise KeyboardInterrupt
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     checkpoint = Checkpoint(f"{folder}/run", "these data and parameters", [])
+    ...     try:
+    ...         train(run, [Interrupt(), checkpoint])
+    ...     except KeyboardInterrupt:
+    ...         print("interrupted in epoch", run.epoch + 1)
+    ...     again = TrainingRun(network, objective, SGD(0.5), start, seed, 20, batch_size=2)
+    ...     train(again, [checkpoint]).epoch
+    interrupted in epoch 4
+    20
+    >>> network.meter.gradient_rows  # two in each epoch: none was gone through twice
+    40
     """
 
     _SAVED = ("history", "stop_reason", "finished")
@@ -50,6 +79,22 @@ class Checkpoint(Hook):
         self.epoch = 0
 
     def begin(self, run: TrainingRun) -> bool:
+        """Go on from the file, if there is one.
+
+        Parameters
+        ----------
+        run : TrainingRun
+
+        Returns
+        -------
+        bool
+            Whether the run in the file had come to its end, or a hook had ended it.
+
+        Raises
+        ------
+        ValueError
+            The file is no checkpoint, or one of another run.
+        """
         remove_leftovers(self.path.parent, self.path.name)
         if self.path.exists() or self.path.is_symlink():
             saved = self._read(run)

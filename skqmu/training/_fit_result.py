@@ -65,7 +65,16 @@ class FitResult:
 
     @classmethod
     def of(cls, run: TrainingRun, held_out: np.ndarray, **more: Any) -> Self:
-        """Of a run that is over; `more` are fields that it does not know."""
+        """Of a run that is over; `more` are fields that it does not know.
+
+        Parameters
+        ----------
+        run : TrainingRun
+        held_out : ndarray of bool of shape (n,)
+            Rows of the validation part.
+        **more : dict
+            Fields of the result, by name.
+        """
         steps = -(-len(run.objective.streams["train"]) // run.batch_size)
         return cls(
             params=run.params,

@@ -39,19 +39,42 @@ class LogisticHead:
     def loss(
         self, w: np.ndarray, phi: np.ndarray, signs: np.ndarray, weights: np.ndarray
     ) -> np.ndarray:
-        """Value of the unperturbed objective for each column, shape (K,)."""
+        """Value of the unperturbed objective for each column, shape (K,).
+
+        Parameters
+        ----------
+        w : ndarray of shape (D, K)
+        phi : ndarray of shape (n, D)
+        signs : ndarray of shape (n, K)
+        weights : ndarray of shape (n,)
+        """
         data = -(weights @ log_expit(signs * (phi @ w)))
         return data + 0.5 * self.penalty * weights.sum() * (w**2).sum(axis=0)
 
     def gradient(
         self, w: np.ndarray, phi: np.ndarray, signs: np.ndarray, weights: np.ndarray
     ) -> np.ndarray:
-        """Gradient of the unperturbed objective, shape (D, K)."""
+        """Gradient of the unperturbed objective, shape (D, K).
+
+        Parameters
+        ----------
+        w : ndarray of shape (D, K)
+        phi : ndarray of shape (n, D)
+        signs : ndarray of shape (n, K)
+        weights : ndarray of shape (n,)
+        """
         slope = -signs * expit(-signs * (phi @ w)) * weights[:, None]
         return phi.T @ slope + self.penalty * weights.sum() * w
 
     def hessian(self, w: np.ndarray, phi: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Hessian of one column, shape (D, D); `w` of shape (D,)."""
+        """Hessian of one column, shape (D, D).
+
+        Parameters
+        ----------
+        w : ndarray of shape (D,)
+        phi : ndarray of shape (n, D)
+        weights : ndarray of shape (n,)
+        """
         p = expit(phi @ w)
         curvature = weights * p * (1 - p)
         return (phi.T * curvature) @ phi + self.penalty * weights.sum() * np.eye(len(w))
@@ -124,12 +147,37 @@ class RidgeHead:
     def moments(
         phi: np.ndarray, targets: np.ndarray, weights: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Gram matrix (D, D) and moment (D, K): all that the solution depends on."""
+        """Gram matrix and moment: all that the solution depends on.
+
+        Parameters
+        ----------
+        phi : ndarray of shape (n, D)
+            The last feature is 1.
+        targets : ndarray of shape (n, K)
+        weights : ndarray of shape (n,)
+
+        Returns
+        -------
+        gram : ndarray of shape (D, D)
+        moment : ndarray of shape (D, K)
+        """
         weighted = phi * weights[:, None]
         return weighted.T @ phi, weighted.T @ targets
 
     def solve(self, gram: np.ndarray, moment: np.ndarray) -> np.ndarray:
-        """Weights of shape (D, K)."""
+        """Weights of shape (D, K).
+
+        Parameters
+        ----------
+        gram : ndarray of shape (D, D)
+        moment : ndarray of shape (D, K)
+
+        Raises
+        ------
+        numpy.linalg.LinAlgError
+            The matrix is not positive definite, as where `penalty` is 0 and features depend on one
+            another.
+        """
         penalties = np.full(len(gram), float(self.penalty))
         penalties[-1] = 0.0
         return cho_solve(cho_factor(gram + np.diag(penalties)), moment)

@@ -8,8 +8,9 @@ import numpy as np
 from .._bars import Bar
 from ..exceptions import TrainingDivergedError
 from ..network import cross_entropy
+from ._hook import Hook
 from ._objective import Records
-from ._training_run import Hook, TrainingRun
+from ._training_run import TrainingRun
 
 __all__ = [
     "EarlyStopping",
@@ -33,6 +34,20 @@ class Tolerance(Hook):
     tol : float
     n_iter_no_change : int
         Epochs without an improvement by `tol` after which training ends.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.network import Dense, Network
+    >>> from skqmu.training import SGD, Objective, Point, Records, Tolerance, TrainingRun, train
+    >>> records = Records(np.array([[-1.0], [1.0]]), np.eye(2), np.ones(2))
+    >>> network, objective = Network([Dense("head", 1, 2)]), Objective({"train": records})
+    >>> start, seed = Point(np.zeros(4)), np.random.SeedSequence(0)
+    >>> run = TrainingRun(network, objective, SGD(0.5), start, seed, max_iter=20, batch_size=2)
+    >>> train(run, [Tolerance(tol=0.1, n_iter_no_change=2)]).stop_reason
+    'loss did not improve by tol=0.1 for 2 epochs'
+    >>> [round(row["loss"], 3) for row in run.history]
+    [0.693, 0.327, 0.141, 0.063, 0.03]
     """
 
     state = ("best", "waited")
@@ -68,6 +83,21 @@ class EarlyStopping(Hook):
     tol : float
     n_iter_no_change : int
         Epochs without an improvement by `tol` after which training ends.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.network import Dense, Network
+    >>> from skqmu.training import SGD, EarlyStopping, Objective, Point, Records, TrainingRun, train
+    >>> records = Records(np.array([[-1.0], [1.0]]), np.eye(2), np.ones(2))
+    >>> network, objective = Network([Dense("head", 1, 2)]), Objective({"train": records})
+    >>> start, seed = Point(np.zeros(4)), np.random.SeedSequence(0)
+    >>> run = TrainingRun(network, objective, SGD(0.5), start, seed, max_iter=20, batch_size=2)
+    >>> held_out = Records(np.array([[-1.0], [-0.1]]), np.eye(2), np.ones(2))
+    >>> train(run, [EarlyStopping(held_out, tol=1e-4, n_iter_no_change=2)]).stop_reason
+    'validation loss did not improve for 2 epochs'
+    >>> [round(row["valid_loss"], 3) for row in run.history], run.kept_epoch
+    ([0.534, 0.467, 0.451, 0.456, 0.469], 3)
     """
 
     state = ("best", "best_params", "best_epoch", "waited")
@@ -93,6 +123,22 @@ class EarlyStopping(Hook):
         return self.records
 
     def after_epoch(self, run: TrainingRun) -> bool:
+        """Look at the validation part; ``valid_loss`` and ``valid_score`` go into the history.
+
+        Parameters
+        ----------
+        run : TrainingRun
+
+        Returns
+        -------
+        bool
+            Whether the run ends here.
+
+        Raises
+        ------
+        TrainingDivergedError
+            The validation loss is not finite.
+        """
         with np.errstate(over="ignore", invalid="ignore"):
             logits = run.logits(self.records)
             weights = self.records.weights / self.records.weights.sum()
@@ -125,6 +171,22 @@ class UpdateLog(Hook):
     updates : list of (int, ndarray of int, ndarray)
         Epoch, rows of the stream ``"train"`` and change of the parameters, of every step
         that led to the final parameters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.network import Dense, Network
+    >>> from skqmu.training import SGD, Objective, Point, Records, TrainingRun, UpdateLog, train
+    >>> records = Records(np.array([[-1.0], [1.0]]), np.eye(2), np.ones(2))
+    >>> network, objective = Network([Dense("head", 1, 2)]), Objective({"train": records})
+    >>> start, seed = Point(np.zeros(4)), np.random.SeedSequence(0)
+    >>> run = TrainingRun(network, objective, SGD(0.5), start, seed, max_iter=2, batch_size=2)
+    >>> log = UpdateLog()
+    >>> params = train(run, [log]).params
+    >>> [(epoch, set(rows.tolist())) for epoch, rows, step in log.updates]
+    [(0, {0, 1}), (1, {0, 1})]
+    >>> bool(np.allclose(params - sum(step for *_, step in log.updates), 0))
+    True
     """
 
     state = ("updates",)
@@ -159,6 +221,18 @@ class Progress(Hook):
     ----------
     title : str
         What is trained.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.network import Dense, Network
+    >>> from skqmu.training import SGD, Objective, Point, Progress, Records, TrainingRun, train
+    >>> records = Records(np.array([[-1.0], [1.0]]), np.eye(2), np.ones(2))
+    >>> network, objective = Network([Dense("head", 1, 2)]), Objective({"train": records})
+    >>> start, seed = Point(np.zeros(4)), np.random.SeedSequence(0)
+    >>> run = TrainingRun(network, objective, SGD(0.5), start, seed, max_iter=20, batch_size=2)
+    >>> train(run, [Progress("head")]).epoch  # the bar itself is not part of the output
+    20
     """
 
     def __init__(self, title: str):
@@ -188,6 +262,19 @@ class EpochPrinter(Hook):
     ----------
     title : str
         What is trained.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.network import Dense, Network
+    >>> from skqmu.training import SGD, EpochPrinter, Objective, Point, Records, TrainingRun, train
+    >>> records = Records(np.array([[-1.0], [1.0]]), np.eye(2), np.ones(2))
+    >>> network, objective = Network([Dense("head", 1, 2)]), Objective({"train": records})
+    >>> start, seed = Point(np.zeros(4)), np.random.SeedSequence(0)
+    >>> run = TrainingRun(network, objective, SGD(0.5), start, seed, max_iter=2, batch_size=2)
+    >>> run = train(run, [EpochPrinter("head")])  # doctest: +ELLIPSIS
+    [head] epoch 1: loss 0.69315, gradient_norm 0.70711, ... s
+    [head] epoch 2: loss 0.32696, gradient_norm 0.39440, ... s
     """
 
     def __init__(self, title: str):
@@ -213,6 +300,35 @@ class SklearnCallbacks(Hook):
         ``X``, ``y`` and ``metadata`` as given to `fit`.
     attributes : callable
         From the current parameters to the attributes of a fitted estimator.
+
+    Examples
+    --------
+    A classifier adds it where it has callbacks; here with a context that answers by itself.
+
+    >>> import numpy as np
+    >>> from skqmu.network import Dense, Network
+    >>> from skqmu.training import SGD, Objective, Point
+    >>> from skqmu.training import Records, SklearnCallbacks, TrainingRun, train
+    >>> records = Records(np.array([[-1.0], [1.0]]), np.eye(2), np.ones(2))
+    >>> network, objective = Network([Dense("head", 1, 2)]), Objective({"train": records})
+    >>> start, seed = Point(np.zeros(4)), np.random.SeedSequence(0)
+    >>> run = TrainingRun(network, objective, SGD(0.5), start, seed, max_iter=20, batch_size=2)
+    >>> class Context:
+    ...     def subcontext(self, task_name):
+    ...         return self
+    ...
+    ...     def call_on_fit_task_begin(self, **arguments):
+    ...         print("an epoch of", arguments["estimator"])
+    ...
+    ...     def call_on_fit_task_end(self, **arguments):
+    ...         attributes = arguments["reconstruction_attributes"]()
+    ...         return attributes["coef_"].max() > 0.9  # stop
+    >>> data = {"X": records.X, "y": records.labels, "metadata": {}}
+    >>> hook = SklearnCallbacks("my model", Context(), data, lambda params: {"coef_": params[:2]})
+    >>> train(run, [hook]).stop_reason
+    an epoch of my model
+    an epoch of my model
+    'a callback asked to stop'
     """
 
     def __init__(self, estimator: Any, context: Any, data: dict, attributes: Callable):

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ._hook import Hook, any_ends
 from ._minimize import Minimizer, minimize
 from ._objective import Records
-from ._training_run import Hook, Point, TrainingRun, any_ends, check_finite
+from ._training_run import Point, TrainingRun, check_finite
 
 __all__ = ["TAKEN_OVER", "Look", "Step", "course", "step_alone", "stepped", "train"]
 
@@ -55,6 +56,21 @@ def train(run: TrainingRun, hooks: Sequence[Hook] = ()) -> TrainingRun:
     ------
     TrainingDivergedError
         The loss or the gradient is not finite; `run.point` is that before the step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.network import Dense, Network
+    >>> from skqmu.training import SGD, Objective, Point, Records, TrainingRun, train
+    >>> records = Records(np.array([[-1.0], [1.0]]), np.eye(2), np.ones(2))
+    >>> network, objective = Network([Dense("head", 1, 2)]), Objective({"train": records})
+    >>> start, seed = Point(np.zeros(4)), np.random.SeedSequence(0)
+    >>> run = TrainingRun(network, objective, SGD(0.5), start, seed, max_iter=20, batch_size=2)
+    >>> train(run).history[-1]["loss"] < 0.01
+    True
+    >>> run.max_iter = 30  # a run that has ended goes on when it may
+    >>> train(run).epoch
+    30
     """
     others = TAKEN_OVER.get()
     if others is not None and others(run, hooks):

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 
 from ..network import models_at_once
+from ._hook import Hook
 from ._loop import Look, Step, course, step_alone, stepped, train
 from ._many_pass import SideBySide, grouped
 from ._objective import Objective
 from ._solvers import Solver
-from ._training_run import Hook, TrainingRun
+from ._training_run import TrainingRun
 
 __all__ = ["can_train_many", "many_obstacle", "train_many"]
 
@@ -105,6 +106,18 @@ def can_train_many(run: TrainingRun) -> bool:
     Returns
     -------
     bool
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.network import Dense, Network
+    >>> from skqmu.training import SGD, Objective, Point, Records, TrainingRun, can_train_many
+    >>> records = Records(np.array([[-1.0], [1.0]]), np.eye(2), np.ones(2))
+    >>> network, objective = Network([Dense("head", 1, 2)]), Objective({"train": records})
+    >>> start, seed = Point(np.zeros(4)), np.random.SeedSequence(0)
+    >>> run = TrainingRun(network, objective, SGD(0.5), start, seed, max_iter=20, batch_size=2)
+    >>> can_train_many(run)
+    True
     """
     return not many_obstacle(run)
 
@@ -115,6 +128,23 @@ def many_obstacle(run: TrainingRun) -> str:
     Parameters
     ----------
     run : TrainingRun
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.network import Dense, Dropout, Network
+    >>> from skqmu.training import SGD, Objective, Point, Records, TrainingRun, many_obstacle
+    >>> records = Records(np.array([[-1.0], [1.0]]), np.eye(2), np.ones(2))
+    >>> network = Network([Dropout(0.5), Dense("head", 1, 2)])
+    >>> objective = Objective({"train": records})
+    >>> start, seed = Point(np.zeros(4)), np.random.SeedSequence(0)
+    >>> run = TrainingRun(network, objective, SGD(0.5), start, seed, max_iter=20, batch_size=2)
+    >>> many_obstacle(run)
+    "layer 'dropout' trains in another way than it predicts"
     """
     network, objective = run.network, run.objective
     if not isinstance(run.solver, Solver):

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from ._training_run import Point, any_ends, check_finite
+from ._hook import any_ends
+from ._training_run import Point, check_finite
 
 __all__ = ["Minimizer", "minimize"]
 

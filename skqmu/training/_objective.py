@@ -26,6 +26,16 @@ class Records:
         Soft targets, rows sum to 1.
     weights : ndarray of shape (n,)
         Scaled by the estimator so that they average 1 over the training set.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.training import Records
+    >>> records = Records(np.array([[-1.0], [1.0]]), np.array([[0.9, 0.1], [0.2, 0.8]]), np.ones(2))
+    >>> len(records), records.labels, records[[1]].X
+    (2, array([0, 1]), array([[1.]]))
+    >>> records.replace(weights=np.array([1.0, 3.0])).weights
+    array([1., 3.])
     """
 
     X: np.ndarray
@@ -46,7 +56,14 @@ class Records:
     def replace(
         self, *, targets: np.ndarray | None = None, weights: np.ndarray | None = None
     ) -> "Records":
-        """Copy with other targets or weights."""
+        """Copy with other targets or weights.
+
+        Parameters
+        ----------
+        targets : ndarray of shape (n, C) or None, default=None
+        weights : ndarray of shape (n,) or None, default=None
+            None: as they are.
+        """
         return Records(
             self.X,
             self.targets if targets is None else targets,
@@ -86,6 +103,23 @@ class Objective:
         From the flat vector to the loss of all rows together and its gradient, by sums that
         stand in for them; the streams then only say how many columns a step goes through. None:
         the streams' rows are gone through.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.network import Dense, Network
+    >>> from skqmu.training import SGD, Objective, Point, Records, TrainingRun, train
+    >>> records = Records(np.array([[-1.0], [1.0]]), np.eye(2), np.ones(2))
+    >>> network = Network([Dense("head", 1, 2)])
+    >>> start, seed = Point(np.zeros(4)), np.random.SeedSequence(0)
+    >>> class Climb(Objective):
+    ...     def loss(self, stream, logits, batch):
+    ...         values, slopes = super().loss(stream, logits, batch)
+    ...         return -values, -slopes
+    >>> climbing = Climb({"train": records})
+    >>> run = TrainingRun(network, climbing, SGD(0.5), start, seed, max_iter=3, batch_size=2)
+    >>> [round(row["loss"], 2) for row in train(run).history]
+    [-0.69, -1.28, -2.79]
     """
 
     combine: Callable | None = None
@@ -123,7 +157,26 @@ class Objective:
         return [tuple(self.streams)]
 
     def batches(self, epoch: int, batch_size: int, rng: np.random.Generator) -> Iterable[list]:
-        """Batches of an epoch's steps, each a list of (stream, rows)."""
+        """Batches of an epoch's steps, each a list of (stream, rows).
+
+        Parameters
+        ----------
+        epoch : int
+            From 0.
+        batch_size : int
+        rng : numpy.random.Generator
+            For the order of the rows.
+
+        Returns
+        -------
+        iterable of list of (str, ndarray of int)
+            One list a step.
+
+        Raises
+        ------
+        ValueError
+            A stream holds no records.
+        """
         return epoch_batches(self, epoch, batch_size, rng)
 
     def inputs(self, stream: str, batch: Records, run: "TrainingRun") -> np.ndarray:
@@ -213,6 +266,16 @@ def shared_steps(sizes: Iterable[int], batch_size: int) -> int:
     batch_size : int
         Passed where the streams together have more batches than one of them has rows:
         a step then takes one row of each that has any left.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> from skqmu.training import shared_steps
+    >>> shared_steps([10, 90], batch_size=20), shared_steps([1, 1], batch_size=1)
+    (5, 1)
     """
     sizes = list(sizes)
     return min(-(-sum(sizes) // batch_size), max(sizes))

@@ -16,6 +16,20 @@ class Solver(ABC):
 
     A pure function: its moments go in and come out, so that a step is taken whole or
     not at all, whenever an interrupt arrives.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> import numpy as np
+    >>> from skqmu.training import Solver
+    >>> @dataclass(frozen=True)
+    ... class SignDescent(Solver):
+    ...     learning_rate: float = 0.1
+    ...
+    ...     def step(self, params, gradient, moments=None):
+    ...         return params - self.learning_rate * np.sign(gradient), moments
+    >>> SignDescent().scaled(0.5).step(np.zeros(2), np.array([3.0, -1.0]))
+    (array([-0.05,  0.05]), None)
     """
 
     def __init_subclass__(cls, **options: Any):
@@ -28,7 +42,19 @@ class Solver(ABC):
     def step(
         self, params: np.ndarray, gradient: np.ndarray, moments: Any = None
     ) -> tuple[np.ndarray, Any]:
-        """Return ``(params, moments)`` after one step; nothing is changed in place."""
+        """Return ``(params, moments)`` after one step; nothing is changed in place.
+
+        Parameters
+        ----------
+        params, gradient : ndarray of shape (layout.size,)
+        moments : object, default=None
+            What the last step returned; None before the first one.
+
+        Returns
+        -------
+        params : ndarray of shape (layout.size,)
+        moments : object
+        """
 
     @classmethod
     def step_many(
@@ -40,16 +66,26 @@ class Solver(ABC):
         ----------
         solvers : sequence of M solvers of this class
             Each model's own, at its own learning rate.
-        params, gradients : ndarray of shape (M, n_parameters)
+        params, gradients : ndarray of shape (M, layout.size)
         moments : sequence of M objects
             Of models that may be at different steps.
+
+        Returns
+        -------
+        params : ndarray of shape (M, layout.size)
+        moments : list of M objects
         """
         each = zip(solvers, params, gradients, moments, strict=True)
         points, after = zip(*(solver.step(*own) for solver, *own in each), strict=True)
         return np.stack(points), list(after)
 
     def scaled(self, factor: float) -> Self:
-        """The solver with `factor` times its learning rate (a dataclass, with `learning_rate`)."""
+        """The solver with `factor` times its learning rate (a dataclass, with `learning_rate`).
+
+        Parameters
+        ----------
+        factor : float
+        """
         if factor == 1.0:
             return self
         own: Any = self

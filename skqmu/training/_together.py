@@ -7,9 +7,10 @@ from typing import Any
 
 from sklearn import config_context, get_config
 
+from ._hook import Hook
 from ._loop import TAKEN_OVER
 from ._many import many_obstacle, train_many
-from ._training_run import Hook, TrainingRun
+from ._training_run import TrainingRun
 
 __all__ = ["train_together"]
 

@@ -1,4 +1,4 @@
-"""A run of training: where it stands, what it optimises, and who watches it."""
+"""A run of training: where it stands, and what it optimises."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,52 +10,10 @@ from ..exceptions import TrainingDivergedError
 from ..network import Network
 from ._fixed_layers import FixedLayers
 from ._objective import Objective, Records
+from ._seed_words import seed_words
 from ._solvers import Solver
 
-__all__ = ["Hook", "Point", "TrainingRun", "any_ends", "check_finite", "mean_of_finite"]
-
-
-class Hook:
-    """Something that watches the loop, and may end it by returning True.
-
-    `state` names the attributes that a resumed run must find again.
-    """
-
-    state: tuple[str, ...] = ()
-
-    def saved(self) -> dict:
-        """What a resumed run must find again, as a dict."""
-        return {name: getattr(self, name) for name in self.state}
-
-    def restore(self, state: dict) -> None:
-        """Go on from what `saved` gave."""
-        vars(self).update(state)
-
-    def accepts(self, state: dict, run: "TrainingRun") -> bool:
-        """Whether a `state` that comes from a file could be this hook's in this run."""
-        return True
-
-    def begin(self, run: "TrainingRun") -> bool:
-        """Before the first step; True ends the run at once."""
-        return False
-
-    def before_epoch(self, run: "TrainingRun") -> None:
-        """Before the first step of each epoch (after a resume: before the next one)."""
-
-    def after_step(self, run: "TrainingRun") -> bool:
-        """After each step."""
-        return False
-
-    def watched(self) -> Records | None:
-        """Records for whose `run.logits` every `after_epoch` asks, if there are any."""
-        return None
-
-    def after_epoch(self, run: "TrainingRun") -> bool:
-        """After each epoch; `run.history` has its row."""
-        return False
-
-    def end(self, run: "TrainingRun") -> None:
-        """After the last step, also when the run was interrupted."""
+__all__ = ["Point", "TrainingRun", "check_finite", "mean_of_finite"]
 
 
 class Point(NamedTuple):
@@ -63,8 +21,8 @@ class Point(NamedTuple):
 
     Parameters
     ----------
-    params : ndarray of shape (n_parameters,)
-    previous : ndarray of shape (n_parameters,) or None, default=None
+    params : ndarray of shape (layout.size,)
+    previous : ndarray of shape (layout.size,) or None, default=None
         Parameters before the last step.
     moments : object, default=None
         The solver's.
@@ -73,7 +31,18 @@ class Point(NamedTuple):
     loss, gradient_norm : float, default=0.0
         Sums over the steps of the current epoch.
     rows : int, default=0
+        Rows that these steps went through, of each step's first stream.
     seconds : float, default=0.0
+        Time that these steps took.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.training import Point
+    >>> start = Point(np.zeros(2))
+    >>> later = start._replace(params=np.ones(2), previous=start.params, step=1)
+    >>> start.params, later.params, later.step
+    (array([0., 0.]), array([1., 1.]), 1)
     """
 
     params: np.ndarray
@@ -121,6 +90,25 @@ class TrainingRun:
         included; filled in when the loop ends.
     fixed : FixedLayers or None
         Layers that do not move, and what they make of the rows; None: found out.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skqmu.network import Dense, Network
+    >>> from skqmu.training import SGD, Objective, Point, Records, TrainingRun, train
+    >>> records = Records(np.array([[-1.0], [1.0]]), np.eye(2), np.ones(2))
+    >>> network, objective = Network([Dense("head", 1, 2)]), Objective({"train": records})
+    >>> start, seed = Point(np.zeros(4)), np.random.SeedSequence(0)
+    >>> run = TrainingRun(network, objective, SGD(0.5), start, seed, max_iter=20, batch_size=2)
+    >>> run.epoch, run.finished
+    (0, False)
+    >>> loss, gradient = run.evaluate([("train", np.arange(2))])  # of both rows, without a step
+    >>> round(loss, 4), gradient
+    (0.6931, array([ 0.5, -0.5,  0. ,  0. ]))
+    >>> train(run).epoch, run.finished, run.stop_reason
+    (20, True, 'max_iter')
+    >>> run.logits(records).argmax(axis=1), run.cost["gradient_rows"]  # 2 of them for `evaluate`
+    (array([0, 1]), 42)
     """
 
     network: Network
@@ -142,7 +130,7 @@ class TrainingRun:
     def __post_init__(self):
         self._meter = self.network.meter.copy()
         self._foreseen: list = []
-        self._words = _words(self.seed)
+        self._words = seed_words(self.seed)
         if self.fixed is None:
             self.fixed = FixedLayers(self.network, self.objective.trainable)
 
@@ -160,20 +148,47 @@ class TrainingRun:
         self.finished = False
 
     def finish(self, reason: str | None = None) -> None:
-        """Say that the run came to its end, and why if that is not known yet."""
+        """Say that the run came to its end, and why if that is not known yet.
+
+        Parameters
+        ----------
+        reason : str or None, default=None
+            None: `stop_reason` stays.
+        """
         self.finished = True
         if reason is not None:
             self.stop_reason = reason
 
     def stop(self, reason: str) -> bool:
-        """Say why the run ends; returns True, which is how a hook ends it."""
+        """Say why the run ends; returns True, which is how a hook ends it.
+
+        Parameters
+        ----------
+        reason : str
+            For `stop_reason`.
+
+        Returns
+        -------
+        bool
+            True.
+        """
         self.stop_reason = reason
         return True
 
     def restore(
         self, point: Point, *, history: list, stop_reason: str, finished: bool, cost: dict
     ) -> None:
-        """Go on from where an earlier run was."""
+        """Go on from where an earlier run was.
+
+        Parameters
+        ----------
+        point : Point
+        history : list of dict
+        stop_reason : str
+        finished : bool
+        cost : dict
+            Each as the attribute of its name in that run.
+        """
         self.point = point
         self.history = history
         self.stop_reason = stop_reason
@@ -191,18 +206,38 @@ class TrainingRun:
         return self.point.epoch
 
     def move(self, params: np.ndarray, *, kept_epoch: int | None = None) -> None:
-        """Put other parameters in place (a stop rule's, or those of an epoch that is kept)."""
+        """Put other parameters in place (a stop rule's, or those of an epoch that is kept).
+
+        Parameters
+        ----------
+        params : ndarray of shape (layout.size,)
+        kept_epoch : int or None, default=None
+            The epoch that they are from; None: of none, or not known.
+        """
         self.point = self.point._replace(params=params)
         if kept_epoch is not None:
             self.kept_epoch = kept_epoch
 
     def advance(self, point: Point, batches: list) -> None:
-        """Take a step to `point` over `batches`."""
+        """Take a step to `point` over `batches`.
+
+        Parameters
+        ----------
+        point : Point
+        batches : list of (str, ndarray of int)
+        """
         self.batches = batches
         self.point = point
 
     def close_epoch(self, point: Point, row: dict) -> None:
-        """End the current epoch at `point`, with its row of the history."""
+        """End the current epoch at `point`, with its row of the history.
+
+        Parameters
+        ----------
+        point : Point
+        row : dict
+            ``epoch``, ``loss``, ``gradient_norm`` and ``seconds``.
+        """
         self.history[self.epoch :] = [row]
         self.point = point
         self.place_noise(0)
@@ -212,7 +247,13 @@ class TrainingRun:
         self.point = self.point._replace(moments=None)
 
     def place_noise(self, step: int) -> None:
-        """Make sampling noise, too, a function of (epoch, step): a resumed run repeats it."""
+        """Make sampling noise, too, a function of (epoch, step): a resumed run repeats it.
+
+        Parameters
+        ----------
+        step : int
+            From 1; 0 is before the first step of the current epoch.
+        """
         if self.network.noise is not None:
             self.network.noise.at(self.epoch, step)
 
@@ -221,30 +262,81 @@ class TrainingRun:
         return self.solver if self.schedule is None else self.solver.scaled(self.schedule(self))
 
     def logits(self, records: Records) -> np.ndarray:
-        """Logits of records at `params`, as predictions give them, shape (n, C)."""
+        """Logits of records at `params`, as predictions give them.
+
+        Parameters
+        ----------
+        records : Records
+
+        Returns
+        -------
+        ndarray of shape (n, C)
+        """
         for params, known, logits in self._foreseen:
             if known is records and params is self.params:
                 return logits
         return self.network.logits(self.params, records.X)
 
     def foresee(self, records: Records, logits: np.ndarray) -> None:
-        """Let `logits` answer for `records` as long as `params` stay: somebody has them."""
+        """Let `logits` answer for `records` as long as `params` stay: somebody has them.
+
+        Parameters
+        ----------
+        records : Records
+            This very object: equal ones are asked for anew.
+        logits : ndarray of shape (n, C)
+        """
         kept = [found for found in self._foreseen if found[0] is self.params]
         self._foreseen = [*kept, (self.params, records, logits)]
 
     def generator(self, *key: int) -> np.random.Generator:
-        """Generator of its own for (`epoch`, `key`), the same after a resume."""
+        """Generator of its own for (`epoch`, `key`), the same after a resume.
+
+        Parameters
+        ----------
+        *key : int
+            From 0 to 2**32 - 1 each.
+
+        Returns
+        -------
+        numpy.random.Generator
+        """
         # Of SeedSequence(entropy, spawn_key=(..., epoch, *key)), put together by hand: that takes
         # NumPy as long as a small step.
         words = np.array([*self._words, self.epoch, *key], np.uint32)
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence(words)))
 
     def evaluate(self, batches: list) -> tuple[float, np.ndarray]:
-        """Loss and gradient of one step's batches at `params`, without moving."""
+        """Loss and gradient of one step's batches at `params`, without moving.
+
+        Parameters
+        ----------
+        batches : list of (str, ndarray of int)
+            Stream and rows of each batch.
+
+        Returns
+        -------
+        loss : float
+            Penalties included.
+        gradient : ndarray of shape (layout.size,)
+            0 for what does not move, and for buffers.
+        """
         return self.evaluated(batches)[:2]
 
     def evaluated(self, batches: list) -> tuple[float, np.ndarray, np.ndarray]:
-        """`evaluate`, and `params` with the buffers as the batches leave them."""
+        """`evaluate`, and `params` with the buffers as the batches leave them.
+
+        Parameters
+        ----------
+        batches : list of (str, ndarray of int)
+            Stream and rows of each batch.
+
+        Returns
+        -------
+        loss : float
+        gradient : ndarray of shape (layout.size,)
+        after : ndarray of shape (layout.size,)
+        """
         combine = self.objective.combine
         if self.objective.risk is not None:
             loss, gradient = self._risk()
@@ -312,7 +404,18 @@ class TrainingRun:
         return gradient if trainable is None else np.where(trainable, gradient, 0.0)
 
     def value(self, batches: list) -> tuple[float, np.ndarray]:
-        """Loss of one step's batches at `params`, no gradient; and `params` as `evaluated`."""
+        """Loss of one step's batches at `params`, no gradient; and `params` as `evaluated`.
+
+        Parameters
+        ----------
+        batches : list of (str, ndarray of int)
+            Stream and rows of each batch.
+
+        Returns
+        -------
+        loss : float
+        after : ndarray of shape (layout.size,)
+        """
         loss, after = 0.0, self.params
         if self.objective.risk is not None:
             return self._risk()[0] + self.objective.penalty(self)[0], after
@@ -345,34 +448,10 @@ class TrainingRun:
         return self.network.forward_training(after, inputs, draws, to_forget=name == "forget")
 
 
-def _words(seed):
-    """What a seed's children have in common: entropy and spawn key as words of 32 bits."""
-    words = _in_words(seed.entropy)
-    # NumPy fills up what is shorter than its pool, so that keys are no entropy.
-    words += [0] * (seed.pool_size - len(words))
-    return words + _in_words(seed.spawn_key)
-
-
-def _in_words(number):
-    """An integer's words, lowest first, or those of several in a row."""
-    if not isinstance(number, int | np.integer):
-        return [word for each in number for word in _in_words(each)]
-    number, words = int(number), []
-    while number or not words:
-        words.append(number & 0xFFFFFFFF)
-        number >>= 32
-    return words
-
-
 def mean_of_finite(values):
     """Mean of the losses of records that have one; whether all do is not to end a private run."""
     kept = values[np.isfinite(values)]
     return float(kept.mean()) if len(kept) else 0.0
-
-
-def any_ends(answers):
-    """Whether a hook ends the run; a list, so that every hook has been asked."""
-    return any(answers)
 
 
 def check_finite(run, number, **values):

@@ -77,6 +77,11 @@ class Certificate:
     def from_dict(cls, told: Mapping) -> Self:
         """The certificate that a log, or `to_dict`, tells of.
 
+        Parameters
+        ----------
+        told : mapping
+            What it holds beside the certificate is passed over.
+
         Examples
         --------
         >>> from skqmu.unlearning import Certificate

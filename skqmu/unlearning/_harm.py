@@ -104,9 +104,16 @@ class Yardstick:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from skqmu.network import Dense, Network
+    >>> from skqmu.training import Records
     >>> from skqmu.unlearning import Yardstick
-    >>> Yardstick.__dataclass_params__.frozen
-    True
+    >>> network = Network([Dense("head", 1, 2)])
+    >>> records = Records(np.array([[-1.0], [1.0]]), np.eye(2), np.ones(2))
+    >>> yardstick = Yardstick(records, loss=np.array([0.1, 0.1]), hits=np.array([1.0, 1.0]))
+    >>> harm = yardstick.harm(network, np.zeros(4), tolerance=0.02)  # of knowing nothing any more
+    >>> harm.accuracy, round(harm.loss, 3), harm.beyond
+    (0.5, 0.693, True)
     """
 
     records: Records
@@ -125,6 +132,13 @@ class Yardstick:
 
         A model that was trained without the classes takes no other row for one of them. What
         lies beside the rows may be anything then, and is not looked at.
+
+        Parameters
+        ----------
+        network : Network
+        params : ndarray of shape (n_parameters,)
+        classes : ndarray of int
+            Columns of the logits.
         """
         logits = network.logits(params, self.records.X)
         logits[:, classes] = -np.inf
@@ -134,6 +148,13 @@ class Yardstick:
 
     def harm(self, network: Network, params: np.ndarray, tolerance: float) -> Harm:
         """`Harm` of parameters; costs a forward pass over the rows.
+
+        Parameters
+        ----------
+        network : Network
+        params : ndarray of shape (n_parameters,)
+        tolerance : float
+            Accuracy that may be lost.
 
         Raises
         ------

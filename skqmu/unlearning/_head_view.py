@@ -112,8 +112,9 @@ class HeadView:
     state : dict or None
         What `fit` or the last request left: Gram matrix and moment, or residual bounds; None
         where another strategy has moved the head since.
-    forget_weights, retain_weights : ndarray
-        Weights of the rows in the loss, as given.
+    forget_weights : ndarray of shape (n_forget,)
+    retain_weights : ndarray of shape (n_retain,) or None
+        Weights of the rows in the loss, as given; None: no retained rows are at hand.
 
     Notes
     -----
@@ -122,9 +123,19 @@ class HeadView:
 
     Examples
     --------
-    >>> from skqmu.unlearning import HeadView
-    >>> HeadView.__dataclass_params__.frozen
-    True
+    >>> import numpy as np
+    >>> from skqmu.unlearning import Assumption, HeadEvidence, HeadMaps, HeadProblem, HeadView
+    >>> head = HeadView(
+    ...     HeadProblem("ridge", penalty=1.0, noise=0.0),
+    ...     HeadEvidence(True, True, True, True, True, Assumption("drawn at random", True)),
+    ...     HeadMaps(features=np.sin, signs=np.sign, params_of=np.ravel),
+    ...     weights=np.zeros((2, 1)),
+    ...     state=None,
+    ...     forget_weights=np.ones(1),
+    ...     retain_weights=np.ones(3),
+    ... )
+    >>> head.kind, head.exact, head.features(np.zeros((1, 2)))
+    ('ridge', True, array([[0., 0.]]))
     """
 
     problem: HeadProblem

@@ -42,6 +42,11 @@ class Importance:
         """Importance to the rows that are left when `part` is taken away.
 
         ``F_r = (n F_D - n_f F_f) / (n - n_f)``.
+
+        Parameters
+        ----------
+        part : Importance
+            To those rows, at the same parameters.
         """
         left = self.weight - part.weight
         values = (self.weight * self.values - part.weight * part.values) / left
@@ -82,9 +87,14 @@ def importance_of(
 
     Examples
     --------
-    >>> from skqmu.unlearning import SelectiveDampening
-    >>> SelectiveDampening(importance="qfi").importance_kinds
-    frozenset({'qfi'})
+    >>> import numpy as np
+    >>> from skqmu.network import Dense, Network
+    >>> from skqmu.training import Records
+    >>> from skqmu.unlearning import importance_of
+    >>> network = Network([Dense("head", 1, 2)])  # a kernel of two numbers, then two biases
+    >>> records = Records(np.array([[2.0], [0.0]]), np.eye(2), np.ones(2))
+    >>> importance_of(network, np.zeros(4), records).values
+    array([0.5 , 0.5 , 0.25, 0.25])
     """
     values = squared_gradients(network, params, records, wanted=wanted)
     if kind == "qfi":

@@ -32,9 +32,25 @@ class StatisticsView:
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from skqmu.backends import StatevectorBackend
+    >>> from skqmu.circuits import build_circuit
+    >>> from skqmu.statistics import StatisticsProgram
     >>> from skqmu.unlearning import StatisticsView
-    >>> StatisticsView.__dataclass_params__.frozen
-    True
+    >>> qnn = build_circuit("angle", "strong", n_features=1, n_qubits=1)
+    >>> program = StatisticsProgram(*qnn, n_classes=2, backend=StatevectorBackend())
+    >>> X, labels, weights = np.array([[0.1], [0.2], [0.3]]), np.array([0, 1, 1]), np.ones(3)
+    >>> view = StatisticsView(
+    ...     known=program.of(X, labels, weights),
+    ...     same_encoding=True,
+    ...     weights_known=True,
+    ...     bits_known=True,
+    ...     members_checked=True,
+    ...     of_forgotten=lambda: program.of(X[:1], labels[:1], weights[:1]),
+    ...     refit=None,
+    ... )
+    >>> (view.known - view.of_forgotten()).counts
+    (0, 2)
     """
 
     known: ClassStatistics

@@ -69,9 +69,21 @@ class UnlearningStrategy(SiteLinksMixin, BaseEstimator, ABC):
 
     Examples
     --------
-    >>> from skqmu.unlearning import Retrain, UnlearningStrategy
-    >>> isinstance(Retrain(), UnlearningStrategy)
-    True
+    >>> import numpy as np
+    >>> from skqmu import QNNClassifier
+    >>> from skqmu.unlearning import Outcome, UnlearningStrategy
+    >>> class Fade(UnlearningStrategy):
+    ...     formula = "factor * theta"
+    ...
+    ...     def __init__(self, factor=0.9):
+    ...         self.factor = factor
+    ...
+    ...     def unlearn(self, request):
+    ...         return Outcome(self.factor * request.params, f"multiplied by {self.factor}")
+    >>> X, y = np.linspace(-2, 2, 20)[:, None], np.repeat([0, 1], 10)
+    >>> model = QNNClassifier(unlearning=Fade(), max_iter=60, random_state=0).fit(X, y)
+    >>> model.unlearn(X[:2], y[:2]).unlearning_log_[-1]["stop_reason"]
+    'multiplied by 0.9'
     """
 
     kind = "approximate"
@@ -175,9 +187,22 @@ class LoopStrategy(UnlearningStrategy):
 
     Examples
     --------
-    >>> from skqmu.unlearning import FineTune, LoopStrategy
-    >>> isinstance(FineTune(), LoopStrategy)
-    True
+    >>> import numpy as np
+    >>> from skqmu import QNNClassifier
+    >>> from skqmu.training import Objective
+    >>> from skqmu.unlearning import LoopStrategy
+    >>> class Doubt(LoopStrategy):
+    ...     formula = "min CE(D_r) + CE(p, U on D_f)"
+    ...     requires = frozenset({"forget", "retain"})
+    ...
+    ...     def objective(self, request):
+    ...         even = np.full_like(request.forget.targets, 1 / request.forget.targets.shape[1])
+    ...         forget = request.forget.replace(targets=even)
+    ...         return Objective({"retain": request.retain, "forget": forget})
+    >>> X, y = np.linspace(-2, 2, 20)[:, None], np.repeat([0, 1], 10)
+    >>> model = QNNClassifier(unlearning=Doubt(max_iter=3), max_iter=60, random_state=0).fit(X, y)
+    >>> model.unlearn(X[:2], y[:2]).unlearning_log_[-1]["n_epochs"]
+    3
     """
 
     _parameter_constraints = {
@@ -216,6 +241,11 @@ class LoopStrategy(UnlearningStrategy):
         Returns
         -------
         Objective
+
+        Raises
+        ------
+        ValueError
+            The strategy's parameters leave nothing of this network that could move.
         """
 
     def hooks(self, request: UnlearningRequest) -> list[Hook]:

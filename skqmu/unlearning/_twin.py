@@ -149,11 +149,10 @@ class RetrainedTwin(LoopStrategy):
         )
 
     def schedule(self, run: TrainingRun) -> float:
-        """Falls linearly, epoch by epoch, towards 0."""
         return 1.0 - run.epoch / run.max_iter
 
     def objective(self, request: UnlearningRequest) -> Objective:
-        """Retained rows as the trained model answers, forgotten ones as their targets say."""
+        # retained rows as the trained model answers, forgotten ones as their targets say
         rng = np.random.default_rng(request.seed)
         n_kept = self._n_kept(len(request.retain))
         kept = request.retain[np.sort(rng.permutation(len(request.retain))[:n_kept])]

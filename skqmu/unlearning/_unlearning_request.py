@@ -134,9 +134,22 @@ class UnlearningRequest:
 
     Examples
     --------
-    >>> from skqmu.unlearning import UnlearningRequest
-    >>> UnlearningRequest.__dataclass_params__.frozen
-    True
+    A classifier makes it; by hand, of a single layer and one row to forget:
+
+    >>> import numpy as np
+    >>> from skqmu.network import Dense, Network
+    >>> from skqmu.training import SGD, Records
+    >>> from skqmu.unlearning import FineTune, RequestRows, Trainer, UnlearningRequest
+    >>> network = Network([Dense("head", 1, 2)])
+    >>> forget = Records(np.array([[-1.0]]), np.array([[1.0, 0.0]]), np.ones(1))
+    >>> retain = Records(np.array([[1.0]]), np.array([[0.0, 1.0]]), np.ones(1))
+    >>> rows = RequestRows(forget, retain, reference=None, removed_classes=np.array([0]))
+    >>> trainer = Trainer(0.5, 1, solver=SGD, refit=None, importance=None, updates=[])
+    >>> seed = np.random.SeedSequence(0)
+    >>> request = UnlearningRequest(network, np.zeros(4), seed, rows, trainer)
+    >>> outcome = FineTune(max_iter=2).unlearn(request)
+    >>> outcome.n_epochs, network.logits(outcome.params, retain.X).argmax()
+    (2, np.int64(1))
     """
 
     network: Network
@@ -152,7 +165,16 @@ class UnlearningRequest:
     known: dict = field(default_factory=dict)
 
     def settled(self, params: np.ndarray) -> np.ndarray:
-        """`params` with those that `fit` did not train as they were."""
+        """`params` with those that `fit` did not train as they were.
+
+        Parameters
+        ----------
+        params : ndarray of shape (n_parameters,)
+
+        Returns
+        -------
+        ndarray of shape (n_parameters,)
+        """
         return params if self.trainable is None else np.where(self.trainable, params, self.params)
 
     def replace(self, **changes: Any) -> Self:

@@ -429,6 +429,23 @@ def test_equal_rows_of_two_people_are_told_apart_by_nothing_when_one_is_missing(
 
 
 @pytest.mark.filterwarnings("ignore::skqmu.exceptions.UnlearningWarning")
+def test_an_equal_row_of_somebody_else_stays_when_a_pipeline_is_fitted_anew():
+    twice, labels = np.concatenate([X, X[:1]]), np.append(y, y[0])
+    for request in ({"ids": ["other"]}, {"index": [40]}):
+        model = make_pipeline(StandardScaler(), qnn())
+        model.fit(twice, labels, qnnclassifier__ids=[*IDS, "other"])
+        before = model.predict_proba(X)
+        with pytest.raises(ValueError, match="1 rows of X_retain are among those to forget"):
+            skqmu.unlearn(model, **request, upstream="refit", X_retain=twice, y_retain=labels)
+        np.testing.assert_array_equal(model.predict_proba(X), before)
+        skqmu.unlearn(model, **request, upstream="refit", X_retain=X, y_retain=y)
+        assert not holds(model, "other")
+        np.testing.assert_array_equal(model[-1].ids_, IDS)
+        skqmu.unlearn(model, ids=[IDS[0]])
+        assert not model[-1].is_member(model[:-1].transform(X[:2])).any()
+
+
+@pytest.mark.filterwarnings("ignore::skqmu.exceptions.UnlearningWarning")
 def test_steps_that_cross_fit_are_no_matter_to_ids():
     codes = RNG.integers(0, 3, size=(40, 2)).astype(float)
     model = make_pipeline(TargetEncoder(**UNSHUFFLED), qnn(n_qubits=2))

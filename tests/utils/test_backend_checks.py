@@ -1,9 +1,7 @@
 """Every backend keeps the contract; a backend that breaks it is caught; the docs' one keeps it."""
 
-import re
 import sys
 import warnings
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -42,13 +40,12 @@ def test_every_backend_keeps_the_contract(check):
     check()
 
 
-def test_the_backend_of_the_docs_keeps_it(monkeypatch):
-    page = Path(__file__).parents[2] / "docs" / "extending.md"
-    codes = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+def test_the_backend_of_the_docs_keeps_it(monkeypatch, python_of):
+    codes = python_of("docs/extending.md")
     written = ModuleType("written_in_the_docs")  # a module: pickles find its classes
     monkeypatch.setitem(sys.modules, written.__name__, written)
     for code in codes:
-        exec(compile(code, str(page), "exec"), vars(written))
+        exec(compile(code, "docs/extending.md", "exec"), vars(written))
     with pytest.raises(AssertionError, match=r"the variance is \d"):
         dict(backend_checks(written.EstimatorBackend(0.1)))["check_variance"]()
     lines = [line for line in codes[0].splitlines() if line.strip()]

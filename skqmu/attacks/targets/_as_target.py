@@ -162,6 +162,17 @@ def model_name(estimator):
     Parameters
     ----------
     estimator : classifier or adapter
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skqmu.attacks.tools import model_name
+    >>> model_name(LogisticRegression())
+    'LogisticRegression'
     """
     held = isinstance(estimator, TargetAdapter)
     return estimator._model_name() if held else type(estimator).__name__
@@ -179,6 +190,22 @@ def adapted(model):
     ------
     TypeError
         Something must be said first; names `as_target`, and how to call it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from skqmu.attacks.tools import adapted
+    >>> model = LogisticRegression()
+    >>> adapted(model) is model
+    True
+    >>> class Classifier:  # of another library
+    ...     classes_ = np.array(["no", "yes"])
+    ...
+    ...     def predict_proba(self, X):
+    ...         return np.full((len(X), 2), 0.5)
+    >>> adapted(Classifier()).predict(np.zeros((1, 3)))
+    array(['no'], dtype='<U3')
     """
     if isinstance(model, type) or model is None:
         return model

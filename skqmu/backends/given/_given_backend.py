@@ -205,15 +205,6 @@ default="auto"
             yield
 
     def compile(self, circuit, observables, *, inputs, weights):
-        """Return an executable; see :class:`BaseBackend`.
-
-        Raises
-        ------
-        ValueError
-            Bad parameters, or an estimator whose precision nobody knows.
-        CircuitError
-            A circuit that cannot run, or has more qubits than the device.
-        """
         validate_params(self)
         if self.budget is not None:
             Budget.of(self.budget)

@@ -165,7 +165,21 @@ class Carried:
 
     @classmethod
     def within(cls, state, name, owner):
-        """The state of an object, with a live value of that name carried."""
+        """The state of an object, with a live value of that name carried.
+
+        Parameters
+        ----------
+        state : dict
+            As `__getstate__` gives it.
+        name : str
+        owner : str
+            Class of the object, for messages.
+
+        Returns
+        -------
+        dict
+            `state` itself where the value is not live.
+        """
         if is_live(state.get(name)):
             value = state[name]
             return {**state, name: cls(value, owner, _known(value))}
@@ -173,7 +187,18 @@ class Carried:
 
     @classmethod
     def unpacked(cls, state, name):
-        """The state with the value itself again."""
+        """The state with the value itself again.
+
+        Parameters
+        ----------
+        state : dict
+            As `within` gives it.
+        name : str
+
+        Returns
+        -------
+        dict
+        """
         carried = state.get(name)
         if not isinstance(carried, cls):
             return state

@@ -196,18 +196,6 @@ default="auto"
         self.budget = budget
 
     def compile(self, circuit, observables, *, inputs, weights):
-        """Return an executable; see :class:`BaseBackend`.
-
-        Raises
-        ------
-        ValueError
-            Bad parameters, or no such fake device.
-        BackendError
-            The device cannot be opened: no account, a token that is not accepted, or no
-            network.
-        CircuitError
-            A circuit that cannot run, or has more qubits than the device.
-        """
         validate_params(self)
         if self.budget is not None:
             Budget.of(self.budget)
@@ -221,7 +209,6 @@ default="auto"
         return _RuntimeExecutable(self, circuit, observables, inputs, weights)
 
     def artefacts(self, stream):
-        """Return the journal's folder for a noise stream; see :class:`BaseBackend`."""
         if self.checkpoint_dir is None:
             return ()
         return (str((Path(self.checkpoint_dir) / stream.name).absolute()),)

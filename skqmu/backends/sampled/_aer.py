@@ -166,17 +166,6 @@ default="auto"
         return {**super().described(), "noise_model": noise_identity(self.noise_model)}
 
     def compile(self, circuit, observables, *, inputs, weights):
-        """Return an executable; see :class:`BaseBackend`.
-
-        Raises
-        ------
-        ValueError
-            Bad parameters of the backend.
-        CircuitError
-            A circuit that cannot run.
-        BackendError
-            qiskit-aer is not installed.
-        """
         if isinstance(self.noise, Real):
             raise ValueError(
                 f"noise={self.noise!r} is a number and does not say of what: write noise="

@@ -21,20 +21,74 @@ class GradientMethod(SiteLinksMixin, BaseEstimator, ABC):
 
     Examples
     --------
-    >>> from skqmu.backends import GradientMethod, ParameterShift
-    >>> isinstance(ParameterShift(), GradientMethod)
-    True
+    >>> import numpy as np
+    >>> from qiskit.circuit import Parameter, QuantumCircuit
+    >>> from skqmu.backends import AerBackend, GradientMethod
+    >>> from skqmu.circuits import z_observables
+    >>> class Difference(GradientMethod):
+    ...     def backward(
+    ...         self, executable, tape, cotangent, *, per_sample, need_inputs, need_weights
+    ...     ):
+    ...         slopes = np.zeros((len(tape.inputs), len(tape.weights)))
+    ...         for k, step in enumerate(1e-4 * np.eye(len(tape.weights))):
+    ...             above, _ = executable.forward(tape.inputs, tape.weights + step)
+    ...             below, _ = executable.forward(tape.inputs, tape.weights - step)
+    ...             slopes[:, k] = (cotangent * (above - below)).sum(axis=1) / 2e-4
+    ...         return None, slopes if per_sample else slopes.sum(axis=0)
+    ...
+    ...     def n_evaluations(self, executable, *, need_inputs, need_weights=True):
+    ...         return 2 * executable.n_weights
+    >>> x, w, circuit = Parameter("x"), Parameter("w"), QuantumCircuit(1)
+    >>> _ = circuit.ry(x, 0), circuit.ry(w, 0)
+    >>> backend = AerBackend(shots=None, gradient=Difference())
+    >>> executable = backend.compile(circuit, z_observables(1), inputs=[x], weights=[w])
+    >>> values, tape = executable.forward([[0.0]], [np.pi / 2])
+    >>> _, d_weights = executable.backward(tape, np.ones((1, 1)), need_inputs=False)
+    >>> d_weights.round(6)  # of cos(w)
+    array([-1.])
+    >>> executable.spent.circuits  # a value and two to differentiate it
+    3
     """
 
     _parameter_constraints: dict = {}
 
     @abstractmethod
     def backward(self, executable, tape, cotangent, *, per_sample, need_inputs, need_weights):
-        """Return ``(d_inputs, d_weights)``; see `Executable.backward`."""
+        """Return ``(d_inputs, d_weights)`` of ``sum(cotangent * values)``.
+
+        Parameters
+        ----------
+        executable : PrimitiveExecutable
+            Who asks: `run` evaluates columns of angles, `forward` inputs and weights.
+        tape : object
+            From its `forward`; has `inputs` and `weights`.
+        cotangent : ndarray of shape (B, n_outputs)
+        per_sample : bool
+            Whether the weights' gradient of each record is kept apart.
+        need_inputs, need_weights : bool
+            None is returned for what is not needed.
+
+        Returns
+        -------
+        d_inputs : ndarray of shape (B, n_inputs) or None
+        d_weights : ndarray of shape (n_weights,), (B, n_weights) with `per_sample`, or None
+        """
 
     @abstractmethod
     def n_evaluations(self, executable, *, need_inputs, need_weights=True):
-        """Circuits that a gradient runs for each record."""
+        """Circuits that a gradient runs for each record.
+
+        Parameters
+        ----------
+        executable : PrimitiveExecutable
+        need_inputs : bool
+        need_weights : bool, default=True
+
+        Returns
+        -------
+        int
+            Evaluations of all observables; each is a circuit a measurement setting.
+        """
 
     def validate(self):
         """Check the parameters."""
@@ -52,9 +106,18 @@ class ParameterShift(GradientMethod):
 
     Examples
     --------
-    >>> from skqmu.backends import ParameterShift
-    >>> ParameterShift()
-    ParameterShift()
+    >>> import numpy as np
+    >>> from qiskit.circuit import Parameter, QuantumCircuit
+    >>> from skqmu.backends import AerBackend, ParameterShift
+    >>> from skqmu.circuits import z_observables
+    >>> x, w, circuit = Parameter("x"), Parameter("w"), QuantumCircuit(1)
+    >>> _ = circuit.ry(x, 0), circuit.ry(w, 0)
+    >>> backend = AerBackend(shots=None, gradient=ParameterShift())
+    >>> executable = backend.compile(circuit, z_observables(1), inputs=[x], weights=[w])
+    >>> values, tape = executable.forward([[0.0]], [np.pi / 2])
+    >>> _, d_weights = executable.backward(tape, np.ones((1, 1)), need_inputs=False)
+    >>> d_weights.round(6), executable.gradient.n_evaluations(executable, need_inputs=False)
+    (array([-1.]), 2)
     """
 
     def backward(self, executable, tape, cotangent, *, per_sample, need_inputs, need_weights):
@@ -140,9 +203,18 @@ class SPSAGradient(GradientMethod):
 
     Examples
     --------
-    >>> from skqmu.backends import SPSAGradient
-    >>> SPSAGradient(n_directions=4)
-    SPSAGradient(n_directions=4)
+    >>> import numpy as np
+    >>> from qiskit.circuit import Parameter, QuantumCircuit
+    >>> from skqmu.backends import AerBackend, SPSAGradient
+    >>> from skqmu.circuits import z_observables
+    >>> x, w, circuit = Parameter("x"), Parameter("w"), QuantumCircuit(1)
+    >>> _ = circuit.ry(x, 0), circuit.ry(w, 0)
+    >>> backend = AerBackend(shots=None, gradient=SPSAGradient(step=0.1))
+    >>> executable = backend.compile(circuit, z_observables(1), inputs=[x], weights=[w])
+    >>> values, tape = executable.forward([[0.0]], [np.pi / 2])
+    >>> _, d_weights = executable.backward(tape, np.ones((1, 1)), need_inputs=False)
+    >>> d_weights.round(3), executable.gradient.n_evaluations(executable, need_inputs=False)
+    (array([-0.998]), 2)
     """
 
     _parameter_constraints = {
@@ -197,9 +269,18 @@ class AdjointGradient(GradientMethod):
 
     Examples
     --------
-    >>> from skqmu.backends import AdjointGradient
-    >>> AdjointGradient()
-    AdjointGradient()
+    >>> import numpy as np
+    >>> from qiskit.circuit import Parameter, QuantumCircuit
+    >>> from skqmu.backends import AdjointGradient, AerBackend
+    >>> from skqmu.circuits import z_observables
+    >>> x, w, circuit = Parameter("x"), Parameter("w"), QuantumCircuit(1)
+    >>> _ = circuit.ry(x, 0), circuit.ry(w, 0)
+    >>> backend = AerBackend(shots=10, gradient=AdjointGradient(), seed=0)
+    >>> executable = backend.compile(circuit, z_observables(1), inputs=[x], weights=[w])
+    >>> values, tape = executable.forward([[0.0]], [np.pi / 2])
+    >>> _, d_weights = executable.backward(tape, np.ones((1, 1)), need_inputs=False)
+    >>> d_weights.round(6), executable.spent.shots  # of the value alone
+    (array([-1.]), 10)
     """
 
     def backward(self, executable, tape, cotangent, *, per_sample, need_inputs, need_weights):

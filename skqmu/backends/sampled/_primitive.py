@@ -41,7 +41,7 @@ class PrimitiveExecutable(Executable):
     ----------
     backend : BaseBackend
         With parameters `gradient` and `seed`.
-    circuit, observables, inputs, weights
+    circuit, observables, inputs, weights : object
         As for `BaseBackend.compile`.
 
     Attributes
@@ -60,11 +60,35 @@ class PrimitiveExecutable(Executable):
 
     Examples
     --------
-    See `docs/extending.md` for a backend on a primitive of qiskit.
+    One circuit after another, by qiskit's state vector; `docs/extending.md` has a backend on a
+    primitive of qiskit.
 
-    >>> from skqmu.backends import Executable, PrimitiveExecutable
-    >>> issubclass(PrimitiveExecutable, Executable)
-    True
+    >>> import numpy as np
+    >>> from qiskit.circuit import Parameter, QuantumCircuit
+    >>> from qiskit.quantum_info import Statevector
+    >>> from skqmu.backends import BaseBackend, PrimitiveExecutable
+    >>> from skqmu.circuits import z_observables
+    >>> class OneByOne(PrimitiveExecutable):
+    ...     def evaluate(self, values):
+    ...         bound = [self.columns.circuit.assign_parameters(row) for row in values]
+    ...         states = [Statevector(circuit) for circuit in bound]
+    ...         return np.array(
+    ...             [[s.expectation_value(o).real for o in self.observables] for s in states]
+    ...         )
+    >>> class OneByOneBackend(BaseBackend):
+    ...     def __init__(self, gradient="parameter_shift", seed=None):
+    ...         self.gradient, self.seed = gradient, seed
+    ...
+    ...     def compile(self, circuit, observables, *, inputs, weights):
+    ...         return OneByOne(self, circuit, observables, inputs, weights)
+    >>> x, w, circuit = Parameter("x"), Parameter("w"), QuantumCircuit(1)
+    >>> _ = circuit.ry(x, 0), circuit.ry(w, 0)
+    >>> executable = OneByOneBackend().compile(
+    ...     circuit, z_observables(1), inputs=[x], weights=[w]
+    ... )
+    >>> _, d_weights = executable.vjp([[0.0]], [np.pi / 2], np.ones((1, 1)))
+    >>> d_weights.round(6), executable.spent.circuits  # a value, and the shifts of two angles
+    (array([-1.]), 5)
     """
 
     #: With more shifted circuits a record than this, ``gradient="auto"`` takes SPSA.
@@ -91,11 +115,27 @@ class PrimitiveExecutable(Executable):
         self.gradient = self._chosen(backend)
 
     def written(self, backend, circuit):
-        """Return the circuit with what must be known of it before it is rewritten."""
+        """Return the circuit with what must be known of it before it is rewritten.
+
+        Parameters
+        ----------
+        backend : BaseBackend
+        circuit : qiskit.QuantumCircuit
+
+        Returns
+        -------
+        qiskit.QuantumCircuit
+            `circuit` as it is, by default.
+        """
         return circuit
 
     def prepare(self, backend):
-        """Set up what runs circuits (before the gradient method is chosen)."""
+        """Set up what runs circuits (before the gradient method is chosen).
+
+        Parameters
+        ----------
+        backend : BaseBackend
+        """
 
     def evaluate(self, values):
         """Expectation values of `observables`, shape (N, n_outputs); noise from :meth:`draw`.
@@ -113,7 +153,18 @@ class PrimitiveExecutable(Executable):
             return self.evaluate(self.columns.bind(columns))
 
     def charge(self, n_rows):
-        """What a job of `n_rows` rows costs, before it is sent: a dict as `Spent` adds."""
+        """What a job costs, before it is sent.
+
+        Parameters
+        ----------
+        n_rows : int
+            Rows of angles.
+
+        Returns
+        -------
+        dict of str to float
+            As `Spent.add` takes it.
+        """
         circuits = n_rows * len(self.plan.settings)
         return {
             "circuits": circuits,
@@ -128,6 +179,16 @@ class PrimitiveExecutable(Executable):
         """Context of one job: no budget must be passed by it; counted when it has succeeded.
 
         Yields the charge, in which a device's own figures may replace the estimated ones.
+
+        Parameters
+        ----------
+        n_rows : int
+            Rows of angles.
+
+        Raises
+        ------
+        BudgetExceededError
+            Before anything is sent.
         """
         charge = self.charge(n_rows)
         check_budgets(charge)
@@ -177,20 +238,10 @@ class PrimitiveExecutable(Executable):
 
     @property
     def weight_periods(self):
-        """See :class:`Executable`."""
         return self.twin.weight_periods
 
     def quantum_fisher(self, inputs, weights, *, average=False):
-        """Diagonal quantum Fisher information, where values are exact and noiseless.
-
-        See `StatevectorExecutable.quantum_fisher`: it is the state's, and costs no circuits.
-
-        Raises
-        ------
-        BackendError
-            Values have sampling noise, or the circuit has noise: a mixed or sampled state
-            has no such derivative at hand.
-        """
+        # the exact state's: it costs no circuits
         if self.noisy or self.shots is not None:
             raise BackendError(
                 "the quantum Fisher information is a property of the exact state, which a backend "
@@ -204,7 +255,16 @@ class PrimitiveExecutable(Executable):
         return self.noise.draw(self.salt)
 
     def run(self, columns):
-        """Evaluate columns of shape (N, n_columns); returns (N, n_outputs)."""
+        """Evaluate columns of angles, in as many jobs as they take.
+
+        Parameters
+        ----------
+        columns : ndarray of shape (N, n_columns)
+
+        Returns
+        -------
+        ndarray of shape (N, n_outputs)
+        """
         if not len(columns) or not self.plan.settings:
             return np.broadcast_to(self.plan.constant, (len(columns), self.n_outputs)).copy()
         size = self.rows_a_job
@@ -219,7 +279,6 @@ class PrimitiveExecutable(Executable):
         return self._pretended.uniform(-1, 1, (len(columns), self.n_outputs))
 
     def forward(self, inputs, weights):
-        """See :class:`Executable`."""
         inputs, weights = self._checked(inputs, weights)
         if inputs.ndim != 2 or weights.ndim != 1:
             raise ValueError(
@@ -231,12 +290,10 @@ class PrimitiveExecutable(Executable):
         return self.run(columns), _Tape(inputs, weights, columns, angles)
 
     def taken(self, tape, rows):
-        """Return the tape of `forward` as if its inputs had been ``inputs[rows]``."""
         _, angles = self.columns.evaluate(tape.inputs[rows], tape.weights)
         return _Tape(tape.inputs[rows], tape.weights, tape.columns[rows], angles)
 
     def backward(self, tape, cotangent, per_sample=False, need_inputs=True, need_weights=True):
-        """See :class:`Executable`."""
         cotangent = np.asarray(cotangent, dtype=float)
         return self.gradient.backward(
             self,

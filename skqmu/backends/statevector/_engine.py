@@ -81,7 +81,6 @@ class StatevectorBackend(BaseBackend):
         return limit_blas_threads(self.n_threads)
 
     def compile(self, circuit, observables, *, inputs, weights):
-        """Return a :class:`StatevectorExecutable`; see :class:`BaseBackend`."""
         self._check()
         dtype = np.dtype(self.dtype)
         check_width(circuit, dtype.itemsize, self.max_memory)
@@ -152,7 +151,6 @@ class StatevectorExecutable(Executable):
         self._gatewise = GateByGate(program)
 
     def models_at_once(self, n_rows):
-        """Return how many models, of `n_rows` records each, a call should have at most."""
         # Few enough for their rows to be one chunk, as they are when each is alone.
         model = max(1, n_rows) * self._record_bytes
         kept = int(min(_KEPT_BYTES, self.max_memory) // model)
@@ -173,24 +171,9 @@ class StatevectorExecutable(Executable):
         return limit_blas_threads(self.n_threads)
 
     def forward(self, inputs, weights):
-        """Return ``(values, tape)``.
-
-        Parameters
-        ----------
-        inputs : array-like of shape (B, n_inputs) or (M, B, n_inputs)
-        weights : array-like of shape (n_weights,) or (M, n_weights)
-            With a leading model axis, M models are evaluated together.
-
-        Returns
-        -------
-        values : ndarray of shape (B, n_outputs) or (M, B, n_outputs)
-        tape : object
-            For :meth:`backward`, any number of times.
-        """
         return self._forward(inputs, weights, keep=True)
 
     def expectations(self, inputs, weights):
-        """Return the values of :meth:`forward` alone."""
         return self._forward(inputs, weights, keep=False)[0]
 
     def _forward(self, inputs, weights, keep):
@@ -242,23 +225,6 @@ class StatevectorExecutable(Executable):
         return run
 
     def backward(self, tape, cotangent, per_sample=False, need_inputs=True, need_weights=True):
-        """Return ``(d_inputs, d_weights)`` of ``sum(cotangent * values)``.
-
-        Parameters
-        ----------
-        tape : object
-            From :meth:`forward`.
-        cotangent : array-like, like the values
-        per_sample : bool, default=False
-            Keep the weights' gradient of each record.
-        need_inputs, need_weights : bool, default=True
-            None is returned for what is not needed.
-
-        Returns
-        -------
-        d_inputs : ndarray of shape ([M,] B, n_inputs) or None
-        d_weights : ndarray of shape ([M,] n_weights), ([M,] B, n_weights), or None
-        """
         lead, n_rows = len(tape.shared), tape.sampled.shape[-1]
         cotangent = np.asarray(cotangent, dtype=float)
         expected = (*(() if tape.squeeze else (lead,)), n_rows, self.n_outputs)
@@ -279,10 +245,20 @@ class StatevectorExecutable(Executable):
     def jacobian(self, inputs, weights):
         """Return all derivatives, record by record.
 
+        Parameters
+        ----------
+        inputs : array-like of shape (B, n_inputs)
+        weights : array-like of shape (n_weights,)
+
         Returns
         -------
         d_inputs : ndarray of shape (B, n_outputs, n_inputs)
         d_weights : ndarray of shape (B, n_outputs, n_weights)
+
+        Raises
+        ------
+        ValueError
+            Many models.
         """
         values, tape = self.forward(inputs, weights)
         if values.ndim != 2:
@@ -323,7 +299,17 @@ class StatevectorExecutable(Executable):
         return information.mean(axis=0) if average else information
 
     def statevectors(self, inputs, weights):
-        """Return the final states, shape (B, 2**n_qubits), up to a global phase."""
+        """Return the final states, up to a global phase.
+
+        Parameters
+        ----------
+        inputs : array-like of shape (B, n_inputs)
+        weights : array-like of shape (n_weights,)
+
+        Returns
+        -------
+        ndarray of complex of shape (B, 2**n_qubits)
+        """
         inputs, weights = self._one_model(inputs, weights)
         rows = self._gatewise_rows(inputs, 3)
         states = [self._gatewise.states(inputs[own], weights).T for own in rows]

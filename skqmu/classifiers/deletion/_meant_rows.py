@@ -1,5 +1,6 @@
 """Which rows a request means: those to forget, those that stay, those to compare with."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from numbers import Integral
 
@@ -256,16 +257,32 @@ def retain_rows(estimator, forget, X=None, y=None, key=None):
                 "either forgotten or retained."
             )
         return MeantRows.unrecorded(X, labels)
-    matches = record.meant(X, labels, key)
+    matches = _staying(record.meant(X, labels, key), forget, len(record))
     entries = np.unique(np.concatenate(matches))
-    shared = np.intersect1d(entries, forget.entries)
-    if len(shared):
-        raise ValueError(
-            f"{len(shared)} rows of X_retain are among those to forget; a row is either forgotten "
-            "or retained (every copy of a forgotten row is forgotten)."
-        )
     rows = None if record.mode == "rows" else _rows_of_entries(X, entries, matches)
     return MeantRows.of_record(record, entries, rows)
+
+
+def _staying(matches, forget, n_entries):
+    """The entries that passed rows stand for, without those to forget.
+
+    A request by position or by id leaves the copies that it does not name: as many equal rows may
+    be passed as then stay.
+    """
+    goes = np.zeros(n_entries, dtype=bool)
+    goes[forget.entries] = True
+    staying = [found[~goes[found]] for found in matches]
+    copies = Counter(
+        tuple(left) for left, found in zip(staying, matches, strict=True) if len(left) < len(found)
+    )
+    shared = sum(max(n_passed - len(left), 0) for left, n_passed in copies.items())
+    if shared:
+        raise ValueError(
+            f"{shared} rows of X_retain are among those to forget; a row is either forgotten or "
+            "retained (of a row that is forgotten by its values every copy is; by index= or ids= "
+            "those that are named)."
+        )
+    return staying
 
 
 def entries_in_order(estimator, forget, X, y, key=None):
