@@ -139,15 +139,19 @@ def resolve(name, value, registry, base):
 def refuse_parameters_of_names(estimator, params, examples):
     """Tell what to pass where `set_params` is to set a parameter of something given by name.
 
-    `examples` has an object to pass for each parameter that takes a name or an object.
+    `examples` has, for each parameter that takes a name or an object, an object to pass, or the
+    registry of names, whose class of this name is then the example.
     """
     for key in params:
         name, _, inner = key.partition("__")
         value = params.get(name, getattr(estimator, name, None))
         if inner and name in examples and isinstance(value, str):
+            example = examples[name]
+            if not isinstance(example, str):
+                example = f"{example[check_choice(name, value, example)].__name__}()"
             raise ValueError(
                 f"{key} cannot be set: {name}={value!r} is a name. Pass an object, such as "
-                f"{name}={examples[name]}, whose parameters can be set and searched."
+                f"{name}={example}, whose parameters can be set and searched."
             )
 
 

@@ -122,6 +122,14 @@ def test_without_a_model_one_is_trained_by_its_name(run):
     assert report.scenarios == ["town == Ulm", "fraction:0.1"]
 
 
+@pytest.mark.parametrize(("words", "n_oracles"), [((), 10), (("--repeats", "4"), 3)])
+def test_a_table_that_is_audited_once_is_compared_with_more_oracles(run, words, n_oracles):
+    own = (*OWN, "--estimator", "GaussianNB", "--forget", "town == Ulm", "--attack", "loss")
+    code, said, _ = run("audit", *own, *words, "--dry-run")
+    assert code == 0, said.err
+    assert f"oracles: {n_oracles * (4 if words else 1)}\n" in said.out
+
+
 def test_rows_of_a_table_are_made_bad_and_the_report_says_what_they_cost(run):
     text = "corrupt:label_flip:0.4:known=0.5"
     own = (*OWN, "--estimator", "DecisionTreeClassifier", "--attack", "loss", "--oracles", "2")

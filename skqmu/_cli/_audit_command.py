@@ -134,7 +134,7 @@ def _request(arguments):
         "mechanisms": _mechanisms(arguments),
         "attacks": tuple(arguments.attack or DEFAULT_ATTACKS),
         "n_shadows": arguments.shadows,
-        "n_oracles": arguments.oracles,
+        "n_oracles": _n_oracles(arguments),
         "test_size": arguments.test_size,
         "n_jobs": workers(arguments.n_jobs),
         "random_state": arguments.seed,
@@ -145,6 +145,14 @@ def _request(arguments):
         "curves": arguments.curves,
         **more(arguments),
     }
+
+
+def _n_oracles(arguments):
+    """Return how many models to retrain: what repeats make up for elsewhere, one audit needs."""
+    if arguments.oracles is not None:
+        return arguments.oracles
+    once = arguments.data is not None and arguments.repeats in (None, 1)
+    return 10 if once else 3
 
 
 def _of_own_files(arguments):

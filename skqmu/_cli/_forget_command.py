@@ -62,12 +62,16 @@ def key_of(arguments, *, make=False):
                 "with, in hexadecimal digits."
             ) from None
         return _new_key(path)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"--key {path} cannot be read: {error}") from error
+    except OSError as error:
+        raise UsageError(f"--key {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        text = "?"
     try:
         return bytes.fromhex(text)
     except ValueError as error:
-        raise UsageError(f"--key {path} holds no hexadecimal digits.") from error
+        raise UsageError(
+            f"--key {path} holds no hexadecimal digits. Of a key in Python (bytes) write key.hex()."
+        ) from error
 
 
 def _new_key(path):

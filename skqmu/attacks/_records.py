@@ -54,9 +54,12 @@ def check_rows(X, model, *, name="X"):
         )
     known = getattr(model, "feature_names_in_", None)
     if is_frame(X) and known is not None and list(known) != list(X.columns):
+        way_out = "pass the same columns in the same order."
+        if set(known) <= set(X.columns):
+            way_out = f"pass {name}[list(model.feature_names_in_)]."
         raise ValueError(
             f"{name} has columns {list(X.columns)[:8]}, the target was fitted on "
-            f"{list(known)[:8]}; pass the same columns in the same order."
+            f"{list(known)[:8]}; {way_out}"
         )
     X = as_table(X, name=name, allow_nan=takes_nan(model))
     width = getattr(model, "n_features_in_", None)

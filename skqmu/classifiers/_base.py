@@ -27,7 +27,7 @@ from ..backends import BACKENDS, LIVE, BaseBackend, NoiseStream
 from ..exceptions import MemberRecordError
 from ..privacy import DifferentialPrivacy, PrivacyRecord
 from ..training import OPTIMIZERS, Point
-from ..unlearning import UnlearningStrategy, resolve_strategy
+from ..unlearning import STRATEGIES, UnlearningStrategy, resolve_strategy
 from ._estimate import EstimatingMixin
 from ._fitting import LATER_FITS, FitData, check_solver, initial_params, takes_steps
 from ._forgetting import ForgettingMixin
@@ -131,7 +131,7 @@ class BaseUnlearningClassifier(
         -------
         self : estimator
         """
-        examples = {"backend": "AerBackend()", "unlearning": "SCRUB()"}
+        examples = {"backend": "AerBackend()", "unlearning": STRATEGIES}
         refuse_parameters_of_names(self, params, examples)
         return super().set_params(**params)
 

@@ -5,8 +5,10 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
+from ..backends import StatevectorBackend
+from ..circuits import z_observables
 from ..exceptions import EncodingWarning
-from ..network import InputScale, Network
+from ..network import InputScale, Network, QuantumLayer
 from ._fitting import takes_steps
 from ._input_scale import PERIODS
 
@@ -46,7 +48,7 @@ def warn_of_inputs(estimator, network, params, X):
             told = _scaled(estimator, layer, X)
         break
     else:
-        told = _wrapping(estimator, X)
+        told = _wrapping(estimator, network, X)
     if told:
         warnings.warn(told, EncodingWarning, stacklevel=2)
 
@@ -96,13 +98,14 @@ def _saturated(network, place, params, X):
     )
 
 
-def _wrapping(estimator, X):
+def _wrapping(estimator, network, X):
     encoding = estimator._named_encoding()
+    if encoding is None:
+        return _wrapping_in_own(estimator, network, X)
     period = PERIODS.get(encoding)
     if period is None:
         return None
-    low, high = np.quantile(X, [0.1, 0.9], axis=0)
-    wide = high - low > period
+    wide = _wider_than(period, X)
     if not wide.any():
         return None
     return (
@@ -111,6 +114,37 @@ def _wrapping(estimator, X):
         "for the same. Use input_scale='auto', or scale the features, e.g. with "
         "MinMaxScaler((-pi / 2, pi / 2))."
     )
+
+
+def _wrapping_in_own(estimator, network, X):
+    if not isinstance(network.layers[0], QuantumLayer):  # a front-end makes the angles
+        return None
+    periods = _input_periods(estimator._built_circuit(estimator._structure, X.shape[1]))
+    wide = _wider_than(periods, X)
+    if not wide.any():
+        return None
+    some = ", ".join(f"{period:.3g}" for period in np.unique(periods[wide])[:3])
+    return (
+        f"{_features(estimator, wide, X)} wider than a period of your circuit in them ({some}): it "
+        "takes a value and the one a period on for the same. Features enter as the numbers they "
+        "are; scale them, e.g. with MinMaxScaler((-pi / 2, pi / 2))."
+    )
+
+
+def _wider_than(period, X):
+    low, high = np.quantile(X, [0.1, 0.9], axis=0)
+    return high - low > period
+
+
+def _input_periods(qnn):
+    # what the compiler knows of weights holds for inputs that stand in their place
+    program = StatevectorBackend().compile(
+        qnn.circuit,
+        z_observables(qnn.circuit.num_qubits),
+        inputs=[],
+        weights=[*qnn.inputs, *qnn.weights],
+    )
+    return program.weight_periods[: len(qnn.inputs)]
 
 
 def _features(estimator, chosen, X):

@@ -22,7 +22,7 @@ from .._validation import (
 )
 from .._what_to_forget import positions_of
 from ..exceptions import UnlearningWarning
-from ..unlearning import Retrain, resolve_strategy
+from ..unlearning import STRATEGIES, Retrain, resolve_strategy
 from ._asked_members import are_members
 from ._by_refit import record_of_experiment
 from ._experiment import forget_and_end
@@ -194,7 +194,7 @@ class UnlearningClassifier(
         -------
         self : estimator
         """
-        refuse_parameters_of_names(self, params, {"strategy": "SCRUB()"})
+        refuse_parameters_of_names(self, params, {"strategy": STRATEGIES})
         return super().set_params(**params)
 
     @exclusive

@@ -52,7 +52,7 @@ class Difference:
         """The largest difference that there can be."""
         return 1.0 if self.bounded else np.inf
 
-    def gap(self, level, family=1):
+    def gap(self, level, family=1, n_oracles=None):
         """Return the difference with its interval over records and seeds.
 
         Parameters
@@ -60,6 +60,9 @@ class Difference:
         level : float
         family : int, default=1
             How many comparisons are made together.
+        n_oracles : int, default=None
+            What the interval would be with so many oracles, if all figures stayed; None for
+            those that there are.
 
         Returns
         -------
@@ -74,6 +77,7 @@ class Difference:
             family,
             spread_factor=self.spread_factor,
             largest=self.largest,
+            n_oracles=n_oracles,
         )
 
 
@@ -180,7 +184,15 @@ def _variation(one, two):
 
 
 def gap_summary(
-    means, record_variance, oracle_means, level, family=1, *, spread_factor=1.0, largest=np.inf
+    means,
+    record_variance,
+    oracle_means,
+    level,
+    family=1,
+    *,
+    spread_factor=1.0,
+    largest=np.inf,
+    n_oracles=None,
 ):
     """Turn a difference to the oracles' mean into an interval and an equivalence margin.
 
@@ -198,6 +210,8 @@ def gap_summary(
         What the deviation of `oracle_means` is to be multiplied by.
     largest : float, default=inf
         The largest difference that there can be; no limit lies beyond it.
+    n_oracles : int, default=None
+        The number of oracles, where it is to be supposed to be another.
 
     Returns
     -------
@@ -223,7 +237,7 @@ def gap_summary(
     }
     if k < 2:
         return summary
-    seed_error, df = _seed_error(means, oracle_means, spread_factor)
+    seed_error, df = _seed_error(means, spread_factor * oracle_means.std(ddof=1), n_oracles or k)
     record_error = np.sqrt(record_variance)
 
     def half_width(tail):
@@ -239,10 +253,9 @@ def gap_summary(
     return summary
 
 
-def _seed_error(means, oracle_means, spread_factor):
-    """Standard error of the difference over seeds, and its degrees of freedom."""
-    k, m = len(oracle_means), len(means)
-    theirs = (spread_factor * oracle_means.std(ddof=1)) ** 2
+def _seed_error(means, deviation, k):
+    """Standard error of the difference to `k` oracles over seeds, and its degrees of freedom."""
+    m, theirs = len(means), deviation**2
     if m == 1:
         # one model spreads as an oracle does
         return np.sqrt(theirs * (1 + 1 / k)), k - 1

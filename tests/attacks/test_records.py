@@ -119,6 +119,17 @@ def test_data_frames_with_categories_are_attacked():
     assert (attack.shadow_pool_.locate(frame, labels) >= 0).all()
 
 
+def test_columns_that_the_model_does_not_know_are_told_with_the_way_out():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"id": [1, 2], "a": [0.0, 1.0], "b": [1.0, 0.0]})
+    model = LogisticRegression().fit(frame[["a", "b"]], [0, 1])
+    with pytest.raises(ValueError, match=r"pass X\[list\(model.feature_names_in_\)\]\."):
+        check_rows(frame, model)
+    assert check_rows(frame[list(model.feature_names_in_)], model).shape == (2, 2)
+    with pytest.raises(ValueError, match="pass the same columns in the same order"):
+        check_rows(frame.drop(columns="a"), model)
+
+
 def test_a_copy_in_single_precision_is_the_record():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(12, 3)), np.arange(12) % 2

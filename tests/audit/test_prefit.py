@@ -45,6 +45,26 @@ def test_the_model_itself_is_the_original_and_is_not_touched(fitted):
     assert report.attack("ten", "retrain", "lira").auc < 0.7
 
 
+def test_the_page_speaks_of_the_model_that_was_handed_over():
+    noise = np.random.default_rng(0).integers(0, 2, 240)
+    left = np.arange(0, 60, 2)
+    stays = TRAIN.copy()
+    stays[left] = False
+
+    def page(rows):
+        forest = RandomForestClassifier(15, random_state=3).fit(X[rows], noise[rows])
+        options = {"train": TRAIN, "forget": {"thirty": left}, "attacks": "loss"}
+        return audit(
+            forest, X, noise, prefit=True, n_oracles=8, random_state=0, **options
+        ).to_markdown()
+
+    told = "The model as it was handed over can be told from models that never saw them."
+    assert told in page(TRAIN)
+    cleaned = page(stays)
+    assert told not in cleaned
+    assert "still knows them is not resolved" in cleaned
+
+
 def test_positions_a_mask_and_two_tables_say_the_same(fitted):
     by_mask = audited(fitted, train=TRAIN, attacks="loss")
     by_position = audited(fitted, train=np.flatnonzero(TRAIN), attacks="loss")

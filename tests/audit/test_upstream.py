@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skqmu.audit import AuditReport, audit
+from skqmu.audit.report import words
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +71,18 @@ def test_a_classifier_without_fitted_steps_has_none():
     )  # fmt: skip
     assert "upstream" not in report["fraction:0.2"]["models"][0]
     assert "step " not in str(report)
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        (["a.b.c"], ["step a.b.c"]),
+        (["a.b.c", "a.b.d"], ["step c", "step d"]),
+        (["a.b.c", "a.d"], ["step b.c", "step d"]),
+        (["a.b", "a.b.c"], ["step b", "step b.c"]),
+        (["pca", "scaler"], ["step pca", "step scaler"]),
+        ([], []),
+    ],
+)
+def test_a_table_leaves_out_what_all_steps_begin_with(steps, told):
+    assert words.step_labels(steps) == told

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from qiskit.circuit import Parameter, QuantumCircuit
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine, make_circles
 from sklearn.decomposition import PCA
@@ -105,6 +106,40 @@ def test_without_a_scale_features_beyond_a_period_are_named():
     with warnings.catch_warnings():
         warnings.simplefilter("error", EncodingWarning)
         QNNClassifier(input_scale=None, **QUIET).fit(scale(X_IRIS), Y_IRIS)
+
+
+def own_circuit(angle=lambda feature: feature, turn=QuantumCircuit.ry):
+    circuit = QuantumCircuit(4)
+    for qubit in range(4):
+        turn(circuit, angle(Parameter(f"x{qubit}")), qubit)
+        circuit.rx(Parameter(f"w{qubit}"), qubit)
+    return circuit
+
+
+def test_in_a_circuit_of_ones_own_features_beyond_a_period_are_named():
+    X = scale(X_IRIS)
+    X[:, 2] *= 10
+    with pytest.warns(EncodingWarning, match=r"1 of 4 features .* values of 2 .*\(6\.28\)"):
+        QNNClassifier(circuit=own_circuit(), **QUIET).fit(X, Y_IRIS)
+    twice = own_circuit(lambda feature: 2 * feature)
+    with pytest.warns(EncodingWarning, match=r"1 of 4 features .* values of 2 .*\(3\.14\)"):
+        QNNClassifier(circuit=twice, **QUIET).fit(X, Y_IRIS)
+
+
+@pytest.mark.parametrize(
+    ("circuit", "factor"),
+    [
+        (own_circuit(), 1),
+        (own_circuit(lambda feature: feature / 10), 10),
+        (own_circuit(turn=lambda circuit, angle, q: circuit.cry(angle, q, (q + 1) % 4)), 3),
+        (own_circuit(lambda feature: feature.arctan()), 100),
+    ],
+    ids=["within", "scaled inside", "controlled", "bounded inside"],
+)
+def test_features_whose_period_is_another_are_left_alone(circuit, factor):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", EncodingWarning)
+        QNNClassifier(circuit=circuit, **QUIET).fit(factor * scale(X_IRIS), Y_IRIS)
 
 
 def test_a_fit_that_learned_nothing_says_so():

@@ -26,8 +26,12 @@ def test_scikit_learn_s_checks(estimator, check):
 
 
 def test_a_strategy_s_name_has_no_parameters_to_search():
-    with pytest.raises(ValueError, match="strategy='scrub' is a name"):
+    with pytest.raises(ValueError, match=r"strategy='scrub' is a name. .* strategy=SCRUB\(\),"):
         UnlearningClassifier(qnn(), "scrub").set_params(strategy__lam_r=2.0)
+    with pytest.raises(ValueError, match=r"such as strategy=GradientAscent\(\),"):
+        UnlearningClassifier(qnn()).set_params(strategy="gradient_ascent", strategy__max_iter=2)
+    with pytest.raises(ValueError, match=r"Did you mean 'scrub'"):
+        UnlearningClassifier(qnn()).set_params(strategy="scrubb", strategy__max_iter=2)
 
 
 @pytest.fixture(scope="module")

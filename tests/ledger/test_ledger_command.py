@@ -126,10 +126,12 @@ def test_a_skops_file_needs_no_trust(here, fitted, capsys):
         (["--strategy", "amnesiak"], "Did you mean 'amnesiac'"),
         (["--key", "empty.txt/x"], "--key empty.txt/x"),
         (["--key", "leaving.txt"], "holds no hexadecimal digits"),
+        (["--key", "key.bytes"], "holds no hexadecimal digits. Of a key in Python"),
     ],
 )
 def test_requests_at_fault_are_refused_and_leave_nothing(here, capsys, arguments, told):
     (here / "empty.txt").write_text("\n")
+    (here / "key.bytes").write_bytes(bytes(range(128, 160)))
     before = sorted(here.iterdir())
     out, err = ran(capsys, *FORGET, *arguments, code=2)
     assert told in err

@@ -3,6 +3,8 @@
 This file looks inside.
 """
 
+import re
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits, load_iris
@@ -143,6 +145,34 @@ def test_equal_answers_of_few_rows_are_not_resolved():
     one = retraining_verdict(models[0], models[1:], **parts(1, 1))
     assert one.level == "unresolved"
     assert "nan" not in one.sentence
+
+
+def of_a_seed(rng, confidence, n=60):
+    """A model of two classes whose confidence its seed moves, by as much for all rows."""
+    first = confidence + 0.04 * rng.normal() + 0.02 * rng.normal(size=n)
+    return RecordedAnswers(np.column_stack((first, 1 - first)))
+
+
+def test_what_three_oracles_leave_open_says_how_many_would_decide_and_they_do():
+    decided = []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        original, oracles = of_a_seed(rng, 0.8), [of_a_seed(rng, 0.6) for _ in range(50)]
+        few = retraining_verdict(original, oracles[:3], **parts(30, 30))
+        told = re.search(r"; if the figures stay, (\d+) oracles would show", few.sentence)
+        if told:
+            assert few.level == "unresolved"
+            found = retraining_verdict(original, oracles[: int(told[1])], **parts(30, 30))
+            decided.append(found.level == "differs")
+    assert len(decided) >= 10
+    assert np.mean(decided) >= 0.75
+
+
+def test_where_rows_are_what_is_missing_no_oracles_are_asked_for():
+    rng = np.random.default_rng(0)
+    models = [recorded(rng, 1.0, spread=0.001) for _ in range(4)]
+    found = retraining_verdict(models[0], models[1:], **parts(3, 3))
+    assert "; more oracles alone would not decide; more rows" in found.sentence
 
 
 def test_a_single_oracle_gives_no_verdict():

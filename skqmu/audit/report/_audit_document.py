@@ -152,10 +152,11 @@ def _verdicts_in_short(data, requests, links=True):
     caption = "Verdicts against retraining"
     yield Table(caption, ("model", *columns), tuple(rows), "summary")
     for request in requests if links else ():
-        yield Paragraph((Strong(f"Forgetting {request.name}. "), _plainly(request)))
+        told = _plainly(request, data["settings"].get("prefit", False))
+        yield Paragraph((Strong(f"Forgetting {request.name}. "), told))
 
 
-def _plainly(request):
+def _plainly(request, handed_over):
     """What was found, for a reader who knows none of the measures."""
     scenario = request.scenario
     by_level = {}
@@ -166,24 +167,34 @@ def _plainly(request):
         f"{words.count(scenario['n_forget'])} of "
         f"{words.count(scenario['n_forget'] + scenario['n_retain'])} rows."
     ]
-    before = request.shown[0]["verdict"]["level"]
-    if before == "differs":
-        told.append("Before the deletion the model did give these rows away.")
-    elif before == "indistinguishable":
-        told.append(
-            "The model gave nothing away even before the deletion, so that a clean result says "
-            "little about the way of forgetting."
-        )
+    original = request.shown[0]["verdict"]["level"]
+    told.extend(_ORIGINAL[handed_over].get(original, ()))
     for level, sentence in _PLAIN.items():
         if level in by_level:
             told.append(sentence.format(_listed(by_level[level])))
     return " ".join([*told, *corrective_plainly(request)])
 
 
+# a model that was handed over may be the one after a deletion, and its verdict the answer
+_ORIGINAL = {
+    False: {
+        "differs": ["Before the deletion the model did give these rows away."],
+        "indistinguishable": [
+            "The model gave nothing away even before the deletion, so that a clean result says "
+            "little about the way of forgetting."
+        ],
+        "unresolved": ["Whether the model gave these rows away before is not resolved."],
+    },
+    True: {
+        "differs": ["The model as it was handed over can be told from models that never saw them."],
+        "indistinguishable": ["The model as it was handed over is like one that never saw them."],
+        "unresolved": ["Whether the model as it was handed over still knows them is not resolved."],
+    },
+}
 _PLAIN = {
     "indistinguishable": "Afterwards like a model that never saw them: {}.",
     "differs": "Can be told from models that never saw them: {}.",
-    "unresolved": "Too few data to say: {}.",
+    "unresolved": "Not resolved: {}.",
     "none": "No verdict was possible: {}.",
     "failed": "Gave up, and forgot nothing: {}.",
 }

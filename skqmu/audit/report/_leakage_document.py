@@ -85,6 +85,7 @@ def _summary(data):
 
 
 def _found(data, pictures):
+    steps = {name: own for name, own in data["upstream"].items() if "error" not in own}
     yield Table(
         "Attacks; TPR needs at least 1 / FPR held-out rows to be resolved",
         ("attack", "AUC", "|AUC − ½|", "TPR at 10 % FPR", "TPR at 1 % FPR", "shadows"),
@@ -94,9 +95,8 @@ def _found(data, pictures):
                 for name, own in data["attacks"].items()
             ),
             *(
-                Row((*_row(f"step {name}", own), ""), "oracles")
-                for name, own in data["upstream"].items()
-                if "error" not in own
+                Row((*_row(label, own), ""), "oracles")
+                for label, own in zip(words.step_labels(steps), steps.values(), strict=True)
             ),
         ),
     )

@@ -10,7 +10,8 @@ LEVEL_WORDS = {
     "than chance explains. The deletion left a trace, or did damage.",
     "indistinguishable": "Every measure is, within the stated margin, what it is for models that "
     "never saw the rows. No trace was found, and traces beyond the margin are excluded.",
-    "unresolved": "The data are too few to say either: no trace was found, and none was excluded.",
+    "unresolved": "Rows or retrained models are too few to say either: no trace was found, none "
+    "was excluded.",
     "none": "No verdict was possible: there are too few retrained models to compare with.",
     "failed": "The way of forgetting gave up. It changed nothing; the rows are still in the model.",
 }

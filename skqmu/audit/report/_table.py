@@ -19,6 +19,7 @@ from .words import (
     oracle_band,
     repeats_words,
     seconds,
+    step_labels,
     upstream_band,
 )
 
@@ -101,7 +102,7 @@ class _RequestTable:
 
     def _told_names(self):
         told = [name.replace("_", " ") for name in self.attacks]
-        return [*told, *(f"step {name}" for name in self.steps)]
+        return told + step_labels(self.steps)
 
     def _table(self, columns, rows):
         from rich import box

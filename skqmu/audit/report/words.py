@@ -19,6 +19,7 @@ __all__ = [
     "percent",
     "repeats_words",
     "seconds",
+    "step_labels",
     "upstream_band",
 ]
 
@@ -149,6 +150,23 @@ def upstream_band(models, step):
     step : str
     """
     return oracle_band(models, lambda model: model.get("upstream", {}).get(step, {}).get("auc"))
+
+
+def step_labels(steps):
+    """Return names of fitted steps for narrow tables, without the parts that all begin with.
+
+    Parameters
+    ----------
+    steps : list of str
+        Such as ``"columntransformer.pipeline-1.simpleimputer"``.
+    """
+    parts = [name.split(".") for name in steps]
+    shared = 0
+    while len(parts) > 1 and all(len(own) > shared + 1 for own in parts):
+        if len({own[shared] for own in parts}) > 1:
+            break
+        shared += 1
+    return [f"step {'.'.join(own[shared:])}" for own in parts]
 
 
 def divergence(model, part="test"):
