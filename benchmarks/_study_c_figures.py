@@ -6,7 +6,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from _study_c_published import LOOKS
+from _study_c_published import LOOKS, PHASES
 from _study_c_rule import FACTORS, MARGIN, RIVALS
 from scipy.stats import t as student
 
@@ -85,7 +85,7 @@ def compared_curves(results):
         if row["figure"].startswith("fig2"):
             key = row["task"], row["model"], row["setting"], round(float(row["noise_ratio"]), 1)
             theirs[key].append(float(row["validation_accuracy"]))
-    return {key: (theirs[key], ours[key]) for key in sorted(theirs) if ours[key]}
+    return _side_by_side(theirs, ours)
 
 
 def compared_unlearning(results):
@@ -99,7 +99,17 @@ def compared_unlearning(results):
         if row["figure"].startswith("fig3") and int(row["step"]) in LOOKS:
             key = row["task"], row["model"], row["setting"], int(row["step"])
             theirs[key].append(float(row["validation_accuracy"]))
-    return {key: (theirs[key], ours[key]) for key in sorted(theirs) if ours[key]}
+    return _side_by_side(theirs, ours)
+
+
+def _side_by_side(theirs, ours):
+    """Published and own values by own key: what was published of an MLP goes with both of ours."""
+    found = {}
+    for task, model, *rest in sorted(theirs):
+        for own in (model, PHASES) if model == "MLP" else (model,):
+            if values := ours.get((task, own, *rest)):
+                found[task, own, *rest] = theirs[task, model, *rest], values
+    return found
 
 
 # ----------------------------------------------------------------------------------- sound

@@ -5,16 +5,24 @@ from dataclasses import replace
 
 import numpy as np
 from _study_c_models import Curve, accuracies, begin, circuit, classical, mlp, records, run
-from _study_c_tasks import QUICK_EPOCHS, TASKS, corrupted, parts_of, qubits
+from _study_c_tasks import (
+    QUICK_EPOCHS,
+    TASKS,
+    corrupted,
+    parts_of,
+    qubits,
+    with_random_phases,
+)
 
 from skqmu.network import softmax
 
 __all__ = [
     "KINDS",
     "LOOKS",
-    "MODELS",
+    "PHASES",
     "RATES",
     "WAYS",
+    "models_of",
     "published_curve",
     "published_objective",
     "published_unlearning",
@@ -23,12 +31,19 @@ __all__ = [
 KINDS = ("label_flip", "feature_noise")
 RATES = tuple(k / 10 for k in range(10))
 WAYS = ("retrain", "fine_tune", "scrub", "gradient_ascent")
-MODELS = ("QNN", "MLP")
+#: The MLP of states whose global phases are random. Which phases the published ones have is not
+#: known; to circuits they are nothing.
+PHASES = "MLP_phases"
 # weights of the distillation and of what is forgotten
 _KL, _FORGET = 0.5, 0.2
 _STEPS = 50
 #: Steps whose accuracy is compared: 0 is before the first one.
 LOOKS = (0, 10, 20, 30, 40, 49)
+
+
+def models_of(task):
+    """Names of the models of a task."""
+    return ("QNN", "MLP", PHASES) if TASKS[task].quantum else ("QNN", "MLP")
 
 
 def network_of(task, model, n_features, n_qubits, settings):
@@ -42,7 +57,10 @@ def network_of(task, model, n_features, n_qubits, settings):
 
 
 def _begun(task, model, kind, rate, number, images, quick, settings):
-    parts = corrupted(parts_of(task, "published", number, images, quick=quick), kind, rate, number)
+    parts = parts_of(task, "published", number, images, quick=quick)
+    if model == PHASES:
+        parts = with_random_phases(parts)
+    parts = corrupted(parts, kind, rate, number)
     if model == "MLP":
         parts = replace(parts, X=classical(parts.X, task), X_val=classical(parts.X_val, task))
     network, how = network_of(task, model, parts.X.shape[1], qubits(task, quick), settings)
@@ -77,7 +95,7 @@ def published_unlearning(name, model, number, images, quick=False):
         streams = published_objective(way, network, poisoned.params, parts)
         start = begin(network, number + 1000) if way == "retrain" else poisoned.params
         curve = _Looks(held, network, start)
-        rate = task.unlearning_rates[model]
+        rate = task.unlearning_rates["QNN" if model == "QNN" else "MLP"]
         steps = {
             "rate": rate,
             "epochs": QUICK_EPOCHS if quick else _STEPS,

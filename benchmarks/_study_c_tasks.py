@@ -19,6 +19,7 @@ __all__ = [
     "load_images",
     "parts_of",
     "qubits",
+    "with_random_phases",
 ]
 
 _DIGITS = (1, 9)
@@ -189,6 +190,23 @@ def _chain(protocol, seed, quick):
     order = np.random.default_rng([seed, 12]).permutation(len(data.y))
     cuts = np.split(order, [n, n + n_val])
     return Parts(*(part for rows in cuts for part in (data.X[rows], data.y[rows])))
+
+
+def with_random_phases(parts):
+    """States of the published protocol, each times a number of norm 1 of its own.
+
+    The same states, as an eigensolver of complex matrices may return them: a circuit answers as
+    before, a classical model of real and imaginary parts does not.
+    """
+    rng = np.random.default_rng(24)
+
+    def turned(X):
+        states = X[:, : X.shape[1] // 2] + 1j * X[:, X.shape[1] // 2 :]
+        states = states * np.exp(2j * np.pi * rng.random((len(X), 1)))
+        return np.concatenate([states.real, states.imag], axis=1)
+
+    X, held = turned(parts.X), turned(parts.X_val)
+    return replace(parts, X=X, X_val=held, X_test=held)
 
 
 def corrupted(parts, kind, rate, seed):

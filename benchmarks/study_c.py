@@ -30,7 +30,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from _study_c_models import CLOSED_FORMS
 from _study_c_page import write_page
-from _study_c_published import KINDS, MODELS, RATES, published_curve, published_unlearning
+from _study_c_published import KINDS, RATES, models_of, published_curve, published_unlearning
 from _study_c_rule import RULE
 from _study_c_sound import FORGETTERS, SWEEP, TRAINED, forgetting, sound_fit, tuned_setting
 from _study_c_tasks import TASKS, load_images
@@ -106,7 +106,7 @@ def published_jobs(study, task):
     """Every run of figures 2 and 3, run by run."""
     images = study.images_of(task)
     for number in range(study.arguments.runs):
-        for model in MODELS:
+        for model in models_of(task):
             for kind in KINDS:
                 for rate in RATES:
                     name = f"published-{task}-{model}-{kind}-{rate}-{number}"

@@ -318,3 +318,14 @@ def imports_private(path):
 def test_a_test_that_looks_inside_says_so(path):
     said = "looks inside" in (ast.get_docstring(parsed(path)) or "")
     assert not imports_private(path) or said
+
+
+def test_what_the_extra_test_does_not_bring_is_imported_where_it_is_needed():
+    elsewhere = {"jax", "lightgbm", "pennylane", "skorch", "torch", "torchvision"}
+    for path in TESTS.rglob("*.py"):
+        for node in parsed(path).body:
+            names = [alias.name for alias in getattr(node, "names", [])]
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                assert not elsewhere & {name.split(".")[0] for name in names}, path.name

@@ -184,3 +184,49 @@ def test_the_released_accuracies_are_multiples_of_the_rows_that_are_judged_on():
         n = {"mnist": 2144, "xxz": 84}[row["task"]]
         share = float(row["validation_accuracy"]) * n
         assert share == pytest.approx(round(share), abs=2e-3)
+
+
+def test_random_phases_are_nothing_to_the_circuit_and_something_to_the_mlp():
+    from _study_c_models import circuit, mlp
+    from _study_c_published import PHASES, models_of
+    from _study_c_tasks import TASKS, parts_of, with_random_phases
+
+    assert PHASES in models_of("xxz")
+    assert PHASES not in models_of("mnist")
+    parts = parts_of(TASKS["xxz"], "published", 0, quick=True)
+    turned = with_random_phases(parts)
+    np.testing.assert_array_equal(turned.y, parts.y)
+    n = parts.X.shape[1]
+    for network, alike in (
+        (circuit(TASKS["xxz"], n, n_qubits=6), True),
+        (mlp(n, (4,)), False),
+    ):
+        params = network.initial(np.random.default_rng(0))
+        for one, other in ((parts.X, turned.X), (parts.X_val, turned.X_val)):
+            answers = [network.logits(params, X) for X in (one, other)]
+            assert np.allclose(*answers, rtol=0, atol=1e-10) is alike
+
+
+def test_what_was_published_of_the_mlp_goes_with_both_of_ours():
+    from _study_c_figures import compared_curves
+    from _study_c_page import published_share
+
+    rows = [
+        {"task": task, "model": model, "kind": "label_flip", "rate": 0.3, "accuracy": accuracy}
+        for task, model, accuracies in (
+            ("mnist", "MLP", (0.73, 0.74)),
+            ("xxz", "MLP", (0.94, 0.95)),
+            ("xxz", "MLP_phases", (0.70, 0.74)),
+        )
+        for accuracy in accuracies
+    ]
+    cells = compared_curves(rows)
+    assert [key[:2] for key in cells] == [("mnist", "MLP"), ("xxz", "MLP"), ("xxz", "MLP_phases")]
+    assert (
+        cells["xxz", "MLP", "label_flip", 0.3][0]
+        == cells["xxz", "MLP_phases", "label_flip", 0.3][0]
+    )
+    fixed, random = published_share(rows).split(". And ")
+    assert "of 10 released points" in fixed
+    assert random.startswith("with random phases")
+    assert "corruption curves 100% of 10 released points" in random
