@@ -77,7 +77,8 @@ def answer(found):
         }[wins]
         yield (
             f"{told[:1].upper()}{told[1:]}: {verdict}. "
-            f"By more than .01 ahead of: {_listed(better)}; behind: {_listed(worse)}; by less, or not told apart: {_listed(open_)}. "
+            f"By more than .01 ahead of: {_listed(better)}; behind: {_listed(worse)}; "
+            f"by less, or not told apart: {_listed(open_)}. "
             f"What makes more than .01 of difference by itself: {_listed(named)}."
         )
     share = published_share(found["published"])
