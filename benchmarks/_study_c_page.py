@@ -41,7 +41,7 @@ _MECHANISM_NOTE = (
 
 
 def write_page(path, found):
-    """Write the page and the plots of some results; returns the path."""
+    """Write the page of some results, and its curves as a picture; returns the page's path."""
     parts = [heading("The answer")]
     if found.get("quick"):
         parts.append(paragraph("A QUICK run: few rows and epochs. Its figures say nothing."))
@@ -52,6 +52,8 @@ def write_page(path, found):
         parts += _sound(found, task, told)
         parts += _forgetting(found, task, told)
     parts += _published(found)
+    if curves := compared_curves(found["published"]):
+        _curves_figure(curves).savefig(path.with_suffix(".png"), dpi=100)
     return save(path, "Study C: do quantum networks resist bad training data?", parts)
 
 
@@ -264,7 +266,7 @@ def _published(found):
         "Released accuracies (five runs a point) beside ours: mean over runs, and the interval in "
         "which one more run of ours would lie (95 %, Student)."
     )
-    yield _curves_figure(curves)
+    yield drawn(_curves_figure(curves))
     yield table(
         ("task", "model", "kind", "share", "published mean", "ours", "interval of a run", "width",
          "published inside", "runs"),
@@ -319,4 +321,4 @@ def _curves_figure(curves):
         panel.set(ylim=(0, 1.02), ylabel="validation accuracy")
         panel.grid(color="#dddddd", linewidth=0.6)
     axes[-1].legend(fontsize=8, frameon=False)
-    return drawn(figure)
+    return figure
