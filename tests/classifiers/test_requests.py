@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 
 from skqmu._same_state import same_state
 from skqmu.exceptions import (
@@ -188,6 +189,35 @@ def test_every_way_to_name_rows_with_everything_that_may_be_stored(small, blobs,
             assert same_state(before, dict(vars(clf))) is None
     for result in results[1:]:
         np.testing.assert_array_equal(result, results[0])
+
+
+def torn(X, y, *, centred):
+    """Rows 0, 20 and 40 as one that rounding tore apart, and as a transform gives them again."""
+    X, y = X.copy(), y.copy()
+    X[[20, 40]], y[[20, 40]] = X[0], y[0]
+    if centred:  # principal components, of which no two copies are exact
+        X = PCA(2).fit_transform(X)
+    X[[0, 20, 40], 0] += [0.0, 1e-15, 2e-15]
+    again = X.copy()
+    again[0, 0] -= 1e-15
+    return X, again, y
+
+
+@pytest.mark.parametrize("mode", ["rows", "fingerprints"])
+@pytest.mark.parametrize("centred", [False, True])
+def test_a_copy_that_goes_is_counted_where_rounding_tore_copies_apart(small, blobs, mode, centred):
+    X, again, y = torn(*blobs, centred=centred)
+    assert len(np.unique(X[[0, 20, 40]], axis=0)) == 3
+    key = {"fingerprint_key": KEY} if mode == "fingerprints" else {}
+    ids = np.arange(len(X))
+    clf = small(store_data=mode).fit(X, y, ids=ids, **key)
+    own = {"X_forget": X[:1], "y_forget": y[:1]} if mode == "fingerprints" else {}
+    request = {"ids": [0], **own, **key}
+    for rows in (X, again):
+        with pytest.raises(ValueError, match="1 rows of X_retain are among those to forget"):
+            seen(copy.deepcopy(clf), **request, X_retain=rows, y_retain=y)
+    met = seen(copy.deepcopy(clf), **request, X_retain=again[1:], y_retain=y[1:])
+    assert len(met.retain.X) == len(X) - 1
 
 
 @pytest.mark.parametrize("mode", ["rows", "fingerprints"])

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from numbers import Integral
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from ..._ids import ids_of_text
 from ..._matching import RowLaw, match_rows
@@ -271,18 +273,42 @@ def _staying(matches, forget, n_entries):
     """
     goes = np.zeros(n_entries, dtype=bool)
     goes[forget.entries] = True
-    staying = [found[~goes[found]] for found in matches]
-    copies = Counter(
-        tuple(left) for left, found in zip(staying, matches, strict=True) if len(left) < len(found)
-    )
-    shared = sum(max(n_passed - len(left), 0) for left, n_passed in copies.items())
+    shared = _more_than_stay(matches, goes)
     if shared:
         raise ValueError(
             f"{shared} rows of X_retain are among those to forget; a row is either forgotten or "
             "retained (of a row that is forgotten by its values every copy is; by index= or ids= "
             "those that are named)."
         )
-    return staying
+    return [found[~goes[found]] for found in matches]
+
+
+def _more_than_stay(matches, goes):
+    """How many of the passed rows are to go: those beyond the copies that stay.
+
+    Copies that differ in their last bits are named in another order each, and may mean not
+    quite the same entries: what has an entry in common is counted together.
+    """
+    times, sets = Counter(), {}
+    for found in matches:
+        ordered = np.sort(found)
+        sets.setdefault(ordered.tobytes(), ordered)
+        times[ordered.tobytes()] += 1
+    meant, n = list(sets.values()), len(sets)
+    entries = np.concatenate(meant)
+    if not goes[entries].any():
+        return 0
+    passed, only_gone = np.array(list(times.values())), [goes[each].all() for each in meant]
+    rows, size = np.repeat(np.arange(n), [len(each) for each in meant]), n + len(goes)
+    links = coo_array((np.ones(len(rows)), (rows, n + entries)), shape=(size, size))
+    n_groups, group = connected_components(links, directed=False)
+
+    def count(of, weights=None):
+        return np.bincount(of, weights, minlength=n_groups)
+
+    beyond = count(group[:n], passed) - count(group[n:][~goes])
+    beyond = np.maximum(beyond, count(group[:n], passed * only_gone))
+    return int(beyond[count(group[n:][goes]) > 0].clip(0).sum())
 
 
 def entries_in_order(estimator, forget, X, y, key=None):
