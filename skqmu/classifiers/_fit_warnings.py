@@ -7,7 +7,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from ..backends import StatevectorBackend
 from ..circuits import z_observables
-from ..exceptions import EncodingWarning
+from ..exceptions import CircuitError, EncodingWarning
 from ..network import InputScale, Network, QuantumLayer
 from ._fitting import takes_steps
 from ._input_scale import PERIODS
@@ -119,7 +119,10 @@ def _wrapping(estimator, network, X):
 def _wrapping_in_own(estimator, network, X):
     if not isinstance(network.layers[0], QuantumLayer):  # a front-end makes the angles
         return None
-    periods = _input_periods(estimator._built_circuit(estimator._structure, X.shape[1]))
+    try:
+        periods = _input_periods(estimator._built_circuit(estimator._structure, X.shape[1]))
+    except CircuitError:  # too wide a state, say, for all but the backend that is to run it
+        return None
     wide = _wider_than(periods, X)
     if not wide.any():
         return None

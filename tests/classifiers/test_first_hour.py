@@ -142,6 +142,17 @@ def test_features_whose_period_is_another_are_left_alone(circuit, factor):
         QNNClassifier(circuit=circuit, **QUIET).fit(factor * scale(X_IRIS), Y_IRIS)
 
 
+def test_a_circuit_that_only_its_backend_holds_is_fitted_and_not_warned_of():
+    circuit = QuantumCircuit(40)
+    circuit.compose(own_circuit(), range(4), inplace=True)
+    backend = AerBackend(method="matrix_product_state", shots=20)
+    clf = QNNClassifier(circuit=circuit, backend=backend, observables="z", solver="spsa", **QUIET)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", EncodingWarning)
+        clf.fit(10 * scale(X_IRIS)[::30], Y_IRIS[::30])
+    assert len(clf.predict(X_IRIS[:2])) == 2
+
+
 def test_a_fit_that_learned_nothing_says_so():
     X = np.zeros((60, 3))
     y = np.arange(60) % 3
