@@ -175,6 +175,20 @@ def test_where_rows_are_what_is_missing_no_oracles_are_asked_for():
     assert "; more oracles alone would not decide; more rows" in found.sentence
 
 
+def test_no_fewer_oracles_are_asked_for_than_there_are():
+    unresolved = []
+    for seed in range(12):  # for one of these five would have a narrower interval than ten
+        rng = np.random.default_rng(seed)
+        models = [of_a_seed(rng, 0.8) for _ in range(2)]
+        oracles = [of_a_seed(rng, 0.6) for _ in range(10)]
+        found = retraining_verdict(models, oracles, **parts(30, 30))
+        if found.level == "unresolved":
+            unresolved.append(found.sentence)
+    assert len(unresolved) >= 3
+    asked = [int(n) for each in unresolved for n in re.findall(r"n_oracles=(\d+)", each)]
+    assert all(n > 10 for n in asked), asked
+
+
 def test_a_single_oracle_gives_no_verdict():
     rng = np.random.default_rng(1)
     found = retraining_verdict(recorded(rng, 1.0), [recorded(rng, 1.0)], **parts(30, 30))
