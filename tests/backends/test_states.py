@@ -201,6 +201,12 @@ def test_vectors_whose_square_overflows_are_named():
     assert caught.value.rows == (3,)
     X[3] = 1e150
     assert np.isfinite(executable.expectations(X, weights)).all()
+    _, single = compiled("unnormalised", backend=StatevectorBackend(dtype="complex64"))
+    X[3] = 1e19  # its square is a number in double precision alone
+    with pytest.raises(InputRowsError, match="overflows for row 3"):
+        single.expectations(X, weights)
+    X[3] = 1e18
+    assert np.isfinite(single.expectations(X, weights)).all()
 
 
 def test_what_needs_a_state_refuses_vectors():

@@ -284,7 +284,7 @@ class StatePreparation:
         values = self.columns.gather(shared, sampled)
         unit, norm = values, None
         if self.group.rule == "keep":
-            _check_size(values, first_row)
+            _check_size(values, first_row, dtype)
         else:
             unit, norm = self._divided(values, first_row)
         state = np.zeros((len(values), 2**self.group.width, values.shape[-1]), dtype)
@@ -320,9 +320,9 @@ class StatePreparation:
         self.columns.scatter(slope, d_shared, d_sampled)
 
 
-def _check_size(values, first_row):
-    """Refuse records whose squared norm is no number: expectation values would be none."""
+def _check_size(values, first_row, dtype):
+    """Refuse records whose squared norm is no number of `dtype`: no expectation value would be."""
     with np.errstate(over="ignore"):
-        finite = np.isfinite((values**2).sum(axis=1))
+        finite = (values**2).sum(axis=1) <= np.finfo(dtype).max
     if not finite.all():
         raise InputRowsError(HUGE_ROWS, np.unique(np.nonzero(~finite)[1]) + first_row)
