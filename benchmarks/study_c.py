@@ -3,7 +3,7 @@
 Run from the root of the repository::
 
     python benchmarks/study_c.py --quick --out study_c                 # half a minute: does it run?
-    python benchmarks/study_c.py --data FOLDER --out study_c --resume   # all, a night on two cores
+    python benchmarks/study_c.py --data FOLDER --out study_c --resume   # all: two hours of CPU time
 
 `--data` names a folder with ``mnist_70000.npz``; without it the images come from OpenML. Every
 fit is one file in `--out`/work, so that `--resume` goes on wherever it was cut off. ``--task``,
@@ -213,7 +213,7 @@ def settled(parser, arguments):
 
 
 def _check_results(parser, arguments):
-    """Refuse to write a quick run over one that took a night, or the other way round."""
+    """Refuse to write a quick run over one that took hours, or the other way round."""
     path = arguments.results
     if path and path.exists() and read_result(path)["quick"] != arguments.quick:
         kind = "no quick run" if arguments.quick else "a quick run"
