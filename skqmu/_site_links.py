@@ -33,7 +33,7 @@ def _page_of(kind):
     A room has the pages of what it exports, wherever below it the class is written.
     """
     room = ".".join(kind.__module__.split(".")[:2])
-    public = getattr(sys.modules[room], "__all__", ())
+    public = getattr(sys.modules.get(room), "__all__", ())
     return f"{room}.{kind.__name__}" if kind.__name__ in public else "index"
 
 
@@ -47,7 +47,8 @@ class SiteLinksMixin:
 
     @property
     def _doc_link_template(self):
-        return f"{address}/api/{{page}}.html" if (address := site_address()) else ""
+        address = site_address().replace("{", "{{").replace("}", "}}")
+        return f"{address}/api/{{page}}.html" if address else ""
 
     def _doc_link_url_param_generator(self):
         return {"page": _page_of(type(self))}

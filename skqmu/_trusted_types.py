@@ -47,6 +47,8 @@ _OTHERS = frozenset(
         "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
         "sklearn.tree._tree.Tree",
         "sklearn.utils._bunch.Bunch",
+        "sklearn.utils._metadata_requests.MetadataRequest",  # of searches, until 1.8
+        "sklearn.utils._metadata_requests.MethodMetadataRequest",
     }
 )
 # Rooms whose public estimators are parameters and nothing else until they are fitted.

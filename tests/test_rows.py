@@ -125,7 +125,7 @@ def test_only_an_array_of_numbers_is_plain():
 
 
 def test_a_large_sparse_table_is_never_made_dense():
-    X = sparse.random_array((50, 10**6), density=1e-5, rng=np.random.default_rng(0), format="csr")
+    X = sparse.csr_array(sparse.random(50, 10**6, density=1e-5, random_state=0))
     assert Layout.of(X).numbers(X).shape == (50, 2)
     assert same_rows(X[[4, 7]], X).all()
 
