@@ -251,7 +251,7 @@ def test_the_pdf_holds_every_measure_of_the_verdicts(report, tmp_path):
     sheets = [unicodedata.normalize("NFKC", sheet) for sheet in sheets]  # ligatures
     told = re.sub(r"\s", "", "".join(sheets))
     for k, sheet in enumerate(sheets, start=1):
-        assert re.search(rf"(?<!\d){k} / {len(sheets)}(?!\d)", sheet), f"page {k} has no number"
+        assert re.search(rf"(?<!\d){k} / {len(sheets)}", sheet), f"page {k} has no number"
     for scenario in report.data["scenarios"]:
         for model in scenario["models"]:
             if "verdict" not in model:
