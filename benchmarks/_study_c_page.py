@@ -94,26 +94,28 @@ def published_share(results):
         "corruption curves": compared_curves(results),
         "unlearning": compared_unlearning(results),
     }
-    told = []
-    for phases, said in (
-        (False, ""),
-        (True, "with random phases of the chain's states for the MLP, "),
-    ):
-        parts = []
-        for name, cells in compared.items():
-            left_out = "MLP" if phases else PHASES
-            chosen = {
-                key: pair
-                for key, pair in cells.items()
-                if len(pair[1]) > 1 and not (key[0] == "xxz" and key[1] == left_out)
-            }
-            if chosen and any(key[1] == PHASES for key in chosen) == phases:
-                parts.append(_share(name, chosen.values()))
-        if parts:
-            told.append(said + "; ".join(parts))
-    if not told:
+    compared = {
+        name: {key: pair for key, pair in cells.items() if len(pair[1]) > 1}
+        for name, cells in compared.items()
+    }
+    models = {model for cells in compared.values() for _, model, *_ in cells}
+    if not models:
         return None
-    return f"Inside the 95 % prediction intervals of our single runs: {'. And '.join(told)}."
+    told = _shares(compared, without=PHASES)
+    if PHASES in models:
+        own = _shares(compared, without="MLP")
+        told += f". And with random phases of the chain's states for the MLP, {own}"
+    return f"Inside the 95 % prediction intervals of our single runs: {told}."
+
+
+def _shares(compared, *, without):
+    """Of all cells but those of one of the chain's two MLPs."""
+    told = []
+    for name, cells in compared.items():
+        chosen = [pair for key, pair in cells.items() if key[:2] != ("xxz", without)]
+        if chosen:
+            told.append(_share(name, chosen))
+    return "; ".join(told)
 
 
 def _share(name, cells):
@@ -128,7 +130,7 @@ def _share(name, cells):
 
 
 def _told(model):
-    return model.replace("_", ", random ")
+    return "MLP, random phases" if model == PHASES else model
 
 
 def _listed(names):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from skqmu.datasets import corrupt, load_mnist, make_xxz
+from skqmu.datasets import corrupt, load_mnist, make_xxz, row_states, state_rows
 
 __all__ = [
     "QUICK_EPOCHS",
@@ -201,9 +201,7 @@ def with_random_phases(parts):
     rng = np.random.default_rng(24)
 
     def turned(X):
-        states = X[:, : X.shape[1] // 2] + 1j * X[:, X.shape[1] // 2 :]
-        states = states * np.exp(2j * np.pi * rng.random((len(X), 1)))
-        return np.concatenate([states.real, states.imag], axis=1)
+        return state_rows(row_states(X) * np.exp(2j * np.pi * rng.random((len(X), 1))))
 
     X, held = turned(parts.X), turned(parts.X_val)
     return replace(parts, X=X, X_val=held, X_test=held)

@@ -182,7 +182,7 @@ def with_numbers(setting, arguments):
     if own.seeds is None:
         own.seeds = 10 if setting.dataset == "iris" and not own.quick else 1
     if own.oracles is None:
-        own.oracles = 2 if own.seeds == 1 else min(10, 5 * (1 + own.seeds // 10))
+        own.oracles = 2 if own.seeds == 1 else 5 if own.seeds < 10 else 10
     return own
 
 

@@ -26,7 +26,7 @@ from ._program import (
 )
 from ._readouts import parse_observables, pauli_groups, probability_group
 
-__all__ = ["bound_elements", "compile_program"]
+__all__ = ["bound_elements", "compile_program", "input_periods"]
 
 
 def bound_elements(circuit, inputs, weights):
@@ -105,12 +105,52 @@ def compile_program(
     seen = parse_observables(observables, circuit.num_qubits)
     _check_unnormalised(elements, circuit.num_qubits, seen)
     plan, costs = choose_plan(elements, circuit.num_qubits, seen.support, seen.diagonal, fusion)
-    rotations = [element for element in elements if isinstance(element, Rotation)]
-    periods = weight_periods(rotations, angles.nodes, len(weights))
+    periods = _periods(elements, angles, len(weights))
     summary = {"windows": plan.windows, "costs": costs, "n_gates": len(circuit.data)}
     return _Assembler(plan, angles, circuit.num_qubits).program(
         seen, periods, tuple(elements), summary
     )
+
+
+def input_periods(
+    circuit: QuantumCircuit,
+    inputs: Sequence[Parameter] | ParameterVector,
+    weights: Sequence[Parameter] | ParameterVector,
+) -> np.ndarray:
+    """Return the period of the outputs in each input; inf where there is none.
+
+    Parameters
+    ----------
+    circuit : qiskit.QuantumCircuit
+        Of any width: no state is made.
+    inputs, weights : list of Parameter
+
+    Returns
+    -------
+    ndarray of shape (n_inputs,)
+
+    Raises
+    ------
+    CircuitError
+        An instruction has no lowering, or a parameter is in neither list.
+
+    Examples
+    --------
+    >>> from skqmu.circuits import build_circuit
+    >>> from skqmu.circuits.lowering import input_periods
+    >>> qnn = build_circuit("angle", "strong", n_features=2, n_qubits=2)
+    >>> input_periods(qnn.circuit, qnn.inputs, qnn.weights).round(4)
+    array([6.2832, 6.2832])
+    """
+    # What is known of weights holds for inputs that stand in their place.
+    turned = [*inputs, *weights]
+    elements, angles = bound_elements(circuit, [], turned)
+    return _periods(elements, angles, len(turned))[: len(inputs)]
+
+
+def _periods(elements, angles, n_weights):
+    rotations = [element for element in elements if isinstance(element, Rotation)]
+    return weight_periods(rotations, angles.nodes, n_weights)
 
 
 def _check_unnormalised(elements, n_qubits, seen):

@@ -5,7 +5,7 @@ documented where they are defined; they may change between releases.
 """
 
 from ._build import parameter_list, parameter_lists
-from ._compile import check_width, compile_program
+from ._compile import check_width, compile_program, input_periods
 from ._elements import NO_STATE, Fixed, Prepare, Rotation, check_unit
 from ._expressions import AngleMap, affine_form, contiguous, parse_expression
 from ._gates import lower_circuit
@@ -28,6 +28,7 @@ __all__ = [
     "compile_program",
     "compressed_shapes",
     "contiguous",
+    "input_periods",
     "lower_circuit",
     "parameter_list",
     "parameter_lists",

@@ -5,8 +5,7 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from ..backends import StatevectorBackend
-from ..circuits import z_observables
+from ..circuits.lowering import check_width, input_periods
 from ..exceptions import CircuitError, EncodingWarning
 from ..network import InputScale, Network, QuantumLayer
 from ._fitting import takes_steps
@@ -119,9 +118,11 @@ def _wrapping(estimator, network, X):
 def _wrapping_in_own(estimator, network, X):
     if not isinstance(network.layers[0], QuantumLayer):  # a front-end makes the angles
         return None
+    qnn = estimator._built_circuit(estimator._structure, X.shape[1])
     try:
-        periods = _input_periods(estimator._built_circuit(estimator._structure, X.shape[1]))
-    except CircuitError:  # too wide a state, say, for all but the backend that is to run it
+        check_width(qnn.circuit, itemsize=16, max_memory=2**30)
+        periods = input_periods(qnn.circuit, qnn.inputs, qnn.weights)
+    except CircuitError:  # too wide, or of gates that none but its own backend knows
         return None
     wide = _wider_than(periods, X)
     if not wide.any():
@@ -137,17 +138,6 @@ def _wrapping_in_own(estimator, network, X):
 def _wider_than(period, X):
     low, high = np.quantile(X, [0.1, 0.9], axis=0)
     return high - low > period
-
-
-def _input_periods(qnn):
-    # what the compiler knows of weights holds for inputs that stand in their place
-    program = StatevectorBackend().compile(
-        qnn.circuit,
-        z_observables(qnn.circuit.num_qubits),
-        inputs=[],
-        weights=[*qnn.inputs, *qnn.weights],
-    )
-    return program.weight_periods[: len(qnn.inputs)]
 
 
 def _features(estimator, chosen, X):
